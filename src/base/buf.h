@@ -1,0 +1,44 @@
+/* buf.h - a growing byte buffer, always NUL-terminated one byte past `len`.
+ *
+ * `BUF_INIT` or a zeroed struct is a valid empty buffer. Bounded by its user, never by itself. */
+#ifndef STOWAGE_BASE_BUF_H
+#define STOWAGE_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+    char *data; /* owned; NULL while empty and never written */
+    size_t len;
+    size_t cap;
+};
+
+#define BUF_INIT                                                                                                       \
+    (struct buf) {                                                                                                     \
+        0                                                                                                              \
+    }
+#define _auto_buf_ __attribute__((cleanup(buf_release)))
+
+void buf_release(struct buf *b);
+void buf_clear(struct buf *b); /* keeps the memory */
+/* Makes room for `n` more bytes and returns the write position. */
+char *buf_reserve(struct buf *b, size_t n);
+void buf_add(struct buf *b, const void *data, size_t n);
+void buf_adds(struct buf *b, const char *s);
+void buf_addc(struct buf *b, char c);
+void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_addv(struct buf *b, const char *fmt, va_list ap);
+/* Go's %q: double quotes with Go escapes. */
+void buf_add_quoted(struct buf *b, const char *s, size_t n);
+/* JSON string literal, quotes included, escaped as Go's encoding/json does (with <, > and & as \u00XX). */
+void buf_add_json_string(struct buf *b, const char *s, size_t n);
+/* Removes `n` bytes at the front. */
+void buf_consume(struct buf *b, size_t n);
+/* Never NULL. Borrowed until the next change. */
+const char *buf_str(const struct buf *b);
+/* Gives the text away (never NULL) and leaves the buffer empty. Takes ownership out. */
+char *buf_steal(struct buf *b, size_t *out_len);
+
+#endif

@@ -1,0 +1,101 @@
+/* err.c - see err.h.
+ *
+ * DESIGN: nothing here allocates; every text is cut to the buffer. The table is the only place where a code's
+ * HTTP status and Kubernetes reason are written.
+ * THREADS: an err belongs to one thread. */
+#include "base/err.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int http;
+    const char *reason;
+    int exit_code;
+    bool retry;
+} table[ERR_MAX] = {
+#define ERR_X(name, http, reason, exit, retry) [ERR_##name] = {#name, http, reason, exit, retry},
+    ERR_CODES(ERR_X)
+#undef ERR_X
+};
+
+int err_set(struct err *e, enum err_code code, const char *fmt, ...)
+{
+    assert(e);
+    va_list ap;
+    va_start(ap, fmt);
+    e->code = code;
+    e->sys_errno = 0;
+    vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+    va_end(ap);
+    return -1;
+}
+
+int err_sys(struct err *e, int sys_errno, const char *fmt, ...)
+{
+    assert(e);
+    va_list ap;
+    va_start(ap, fmt);
+    e->code = sys_errno == ENOSPC || sys_errno == EDQUOT ? ERR_NO_SPACE : ERR_SYS;
+    e->sys_errno = sys_errno;
+    int n = vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+    va_end(ap);
+    if (n >= 0 && (size_t)n < sizeof e->msg)
+        snprintf(e->msg + n, sizeof e->msg - (size_t)n, ": %s", strerror(sys_errno));
+    return -1;
+}
+
+int err_wrap(struct err *e, const char *fmt, ...)
+{
+    assert(e);
+    char old[sizeof e->msg];
+    memcpy(old, e->msg, sizeof old);
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+    va_end(ap);
+    if (n >= 0 && (size_t)n < sizeof e->msg)
+        snprintf(e->msg + n, sizeof e->msg - (size_t)n, ": %s", old);
+    return -1;
+}
+
+void err_clear(struct err *e)
+{
+    e->code = ERR_OK;
+    e->sys_errno = 0;
+    e->msg[0] = '\0';
+}
+
+static enum err_code checked(enum err_code code)
+{
+    return code >= 0 && code < ERR_MAX ? code : ERR_INTERNAL;
+}
+
+int err_http_status(enum err_code code)
+{
+    return table[checked(code)].http;
+}
+
+const char *err_reason(enum err_code code)
+{
+    return table[checked(code)].reason;
+}
+
+int err_exit_code(enum err_code code)
+{
+    return table[checked(code)].exit_code;
+}
+
+bool err_retryable(enum err_code code)
+{
+    return table[checked(code)].retry;
+}
+
+const char *err_code_name(enum err_code code)
+{
+    return table[checked(code)].name;
+}

@@ -1,0 +1,43 @@
+/* json.h - reading and editing jansson trees by dotted path.
+ *
+ * Paths are "spec.claimRef.name"; a key that itself has dots (labels, annotations) is reached with json_get(obj,key).
+ * Readers never fail: a missing or wrongly typed member gives NULL, 0, or the default. Trees from the store are frozen:
+ * only the read functions may be used on them; json_deep_copy() first. */
+#ifndef STOWAGE_BASE_JSON_H
+#define STOWAGE_BASE_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* -- reading; all borrow -- */
+json_t *jat(const json_t *obj, const char *path);             /* NULL if absent */
+const char *jstr(const json_t *obj, const char *path);        /* NULL if absent or no string */
+const char *jstr_or(const json_t *obj, const char *path, const char *dflt);
+int64_t jint(const json_t *obj, const char *path, int64_t dflt);
+bool jbool(const json_t *obj, const char *path, bool dflt);
+/* The string value of member `key` of the object at `path` (for labels and annotations), or NULL. */
+const char *jmap(const json_t *obj, const char *path, const char *key);
+/* Does the array at `path` have this string? */
+bool jarr_has(const json_t *obj, const char *path, const char *s);
+
+/* -- editing; values are taken, missing parents are made -- */
+void jset(json_t *obj, const char *path, json_t *take_value);
+void jset_str(json_t *obj, const char *path, const char *s);
+void jset_int(json_t *obj, const char *path, int64_t v);
+void jset_bool(json_t *obj, const char *path, bool v);
+void jset_map(json_t *obj, const char *path, const char *key, const char *value);
+void jdel(json_t *obj, const char *path);
+/* Returns the object (array) at `path`, made if absent. Borrows. */
+json_t *jmake_obj(json_t *obj, const char *path);
+json_t *jmake_arr(json_t *obj, const char *path);
+bool jarr_add_unique(json_t *arr, const char *s);
+bool jarr_remove(json_t *arr, const char *s);
+
+/* Compact JSON as Go writes it (HTML characters escaped), appended. */
+struct buf;
+void json_write(struct buf *out, const json_t *j);
+/* Returns new text, compact. */
+char *json_text(const json_t *j);
+
+#endif
