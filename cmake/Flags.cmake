@@ -1,6 +1,9 @@
 # Compiler flags of the whole project.
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
-                    -Wno-missing-field-initializers -Wno-gnu-statement-expression)
+                    -Wno-missing-field-initializers)
+if(CMAKE_C_COMPILER_ID MATCHES "Clang")
+  add_compile_options(-Wno-gnu-statement-expression -Wno-gnu-zero-variadic-macro-arguments)
+endif()
 add_compile_definitions(_GNU_SOURCE)
 if(STOWAGE_WERROR)
   add_compile_options(-Werror)

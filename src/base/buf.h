@@ -16,7 +16,8 @@ struct buf {
 };
 
 #define BUF_INIT                                                                                                       \
-    (struct buf) {                                                                                                     \
+    (struct buf)                                                                                                       \
+    {                                                                                                                  \
         0                                                                                                              \
     }
 #define _auto_buf_ __attribute__((cleanup(buf_release)))

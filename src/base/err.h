@@ -15,32 +15,32 @@
 #include <stddef.h>
 
 /*        name               HTTP  reason                   exit  retry */
-#define ERR_CODES(X)                                                   \
-    X(OK,                    200, "",                        0, false) \
-    X(BAD_REQUEST,           400, "BadRequest",              1, false) \
-    X(UNAUTHORIZED,          401, "Unauthorized",            1, false) \
-    X(FORBIDDEN,             403, "Forbidden",               1, false) \
-    X(NOT_FOUND,             404, "NotFound",                1, false) \
-    X(METHOD_NOT_ALLOWED,    405, "MethodNotAllowed",        1, false) \
-    X(NOT_ACCEPTABLE,        406, "NotAcceptable",           1, false) \
-    X(ALREADY_EXISTS,        409, "AlreadyExists",           1, false) \
-    X(CONFLICT,              409, "Conflict",                1, true)  \
-    X(GONE,                  410, "Gone",                    1, false) \
-    X(EXPIRED,               410, "Expired",                 1, true)  \
-    X(TOO_LARGE,             413, "RequestEntityTooLarge",   1, false) \
-    X(UNSUPPORTED_MEDIA,     415, "UnsupportedMediaType",    1, false) \
-    X(INVALID,               422, "Invalid",                 1, false) \
-    X(TOO_MANY,              429, "TooManyRequests",         1, true)  \
-    X(INTERNAL,              500, "InternalError",           1, true)  \
-    X(UNAVAILABLE,           503, "ServiceUnavailable",      1, true)  \
-    X(TIMEOUT,               504, "Timeout",                 1, true)  \
-    /* not HTTP: the machine, the disk, the command line */            \
-    X(SYS,                   500, "InternalError",           1, true)  \
-    X(NO_SPACE,              507, "InternalError",           1, true)  \
-    X(UNSUPPORTED,           501, "InternalError",           1, false) \
-    X(BUSY,                  409, "Conflict",                1, true)  \
-    X(CORRUPT,               500, "InternalError",           1, false) \
-    X(USAGE,                 400, "BadRequest",              2, false)
+#define ERR_CODES(X)                                                                                                   \
+    X(OK, 200, "", 0, false)                                                                                           \
+    X(BAD_REQUEST, 400, "BadRequest", 1, false)                                                                        \
+    X(UNAUTHORIZED, 401, "Unauthorized", 1, false)                                                                     \
+    X(FORBIDDEN, 403, "Forbidden", 1, false)                                                                           \
+    X(NOT_FOUND, 404, "NotFound", 1, false)                                                                            \
+    X(METHOD_NOT_ALLOWED, 405, "MethodNotAllowed", 1, false)                                                           \
+    X(NOT_ACCEPTABLE, 406, "NotAcceptable", 1, false)                                                                  \
+    X(ALREADY_EXISTS, 409, "AlreadyExists", 1, false)                                                                  \
+    X(CONFLICT, 409, "Conflict", 1, true)                                                                              \
+    X(GONE, 410, "Gone", 1, false)                                                                                     \
+    X(EXPIRED, 410, "Expired", 1, true)                                                                                \
+    X(TOO_LARGE, 413, "RequestEntityTooLarge", 1, false)                                                               \
+    X(UNSUPPORTED_MEDIA, 415, "UnsupportedMediaType", 1, false)                                                        \
+    X(INVALID, 422, "Invalid", 1, false)                                                                               \
+    X(TOO_MANY, 429, "TooManyRequests", 1, true)                                                                       \
+    X(INTERNAL, 500, "InternalError", 1, true)                                                                         \
+    X(UNAVAILABLE, 503, "ServiceUnavailable", 1, true)                                                                 \
+    X(TIMEOUT, 504, "Timeout", 1, true)                                                                                \
+    /* not HTTP: the machine, the disk, the command line */                                                            \
+    X(SYS, 500, "InternalError", 1, true)                                                                              \
+    X(NO_SPACE, 507, "InternalError", 1, true)                                                                         \
+    X(UNSUPPORTED, 501, "InternalError", 1, false)                                                                     \
+    X(BUSY, 409, "Conflict", 1, true)                                                                                  \
+    X(CORRUPT, 500, "InternalError", 1, false)                                                                         \
+    X(USAGE, 400, "BadRequest", 2, false)
 
 enum err_code {
 #define ERR_X(name, http, reason, exit, retry) ERR_##name,
@@ -51,12 +51,13 @@ enum err_code {
 
 struct err {
     enum err_code code;
-    int sys_errno; /* 0 when no system call failed */
+    int sys_errno;  /* 0 when no system call failed */
     char msg[1024]; /* long enough for Kubernetes' own longest validation texts; longer ones are cut */
 };
 
 #define ERR_INIT                                                                                                       \
-    (struct err) {                                                                                                     \
+    (struct err)                                                                                                       \
+    {                                                                                                                  \
         .code = ERR_OK                                                                                                 \
     }
 

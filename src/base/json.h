@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 /* -- reading; all borrow -- */
-json_t *jat(const json_t *obj, const char *path);             /* NULL if absent */
-const char *jstr(const json_t *obj, const char *path);        /* NULL if absent or no string */
+json_t *jat(const json_t *obj, const char *path);      /* NULL if absent */
+const char *jstr(const json_t *obj, const char *path); /* NULL if absent or no string */
 const char *jstr_or(const json_t *obj, const char *path, const char *dflt);
 int64_t jint(const json_t *obj, const char *path, int64_t dflt);
 bool jbool(const json_t *obj, const char *path, bool dflt);

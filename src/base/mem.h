@@ -18,17 +18,17 @@ void *xmemdup(const void *p, size_t n);
 /* Returns new text. */
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-void free_cleanup(void *pp);   /* of a T**: frees *pp */
-void close_cleanup(int *fd);   /* closes if >= 0 */
+void free_cleanup(void *pp); /* of a T**: frees *pp */
+void close_cleanup(int *fd); /* closes if >= 0 */
 void fclose_cleanup(FILE **f);
 void json_cleanup(json_t **j); /* json_decref */
 
-#define _auto_free_  __attribute__((cleanup(free_cleanup)))
-#define _auto_close_ __attribute__((cleanup(close_cleanup)))
-#define _auto_file_  __attribute__((cleanup(fclose_cleanup)))
-#define _auto_json_  __attribute__((cleanup(json_cleanup)))
+#define _auto_free_   __attribute__((cleanup(free_cleanup)))
+#define _auto_close_  __attribute__((cleanup(close_cleanup)))
+#define _auto_file_   __attribute__((cleanup(fclose_cleanup)))
+#define _auto_json_   __attribute__((cleanup(json_cleanup)))
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
-#define _unused_     __attribute__((unused))
+#define _unused_      __attribute__((unused))
 
 /* Takes the value out of an auto variable: `return TAKE(p);` */
 #define TAKE(p)                                                                                                        \

@@ -24,8 +24,8 @@ struct strlist {
 };
 #define _auto_strlist_ __attribute__((cleanup(strlist_release)))
 void strlist_release(struct strlist *l);
-void strlist_add(struct strlist *l, const char *s);   /* copies */
-void strlist_take(struct strlist *l, char *s);        /* takes */
+void strlist_add(struct strlist *l, const char *s); /* copies */
+void strlist_take(struct strlist *l, char *s);      /* takes */
 void strlist_addf(struct strlist *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool strlist_has(const struct strlist *l, const char *s);
 void strlist_sort(struct strlist *l);

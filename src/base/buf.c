@@ -1,0 +1,211 @@
+/* buf.c - see buf.h. Capacity doubles; a NUL always follows the data. THREADS: a buffer belongs to one thread. */
+#include "base/buf.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buf_release(struct buf *b)
+{
+    free(b->data);
+    *b = BUF_INIT;
+}
+
+void buf_clear(struct buf *b)
+{
+    b->len = 0;
+    if (b->data)
+        b->data[0] = '\0';
+}
+
+char *buf_reserve(struct buf *b, size_t n)
+{
+    if (b->cap - b->len <= n) {
+        size_t cap = b->cap ? b->cap : 64;
+        while (cap - b->len <= n)
+            cap *= 2;
+        b->data = xrealloc(b->data, cap);
+        b->cap = cap;
+    }
+    return b->data + b->len;
+}
+
+void buf_add(struct buf *b, const void *data, size_t n)
+{
+    char *at = buf_reserve(b, n);
+    if (n)
+        memcpy(at, data, n);
+    b->len += n;
+    b->data[b->len] = '\0';
+}
+
+void buf_adds(struct buf *b, const char *s)
+{
+    buf_add(b, s, strlen(s));
+}
+
+void buf_addc(struct buf *b, char c)
+{
+    *buf_reserve(b, 1) = c;
+    b->data[++b->len] = '\0';
+}
+
+void buf_addv(struct buf *b, const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    char *at = buf_reserve(b, 128);
+    int n = vsnprintf(at, b->cap - b->len, fmt, ap);
+    if (n < 0)
+        BUG("bad format %s", fmt);
+    if ((size_t)n >= b->cap - b->len) {
+        at = buf_reserve(b, (size_t)n);
+        vsnprintf(at, b->cap - b->len, fmt, again);
+    }
+    va_end(again);
+    b->len += (size_t)n;
+}
+
+void buf_addf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    buf_addv(b, fmt, ap);
+    va_end(ap);
+}
+
+void buf_add_quoted(struct buf *b, const char *s, size_t n)
+{
+    buf_addc(b, '"');
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)s[i];
+        switch (c) {
+        case '"':
+        case '\\':
+            buf_addf(b, "\\%c", c);
+            break;
+        case '\n':
+            buf_adds(b, "\\n");
+            break;
+        case '\r':
+            buf_adds(b, "\\r");
+            break;
+        case '\t':
+            buf_adds(b, "\\t");
+            break;
+        case '\a':
+            buf_adds(b, "\\a");
+            break;
+        case '\b':
+            buf_adds(b, "\\b");
+            break;
+        case '\f':
+            buf_adds(b, "\\f");
+            break;
+        case '\v':
+            buf_adds(b, "\\v");
+            break;
+        default:
+            if (c < 0x20 || c == 0x7f)
+                buf_addf(b, "\\x%02x", c);
+            else
+                buf_addc(b, (char)c);
+        }
+    }
+    buf_addc(b, '"');
+}
+
+/* Bytes that JSON text must escape, as Go does: controls, quote, backslash, and <, >, &. */
+static const unsigned char json_special[256] = {
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 0x00 - 0x1f */
+    ['"'] = 1, ['\\'] = 1, ['<'] = 1, ['>'] = 1, ['&'] = 1, [0xe2] = 1,
+};
+
+static void json_escape(struct buf *b, unsigned char c)
+{
+    switch (c) {
+    case '"':
+    case '\\':
+        buf_addc(b, '\\');
+        buf_addc(b, (char)c);
+        break;
+    case '\n':
+        buf_adds(b, "\\n");
+        break;
+    case '\r':
+        buf_adds(b, "\\r");
+        break;
+    case '\t':
+        buf_adds(b, "\\t");
+        break;
+    case '\b':
+        buf_adds(b, "\\b");
+        break;
+    case '\f':
+        buf_adds(b, "\\f");
+        break;
+    default:
+        buf_addf(b, "\\u%04x", c);
+    }
+}
+
+/* U+2028 and U+2029 are escaped by Go, the rest of UTF-8 is passed through. */
+static size_t line_separator(struct buf *b, const char *s, size_t left)
+{
+    if (left >= 3 && (unsigned char)s[1] == 0x80 && ((unsigned char)s[2] & 0xfe) == 0xa8) {
+        buf_addf(b, "\\u%04x", (unsigned char)s[2] == 0xa8 ? 0x2028 : 0x2029);
+        return 3;
+    }
+    buf_addc(b, s[0]);
+    return 1;
+}
+
+void buf_add_json_string(struct buf *b, const char *s, size_t n)
+{
+    buf_addc(b, '"');
+    size_t start = 0, i = 0;
+    while (i < n) {
+        unsigned char c = (unsigned char)s[i];
+        if (!json_special[c]) {
+            i++;
+            continue;
+        }
+        buf_add(b, s + start, i - start);
+        if (c == 0xe2) {
+            i += line_separator(b, s + i, n - i);
+        } else {
+            json_escape(b, c);
+            i++;
+        }
+        start = i;
+    }
+    buf_add(b, s + start, n - start);
+    buf_addc(b, '"');
+}
+
+void buf_consume(struct buf *b, size_t n)
+{
+    if (n >= b->len) {
+        buf_clear(b);
+        return;
+    }
+    memmove(b->data, b->data + n, b->len - n);
+    b->len -= n;
+    b->data[b->len] = '\0';
+}
+
+const char *buf_str(const struct buf *b)
+{
+    return b->data ? b->data : "";
+}
+
+char *buf_steal(struct buf *b, size_t *out_len)
+{
+    if (out_len)
+        *out_len = b->len;
+    char *data = b->data ? b->data : xstrdup("");
+    *b = BUF_INIT;
+    return data;
+}

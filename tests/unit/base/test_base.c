@@ -1,0 +1,209 @@
+/* The ground floor: errors, buffers, text, time, the state-machine checker, the worker pool. */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/sm.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void err_maps_codes(void **state _unused_)
+{
+    struct err e = ERR_INIT;
+    assert_int_equal(err_set(&e, ERR_NOT_FOUND, "pods \"%s\" not found", "x"), -1);
+    assert_int_equal(err_http_status(e.code), 404);
+    assert_string_equal(err_reason(e.code), "NotFound");
+    err_wrap(&e, "reading %s", "it");
+    assert_string_equal(e.msg, "reading it: pods \"x\" not found");
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
+static void err_sys_tells_full_disks(void **state _unused_)
+{
+    struct err e = ERR_INIT;
+    err_sys(&e, ENOSPC, "write %s", "f");
+    assert_int_equal(e.code, ERR_NO_SPACE);
+    assert_string_equal(e.msg, "write f: No space left on device");
+}
+
+static void err_cuts_long_texts(void **state _unused_)
+{
+    struct err e = ERR_INIT;
+    char *big = xmalloc(5000);
+    memset(big, 'x', 4999);
+    big[4999] = '\0';
+    err_set(&e, ERR_INVALID, "%s", big);
+    err_wrap(&e, "%s", big);
+    assert_int_equal(strlen(e.msg), sizeof e.msg - 1);
+    free(big);
+}
+
+static void json_strings_escape_like_go(void **state _unused_)
+{
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
+        {"plain", "\"plain\""},
+        {"a\"b\\c", "\"a\\\"b\\\\c\""},
+        {"<a&b>", "\"\\u003ca\\u0026b\\u003e\""},
+        {"tab\there\n", "\"tab\\there\\n\""},
+        {"\x01", "\"\\u0001\""},
+        {"\xe2\x80\xa8", "\"\\u2028\""},
+        {"\xe2\x82\xac", "\"\xe2\x82\xac\""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _auto_buf_ struct buf b = BUF_INIT;
+        buf_add_json_string(&b, rows[i].in, strlen(rows[i].in));
+        assert_string_equal(buf_str(&b), rows[i].out);
+    }
+}
+
+static void json_numbers_write_like_go(void **state _unused_)
+{
+    _auto_json_ json_t *j = json_pack("[i,f,f,I,b,n]", -5, 0.25, 3.0, (json_int_t)INT64_MIN, 1);
+    _auto_free_ char *text = json_text(j);
+    assert_string_equal(text, "[-5,0.25,3,-9223372036854775808,true,null]");
+}
+
+static void json_paths_read_and_edit(void **state _unused_)
+{
+    _auto_json_ json_t *j = json_object();
+    jset_str(j, "spec.claimRef.name", "c");
+    jset_map(j, "metadata.annotations", "a.b/c", "v");
+    jset_int(j, "spec.n", 3);
+    assert_string_equal(jstr(j, "spec.claimRef.name"), "c");
+    assert_string_equal(jmap(j, "metadata.annotations", "a.b/c"), "v");
+    assert_int_equal(jint(j, "spec.n", 0), 3);
+    assert_null(jstr(j, "spec.n"));
+    assert_null(jat(j, "spec.claimRef.name.deeper"));
+    jdel(j, "spec.claimRef");
+    assert_null(jat(j, "spec.claimRef"));
+    json_t *arr = jmake_arr(j, "metadata.finalizers");
+    assert_true(jarr_add_unique(arr, "x"));
+    assert_false(jarr_add_unique(arr, "x"));
+    assert_true(jarr_has(j, "metadata.finalizers", "x"));
+    assert_true(jarr_remove(arr, "x"));
+    assert_false(jarr_remove(arr, "x"));
+}
+
+static void numbers_parse_whole_texts_only(void **state _unused_)
+{
+    uint64_t u = 7;
+    int64_t i = 7;
+    assert_true(str_to_u64("18446744073709551615", &u));
+    assert_false(str_to_u64("18446744073709551616", &u));
+    assert_false(str_to_u64("", &u));
+    assert_false(str_to_u64("1x", &u));
+    assert_true(str_to_i64("-9223372036854775808", &i));
+    assert_true(i == INT64_MIN);
+    assert_false(str_to_i64("9223372036854775808", &i));
+}
+
+static void times_round_trip(void **state _unused_)
+{
+    static const struct {
+        const char *text;
+        const char *utc;
+    } rows[] = {
+        {"2024-02-29T23:59:59Z", "2024-02-29T23:59:59Z"},
+        {"2024-01-01T00:30:00+02:00", "2023-12-31T22:30:00Z"},
+        {"2024-01-01T00:00:00.999999Z", "2024-01-01T00:00:00Z"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int64_t ns;
+        char out[TIME_TEXT_LEN];
+        assert_int_equal(time_parse(rows[i].text, &ns), 0);
+        time_format(ns, out);
+        assert_string_equal(out, rows[i].utc);
+    }
+    static const char *const bad[] = {"", "2024", "2024-13-01T00:00:00Z", "2024-01-01T00:00:00",
+                                      "2024-01-01T00:00:00+2:00"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        int64_t ns;
+        assert_int_equal(time_parse(bad[i], &ns), -1);
+    }
+}
+
+static void fake_clock_moves_only_when_told(void **state _unused_)
+{
+    struct clock_fake f;
+    clock_fake_init(&f, 1000);
+    int64_t before = clock_mono_ns(&f.clock);
+    clock_fake_advance(&f, 500);
+    assert_int_equal(clock_wall_ns(&f.clock), 1500);
+    assert_int_equal(clock_mono_ns(&f.clock) - before, 500);
+}
+
+static void uuids_are_version_four(void **state _unused_)
+{
+    char a[37], b[37];
+    random_uuid(a);
+    random_uuid(b);
+    assert_int_equal(strlen(a), 36);
+    assert_int_equal(a[14], '4');
+    assert_non_null(strchr("89ab", a[19]));
+    assert_string_not_equal(a, b);
+}
+
+enum { A, B, C };
+static const struct sm_state states[] = {[A] = {"A", SM(B)}, [B] = {"B", SM(C)}, [C] = {"C", 0}};
+static const struct sm_def def = {"toy", states, ARRAY_LEN(states)};
+
+static void state_machine_keeps_to_its_table(void **state _unused_)
+{
+    int s = A;
+    assert_true(sm_may(&def, A, A));
+    assert_false(sm_may(&def, A, C));
+    sm_move(&def, &s, B);
+    sm_move(&def, &s, C);
+    assert_int_equal(s, C);
+    assert_int_equal(sm_find(&def, "B"), B);
+    assert_int_equal(sm_find(&def, "nope"), -1);
+}
+
+static _Atomic int ran;
+static void count(void *arg _unused_)
+{
+    ran++;
+}
+
+static void pool_runs_every_job(void **state _unused_)
+{
+    for (unsigned threads = 0; threads <= 4; threads += 2) {
+        ran = 0;
+        struct pool *p = pool_new("test", threads);
+        for (int i = 0; i < 500; i++)
+            pool_submit(p, count, NULL);
+        pool_free(p);
+        assert_int_equal(ran, 500);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(err_maps_codes),
+        cmocka_unit_test(err_sys_tells_full_disks),
+        cmocka_unit_test(err_cuts_long_texts),
+        cmocka_unit_test(json_strings_escape_like_go),
+        cmocka_unit_test(json_numbers_write_like_go),
+        cmocka_unit_test(json_paths_read_and_edit),
+        cmocka_unit_test(numbers_parse_whole_texts_only),
+        cmocka_unit_test(times_round_trip),
+        cmocka_unit_test(fake_clock_moves_only_when_told),
+        cmocka_unit_test(uuids_are_version_four),
+        cmocka_unit_test(state_machine_keeps_to_its_table),
+        cmocka_unit_test(pool_runs_every_job),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
