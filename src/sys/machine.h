@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct machine;
@@ -92,6 +93,7 @@ struct container_spec {
     const uint32_t *groups;
     size_t group_count;
     bool tty, stdin_open, read_only_root, privileged;
+    bool stdin_once;                     /* the first attached session that closes its input ends the container's */
     uint64_t add_caps, drop_caps;        /* capability bits */
     int64_t memory_bytes, cpu_milli;     /* 0 = no limit */
     const char *log_path;                /* node path of the CRI log file */
@@ -165,6 +167,8 @@ struct machine_ops {
 
     /* Called from a machine thread for each container that ends. Set once, before the first container. */
     void (*on_exit)(struct machine *m, void (*fn)(void *arg, const struct exit_info *info), void *arg);
+    /* Called once from a machine thread if the helper or a node dies without being asked ("" = the helper itself). */
+    void (*on_death)(struct machine *m, void (*fn)(void *arg, const char *node), void *arg);
     /* Service load balancing inside the cluster network; replaces the whole table. See net.h. */
     int (*set_services)(struct machine *m, const char *rules_json, struct err *e);
     void (*close)(struct machine *m); /* stops everything; frees m */
@@ -176,7 +180,7 @@ struct machine {
 /* Starts the node helper. MUST be called while the process has one thread. `self_exe`: path of our binary (the helper re-executes
  * it with a hidden verb). data_dir: absolute; disks and nodes live below it. Errors say what is missing and what to do. */
 int machine_open_real(const char *self_exe, const char *data_dir, struct machine **out, struct err *e);
-/* Nothing is made; what was asked is remembered, so the rest of the house works. */
+/* fake.h has its test controls. Nothing is made; what was asked is remembered, so the rest of the house works. */
 struct machine *machine_open_fake(const char *why);
 /* Prints each call and result to `fd`; owns `inner`. */
 struct machine *machine_trace(struct machine *inner, int fd);

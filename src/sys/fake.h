@@ -1,0 +1,22 @@
+/* fake.h - test controls of the fake machine (machine_open_fake).
+ *
+ * The fake remembers everything and does nothing: disks have sizes, mounts are a list, files are memory files, containers run
+ * until they are signalled. These calls let a test end a container, or make the N-th call fail. */
+#ifndef STOWAGE_SYS_FAKE_H
+#define STOWAGE_SYS_FAKE_H
+
+#include "sys/machine.h"
+
+/* Call number `nth` from now (1 = the next one that can fail) fails with `code`; 0 switches it off. */
+void machine_fake_fail(struct machine *m, unsigned nth, enum err_code code);
+/* Calls that could have failed so far: the upper bound of a "fail the N-th, for every N" loop. */
+unsigned machine_fake_calls(struct machine *m);
+/* Ends a running container: on_exit is called from a machine thread. False if it is not running. */
+bool machine_fake_exit(struct machine *m, const char *container_id, int code);
+/* How much is left: disks attached, mounts, sandboxes, containers. For "nothing leaked" asserts. */
+struct fake_counts {
+    unsigned nodes, disks, attached, mounts, sandboxes, containers;
+};
+void machine_fake_count(struct machine *m, struct fake_counts *out);
+
+#endif
