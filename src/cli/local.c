@@ -1,0 +1,212 @@
+/* local.c - the local control socket; see local.h.
+ *
+ * DESIGN: SOCK_SEQPACKET, so a request is a packet and needs no framing. The path may be longer than sun_path allows,
+ * so both sides go through /proc/self/fd/<directory>. One server thread answers one request at a time; a handler that
+ * blocks (a shell that starts) blocks the next caller only. THREADS: local_call is safe from any thread; the handler
+ * runs on the server thread. */
+#include "cli/local.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define SOCKET_NAME  "control.sock"
+#define PACKET_BYTES (64 * 1024)
+
+/* Opens <data>/run and writes an address that reaches the socket in it. Returns the directory's descriptor. */
+static int socket_address(const char *data_dir, bool make, struct sockaddr_un *addr, struct err *e)
+{
+    _auto_free_ char *dir = xasprintf("%s/run", data_dir);
+    if (make && mkdir(dir, 0700) < 0 && errno != EEXIST)
+        return err_sys(e, errno, "make %s", dir);
+    int fd = open(dir, O_DIRECTORY | O_PATH | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(e, ERR_UNAVAILABLE, "no cluster runs in %s (start one with `stowage up`)", data_dir);
+    *addr = (struct sockaddr_un){.sun_family = AF_UNIX};
+    snprintf(addr->sun_path, sizeof addr->sun_path, "/proc/self/fd/%d/" SOCKET_NAME, fd);
+    return fd;
+}
+
+static int send_packet(int sock, const json_t *body, const int *fds, size_t nfds, struct err *e)
+{
+    _auto_free_ char *text = json_text(body);
+    char control[CMSG_SPACE(sizeof(int) * LOCAL_MAX_FDS)] = {0};
+    struct iovec iov = {text, strlen(text)};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (nfds > 0) {
+        msg.msg_control = control;
+        msg.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
+        memcpy(CMSG_DATA(c), fds, sizeof(int) * nfds);
+    }
+    if (sendmsg(sock, &msg, MSG_NOSIGNAL) < 0)
+        return err_sys(e, errno, "control socket");
+    return 0;
+}
+
+static void take_fds(struct msghdr *msg, int fds[LOCAL_MAX_FDS])
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(fds, CMSG_DATA(c), sizeof(int) * (n > LOCAL_MAX_FDS ? LOCAL_MAX_FDS : n));
+    }
+}
+
+static int receive_packet(int sock, json_t **out, int fds[LOCAL_MAX_FDS], struct err *e)
+{
+    _auto_free_ char *text = xmalloc(PACKET_BYTES);
+    char control[CMSG_SPACE(sizeof(int) * LOCAL_MAX_FDS)];
+    struct iovec iov = {text, PACKET_BYTES - 1};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+    if (n < 0)
+        return err_sys(e, errno, "control socket");
+    if (n == 0)
+        return err_set(e, ERR_UNAVAILABLE, "the cluster closed the control socket");
+    take_fds(&msg, fds);
+    json_t *body = json_loadb(text, (size_t)n, 0, NULL);
+    if (!json_is_object(body)) {
+        json_decref(body);
+        return err_set(e, ERR_BAD_REQUEST, "control socket: not an object");
+    }
+    *out = body;
+    return 0;
+}
+
+static void close_fds(int fds[LOCAL_MAX_FDS])
+{
+    for (int i = 0; i < LOCAL_MAX_FDS; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+        fds[i] = -1;
+    }
+}
+
+int local_call(const char *data_dir, const json_t *request, json_t **out, int fds[LOCAL_MAX_FDS], struct err *e)
+{
+    int got[LOCAL_MAX_FDS] = {-1, -1, -1, -1};
+    struct sockaddr_un addr;
+    _auto_close_ int dir = socket_address(data_dir, false, &addr, e);
+    if (dir < 0)
+        return -1;
+    _auto_close_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (sock < 0)
+        return err_sys(e, errno, "socket");
+    if (connect(sock, (struct sockaddr *)&addr, sizeof addr) < 0)
+        return err_set(e, ERR_UNAVAILABLE, "no cluster runs in %s (start one with `stowage up`)", data_dir);
+    _auto_json_ json_t *answer = NULL;
+    if (send_packet(sock, request, NULL, 0, e) < 0 || receive_packet(sock, &answer, got, e) < 0)
+        return -1;
+    const char *error = jstr(answer, "error");
+    if (error) {
+        close_fds(got);
+        return err_set(e, (enum err_code)jint(answer, "code", ERR_INTERNAL), "%s", error);
+    }
+    if (fds)
+        memcpy(fds, got, sizeof got);
+    else
+        close_fds(got);
+    *out = TAKE(answer);
+    return 0;
+}
+
+struct local_server {
+    int sock, dir, wake;
+    local_handler handler;
+    void *arg;
+    pthread_t thread;
+};
+
+static void answer_one(struct local_server *s, int sock)
+{
+    struct err e = ERR_INIT;
+    _auto_json_ json_t *request = NULL;
+    _auto_json_ json_t *answer = NULL;
+    int in[LOCAL_MAX_FDS] = {-1, -1, -1, -1}, fds[LOCAL_MAX_FDS] = {-1, -1, -1, -1};
+    if (receive_packet(sock, &request, in, &e) < 0)
+        return;
+    close_fds(in);
+    if (s->handler(s->arg, request, &answer, fds, &e) < 0)
+        answer = json_pack("{s:s, s:i}", "error", e.msg, "code", (int)e.code);
+    size_t n = 0;
+    while (n < LOCAL_MAX_FDS && fds[n] >= 0)
+        n++;
+    send_packet(sock, answer, fds, n, &e);
+    close_fds(fds);
+}
+
+static void *serve(void *arg)
+{
+    struct local_server *s = arg;
+    struct pollfd p[2] = {{s->sock, POLLIN, 0}, {s->wake, POLLIN, 0}};
+    while (poll(p, 2, -1) >= 0 || errno == EINTR) {
+        if (p[1].revents)
+            break;
+        if (!(p[0].revents & POLLIN))
+            continue;
+        _auto_close_ int sock = accept4(s->sock, NULL, NULL, SOCK_CLOEXEC);
+        if (sock < 0)
+            continue;
+        struct timeval limit = {.tv_sec = 5};
+        setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+        answer_one(s, sock);
+    }
+    return NULL;
+}
+
+int local_serve(const char *data_dir, local_handler handler, void *arg, struct local_server **out, struct err *e)
+{
+    struct sockaddr_un addr;
+    _auto_close_ int dir = socket_address(data_dir, true, &addr, e);
+    if (dir < 0)
+        return -1;
+    _auto_close_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (sock < 0)
+        return err_sys(e, errno, "socket");
+    unlinkat(dir, SOCKET_NAME, 0); /* ours alone: the data directory is locked */
+    mode_t old = umask(0177);
+    int rc = bind(sock, (struct sockaddr *)&addr, sizeof addr);
+    umask(old);
+    if (rc < 0 || listen(sock, 16) < 0)
+        return err_sys(e, errno, "listen on %s/run/" SOCKET_NAME, data_dir);
+    struct local_server *s = xcalloc(1, sizeof *s);
+    *s = (struct local_server){TAKE_FD(sock), TAKE_FD(dir), eventfd(0, EFD_CLOEXEC), handler, arg, 0};
+    if (pthread_create(&s->thread, NULL, serve, s) != 0)
+        BUG("no thread for the control socket");
+    *out = s;
+    return 0;
+}
+
+void local_stop(struct local_server *s)
+{
+    if (!s)
+        return;
+    uint64_t one = 1;
+    ssize_t n = write(s->wake, &one, sizeof one);
+    (void)n;
+    pthread_join(s->thread, NULL);
+    unlinkat(s->dir, SOCKET_NAME, 0);
+    close(s->sock);
+    close(s->dir);
+    close(s->wake);
+    free(s);
+}

@@ -1,0 +1,28 @@
+/* local.h - the local control socket: <data>/run/control.sock, mode 0600.
+ *
+ * What is no Kubernetes call: is it up, stop it, a shell on a node. A request is one JSON object in one packet; the
+ * answer is one JSON object, with file descriptors beside it where the request asks for a terminal. Errors travel as
+ * {"error": text, "code": err_code}. The server half is used by the floor above, the client half by verbs. */
+#ifndef STOWAGE_CLI_LOCAL_H
+#define STOWAGE_CLI_LOCAL_H
+
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+#define LOCAL_MAX_FDS 4
+
+/* -- client -- */
+/* Connects, sends `request` (borrowed), and reads the answer: new in *out. fds[] gets what came (-1 else); may be NULL.
+ * UNAVAILABLE when no cluster runs there. */
+int local_call(const char *data_dir, const json_t *request, json_t **out, int fds[LOCAL_MAX_FDS], struct err *e);
+
+/* -- server -- */
+struct local_server;
+/* Answers one request: new in *out, descriptors (closed by the caller of this function after sending) in fds. */
+typedef int (*local_handler)(void *arg, const json_t *request, json_t **out, int fds[LOCAL_MAX_FDS], struct err *e);
+int local_serve(const char *data_dir, local_handler handler, void *arg, struct local_server **out, struct err *e);
+void local_stop(struct local_server *s); /* removes the socket; NULL is fine */
+
+#endif

@@ -1,0 +1,53 @@
+/* verb_down.c - `stowage down`: asks the cluster to stop and waits until it is gone. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/local.h"
+#include "cli/verbs_int.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#define WAIT_SECONDS 30
+
+static int wait_gone(pid_t pid, struct err *e)
+{
+    struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    for (int i = 0; i < WAIT_SECONDS * 100; i++) {
+        if (kill(pid, 0) < 0)
+            return 0;
+        nanosleep(&pause, NULL);
+    }
+    return err_set(e, ERR_TIMEOUT, "process %d did not stop within %d s; `kill -9 %d` is safe, nothing is lost", pid,
+                   WAIT_SECONDS, pid);
+}
+
+static int down_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
+{
+    static const struct option options[] = {{"data", required_argument, NULL, 'd'}, {NULL, 0, NULL, 0}};
+    const char *data = NULL;
+    opterr = 0;
+    optind = 1;
+    for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (opt != 'd')
+            return cli_usage(e, "down", "unknown flag or missing value");
+        data = optarg;
+    }
+    _auto_free_ char *dir = cli_data_dir(data);
+    _auto_json_ json_t *request = json_pack("{s:s}", "op", "down");
+    _auto_json_ json_t *answer = NULL;
+    if (local_call(dir, request, &answer, NULL, e) < 0)
+        return -1;
+    if (wait_gone((pid_t)jint(answer, "pid", 0), e) < 0)
+        return -1;
+    printf("stopped the cluster in %s; its objects and volumes are kept for the next `stowage up`\n", dir);
+    return 0;
+}
+
+const struct cli_verb verb_down = {
+    .name = "down",
+    .summary = "stop the cluster; objects and volumes are kept",
+    .help = "usage: stowage down [--data DIR]\n\nTo forget everything as well, remove the data directory afterwards.\n",
+    .run = down_run,
+};

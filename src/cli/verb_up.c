@@ -1,0 +1,171 @@
+/* verb_up.c - `stowage up`: flags to a struct up_conf; the floor above does the rest. */
+#include "api/quantity.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/verbs_int.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_PORT   6443
+#define DEFAULT_NODEFS "20Gi"
+#define MAX_NODES      16
+
+static const char *const profiles[] = {"eks", "killercoda", "kind", "minikube", "none"};
+
+enum {
+    OPT_DATA = 256,
+    OPT_LISTEN,
+    OPT_PROFILE,
+    OPT_NODES,
+    OPT_NODEFS,
+    OPT_EPHEMERAL,
+    OPT_DETACH,
+    OPT_KUBECONFIG,
+    OPT_WRITE_KUBECONFIG,
+    OPT_PLAIN_HTTP,
+    OPT_SIMULATE,
+    OPT_QUIET,
+};
+
+static const struct option options[] = {
+    {"data", required_argument, NULL, OPT_DATA},
+    {"listen", required_argument, NULL, OPT_LISTEN},
+    {"profile", required_argument, NULL, OPT_PROFILE},
+    {"nodes", required_argument, NULL, OPT_NODES},
+    {"nodefs", required_argument, NULL, OPT_NODEFS},
+    {"ephemeral", no_argument, NULL, OPT_EPHEMERAL},
+    {"detach", no_argument, NULL, OPT_DETACH},
+    {"kubeconfig", required_argument, NULL, OPT_KUBECONFIG},
+    {"write-kubeconfig", no_argument, NULL, OPT_WRITE_KUBECONFIG},
+    {"plain-http", no_argument, NULL, OPT_PLAIN_HTTP},
+    {"simulate", no_argument, NULL, OPT_SIMULATE},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    {"verbose", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0},
+};
+
+/* "127.0.0.1:6443", ":6443", "127.0.0.1", "[::1]:6443". *out_host is new. */
+static int parse_listen(const char *text, char **out_host, int *out_port, struct err *e)
+{
+    const char *colon = strrchr(text, ':');
+    if (text[0] == '[' && colon && colon < strchr(text, ']'))
+        colon = NULL;
+    uint64_t port = DEFAULT_PORT;
+    if (colon && (!str_to_u64(colon + 1, &port) || port > 65535))
+        return cli_usage(e, "up", "--listen %s: the port must be 0 to 65535", text);
+    size_t n = colon ? (size_t)(colon - text) : strlen(text);
+    *out_host = n == 0 ? xstrdup("127.0.0.1") : xstrndup(text, n);
+    *out_port = (int)port;
+    return 0;
+}
+
+static int check_profile(const char *name, struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(profiles); i++)
+        if (str_eq(profiles[i], name))
+            return 0;
+    return cli_usage(e, "up", "--profile %s: known are eks, killercoda, kind, minikube, none", name);
+}
+
+static int parse_flag(int opt, struct up_conf *conf, char **host, const char **data, struct err *e)
+{
+    uint64_t number;
+    switch (opt) {
+    case OPT_DATA:
+        *data = optarg;
+        return 0;
+    case OPT_LISTEN:
+        free(*host);
+        *host = NULL;
+        return parse_listen(optarg, host, &conf->port, e);
+    case OPT_PROFILE:
+        conf->profile = optarg;
+        return check_profile(optarg, e);
+    case OPT_NODES:
+        if (!str_to_u64(optarg, &number) || number < 1 || number > MAX_NODES)
+            return cli_usage(e, "up", "--nodes %s: 1 to %d", optarg, MAX_NODES);
+        conf->nodes = (int)number;
+        return 0;
+    case OPT_NODEFS:
+        conf->nodefs_bytes = quantity_bytes(optarg, -1);
+        if (conf->nodefs_bytes < (INT64_C(256) << 20))
+            return cli_usage(e, "up", "--nodefs %s: a size of at least 256Mi", optarg);
+        return 0;
+    case OPT_EPHEMERAL:
+        conf->ephemeral = true;
+        return 0;
+    case OPT_DETACH:
+        conf->detach = true;
+        return 0;
+    case OPT_KUBECONFIG:
+        conf->kubeconfig = optarg;
+        return 0;
+    case OPT_WRITE_KUBECONFIG:
+        conf->write_kubeconfig = true;
+        return 0;
+    case OPT_PLAIN_HTTP:
+        conf->plain_http = true;
+        return 0;
+    case OPT_SIMULATE:
+        conf->simulate = true;
+        return 0;
+    case OPT_QUIET:
+        conf->quiet = true;
+        return 0;
+    case 'v':
+        conf->verbose++;
+        return 0;
+    default:
+        return cli_usage(e, "up", "unknown flag or missing value");
+    }
+}
+
+static int up_run(const struct cli *cli, int argc, char **argv, struct err *e)
+{
+    struct up_conf conf = {
+        .port = DEFAULT_PORT,
+        .profile = "eks",
+        .nodes = 2,
+        .nodefs_bytes = quantity_bytes(DEFAULT_NODEFS, 0),
+        .self_exe = cli->self_exe,
+    };
+    _auto_free_ char *host = xstrdup("127.0.0.1");
+    const char *data = NULL;
+    opterr = 0;
+    optind = 1;
+    for (int opt; (opt = getopt_long(argc, argv, "v", options, NULL)) != -1;)
+        if (parse_flag(opt, &conf, &host, &data, e) < 0)
+            return -1;
+    if (optind < argc)
+        return cli_usage(e, "up", "takes no argument \"%s\"", argv[optind]);
+    _auto_free_ char *dir = cli_data_dir(data);
+    conf.data_dir = dir;
+    conf.host = host;
+    return cli->host->up(&conf, e);
+}
+
+const struct cli_verb verb_up = {
+    .name = "up",
+    .summary = "start the cluster and keep it running",
+    .help =
+        "usage: stowage up [FLAGS]\n\n"
+        "  --data DIR            where everything is kept (default $STOWAGE_DATA, /var/lib/stowage for root,\n"
+        "                        ~/.local/share/stowage else); two clusters with two directories run side by side\n"
+        "  --listen ADDR:PORT    default 127.0.0.1:6443; port 0 takes any free one\n"
+        "  --profile NAME        storage classes of a fresh cluster: eks (gp2, the default), killercoda (local-path),\n"
+        "                        kind (standard), minikube (standard, Immediate), none\n"
+        "  --nodes N             default 2: controlplane and node01\n"
+        "  --nodefs SIZE         size of each node's filesystem, sparse (default 20Gi)\n"
+        "  --ephemeral           keep nothing: objects and volumes are gone when it stops\n"
+        "  --detach              return once the nodes are Ready; `stowage down` stops it\n"
+        "  --kubeconfig FILE     write the administrator's kubeconfig there (default DIR/kubeconfig, mode 0600)\n"
+        "  --write-kubeconfig    also merge a context \"stowage\" into $KUBECONFIG or ~/.kube/config\n"
+        "  --plain-http          no TLS (kubectl sends no credentials then; loopback only)\n"
+        "  --simulate            do not touch the kernel: pods and disks are only remembered\n"
+        "  --quiet               print nothing but errors\n"
+        "  -v, --verbose         log more; twice traces every kernel request\n",
+    .run = up_run,
+};

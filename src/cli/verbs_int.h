@@ -1,0 +1,9 @@
+/* verbs_int.h - the verbs, each defined in verb_<name>.c. */
+#ifndef STOWAGE_CLI_VERBS_INT_H
+#define STOWAGE_CLI_VERBS_INT_H
+
+#include "cli/cli.h"
+
+extern const struct cli_verb verb_up, verb_down, verb_status, verb_shell, verb_doctor, verb_completion, verb_version;
+
+#endif
