@@ -48,9 +48,12 @@ struct resource {
     bool generation;        /* metadata.generation is managed: 1 on create, +1 on spec change */
     bool needs_rv;          /* PUT needs resourceVersion */
     bool create_on_update;  /* PUT makes a missing object */
+    const char *storage_hash; /* discovery's storageVersionHash; NULL for kinds that are not stored */
     /* computed at start: the prefix each serialised object begins with, {"kind":"Pod","apiVersion":"v1", and its length */
     const char *prefix;
     size_t prefix_len;
+    const char *api_version; /* "apps/v1" */
+    const char *qualified;   /* "deployments.apps" */
 };
 
 /* Builds computed columns and indexes. Call once before any thread exists. */

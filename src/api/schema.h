@@ -40,17 +40,22 @@ struct schema_field {
     enum schema_base base;
     enum schema_shape shape;
     const struct schema_type *type;   /* for SB_OBJECT */
+    const char *go_type;              /* Go's type of one value as messages print it: "string", "v1.Protocol", "v1.Container" */
+    const char *go_whole;             /* of the field: "[]v1.Container", "v1.ResourceList"; same as go_type for SHAPE_ONE */
     bool required;                    /* in OpenAPI's sense */
-    bool inlined;                     /* VolumeSource in Volume: its fields appear here */
+    bool always;                      /* written even when empty (Go: no omitempty, or a struct held by value) */
+    bool inlined;                     /* came from an inlined struct (VolumeSource in Volume); JSON does not show the difference */
     bool nullable_pointer;            /* Go pointer: absent stays absent */
-    json_t *dflt;                     /* static default, or NULL */
+    json_t *dflt;                     /* static default that the server fills in, or NULL */
     bool patch_merge, patch_replace, patch_retain_keys;
     const char *merge_key;            /* patchMergeKey */
     enum schema_list list;
+    bool list_undeclared;             /* a list without x-kubernetes-list-type in OpenAPI; treated as atomic */
     const char *const *list_keys;     /* NULL-terminated; LIST_MAP */
     bool map_atomic;                  /* struct or map replaced whole by apply */
     const char *descr;                /* our own words */
     unsigned proto;                   /* protobuf field number, 0 unknown */
+    unsigned proto_inlined;           /* number of the inlined struct's message that holds it, 0: the type's own message */
 };
 struct schema_type {
     const char *name;                 /* "core.v1.PersistentVolumeClaimSpec" */
@@ -61,11 +66,18 @@ struct schema_type {
     const struct schema_field *fields;
     size_t field_count;
     bool map_atomic;
+    bool embedded;                    /* exists only inlined in other types: no definition of its own in OpenAPI */
+    bool is_list;                     /* a generated list kind: "core.v1.PodList" */
+    const uint8_t *index;             /* private: open hash of field names, see schema_field() */
+    unsigned index_mask;
 };
 
 /* BUG on a broken embedded text (a test parses it too). */
 void schema_init(void);
 const struct schema_type *schema_type(const char *name); /* NULL if unknown */
+const struct schema_type *schema_type_at(size_t i);      /* all of them, in file order; NULL past the end */
+/* The type of a kind, or NULL: ("apps", "v1", "Deployment"). */
+const struct schema_type *schema_kind(const char *group, const char *version, const char *kind);
 const struct schema_field *schema_field(const struct schema_type *t, const char *json_name, size_t len);
 
 #endif

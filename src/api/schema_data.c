@@ -1,0 +1,23 @@
+/* schema_data.c - the schema texts (src/api/schema, joined by the build) inside the binary.
+ *
+ * The assembler includes the file, so no generated C source exists. When you add a text file: nothing to do, the build
+ * globs. */
+#include "api/schema_int.h"
+
+__asm__(".section .rodata\n"
+        ".global schema_text_start\n"
+        ".global schema_text_end\n"
+        "schema_text_start:\n"
+        ".incbin \"" EMBED_FILE "\"\n"
+        "schema_text_end:\n"
+        ".byte 0\n"
+        ".previous\n");
+
+extern const char schema_text_start[];
+extern const char schema_text_end[];
+
+const char *schema_text(size_t *out_len)
+{
+    *out_len = (size_t)(schema_text_end - schema_text_start);
+    return schema_text_start;
+}
