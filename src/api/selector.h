@@ -20,14 +20,16 @@ void label_selector_free(struct label_selector *s);
 char *label_selector_text(const struct label_selector *s);
 
 struct field_selector;
-/* Checks the labels the kind knows (§10 of the facts: metadata.name, spec.nodeName, involvedObject.*, …); BAD_REQUEST else. */
+/* Checks the labels the kind knows (§10 of the facts: metadata.name, spec.nodeName, involvedObject.*, …); BAD_REQUEST
+ * else. */
 int field_selector_parse(const struct resource *r, const char *text, struct field_selector **out, struct err *e);
 bool field_selector_match(const struct field_selector *s, const json_t *obj);
 /* The value if the selector pins metadata.name with =, else NULL. Borrows. */
 const char *field_selector_name(const struct field_selector *s);
 void field_selector_free(struct field_selector *s);
 
-/* NodeSelector {nodeSelectorTerms:[{matchExpressions,matchFields}]} against a node object: terms are ORed. */
+/* NodeSelector {nodeSelectorTerms:[{matchExpressions,matchFields}]} against a node object: terms are ORed. NULL (or null) restricts
+ * nothing. */
 bool node_selector_match(const json_t *node_selector, const json_t *node);
 
 #endif
