@@ -1,8 +1,8 @@
 /* store.h - versioned objects, snapshots, the watch log, and the journal on disk. Knows no Kubernetes kind.
  *
- * An object version (`struct sobj`) is immutable: a frozen jansson tree beside its JSON bytes, serialised once and shared by
- * every reader, list and watcher; reference counted. The index is a persistent (path-copying) ordered tree keyed by
- * (bucket, namespace, name): a commit makes a new root, readers hold a root and never block writers.
+ * An object version (`struct sobj`) is immutable: a frozen jansson tree beside its JSON bytes, serialised once and
+ * shared by every reader, list and watcher; reference counted. The index is a persistent (path-copying) ordered tree
+ * keyed by (bucket, namespace, name): a commit makes a new root, readers hold a root and never block writers.
  *
  * One monotonic revision (Kubernetes: resourceVersion). Source: etcd's MVCC contract as kube-apiserver uses it.
  *
@@ -25,12 +25,12 @@ struct watch;
 
 /* One version of one object. Everything in it is frozen: read only. */
 struct sobj {
-    uint64_t rv;          /* revision of this version (for a deletion event: of the deletion) */
-    const char *bucket;   /* "pods", "deployments.apps"; interned, lives as long as the store */
-    const char *ns;       /* "" for cluster scope */
+    uint64_t rv;        /* revision of this version (for a deletion event: of the deletion) */
+    const char *bucket; /* "pods", "deployments.apps"; interned, lives as long as the store */
+    const char *ns;     /* "" for cluster scope */
     const char *name;
-    json_t *tree;         /* metadata.resourceVersion is set to rv */
-    const char *bytes;    /* compact JSON of tree, no newline; NUL-terminated */
+    json_t *tree;      /* metadata.resourceVersion is set to rv */
+    const char *bytes; /* compact JSON of tree, no newline; NUL-terminated */
     size_t len;
 };
 struct sobj *sobj_ref(const struct sobj *o); /* NULL passes through */
@@ -45,12 +45,14 @@ struct store_conf {
     unsigned window_seconds;   /*            0 = 300 */
 };
 
-/* Opens (and replays) the journal. Errors: BUSY (file in use by another process), CORRUPT, UNSUPPORTED (a newer layout; the
- * message says what to do), SYS, NO_SPACE. */
+/* Opens (and replays) the journal. Errors: BUSY (file in use by another process), CORRUPT, UNSUPPORTED (a newer layout;
+ * the message says what to do), SYS, NO_SPACE. */
 int store_open(const struct store_conf *conf, struct store **out_store, struct err *e);
 void store_close(struct store *s);
 
 uint64_t store_rv(const struct store *s);
+/* A UUID made with the file, the same for its whole life; "" without a disk. Borrows. */
+const char *store_cluster_id(const struct store *s);
 
 /* -- reading -- */
 /* Returns a new reference, or NULL. */
@@ -60,29 +62,30 @@ struct snapshot *store_snapshot(struct store *s); /* returns new; costs a pointe
 struct snapshot *snapshot_ref(struct snapshot *snap);
 void snapshot_unref(struct snapshot *snap);
 uint64_t snapshot_rv(const struct snapshot *snap);
-struct sobj *snapshot_get(const struct snapshot *snap, const char *bucket, const char *ns, const char *name); /* new ref */
-/* Visits in (namespace, name) order the objects of `bucket` (of `ns` only, unless NULL), strictly after (after_ns, after_name)
- * unless those are NULL. `visit` borrows the object; returning non-zero stops the walk and is returned. */
+struct sobj *snapshot_get(const struct snapshot *snap, const char *bucket, const char *ns,
+                          const char *name); /* new ref */
+/* Visits in (namespace, name) order the objects of `bucket` (of `ns` only, unless NULL), strictly after (after_ns,
+ * after_name) unless those are NULL. `visit` borrows the object; returning non-zero stops the walk and is returned. */
 int snapshot_scan(const struct snapshot *snap, const char *bucket, const char *ns, const char *after_ns,
                   const char *after_name, int (*visit)(struct sobj *obj, void *arg), void *arg);
 size_t snapshot_count(const struct snapshot *snap, const char *bucket); /* O(log n) */
 /* Every bucket name that has objects now. */
 int snapshot_buckets(const struct snapshot *snap, int (*visit)(const char *bucket, void *arg), void *arg);
-/* The snapshot as it was at `rv` while it is still in the recent history, for exact lists and continue tokens; NULL if it is
- * no longer kept. The store pins snapshots given out by store_pin() for 5 minutes. */
+/* The snapshot as it was at `rv` while it is still in the recent history, for exact lists and continue tokens; NULL if
+ * it is no longer kept. The store pins snapshots given out by store_pin() for 5 minutes. */
 void store_pin(struct store *s, struct snapshot *snap);
 struct snapshot *store_snapshot_at(struct store *s, uint64_t rv); /* returns new */
 
 /* -- writing --
- * A commit is atomic: all its puts and deletes, or none. Each put or delete names the revision it expects. The tree is taken
- * and frozen; the store sets its metadata.resourceVersion. Returns after the change is in the journal (group commit), so a
- * kill at any instant loses nothing acknowledged.
- * Errors: ALREADY_EXISTS (expected absence), CONFLICT (other revision), NOT_FOUND (expected presence), NO_SPACE, SYS. */
-#define RV_ABSENT UINT64_C(0)    /* must not exist */
-#define RV_ANY    UINT64_MAX     /* no matter */
+ * A commit is atomic: all its puts and deletes, or none. Each put or delete names the revision it expects. The tree is
+ * taken and frozen; the store sets its metadata.resourceVersion. Returns after the change is in the journal (group
+ * commit), so a kill at any instant loses nothing acknowledged. Errors: ALREADY_EXISTS (expected absence), CONFLICT
+ * (other revision), NOT_FOUND (expected presence), NO_SPACE, SYS. */
+#define RV_ABSENT UINT64_C(0) /* must not exist */
+#define RV_ANY    UINT64_MAX  /* no matter */
 
-int store_put(struct store *s, const char *bucket, const char *ns, const char *name, uint64_t expect_rv, json_t *take_tree,
-              struct sobj **out_new /* may be NULL; new reference */, struct err *e);
+int store_put(struct store *s, const char *bucket, const char *ns, const char *name, uint64_t expect_rv,
+              json_t *take_tree, struct sobj **out_new /* may be NULL; new reference */, struct err *e);
 /* out_last: the last state carrying the revision of the deletion (what a DELETED event shows). */
 int store_delete(struct store *s, const char *bucket, const char *ns, const char *name, uint64_t expect_rv,
                  struct sobj **out_last /* may be NULL; new reference */, struct err *e);
@@ -97,12 +100,12 @@ struct watch_event {
 void watch_event_release(struct watch_event *ev);
 
 struct watch_conf {
-    const char *bucket;  /* NULL: every bucket */
-    const char *ns;      /* NULL: every namespace */
-    uint64_t after_rv;   /* deliver changes with a greater revision */
-    unsigned queue_max;  /* 0 = 10,000; a watcher that falls behind this is dropped, never waited for */
-    /* Called (never with store locks that store functions need) when the queue went from empty to not empty, or the watch
-     * died. Must not block. */
+    const char *bucket; /* NULL: every bucket */
+    const char *ns;     /* NULL: every namespace */
+    uint64_t after_rv;  /* deliver changes with a greater revision */
+    unsigned queue_max; /* 0 = 10,000; a watcher that falls behind this is dropped, never waited for */
+    /* Called (never with store locks that store functions need) when the queue went from empty to not empty, or the
+     * watch died. Must not block. */
     void (*notify)(void *arg);
     void *arg;
 };

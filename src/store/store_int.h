@@ -1,0 +1,105 @@
+/* store_int.h - the store's own structure, shared by the files of this folder. */
+#ifndef STOWAGE_STORE_STORE_INT_H
+#define STOWAGE_STORE_STORE_INT_H
+
+#include "store/journal_int.h"
+#include "store/snapshot_int.h"
+#include "store/sobj_int.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* The recent changes, oldest first: a ring. */
+struct history {
+    struct past {
+        struct watch_event ev; /* owned */
+        int64_t mono_ns;
+    } * ring; /* owned */
+    size_t head, len, cap;
+    size_t max_len;
+    int64_t max_age_ns;
+    uint64_t floor; /* every change with a greater revision is in the ring */
+};
+
+struct pin {
+    struct snapshot *snap; /* owned */
+    int64_t until_ns;
+};
+
+/* Watches that want the same bucket (or every bucket). */
+struct watch_list {
+    struct watch *head;
+};
+struct bucket {
+    struct watch_list watches;
+    struct bucket *next; /* of all buckets */
+    char name[];
+};
+
+struct batch;
+
+/* LOCKS, in this order: mu, then watch.mu; root_mu is taken last and held for two instructions. Never both of the
+ * latter. */
+struct store {
+    atomic_uint refs; /* the opener's and one a watch */
+    const struct clock *clock;
+    struct journal *journal; /* owned; NULL: no disk. Used by the leader of a group only */
+
+    pthread_mutex_t mu;
+    /* under mu */
+    struct bucket *buckets; /* owned; grows only */
+    struct watch_list all;  /* watches of every bucket */
+    size_t watchers;
+    struct history history;
+    struct pin *pins; /* owned */
+    size_t pins_len, pins_cap;
+    struct snapshot *pending; /* owned: the state with all accepted changes, journalled or not */
+    struct batch *gathering;  /* accepted, waiting for the journal; NULL: none */
+    bool leading;             /* somebody writes a batch */
+    unsigned settle_waiters;
+    pthread_cond_t settled; /* published or rollbacks changed */
+    uint64_t last_rv;       /* handed out; >= published_rv */
+    uint64_t rollbacks;
+    int64_t last_row;
+    uint64_t commits, groups;
+    bool closing;
+
+    pthread_mutex_t root_mu;
+    struct snapshot *published; /* owned; written under mu and root_mu, read under either */
+    _Atomic uint64_t published_rv;
+};
+
+struct store *store_ref(struct store *s);
+void store_unref(struct store *s);
+
+/* -- store.c -- */
+struct bucket *bucket_intern_locked(struct store *s, const char *name);
+
+/* -- history.c: all under mu -- */
+void history_init(struct history *h, const struct store_conf *conf, uint64_t floor);
+void history_release(struct history *h);
+/* Takes the references of the event. */
+void history_append(struct history *h, const struct watch_event *ev, int64_t now_ns);
+void history_trim(struct history *h, int64_t now_ns);
+/* The i-th, oldest first. */
+const struct watch_event *history_at(const struct history *h, size_t i);
+/* Index of the first change with a greater revision. */
+size_t history_after(const struct history *h, uint64_t rv);
+void pins_trim_locked(struct store *s, int64_t now_ns);
+void pins_release(struct store *s);
+
+/* -- watch.c -- */
+/* Watches to tell, gathered under mu and told without it. */
+struct notices {
+    struct watch **items; /* owned; each with a reference */
+    size_t len, cap;
+};
+/* Hands the change to every watch that wants it. */
+void watches_push_locked(struct store *s, const struct watch_event *ev, struct notices *out);
+void watches_close_locked(struct store *s, struct notices *out);
+void notices_send(struct notices *n); /* without mu; empties it */
+
+void watch_event_ref(struct watch_event *out, const struct watch_event *ev);
+
+#endif
