@@ -1,0 +1,8 @@
+/* guest.h - the programs in the guest binary. */
+#ifndef STOWAGE_GUEST_H
+#define STOWAGE_GUEST_H
+
+int pause_main(int argc, char **argv);
+int event_simulator_main(int argc, char **argv);
+
+#endif

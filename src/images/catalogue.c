@@ -1,0 +1,165 @@
+/* catalogue.c - the built-in images, as data: what courses use (nginx, busybox and friends).
+ *
+ * How to add one: a row here (and a tag rule above it); a layer in content.c if no present one fits. THREADS: constant.
+ */
+#include "images/images_int.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#define PATH_ALL "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define MIB      (INT64_C(1024) * 1024)
+
+static const struct tag_rule nginx_tags = {
+    .names = "latest=1.29.1 mainline=1.29.1 stable=1.28.0 alpine=1.29.1 1=1.29.1 bookworm=1.29.1 perl=1.29.1 "
+             "alpine-slim=1.29.1",
+    .versions =
+        "1.7:12 1.8:1 1.9:15 1.10:3 1.11:13 1.12:2 1.13:12 1.14:2 1.15:12 1.16:1 1.17:10 1.18:0 1.19:10 1.20:2 1.21:6 "
+        "1.22:1 1.23:4 1.24:0 1.25:5 1.26:3 1.27:5 1.28:0 1.29:1",
+    .suffixes = "alpine perl slim otel bookworm bullseye buster alpine3.17 alpine3.18 alpine3.19 alpine3.20 alpine3.21 "
+                "alpine3.22",
+};
+static const struct tag_rule httpd_tags = {
+    .names = "latest=2.4.65 alpine=2.4.65 2=2.4.65 bookworm=2.4.65 trixie=2.4.65",
+    .versions = "2.2:34 2.4:65",
+    .suffixes = "alpine bookworm bullseye buster trixie alpine3.20 alpine3.21 alpine3.22",
+};
+static const struct tag_rule busybox_tags = {
+    .names = "latest=1.37.0 stable=1.37.0 unstable=1.37.0 glibc=1.37.0 musl=1.37.0 uclibc=1.37.0 1=1.37.0",
+    .versions = "1.21:0 1.22:1 1.23:2 1.24:2 1.25:1 1.26:2 1.27:2 1.28:4 1.29:3 1.30:1 1.31:1 1.32:1 1.33:1 1.34:1 "
+                "1.35:0 1.36:1 "
+                "1.37:0",
+    .suffixes = "glibc musl uclibc ubuntu",
+};
+static const struct tag_rule alpine_tags = {
+    .names = "latest=3.22.1 edge=3.22.1 3=3.22.1",
+    .versions = "2.6 2.7 3.1:4 3.2:3 3.3:3 3.4:6 3.5:3 3.6:5 3.7:3 3.8:5 3.9:6 3.10:9 3.11:13 3.12:12 3.13:12 3.14:10 "
+                "3.15:11 3.16:9 "
+                "3.17:10 3.18:12 3.19:8 3.20:7 3.21:4 3.22:1",
+};
+static const struct tag_rule debian_tags = {
+    .names = "latest=12 stable=12 bookworm=12 bullseye=11 buster=10 stretch=9 jessie=8 trixie=13 testing=13 sid=13 "
+             "unstable=13 "
+             "oldstable=11",
+    .versions = "8 9 10 11 12 13 8.11 9.13 10.13 11.11 12.11",
+    .suffixes = "slim backports",
+};
+static const struct tag_rule ubuntu_tags = {
+    .names = "latest=24.04 rolling=25.04 devel=25.10 noble=24.04 jammy=22.04 focal=20.04 bionic=18.04 xenial=16.04 "
+             "trusty=14.04 "
+             "oracular=24.10 plucky=25.04",
+    .versions = "14.04 16.04 18.04 20.04 22.04 23.04 23.10 24.04 24.10 25.04 25.10",
+};
+static const struct tag_rule centos_tags = {
+    .names = "latest=8 centos6=6 centos7=7 centos8=8 centos7.9.2009=7",
+    .versions = "5 6 7 8 6.10 7.9.2009 8.4.2105",
+};
+static const struct tag_rule any_version = {.names = "latest=1 v1=1 v2=2 v3=3", .any = true};
+static const struct tag_rule pause_tags = {.names = "latest=3.10",
+                                           .versions = "2.0 3.0 3.1 3.2 3.3 3.4 3.5 3.6 3.7 3.8 3.9 3.10:1"};
+
+static const struct image_def rows[] = {
+    {"docker.io/library/busybox", &busybox_tags, "busybox", NULL, NULL, {NULL}, {"sh"}, {PATH_ALL}, .size = 2156518},
+    {"docker.io/library/alpine", &alpine_tags, "alpine", NULL, NULL, {NULL}, {"/bin/sh"}, {PATH_ALL}, .size = 3646756},
+    {"docker.io/library/debian", &debian_tags, "debian", NULL, NULL, {NULL}, {"bash"}, {PATH_ALL}, .size = 48496372},
+    {"docker.io/library/ubuntu",
+     &ubuntu_tags,
+     "ubuntu",
+     NULL,
+     NULL,
+     {NULL},
+     {"/bin/bash"},
+     {PATH_ALL},
+     .size = 29727061},
+    {"docker.io/library/centos",
+     &centos_tags,
+     "centos",
+     NULL,
+     NULL,
+     {NULL},
+     {"/bin/bash"},
+     {PATH_ALL},
+     .size = 83518086},
+    {"docker.io/library/nginx",
+     &nginx_tags,
+     "debian",
+     "12",
+     "nginx",
+     {"/docker-entrypoint.sh"},
+     {"nginx", "-g", "daemon off;"},
+     {PATH_ALL, "NGINX_VERSION=@VERSION@"},
+     .size = 72324501},
+    {"docker.io/library/httpd",
+     &httpd_tags,
+     "debian",
+     "12",
+     "httpd",
+     {NULL},
+     {"httpd-foreground"},
+     {"PATH=/usr/local/apache2/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      "HTTPD_PREFIX=/usr/local/apache2", "HTTPD_VERSION=@VERSION@"},
+     .workdir = "/usr/local/apache2",
+     .size = 45164206},
+    {"docker.io/kodekloud/event-simulator",
+     &any_version,
+     "alpine",
+     "3.18.12",
+     "event-simulator",
+     {"event-simulator"},
+     {NULL},
+     {PATH_ALL},
+     .size = 26785210},
+    {"docker.io/kiamol/ch03-sleep",
+     &any_version,
+     "alpine",
+     "3.12.12",
+     NULL,
+     {NULL},
+     {"/bin/sh", "-c", "trap : TERM INT; while true; do sleep 3600 & wait; done"},
+     {PATH_ALL},
+     .size = 3646756},
+    {"registry.k8s.io/pause",
+     &pause_tags,
+     NULL,
+     NULL,
+     "pause",
+     {"/pause"},
+     {NULL},
+     {PATH_ALL},
+     .user = "65535:65535",
+     .size = 320368},
+    {"k8s.gcr.io/pause",
+     &pause_tags,
+     NULL,
+     NULL,
+     "pause",
+     {"/pause"},
+     {NULL},
+     {PATH_ALL},
+     .user = "65535:65535",
+     .size = 320368},
+    {"registry.k8s.io/busybox", &any_version, "busybox", "1.27.2", NULL, {NULL}, {"sh"}, {PATH_ALL}, .size = 1 * MIB},
+    {"registry.k8s.io/nginx",
+     &any_version,
+     "debian",
+     "12",
+     "nginx",
+     {NULL},
+     {"nginx", "-g", "daemon off;"},
+     {PATH_ALL, "NGINX_VERSION=1.7.9"},
+     .size = 39 * MIB},
+};
+
+const struct image_def *catalogue_rows(size_t *out_count)
+{
+    *out_count = ARRAY_LEN(rows);
+    return rows;
+}
+
+const struct image_def *catalogue_find(const char *repository)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (str_eq(rows[i].repository, repository))
+            return &rows[i];
+    return NULL;
+}

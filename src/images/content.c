@@ -1,0 +1,252 @@
+/* content.c - the files of the built-in layers, as data. The texts are our own; names and places are those of the real
+ * images.
+ *
+ * How to add a layer: its files as a table, a row in `layers`. THREADS: constant. */
+#include "images/images_int.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <sys/stat.h>
+
+#define DIR_(path)                                                                                                     \
+    {                                                                                                                  \
+        path, S_IFDIR | 0755, NULL                                                                                     \
+    }
+#define FILE_(path, text)                                                                                              \
+    {                                                                                                                  \
+        path, S_IFREG | 0644, text                                                                                     \
+    }
+#define SCRIPT_(path, text)                                                                                            \
+    {                                                                                                                  \
+        path, S_IFREG | 0755, text                                                                                     \
+    }
+#define LINK_(path, target)                                                                                            \
+    {                                                                                                                  \
+        path, S_IFLNK | 0777, target                                                                                   \
+    }
+#define GUEST_(path)                                                                                                   \
+    {                                                                                                                  \
+        path, S_IFREG | 0755, LAYER_GUEST                                                                              \
+    }
+
+#define COMMON_DIRS                                                                                                    \
+    DIR_("dev"), DIR_("etc"), DIR_("home"), DIR_("mnt"), DIR_("opt"), DIR_("proc"), DIR_("run"), DIR_("srv"),          \
+        DIR_("sys"), DIR_("usr/bin"), DIR_("usr/sbin"), DIR_("usr/local/bin"), DIR_("var/cache"), DIR_("var/lib"),     \
+        DIR_("var/log"), {"root", S_IFDIR | 0700, NULL}, {"tmp", S_IFDIR | 01777, NULL},                               \
+        {"var/tmp", S_IFDIR | 01777, NULL}, LINK_("var/run", "/run"),                                                  \
+        FILE_("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),                                 \
+        FILE_("etc/shells", "/bin/sh\n/bin/ash\n/bin/bash\n")
+
+#define ACCOUNTS(shell)                                                                                                \
+    FILE_("etc/passwd", "root:x:0:0:root:/root:" shell "\n"                                                            \
+                        "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"                                            \
+                        "bin:x:2:2:bin:/bin:/usr/sbin/nologin\n"                                                       \
+                        "sys:x:3:3:sys:/dev:/usr/sbin/nologin\n"                                                       \
+                        "mail:x:8:8:mail:/var/mail:/usr/sbin/nologin\n"                                                \
+                        "www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n"                                       \
+                        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"),                               \
+        FILE_("etc/group", "root:x:0:\ndaemon:x:1:\nbin:x:2:\nsys:x:3:\nadm:x:4:\ntty:x:5:\ndisk:x:6:\nmail:x:8:\n"    \
+                           "www-data:x:33:\nusers:x:100:\nnogroup:x:65534:\n"),                                        \
+    {                                                                                                                  \
+        "etc/shadow", S_IFREG | 0640, "root:*:::::::\nnobody:*:::::::\n"                                               \
+    }
+
+/* Scripts for bash run in busybox's shell, which knows most of what they use. */
+#define BASH SCRIPT_("bin/bash", "#!/bin/sh\nexec /bin/sh \"$@\"\n")
+
+static const struct layer_file busybox_files[] = {
+    COMMON_DIRS,
+    ACCOUNTS("/bin/sh"),
+    LINK_("usr/bin/env", "/bin/env"),
+};
+static const struct layer_file alpine_files[] = {
+    COMMON_DIRS,
+    ACCOUNTS("/bin/ash"),
+    FILE_("etc/alpine-release", "@VERSION@\n"),
+    FILE_("etc/os-release",
+          "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=@VERSION@\nPRETTY_NAME=\"Alpine Linux v@VERSION@\"\n"
+          "HOME_URL=\"https://alpinelinux.org/\"\n"),
+    GUEST_("usr/bin/curl"),
+};
+static const struct layer_file debian_files[] = {
+    COMMON_DIRS,
+    ACCOUNTS("/bin/bash"),
+    BASH,
+    FILE_("etc/debian_version", "@VERSION@\n"),
+    FILE_("etc/os-release",
+          "PRETTY_NAME=\"Debian GNU/Linux @VERSION@\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"@VERSION@\"\n"
+          "ID=debian\nHOME_URL=\"https://www.debian.org/\"\n"),
+    GUEST_("usr/bin/curl"),
+};
+static const struct layer_file ubuntu_files[] = {
+    COMMON_DIRS,
+    ACCOUNTS("/bin/bash"),
+    BASH,
+    FILE_("etc/os-release",
+          "PRETTY_NAME=\"Ubuntu @VERSION@ LTS\"\nNAME=\"Ubuntu\"\nVERSION_ID=\"@VERSION@\"\nID=ubuntu\n"
+          "ID_LIKE=debian\nHOME_URL=\"https://www.ubuntu.com/\"\n"),
+    FILE_("etc/lsb-release",
+          "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=@VERSION@\nDISTRIB_DESCRIPTION=\"Ubuntu @VERSION@ LTS\"\n"),
+    GUEST_("usr/bin/curl"),
+};
+static const struct layer_file centos_files[] = {
+    COMMON_DIRS,
+    ACCOUNTS("/bin/bash"),
+    BASH,
+    FILE_("etc/centos-release", "CentOS Linux release @VERSION@\n"),
+    LINK_("etc/redhat-release", "centos-release"),
+    FILE_("etc/os-release", "NAME=\"CentOS Linux\"\nVERSION=\"@VERSION@\"\nID=\"centos\"\nID_LIKE=\"rhel "
+                            "fedora\"\nVERSION_ID=\"@VERSION@\"\n"
+                            "PRETTY_NAME=\"CentOS Linux @VERSION@\"\n"),
+    GUEST_("usr/bin/curl"),
+};
+static const struct layer_file event_simulator_files[] = {GUEST_("usr/bin/event-simulator"), DIR_("log")};
+static const struct layer_file pause_files[] = {GUEST_("pause"), DIR_("dev"), DIR_("proc"), DIR_("sys"), DIR_("etc")};
+
+static const char nginx_entrypoint[] =
+    "#!/bin/sh\n"
+    "# Runs what stands in /docker-entrypoint.d, then the command.\n"
+    "say() { [ -n \"$NGINX_ENTRYPOINT_QUIET_LOGS\" ] || echo \"/docker-entrypoint.sh: $*\"; }\n"
+    "if [ \"$1\" = nginx ]; then\n"
+    "    if [ -n \"$(ls -A /docker-entrypoint.d 2>/dev/null)\" ]; then\n"
+    "        say '/docker-entrypoint.d/ is not empty, will attempt to perform configuration'\n"
+    "        say 'Looking for shell scripts in /docker-entrypoint.d/'\n"
+    "        for f in /docker-entrypoint.d/*; do\n"
+    "            case \"$f\" in\n"
+    "            *.envsh) say \"Sourcing $f\"; . \"$f\" ;;\n"
+    "            *.sh) if [ -x \"$f\" ]; then say \"Launching $f\"; \"$f\"; else say \"Ignoring $f, not executable\"; "
+    "fi ;;\n"
+    "            *) say \"Ignoring $f\" ;;\n"
+    "            esac\n"
+    "        done\n"
+    "        say 'Configuration complete; ready for start up'\n"
+    "    else\n"
+    "        say 'No files found in /docker-entrypoint.d/, skipping configuration'\n"
+    "    fi\n"
+    "fi\n"
+    "exec \"$@\"\n";
+
+static const char nginx_conf[] = "user  nginx;\n"
+                                 "worker_processes  auto;\n"
+                                 "error_log  /var/log/nginx/error.log notice;\n"
+                                 "pid        /run/nginx.pid;\n"
+                                 "\n"
+                                 "events {\n"
+                                 "    worker_connections  1024;\n"
+                                 "}\n"
+                                 "\n"
+                                 "http {\n"
+                                 "    include       /etc/nginx/mime.types;\n"
+                                 "    default_type  application/octet-stream;\n"
+                                 "    access_log  /var/log/nginx/access.log  main;\n"
+                                 "    sendfile        on;\n"
+                                 "    keepalive_timeout  65;\n"
+                                 "    include /etc/nginx/conf.d/*.conf;\n"
+                                 "}\n";
+
+static const char nginx_default_conf[] = "server {\n"
+                                         "    listen       80;\n"
+                                         "    server_name  localhost;\n"
+                                         "\n"
+                                         "    location / {\n"
+                                         "        root   /usr/share/nginx/html;\n"
+                                         "        index  index.html index.htm;\n"
+                                         "    }\n"
+                                         "\n"
+                                         "    error_page   500 502 503 504  /50x.html;\n"
+                                         "    location = /50x.html {\n"
+                                         "        root   /usr/share/nginx/html;\n"
+                                         "    }\n"
+                                         "}\n";
+
+/* The title and first heading are what labs look for. */
+static const char nginx_index[] = "<!DOCTYPE html>\n"
+                                  "<html>\n"
+                                  "<head>\n"
+                                  "<title>Welcome to nginx!</title>\n"
+                                  "<style>\n"
+                                  "html { color-scheme: light dark; }\n"
+                                  "body { max-width: 36em; margin: 2em auto; font-family: sans-serif; }\n"
+                                  "</style>\n"
+                                  "</head>\n"
+                                  "<body>\n"
+                                  "<h1>Welcome to nginx!</h1>\n"
+                                  "<p>This page is served from /usr/share/nginx/html inside the container.\n"
+                                  "Put files there, or mount a volume over it, to serve your own.</p>\n"
+                                  "</body>\n"
+                                  "</html>\n";
+static const char nginx_50x[] =
+    "<!DOCTYPE html>\n<html>\n<head>\n<title>Error</title>\n</head>\n<body>\n"
+    "<h1>An error occurred.</h1>\n<p>The page cannot be shown at the moment.</p>\n</body>\n</html>\n";
+static const char mime_types[] = "types {\n"
+                                 "    text/html               html htm shtml;\n"
+                                 "    text/css                css;\n"
+                                 "    text/xml                xml;\n"
+                                 "    image/gif               gif;\n"
+                                 "    image/jpeg              jpeg jpg;\n"
+                                 "    application/javascript  js;\n"
+                                 "    text/plain              txt;\n"
+                                 "    image/png               png;\n"
+                                 "    image/svg+xml           svg svgz;\n"
+                                 "    image/x-icon            ico;\n"
+                                 "    application/json        json;\n"
+                                 "    application/pdf         pdf;\n"
+                                 "    application/wasm        wasm;\n"
+                                 "    application/zip         zip;\n"
+                                 "    video/mp4               mp4;\n"
+                                 "}\n";
+
+static const struct layer_file nginx_files[] = {
+    GUEST_("usr/sbin/nginx"),
+    SCRIPT_("docker-entrypoint.sh", nginx_entrypoint),
+    DIR_("docker-entrypoint.d"),
+    FILE_("etc/nginx/nginx.conf", nginx_conf),
+    FILE_("etc/nginx/mime.types", mime_types),
+    FILE_("etc/nginx/conf.d/default.conf", nginx_default_conf),
+    FILE_("usr/share/nginx/html/index.html", nginx_index),
+    FILE_("usr/share/nginx/html/50x.html", nginx_50x),
+    FILE_("usr/share/nginx/version", "@VERSION@\n"),
+    DIR_("var/cache/nginx"),
+    LINK_("var/log/nginx/access.log", "/dev/stdout"),
+    LINK_("var/log/nginx/error.log", "/dev/stderr"),
+    FILE_("etc/passwd", "root:x:0:0:root:/root:/bin/bash\n"
+                        "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
+                        "bin:x:2:2:bin:/bin:/usr/sbin/nologin\n"
+                        "www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n"
+                        "nginx:x:101:101:nginx user:/nonexistent:/bin/false\n"
+                        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"),
+    FILE_("etc/group",
+          "root:x:0:\ndaemon:x:1:\nbin:x:2:\ntty:x:5:\nwww-data:x:33:\nusers:x:100:\nnginx:x:101:\nnogroup:x:65534:\n"),
+};
+
+static const struct layer_file httpd_files[] = {
+    GUEST_("usr/local/apache2/bin/httpd"),
+    LINK_("usr/local/apache2/bin/httpd-foreground", "httpd"),
+    FILE_("usr/local/apache2/htdocs/index.html", "<html><body><h1>It works!</h1></body></html>\n"),
+    FILE_("usr/local/apache2/version", "@VERSION@\n"),
+    FILE_("usr/local/apache2/conf/httpd.conf",
+          "ServerRoot \"/usr/local/apache2\"\nListen 80\nUser www-data\nGroup www-data\n"
+          "DocumentRoot \"/usr/local/apache2/htdocs\"\n"),
+    DIR_("usr/local/apache2/logs"),
+};
+
+#define LAYER(id, applets, files)                                                                                      \
+    {                                                                                                                  \
+        id, applets, files, ARRAY_LEN(files)                                                                           \
+    }
+static const struct layer_def layers[] = {
+    LAYER("busybox", APPLETS_IN_BIN, busybox_files), LAYER("alpine", APPLETS_SPREAD, alpine_files),
+    LAYER("debian", APPLETS_SPREAD, debian_files),   LAYER("ubuntu", APPLETS_SPREAD, ubuntu_files),
+    LAYER("centos", APPLETS_SPREAD, centos_files),   LAYER("nginx", APPLETS_NONE, nginx_files),
+    LAYER("httpd", APPLETS_NONE, httpd_files),       LAYER("event-simulator", APPLETS_NONE, event_simulator_files),
+    LAYER("pause", APPLETS_NONE, pause_files),
+};
+
+const struct layer_def *layer_by_id(const char *id)
+{
+    for (size_t i = 0; i < ARRAY_LEN(layers); i++)
+        if (str_eq(layers[i].id, id))
+            return &layers[i];
+    return NULL;
+}

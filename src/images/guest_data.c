@@ -1,0 +1,13 @@
+/* guest_data.c - the static guest program of the built-in images (images/guest), put into our own binary by the
+ * assembler. CMake builds the program first and names the file in EMBED_FILE (cmake/Embed.cmake). */
+#include "images/images_int.h"
+
+__asm__(".section .rodata\n"
+        ".balign 16\n"
+        ".global guest_program\n"
+        "guest_program:\n"
+        ".incbin \"" EMBED_FILE "\"\n"
+        ".global guest_program_end\n"
+        "guest_program_end:\n"
+        ".byte 0\n"
+        ".previous\n");

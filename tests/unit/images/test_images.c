@@ -1,0 +1,164 @@
+/* Names are parsed as containerd parses them, tags exist or not as in the real registry, layers are unpacked once. */
+#include "base/mem.h"
+#include "images/image.h"
+#include "images/images_int.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ref, *canonical; /* NULL: does not parse */
+    } rows[] = {
+        {"nginx", "docker.io/library/nginx:latest"},
+        {"nginx:1.7.9", "docker.io/library/nginx:1.7.9"},
+        {"kodekloud/event-simulator", "docker.io/kodekloud/event-simulator:latest"},
+        {"docker.io/nginx", "docker.io/library/nginx:latest"},
+        {"index.docker.io/nginx", "docker.io/library/nginx:latest"},
+        {"localhost/x", "localhost/x:latest"},
+        {"localhost:5000/a/b:v1", "localhost:5000/a/b:v1"},
+        {"registry.k8s.io/pause:3.9", "registry.k8s.io/pause:3.9"},
+        {"a__b/c--d.e", "docker.io/a__b/c--d.e:latest"},
+        {"nginx@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+         "docker.io/library/nginx@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
+        {"Nginx", NULL},
+        {"nginx:", NULL},
+        {"nginx:la test", NULL},
+        {"", NULL},
+        {"a//b", NULL},
+        {"-a", NULL},
+        {"a..b", NULL},
+        {"nginx@sha256:xyz", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _auto_free_ char *out = NULL;
+        struct err e = ERR_INIT;
+        const int result = image_normalize(rows[i].ref, &out, &e);
+        assert_int_equal(result, rows[i].canonical ? 0 : -1);
+        if (rows[i].canonical)
+            assert_string_equal(out, rows[i].canonical);
+        else
+            assert_int_equal(e.code, ERR_BAD_REQUEST);
+    }
+    struct err e = ERR_INIT;
+    char *none = NULL;
+    image_normalize("Nginx", &none, &e);
+    assert_string_equal(e.msg, "couldn't parse image name \"Nginx\": invalid reference format: repository name "
+                               "(library/Nginx) must be lowercase");
+}
+
+static void tags(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *repository, *tag, *version; /* NULL: does not exist */
+    } rows[] = {
+        {"nginx", "1.7.9", "1.7.9"},
+        {"nginx", "1.14", "1.14.2"},
+        {"nginx", "1.14.3", NULL},
+        {"nginx", "1.161", NULL},
+        {"nginx", "1.91", NULL},
+        {"nginx", "latest", "1.29.1"},
+        {"nginx", "alpine", "1.29.1"},
+        {"nginx", "1.25-alpine", "1.25.5"},
+        {"nginx", "1.25.3-alpine-slim", "1.25.3"},
+        {"nginx", "1.25-foo", NULL},
+        {"nginx", "bad", NULL},
+        {"busybox", "1.28", "1.28.4"},
+        {"busybox", "1.28.4-glibc", "1.28.4"},
+        {"alpine", "3.18", "3.18.12"},
+        {"alpine", "3.99", NULL},
+        {"ubuntu", "jammy", "22.04"},
+        {"debian", "bookworm-slim", "12"},
+        {"httpd", "2.4-alpine", "2.4.65"},
+        {"nginx", "", NULL},
+        {"nginx", "-alpine", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _auto_free_ char *repository = xasprintf("docker.io/library/%s", rows[i].repository);
+        _auto_free_ char *version = NULL;
+        const bool found = tag_find(catalogue_find(repository)->tags, rows[i].tag, &version);
+        if (found != (rows[i].version != NULL))
+            fail_msg("%s:%s", rows[i].repository, rows[i].tag);
+        if (found)
+            assert_string_equal(version, rows[i].version);
+    }
+}
+
+static void every_row_has_its_layers(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    const struct image_def *rows = catalogue_rows(&count);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(!rows[i].os || layer_by_id(rows[i].os));
+        assert_true(!rows[i].app || layer_by_id(rows[i].app));
+        _auto_free_ char *version = NULL;
+        assert_true(tag_find(rows[i].tags, "latest", &version));
+    }
+}
+
+static bool has(const char *layer, const char *path)
+{
+    _auto_free_ char *full = xasprintf("%s/%s", layer, path);
+    struct stat st;
+    return lstat(full, &st) == 0;
+}
+
+static void unpacks_once(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/stowage-images-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct err e = ERR_INIT;
+    struct images *im = NULL;
+    struct image *first = NULL, *second = NULL, *none = NULL;
+    assert_int_equal(images_open(dir, &im, &e), 0);
+    if (images_resolve(im, "nginx:1.7.9", &first, &e) < 0 && e.code == ERR_UNSUPPORTED) {
+        print_message("skipped: %s\n", e.msg);
+    } else {
+        assert_non_null(first);
+        assert_string_equal(first->canonical, "docker.io/library/nginx:1.7.9");
+        assert_false(first->already_present);
+        assert_string_equal(first->entrypoint[0], "/docker-entrypoint.sh");
+        assert_string_equal(first->env[1], "NGINX_VERSION=1.7.9");
+        assert_true(has(first->layers[0], "bin/sh"));
+        assert_true(has(first->layers[1], "usr/sbin/nginx"));
+        assert_null(first->layers[2]);
+        assert_int_equal(images_resolve(im, "docker.io/library/nginx:1.7.9", &second, &e), 0);
+        assert_true(second->already_present);
+        assert_string_equal(first->image_id, second->image_id);
+    }
+    assert_int_equal(images_resolve(im, "nosuch/thing", &none, &e), -1);
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+    assert_non_null(strstr(e.msg,
+                           "Head \"https://registry-1.docker.io/v2/nosuch/thing/manifests/latest\": dial tcp: lookup "
+                           "registry-1.docker.io: no such host"));
+    assert_int_equal(images_resolve(im, "nginx:1.161", &none, &e), -1);
+    assert_non_null(strstr(e.msg, "code = NotFound"));
+    image_free(first);
+    image_free(second);
+    images_close(im);
+    _auto_free_ char *cmd = xasprintf("rm -rf %s", dir);
+    assert_int_equal(system(cmd), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names),
+        cmocka_unit_test(tags),
+        cmocka_unit_test(every_row_has_its_layers),
+        cmocka_unit_test(unpacks_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
