@@ -1,7 +1,7 @@
 /* driver.h - disk drivers behind one ops table; names follow the CSI specification 1.9 (controller half, node half).
  *
- * A driver turns a claim's wish into something on the machine and a volume source for its PV. Provisioner names that courses
- * use map to drivers by a table (provisioners.c). How to add one: a file with its ops, a row there. */
+ * A driver turns a claim's wish into something on the machine and a volume source for its PV. Provisioner names that
+ * courses use map to drivers by a table (provisioners.c). How to add one: a file with its ops, a row there. */
 #ifndef STOWAGE_CSI_DRIVER_H
 #define STOWAGE_CSI_DRIVER_H
 
@@ -13,51 +13,55 @@
 #include <stdint.h>
 
 struct csi_create {
-    const char *name;            /* "pvc-<uid>" : idempotency key */
-    int64_t bytes;               /* requested */
-    const json_t *parameters;    /* of the class; may be NULL */
-    const json_t *access_modes;  /* of the claim */
-    const char *fstype;          /* "" = the driver's default */
-    const char *volume_mode;     /* "Filesystem", "Block" */
+    const char *name;           /* "pvc-<uid>" : idempotency key */
+    int64_t bytes;              /* requested */
+    const json_t *parameters;   /* of the class; may be NULL */
+    const json_t *access_modes; /* of the claim */
+    const char *fstype;         /* "" = the driver's default */
+    const char *volume_mode;    /* "Filesystem", "Block" */
     const char *claim_ns, *claim_name;
-    const json_t *node;          /* selected node object, or NULL (Immediate) */
+    const json_t *node; /* selected node object, or NULL (Immediate) */
     const char *class_name;
 };
 struct csi_volume {
     char handle[256];
-    int64_t bytes;               /* what was made: rounded as the real driver rounds */
-    json_t *source;              /* owned: {"csi":{…}} or {"hostPath":{…}} … goes into PV spec */
-    json_t *node_affinity;       /* owned, or NULL */
-    json_t *labels, *annotations;/* owned, or NULL */
+    int64_t bytes;                /* what was made: rounded as the real driver rounds */
+    json_t *source;               /* owned: {"csi":{…}} or {"hostPath":{…}} … goes into PV spec */
+    json_t *node_affinity;        /* owned, or NULL */
+    json_t *labels, *annotations; /* owned, or NULL */
 };
 void csi_volume_release(struct csi_volume *v);
 
 struct csi_driver {
-    const char *name;            /* "ebs.csi.aws.com" */
-    bool attach_required;        /* VolumeAttachment objects and a device on the node */
-    int attach_limit;            /* CSINode allocatable.count, 0 = none */
-    const char *topology_key;    /* "topology.ebs.csi.aws.com/zone" or NULL */
+    const char *name;         /* "ebs.csi.aws.com" */
+    bool attach_required;     /* VolumeAttachment objects and a device on the node */
+    int attach_limit;         /* CSINode allocatable.count, 0 = none */
+    bool any_node;            /* Immediate claims: create() is given some node all the same */
+    const char *topology_key; /* "topology.ebs.csi.aws.com/zone" or NULL */
     /* -- controller half; run on workers -- */
-    int (*create)(const struct csi_driver *d, struct machine *m, const struct csi_create *req, struct csi_volume *out, struct err *e);
+    int (*create)(const struct csi_driver *d, struct machine *m, const struct csi_create *req, struct csi_volume *out,
+                  struct err *e);
     int (*remove)(const struct csi_driver *d, struct machine *m, const json_t *pv, struct err *e);
     int (*expand)(const struct csi_driver *d, struct machine *m, const json_t *pv, int64_t bytes, struct err *e);
-    /* attach: *out_device gets "/dev/xvdba" (NUL included in size) */
+    /* attach: out_device (size with NUL) carries the wished-for name on entry ("/dev/xvdba") and the real one on
+     * return: a disk that is already attached there keeps its own. */
     int (*publish)(const struct csi_driver *d, struct machine *m, const char *handle, const char *node, bool read_only,
                    char *out_device, size_t size, struct err *e);
-    int (*unpublish)(const struct csi_driver *d, struct machine *m, const char *handle, const char *node, struct err *e);
+    int (*unpublish)(const struct csi_driver *d, struct machine *m, const char *handle, const char *node,
+                     struct err *e);
     /* -- node half -- */
     int (*stage)(const struct csi_driver *d, struct machine *m, const char *node, const json_t *pv, const char *device,
-                 const char *target, struct err *e);       /* NodeStageVolume: format and mount once per node */
+                 const char *target, struct err *e); /* NodeStageVolume: format and mount once per node */
     int (*unstage)(const struct csi_driver *d, struct machine *m, const char *node, const char *target, struct err *e);
 };
 
-const struct csi_driver *csi_driver_by_name(const char *name);                 /* "ebs.csi.aws.com" */
+const struct csi_driver *csi_driver_by_name(const char *name); /* "ebs.csi.aws.com" */
 /* What a StorageClass names: in-tree names map to their migrated driver. */
 struct csi_provisioner {
-    const char *provisioner;           /* "kubernetes.io/aws-ebs", "rancher.io/local-path" */
-    const struct csi_driver *driver;   /* NULL: known, but provisions nothing (no-provisioner) */
-    const char *identity;              /* component of its events: "ebs.csi.aws.com_…" */
-    bool external;                     /* claims get ExternalProvisioning events while they wait */
+    const char *provisioner;         /* "kubernetes.io/aws-ebs", "rancher.io/local-path" */
+    const struct csi_driver *driver; /* NULL: known, but provisions nothing (no-provisioner) */
+    const char *identity;            /* component of its events: "ebs.csi.aws.com_…" */
+    bool external;                   /* claims get ExternalProvisioning events while they wait */
 };
 const struct csi_provisioner *csi_provisioner(const char *name);
 const struct csi_driver *const *csi_drivers(size_t *out_count);

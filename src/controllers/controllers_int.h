@@ -1,0 +1,35 @@
+/* controllers_int.h - private to controllers: the loops behind the table, and what workload loops share. */
+#ifndef STOWAGE_CONTROLLERS_CONTROLLERS_INT_H
+#define STOWAGE_CONTROLLERS_CONTROLLERS_INT_H
+
+#include "control/control.h"
+#include "control/objects.h"
+#include "controllers/controllers.h"
+
+/* Field manager of everything written here, as the real one's. */
+#define WHO "kube-controller-manager"
+
+extern const struct loop_def replicaset_loop, deployment_loop, namespace_loop, service_account_loop, root_ca_loop,
+    endpoints_loop, endpointslice_loop, node_lifecycle_loop, pod_gc_loop, event_ttl_loop;
+/* Watches every stored kind, so its watch list is built on first use. */
+const struct loop_def *gc_loop(void);
+
+/* -- pods.c: pods of a template -- */
+/* Makes one pod of spec.template for `owner` and says so in an event. */
+int pod_make(struct loop *l, const json_t *owner, struct err *e);
+int pod_remove(struct loop *l, const json_t *owner, const json_t *pod, struct err *e);
+/* Sorts so that the pods to delete first come first. */
+void pods_rank_for_deletion(struct objlist *pods);
+
+/* -- claim.c: which objects belong to a controller -- */
+/* Keeps in `list` what `owner` controls and its selector matches; adopts matching orphans, releases what no longer
+ * matches. `res`: the kind of the listed objects. */
+int claim_objects(struct loop *l, const json_t *owner, const struct resource *res, struct objlist *list, struct err *e);
+/* Enqueues the controller of that kind that owns `obj`. */
+void enqueue_controller(struct loop *l, const json_t *obj, const char *kind);
+
+/* -- writes -- */
+/* Writes status (an edited copy, taken) if it differs from `old`'s; 1 written, 0 equal. */
+int write_status(struct loop *l, const struct resource *res, const json_t *old, json_t *take_new, struct err *e);
+
+#endif

@@ -1,0 +1,180 @@
+/* replicaset.c - keeps spec.replicas pods of a template alive.
+ *
+ * DESIGN: list, claim, make or delete the difference, count. Making is slow-started (1, 2, 4, …) so that a template the
+ * server refuses costs one refusal per round, not hundreds. The status counts the pods seen at the start of the round;
+ * their own events bring the next round. Source: pkg/controller/replicaset/replica_set.go. */
+#include "controllers/controllers_int.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define BURST 500
+
+static void map_pod(struct loop *l, const struct watch_event *ev)
+{
+    const json_t *pod = ev->obj->tree;
+    if (ev->prev)
+        enqueue_controller(l, ev->prev->tree, "ReplicaSet");
+    if (controller_of(pod)) {
+        enqueue_controller(l, pod, "ReplicaSet");
+        return;
+    }
+    if (ev->type == WATCH_DELETED)
+        return;
+    /* An orphan: whoever selects it may adopt it. */
+    _auto_objlist_ struct objlist sets = {0};
+    objlist_load(&sets, loop_registry(l), RES.replicasets->bucket, obj_ns(pod));
+    for (size_t i = 0; i < sets.len; i++)
+        loop_enqueue(l, sets.items[i]->ns, sets.items[i]->name);
+}
+
+static int make_pods(struct loop *l, const json_t *rs, int64_t missing, struct err *e)
+{
+    missing = missing > BURST ? BURST : missing;
+    for (int64_t batch = 1; missing > 0; batch *= 2) {
+        int64_t n = batch < missing ? batch : missing;
+        int failed = 0;
+        for (int64_t i = 0; i < n; i++)
+            failed |= pod_make(l, rs, e);
+        if (failed)
+            return -1;
+        missing -= n;
+    }
+    return 0;
+}
+
+static int delete_pods(struct loop *l, const json_t *rs, struct objlist *pods, int64_t surplus, struct err *e)
+{
+    pods_rank_for_deletion(pods);
+    for (int64_t i = 0; i < surplus && i < BURST; i++)
+        if (pod_remove(l, rs, pods->trees[i], e) < 0)
+            return -1;
+    return 0;
+}
+
+static bool matches_template(const json_t *rs, const json_t *pod)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(jat(rs, "spec.template.metadata.labels"), key, value)
+    {
+        if (!str_eq(jmap(pod, "metadata.labels", key), json_string_value(value)))
+            return false;
+    }
+    return true;
+}
+
+static void set_count(json_t *status, const char *field, int64_t n)
+{
+    if (n)
+        jset_int(status, field, n);
+    else
+        jdel(status, field);
+}
+
+/* The ReplicaFailure condition follows the outcome of this round. */
+static void set_failure(json_t *status, const struct err *why, const char *now)
+{
+    json_t *conds = jat(status, "conditions");
+    for (size_t i = json_array_size(conds); i-- > 0;) {
+        if (!str_eq(jstr(json_array_get(conds, i), "type"), "ReplicaFailure"))
+            continue;
+        if (why->code != ERR_OK)
+            return; /* stays as first seen */
+        json_array_remove(conds, i);
+    }
+    if (conds && !json_array_size(conds))
+        jdel(status, "conditions");
+    if (why->code == ERR_OK)
+        return;
+    json_array_append_new(jmake_arr(status, "conditions"),
+                          json_pack("{s:s, s:s, s:s, s:s, s:s}", "type", "ReplicaFailure", "status", "True",
+                                    "lastTransitionTime", now, "reason", "FailedCreate", "message", why->msg));
+}
+
+struct counts {
+    int64_t all, labelled, ready, available;
+};
+
+static struct counts count_pods(struct loop *l, const json_t *rs, const struct objlist *pods)
+{
+    struct counts n = {.all = (int64_t)pods->len};
+    int64_t min_ready = jint(rs, "spec.minReadySeconds", 0);
+    int64_t now = clock_wall_ns(loop_clock(l));
+    for (size_t i = 0; i < pods->len; i++) {
+        n.labelled += matches_template(rs, pods->trees[i]);
+        n.ready += pod_ready(pods->trees[i]);
+        n.available += pod_available(pods->trees[i], min_ready, now);
+    }
+    if (n.available < n.ready)
+        loop_enqueue_after(l, obj_ns(rs), obj_name(rs), min_ready * 1000);
+    return n;
+}
+
+static int update_status(struct loop *l, const json_t *rs, const struct counts *n, const struct err *why, struct err *e)
+{
+    json_t *next = json_deep_copy(rs);
+    json_t *status = jmake_obj(next, "status");
+    char now[TIME_TEXT_LEN];
+    now_text(loop_clock(l), now);
+    jset_int(status, "replicas", n->all);
+    set_count(status, "fullyLabeledReplicas", n->labelled);
+    set_count(status, "readyReplicas", n->ready);
+    set_count(status, "availableReplicas", n->available);
+    jset_int(status, "observedGeneration", jint(rs, "metadata.generation", 0));
+    set_failure(status, why, now);
+    return write_status(l, RES.replicasets, rs, next, e);
+}
+
+static void keep_active(struct objlist *pods)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < pods->len; i++) {
+        if (pod_active(pods->trees[i])) {
+            pods->items[kept] = pods->items[i];
+            pods->trees[kept++] = pods->trees[i];
+        } else {
+            sobj_unref(pods->items[i]);
+        }
+    }
+    pods->len = kept;
+}
+
+static int reconcile(struct loop *l, const char *ns, const char *name, struct err *e)
+{
+    _auto_sobj_ struct sobj *obj = reg_read(loop_registry(l), RES.replicasets, ns, name);
+    if (!obj)
+        return 0;
+    const json_t *rs = obj->tree;
+    _auto_objlist_ struct objlist pods = {0};
+    objlist_load(&pods, loop_registry(l), RES.pods->bucket, ns);
+    keep_active(&pods);
+    if (claim_objects(l, rs, RES.pods, &pods, e) < 0)
+        return -1;
+    struct counts n = count_pods(l, rs, &pods);
+    struct err why = ERR_INIT;
+    int rc = 0;
+    if (!jstr(rs, "metadata.deletionTimestamp")) {
+        int64_t diff = jint(rs, "spec.replicas", 1) - (int64_t)pods.len;
+        if (diff > 0)
+            rc = make_pods(l, rs, diff, &why);
+        else if (diff < 0)
+            rc = delete_pods(l, rs, &pods, -diff, &why);
+    }
+    if (update_status(l, rs, &n, &why, e) < 0)
+        return -1;
+    if (rc < 0)
+        *e = why;
+    return rc;
+}
+
+static const struct loop_watch watches[] = {{"replicasets.apps", NULL}, {"pods", map_pod}, {NULL, NULL}};
+
+const struct loop_def replicaset_loop = {
+    .name = "replicaset",
+    .component = "replicaset-controller",
+    .watches = watches,
+    .reconcile = reconcile,
+    .max_backoff_ms = 30000,
+};

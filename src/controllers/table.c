@@ -1,0 +1,24 @@
+/* table.c - the loops of this folder. How to add one: its file, its line in controllers_int.h, its row here. */
+#include "controllers/controllers_int.h"
+
+#include "base/mem.h"
+
+const struct loop_def *const *controllers_loops(size_t *n)
+{
+    static const struct loop_def *loops[] = {
+        NULL, /* gc_loop() */
+        &replicaset_loop,
+        &deployment_loop,
+        &namespace_loop,
+        &service_account_loop,
+        &root_ca_loop,
+        &endpoints_loop,
+        &endpointslice_loop,
+        &node_lifecycle_loop,
+        &pod_gc_loop,
+        &event_ttl_loop,
+    };
+    loops[0] = gc_loop();
+    *n = ARRAY_LEN(loops);
+    return loops;
+}
