@@ -42,6 +42,8 @@ void fe_invalid_json(struct field_errors *l, const char *field, const json_t *va
                      const char *detail); /* Go %#v-like */
 /* The value as Go's %#v shows it, for fe_add(): strings quoted, map[string]string{"a":"b"}, []string{"x"}, null. */
 void go_value_write(struct buf *out, const json_t *v);
+/* The value as Go's %v shows it: map[a:1 b:[x y]]. */
+void go_plain_write(struct buf *out, const json_t *v);
 void fe_not_supported(struct field_errors *l, const char *field, const char *value,
                       const char *const *valid /* NULL-terminated; sorted by caller */);
 void fe_forbidden(struct field_errors *l, const char *field, const char *detail);
