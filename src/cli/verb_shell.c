@@ -57,7 +57,8 @@ const struct cli_verb verb_shell = {
     .name = "shell",
     .summary = "a shell on a node, with kubectl and this machine's tools",
     .help = "usage: stowage shell [--data DIR] [NODE] [-- COMMAND [ARGUMENT...]]\n\n"
-            "Without NODE: the control plane. The node's root has this machine's /usr read-only and a filesystem of "
+            "Without NODE: the node where pods run (node01; the control plane if it is the only one). The node's root "
+            "has this machine's /usr read-only and a filesystem of "
             "its own above it:\n"
             "what you make under /mnt, /opt, /data there is what hostPath and local volumes see. `stowage shell < "
             "script` runs a\n"

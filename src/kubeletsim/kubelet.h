@@ -1,0 +1,44 @@
+/* kubelet.h - the nodes of the cluster: registration, pod workers, volumes, containers, logs and streams.
+ *
+ * One loop serves the pods of all nodes; what blocks runs as jobs on the worker pool, one at a time per pod. Source of
+ * the behaviour: Kubernetes 1.32 pkg/kubelet (statuses, events, texts, order of writes). */
+#ifndef STOWAGE_KUBELETSIM_KUBELET_H
+#define STOWAGE_KUBELETSIM_KUBELET_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "control/control.h"
+#include "images/image.h"
+#include "registry/node_ops.h"
+#include "registry/registry.h"
+#include "sys/machine.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct kubelet;
+
+struct kubelet_conf {
+    struct registry *registry; /* borrows, as all below */
+    struct machine *machine;
+    struct images *images;
+    const struct clock *clock;
+    int nodes; /* controlplane, node01, node02, … */
+    int64_t nodefs_bytes;
+    const char *region;          /* "us-east-1"; zones are region + a, b, c */
+    const char *cluster_dns;     /* "10.96.0.10" */
+    const char *kubelet_version; /* "v1.32.13" */
+};
+
+/* Starts the nodes on the machine and writes their Node, CSINode and Lease objects. Blocks until each node runs. */
+int kubelet_open(const struct kubelet_conf *conf, struct kubelet **out, struct err *e);
+/* Adds the loops (pods, node heartbeats) to the runtime; before control_start(). */
+void kubelet_add_loops(struct kubelet *k, struct control *c);
+/* What the API server asks of a node; give it to registry_set_node_ops() with `k` as self. */
+const struct node_ops *kubelet_node_ops(void);
+/* After control_stop(). Leaves the machine to its owner. NULL is fine. */
+void kubelet_close(struct kubelet *k);
+/* "controlplane", "node01", … */
+void kubelet_node_name(int index, char out[64]);
+
+#endif

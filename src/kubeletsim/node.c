@@ -1,0 +1,326 @@
+/* node.c - a node in the API: its Node, CSINode and Lease, and the loop that keeps them fresh.
+ *
+ * DESIGN: the Node is made once and its status refreshed after that; what other loops own in it (taints,
+ * volumesAttached, labels and annotations that users add) is left alone. The lease is renewed every 10 s, the status
+ * written every 5 min or on change. Source: pkg/kubelet/kubelet_node_status.go, nodestatus/setters.go,
+ * component-helpers lease controller, nodeinfomanager. */
+#include "kubeletsim/kubelet_int.h"
+
+#include "csi/driver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEASE_NS         "kube-node-lease"
+#define LEASE_SECONDS    40
+#define RENEW_MS         10000
+#define STATUS_MS        300000
+#define RESERVED_MEMORY  (INT64_C(100) << 20) /* the hard eviction threshold */
+#define NODEFS_THRESHOLD 10                   /* percent */
+#define INSTANCE_TYPE    "t3.medium"
+
+static void now_text(const struct kubelet *k, char out[TIME_TEXT_LEN])
+{
+    time_format(kubelet_now(k), out);
+}
+
+/* -- Node -- */
+
+static json_t *labels_of(const struct kubelet *k, const struct node_run *n)
+{
+    const char *const rows[][2] = {
+        {"beta.kubernetes.io/arch", "amd64"},
+        {"beta.kubernetes.io/instance-type", INSTANCE_TYPE},
+        {"beta.kubernetes.io/os", "linux"},
+        {"failure-domain.beta.kubernetes.io/region", k->conf.region},
+        {"failure-domain.beta.kubernetes.io/zone", n->zone},
+        {"kubernetes.io/arch", "amd64"},
+        {"kubernetes.io/hostname", n->name},
+        {"kubernetes.io/os", "linux"},
+        {"node.kubernetes.io/instance-type", INSTANCE_TYPE},
+        {"topology.ebs.csi.aws.com/zone", n->zone},
+        {"topology.kubernetes.io/region", k->conf.region},
+        {"topology.kubernetes.io/zone", n->zone},
+    };
+    json_t *labels = json_object();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        json_object_set_new(labels, rows[i][0], json_string(rows[i][1]));
+    if (n->index == 0)
+        json_object_set_new(labels, "node-role.kubernetes.io/control-plane", json_string(""));
+    return labels;
+}
+
+/* "i-0" and 16 hex digits, the same for the same name. */
+static void instance_id(const struct node_run *n, char out[32])
+{
+    snprintf(out, 32, "i-0%016llx", (unsigned long long)str_hash64(n->name, strlen(n->name)));
+}
+
+static json_t *node_object(const struct kubelet *k, const struct node_run *n)
+{
+    char id[32];
+    instance_id(n, id);
+    json_t *node = json_pack("{s:s, s:s, s:{s:s, s:o}}", "apiVersion", "v1", "kind", "Node", "metadata", "name",
+                             n->name, "labels", labels_of(k, n));
+    _auto_free_ char *node_ids = xasprintf("{\"ebs.csi.aws.com\":\"%s\"}", id);
+    _auto_free_ char *provider = xasprintf("aws:///%s/%s", n->zone, id);
+    _auto_free_ char *cidr = xasprintf("10.244.%d.0/24", n->index);
+    jset_map(node, "metadata.annotations", "csi.volume.kubernetes.io/nodeid", node_ids);
+    jset_map(node, "metadata.annotations", "node.alpha.kubernetes.io/ttl", "0");
+    jset_map(node, "metadata.annotations", "volumes.kubernetes.io/controller-managed-attach-detach", "true");
+    jset_str(node, "spec.podCIDR", cidr);
+    jset(node, "spec.podCIDRs", json_pack("[s]", cidr));
+    jset_str(node, "spec.providerID", provider);
+    if (n->index == 0 && k->conf.nodes > 1)
+        jset(node, "spec.taints",
+             json_pack("[{s:s, s:s}]", "key", "node-role.kubernetes.io/control-plane", "effect", "NoSchedule"));
+    return node;
+}
+
+struct node_condition {
+    const char *type, *status, *reason, *message;
+};
+
+static json_t *conditions_of(const struct kubelet *k, const json_t *old)
+{
+    struct node_condition rows[] = {
+        {"MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"},
+        {"DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"},
+        {"PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"},
+        {"Ready", "True", "KubeletReady", "kubelet is posting ready status"},
+        {"StowageSimulated", "True", "KernelNotUsed", k->info.why},
+    };
+    char now[TIME_TEXT_LEN];
+    now_text(k, now);
+    json_t *list = json_array();
+    for (size_t i = 0; i < ARRAY_LEN(rows) - (k->info.simulated ? 0 : 1); i++) {
+        const char *since = now;
+        size_t j;
+        const json_t *c;
+        json_array_foreach(old, j, c)
+        {
+            if (str_eq(jstr(c, "type"), rows[i].type) && str_eq(jstr(c, "status"), rows[i].status))
+                since = jstr_or(c, "lastTransitionTime", now);
+        }
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", rows[i].type, "status",
+                                              rows[i].status, "lastHeartbeatTime", now, "lastTransitionTime", since,
+                                              "reason", rows[i].reason, "message", rows[i].message));
+    }
+    return list;
+}
+
+static void set_resources(const struct kubelet *k, json_t *status)
+{
+    int64_t memory_ki = k->info.memory_bytes >> 10, disk_ki = k->conf.nodefs_bytes >> 10;
+    const struct {
+        const char *name;
+        char *capacity, *allocatable;
+    } rows[] = {
+        {"cpu", xasprintf("%d", k->info.cpus), xasprintf("%d", k->info.cpus)},
+        {"ephemeral-storage", xasprintf("%lldKi", (long long)disk_ki),
+         xasprintf("%lld", (long long)(k->conf.nodefs_bytes / 100 * (100 - NODEFS_THRESHOLD)))},
+        {"hugepages-1Gi", xstrdup("0"), xstrdup("0")},
+        {"hugepages-2Mi", xstrdup("0"), xstrdup("0")},
+        {"memory", xasprintf("%lldKi", (long long)memory_ki),
+         xasprintf("%lldKi", (long long)(memory_ki - (RESERVED_MEMORY >> 10)))},
+        {"pods", xstrdup("110"), xstrdup("110")},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        jset_map(status, "capacity", rows[i].name, rows[i].capacity);
+        jset_map(status, "allocatable", rows[i].name, rows[i].allocatable);
+        free(rows[i].capacity);
+        free(rows[i].allocatable);
+    }
+}
+
+static void add_image(const char *canonical, int64_t size, void *arg)
+{
+    json_t *list = arg;
+    if (json_array_size(list) < 50)
+        json_array_append_new(list, json_pack("{s:[s], s:I}", "names", canonical, "sizeBytes", (json_int_t)size));
+}
+
+static void fill_status(const struct kubelet *k, const struct node_run *n, json_t *status)
+{
+    set_resources(k, status);
+    jset(status, "conditions", conditions_of(k, json_object_get(status, "conditions")));
+    jset(status, "addresses",
+         json_pack("[{s:s, s:s}, {s:s, s:s}]", "type", "InternalIP", "address", n->ip, "type", "Hostname", "address",
+                   n->name));
+    jset_int(status, "daemonEndpoints.kubeletEndpoint.Port", 10250);
+    const char *const info[][2] = {
+        {"machineID", k->info.machine_id},
+        {"systemUUID", k->info.machine_id},
+        {"bootID", k->info.boot_id},
+        {"kernelVersion", k->info.kernel},
+        {"osImage", k->info.os_image},
+        {"containerRuntimeVersion", "containerd://1.7.27"},
+        {"kubeletVersion", k->conf.kubelet_version},
+        {"kubeProxyVersion", k->conf.kubelet_version},
+        {"operatingSystem", "linux"},
+        {"architecture", "amd64"},
+    };
+    json_t *out = jmake_obj(status, "nodeInfo");
+    for (size_t i = 0; i < ARRAY_LEN(info); i++)
+        jset_str(out, info[i][0], info[i][1]);
+    json_t *images = json_array();
+    images_each(k->conf.images, add_image, images);
+    jset(status, "images", images);
+    if (json_array_size(n->in_use) > 0)
+        jset(status, "volumesInUse", json_deep_copy(n->in_use));
+    else
+        json_object_del(status, "volumesInUse");
+}
+
+struct node_edit {
+    struct kubelet *k;
+    struct node_run *n;
+};
+
+static int edit_status(json_t *obj, void *arg, struct err *e _unused_)
+{
+    struct node_edit *edit = arg;
+    fill_status(edit->k, edit->n, jmake_obj(obj, "status"));
+    return 1;
+}
+
+static int write_status(struct kubelet *k, struct node_run *n, struct err *e)
+{
+    struct node_edit edit = {k, n};
+    n->last_status = kubelet_mono(k);
+    return reg_modify(k->conf.registry, USER_AGENT, RES.nodes, "", n->name, "status", edit_status, &edit, e);
+}
+
+/* -- CSINode -- */
+
+static json_t *csi_node_object(const struct node_run *n, const char *uid)
+{
+    json_t *drivers = json_array();
+    size_t count;
+    char id[32];
+    const struct csi_driver *const *all = csi_drivers(&count);
+    instance_id(n, id);
+    for (size_t i = 0; i < count; i++) {
+        if (!all[i]->attach_required)
+            continue;
+        json_t *d = json_pack("{s:s, s:s}", "name", all[i]->name, "nodeID", id);
+        jset(d, "topologyKeys",
+             all[i]->topology_key ? json_pack("[s, s]", "kubernetes.io/os", all[i]->topology_key) : json_null());
+        if (all[i]->attach_limit > 0)
+            jset_int(d, "allocatable.count", all[i]->attach_limit);
+        json_array_append_new(drivers, d);
+    }
+    return json_pack("{s:s, s:s, s:{s:s, s:[{s:s, s:s, s:s, s:s}]}, s:{s:o}}", "apiVersion", "storage.k8s.io/v1",
+                     "kind", "CSINode", "metadata", "name", n->name, "ownerReferences", "apiVersion", "v1", "kind",
+                     "Node", "name", n->name, "uid", uid, "spec", "drivers", drivers);
+}
+
+/* -- Lease -- */
+
+static void set_renew_time(const struct kubelet *k, json_t *lease)
+{
+    char now[MICROTIME_TEXT_LEN];
+    microtime_format(kubelet_now(k), now);
+    jset_str(lease, "spec.renewTime", now);
+}
+
+static int edit_lease(json_t *obj, void *arg, struct err *e _unused_)
+{
+    set_renew_time(arg, obj);
+    return 1;
+}
+
+static json_t *lease_object(const struct kubelet *k, const struct node_run *n, const char *uid)
+{
+    json_t *lease = json_pack("{s:s, s:s, s:{s:s, s:s, s:[{s:s, s:s, s:s, s:s}]}, s:{s:s, s:i}}", "apiVersion",
+                              "coordination.k8s.io/v1", "kind", "Lease", "metadata", "name", n->name, "namespace",
+                              LEASE_NS, "ownerReferences", "apiVersion", "v1", "kind", "Node", "name", n->name, "uid",
+                              uid, "spec", "holderIdentity", n->name, "leaseDurationSeconds", LEASE_SECONDS);
+    set_renew_time(k, lease);
+    return lease;
+}
+
+/* -- registration -- */
+
+/* Creates it unless it is there from an earlier run. */
+static int ensure(struct kubelet *k, const struct resource *res, const char *ns, json_t *take, struct err *e)
+{
+    if (reg_make(k->conf.registry, USER_AGENT, res, ns, take, NULL, e) == 0)
+        return 0;
+    if (e->code != ERR_ALREADY_EXISTS)
+        return -1;
+    err_clear(e);
+    return 0;
+}
+
+int node_register(struct kubelet *k, struct node_run *n, struct err *e)
+{
+    struct registry *r = k->conf.registry;
+    if (ensure(k, RES.nodes, "", node_object(k, n), e) < 0)
+        return err_wrap(e, "register node %s", n->name);
+    _auto_sobj_ struct sobj *node = reg_read(r, RES.nodes, "", n->name);
+    const char *uid = node ? jstr_or(node->tree, "metadata.uid", "") : "";
+    if (write_status(k, n, e) < 0 || ensure(k, RES.csinodes, "", csi_node_object(n, uid), e) < 0 ||
+        ensure(k, RES.leases, LEASE_NS, lease_object(k, n, uid), e) < 0)
+        return err_wrap(e, "register node %s", n->name);
+    return 0;
+}
+
+void node_volume_in_use(struct kubelet *k, struct node_run *n, const char *unique, bool used)
+{
+    struct err e = ERR_INIT;
+    if (used ? jarr_add_unique(n->in_use, unique) : jarr_remove(n->in_use, unique))
+        write_status(k, n, &e);
+}
+
+/* -- the heartbeat -- */
+
+static void announce(struct kubelet *k, struct node_run *n)
+{
+    static const char *const reasons[] = {"NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID",
+                                          "NodeReady"};
+    struct event_source source = {"kubelet", n->name};
+    _auto_json_ json_t *ref = json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "Node", "metadata",
+                                        "name", n->name, "uid", n->name);
+    control_event(k->control, &source, ref, "", EVENT_NORMAL, "Starting", "Starting kubelet.");
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+        control_event(k->control, &source, ref, "", EVENT_NORMAL, reasons[i], "Node %s status is now: %s", n->name,
+                      reasons[i]);
+    if (k->info.simulated)
+        control_event(k->control, &source, ref, "", EVENT_WARNING, "Simulated", "%s", k->info.why);
+}
+
+static int nodes_reconcile(struct loop *l, const char *ns, const char *name, struct err *e)
+{
+    struct kubelet *k = loop_env(l);
+    int index = kubelet_node_index(k, name);
+    if (index < 0)
+        return 0;
+    struct node_run *n = &k->nodes[index];
+    int64_t now = kubelet_mono(k);
+    if (!n->announced) {
+        n->announced = true;
+        announce(k, n);
+    }
+    if (now < n->next_renew)
+        return 0; /* one of our own writes woke us */
+    n->next_renew = now + RENEW_MS;
+    loop_enqueue_after(l, ns, name, RENEW_MS);
+    _auto_sobj_ struct sobj *node = reg_read(k->conf.registry, RES.nodes, "", name);
+    if (!node)
+        return node_register(k, n, e); /* deleted by hand: a running kubelet registers again */
+    if (now - n->last_status >= STATUS_MS && write_status(k, n, e) < 0)
+        return -1;
+    return reg_modify(k->conf.registry, USER_AGENT, RES.leases, LEASE_NS, name, "", edit_lease, k, e);
+}
+
+static const struct loop_watch nodes_watches[] = {{"nodes", NULL}, {NULL, NULL}};
+
+const struct loop_def nodes_loop_def = {
+    .name = "kubelet-nodes",
+    .component = "kubelet",
+    .watches = nodes_watches,
+    .reconcile = nodes_reconcile,
+    .max_backoff_ms = 10000,
+};
