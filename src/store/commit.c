@@ -27,18 +27,31 @@
 #include "base/mem.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct batch {
     struct watch_event *ops; /* owned, until published */
     size_t len, cap;
     struct snapshot *root; /* owned: pending as the last op left it; set by the leader */
-    unsigned writers;      /* who still has to read the outcome */
-    pthread_cond_t turn;   /* done, or somebody has to lead */
-    bool done, failed;
+    atomic_uint writers;   /* who still has to read the outcome, and the leader while it works */
+    atomic_uint sleepers;  /* in futex() */
+    atomic_int state;      /* enum batch_state; a futex, so that who wakes up does not queue for store.mu again */
+    bool failed;           /* with err: written before state becomes BATCH_DONE, read after */
     struct err err;
 };
+enum batch_state {
+    BATCH_WAIT, /* for the journal */
+    BATCH_LEAD, /* one of its writers has to lead */
+    BATCH_DONE,
+};
+
+/* Groups a writer writes for others before it passes the lead on. */
+#define LEAD_GROUPS 8
 
 /* One put (tree frozen into `fresh`) or delete (`fresh` NULL). */
 struct change {
@@ -51,10 +64,8 @@ struct change {
 
 static struct batch *batch_gathering(struct store *s)
 {
-    if (!s->gathering) {
+    if (!s->gathering)
         s->gathering = xcalloc(1, sizeof *s->gathering);
-        pthread_cond_init(&s->gathering->turn, NULL);
-    }
     return s->gathering;
 }
 
@@ -72,7 +83,6 @@ static void batch_free(struct batch *b)
     for (size_t i = 0; i < b->len; i++)
         watch_event_release(&b->ops[i]);
     snapshot_unref(b->root);
-    pthread_cond_destroy(&b->turn);
     free(b->ops);
     free(b);
 }
@@ -139,7 +149,7 @@ static struct batch *batch_take(struct store *s)
 {
     struct batch *b = TAKE(s->gathering);
     b->root = snapshot_ref(s->pending);
-    s->leading = true;
+    atomic_fetch_add(&b->writers, 1);
     return b;
 }
 
@@ -148,30 +158,43 @@ static int batch_write(struct store *s, struct batch *b)
     return s->journal ? journal_write(s->journal, b->ops, b->len, &b->err) : 0;
 }
 
-/* Returns the root that was replaced, to be released without the lock. */
-static struct snapshot *batch_publish(struct store *s, struct batch *b, struct notices *notices)
+/* What a leader leaves to be done without the lock. */
+struct aftermath {
+    struct notices notices;
+    struct trash trash;
+    struct snapshot *old;
+};
+
+static void batch_publish(struct store *s, struct batch *b, struct aftermath *after)
 {
     int64_t now = clock_mono_ns(s->clock);
-    struct snapshot *old = s->published;
+    after->old = s->published;
     pthread_mutex_lock(&s->root_mu);
     s->published = TAKE(b->root);
     pthread_mutex_unlock(&s->root_mu);
     s->published_rv = snapshot_rv(s->published);
     for (size_t i = 0; i < b->len; i++) {
-        watches_push_locked(s, &b->ops[i], notices);
-        history_append(&s->history, &b->ops[i], now); /* takes the references */
+        watches_push_locked(s, &b->ops[i], &after->notices);
+        history_append(&s->history, &b->ops[i], now, &after->trash); /* takes the references */
     }
     pins_trim_locked(s, now);
     s->commits += b->len;
     s->groups++;
     b->len = 0;
-    return old;
 }
 
-static void batch_end(struct batch *b)
+static void batch_signal(struct batch *b, enum batch_state state, int wake)
 {
-    b->done = true;
-    pthread_cond_broadcast(&b->turn);
+    atomic_store(&b->state, state);
+    if (atomic_load(&b->sleepers))
+        syscall(SYS_futex, &b->state, FUTEX_WAKE_PRIVATE, wake, NULL, NULL, 0);
+}
+
+/* Whoever leaves last frees the batch. */
+static void batch_leave(struct batch *b)
+{
+    if (atomic_fetch_sub(&b->writers, 1) == 1)
+        batch_free(b);
 }
 
 static void batch_fail(struct store *s, struct batch *b)
@@ -184,15 +207,23 @@ static void batch_fail(struct store *s, struct batch *b)
     if (after) {
         after->failed = true;
         after->err = b->err;
-        batch_end(after);
+        atomic_fetch_add(&after->writers, 1);
+        batch_signal(after, BATCH_DONE, INT_MAX);
+        batch_leave(after);
     }
 }
 
-/* Writes the gathering batch, of which the caller is a writer. mu is held at the start and at the end. */
-static void lead(struct store *s)
+static void aftermath_do(struct aftermath *a)
 {
-    struct notices notices = {0};
-    struct snapshot *old = NULL;
+    notices_send(&a->notices);
+    snapshot_unref(a->old);
+    trash_empty(&a->trash);
+}
+
+/* Writes the gathering batch. mu is held at the start and at the end, not between. */
+static void lead_once(struct store *s)
+{
+    struct aftermath after = {0};
     struct batch *b = batch_take(s);
     pthread_mutex_unlock(&s->mu);
     int rc = batch_write(s, b);
@@ -200,44 +231,59 @@ static void lead(struct store *s)
     if (rc < 0)
         batch_fail(s, b);
     else
-        old = batch_publish(s, b, &notices);
-    batch_end(b);
+        batch_publish(s, b, &after);
+    batch_signal(b, BATCH_DONE, INT_MAX);
+    batch_leave(b);
     if (s->settle_waiters)
         pthread_cond_broadcast(&s->settled);
-    if (s->journal && journal_checkpoint_due(s->journal)) {
-        /* Still leading, so the journal is ours; those who wait for this batch go on already. */
-        pthread_mutex_unlock(&s->mu);
-        journal_checkpoint(s->journal);
-        pthread_mutex_lock(&s->mu);
-    }
-    s->leading = false;
-    if (s->gathering)
-        pthread_cond_signal(&s->gathering->turn);
     pthread_mutex_unlock(&s->mu);
-    notices_send(&notices);
-    snapshot_unref(old);
+    aftermath_do(&after);
+    if (s->journal && journal_checkpoint_due(s->journal))
+        journal_checkpoint(s->journal); /* still leading, so the journal is ours; those who waited go on already */
     pthread_mutex_lock(&s->mu);
 }
 
-/* Waits for the outcome of the batch the caller wrote into. mu is held. */
+/* Leads for a few groups, so that the journal does not rest while another thread wakes up, and passes the lead on. */
+static void lead(struct store *s)
+{
+    s->leading = true;
+    for (int i = 0; i < LEAD_GROUPS && s->gathering; i++)
+        lead_once(s);
+    if (s->gathering)
+        batch_signal(s->gathering, BATCH_LEAD, 1); /* `leading` stays set: it is handed over */
+    else
+        s->leading = false;
+}
+
+/* Waits for the outcome of the batch the caller wrote into. mu is held at the start, not at the end. */
 static int batch_wait(struct store *s, struct batch *b, struct err *e)
 {
-    b->writers++;
-    while (!b->done) {
-        if (b == s->gathering && !s->leading)
+    atomic_fetch_add(&b->writers, 1);
+    if (!s->leading)
+        lead(s);
+    pthread_mutex_unlock(&s->mu);
+    int state;
+    while ((state = atomic_load(&b->state)) != BATCH_DONE) {
+        int lead_on = BATCH_LEAD;
+        if (state == BATCH_WAIT) {
+            atomic_fetch_add(&b->sleepers, 1);
+            syscall(SYS_futex, &b->state, FUTEX_WAIT_PRIVATE, BATCH_WAIT, NULL, NULL, 0);
+            atomic_fetch_sub(&b->sleepers, 1);
+        } else if (atomic_compare_exchange_strong(&b->state, &lead_on, BATCH_WAIT)) {
+            pthread_mutex_lock(&s->mu);
             lead(s);
-        else
-            pthread_cond_wait(&b->turn, &s->mu);
+            pthread_mutex_unlock(&s->mu);
+        }
     }
     int rc = b->failed ? -1 : 0;
     if (b->failed)
         *e = b->err;
-    if (--b->writers == 0)
-        batch_free(b);
+    batch_leave(b);
     return rc;
 }
 
-static int commit_locked(struct store *s, struct change *c, struct sobj **out_obj, struct err *e)
+static int commit_locked(struct store *s, struct change *c, struct sobj **out_obj, struct batch **out_batch,
+                         struct err *e)
 {
     for (;;) {
         if (s->closing)
@@ -245,11 +291,8 @@ static int commit_locked(struct store *s, struct change *c, struct sobj **out_ob
         struct sobj *now = snapshot_find(s->pending, c->bucket, c->ns, c->name);
         enum err_code code = expectation(c, now);
         if (code == ERR_OK) {
-            _auto_sobj_ struct sobj *result = sobj_ref(commit_accept(s, c, now));
-            if (batch_wait(s, s->gathering, e) < 0)
-                return -1;
-            if (out_obj)
-                *out_obj = TAKE(result);
+            *out_obj = sobj_ref(commit_accept(s, c, now));
+            *out_batch = s->gathering;
             return 0;
         }
         if (s->pending == s->published || settle(s))
@@ -259,10 +302,17 @@ static int commit_locked(struct store *s, struct change *c, struct sobj **out_ob
 
 static int commit(struct store *s, struct change *c, struct sobj **out_obj, struct err *e)
 {
+    _auto_sobj_ struct sobj *result = NULL;
+    struct batch *b = NULL;
     pthread_mutex_lock(&s->mu);
-    int rc = commit_locked(s, c, out_obj, e);
-    pthread_mutex_unlock(&s->mu);
+    int rc = commit_locked(s, c, &result, &b, e);
+    if (rc == 0)
+        rc = batch_wait(s, b, e); /* unlocks */
+    else
+        pthread_mutex_unlock(&s->mu);
     sobj_unref(c->fresh);
+    if (rc == 0 && out_obj)
+        *out_obj = TAKE(result);
     return rc;
 }
 

@@ -54,27 +54,41 @@ const struct watch_event *history_at(const struct history *h, size_t i)
     return &past_at(h, i)->ev;
 }
 
-static void drop_oldest(struct history *h)
+void trash_empty(struct trash *t)
 {
+    for (size_t i = 0; i < t->len; i++)
+        watch_event_release(&t->items[i]);
+    free(t->items);
+    *t = (struct trash){0};
+}
+
+static void drop_oldest(struct history *h, struct trash *out)
+{
+    if (out->len == out->cap) {
+        out->cap = out->cap ? 2 * out->cap : 16;
+        out->items = xrealloc(out->items, out->cap * sizeof *out->items);
+    }
     struct past *p = past_at(h, 0);
     h->floor = p->ev.obj->rv;
-    watch_event_release(&p->ev);
+    out->items[out->len++] = p->ev;
     h->head = (h->head + 1) % h->cap;
     h->len--;
 }
 
 void history_release(struct history *h)
 {
+    struct trash trash = {0};
     while (h->len)
-        drop_oldest(h);
+        drop_oldest(h, &trash);
+    trash_empty(&trash);
     free(h->ring);
     *h = (struct history){0};
 }
 
-void history_trim(struct history *h, int64_t now_ns)
+void history_trim(struct history *h, int64_t now_ns, struct trash *out)
 {
     while (h->len && now_ns - past_at(h, 0)->mono_ns > h->max_age_ns)
-        drop_oldest(h);
+        drop_oldest(h, out);
 }
 
 static void history_grow(struct history *h)
@@ -89,11 +103,11 @@ static void history_grow(struct history *h)
     h->cap = cap;
 }
 
-void history_append(struct history *h, const struct watch_event *ev, int64_t now_ns)
+void history_append(struct history *h, const struct watch_event *ev, int64_t now_ns, struct trash *out)
 {
-    history_trim(h, now_ns);
+    history_trim(h, now_ns, out);
     if (h->len == h->max_len)
-        drop_oldest(h);
+        drop_oldest(h, out);
     if (h->len == h->cap)
         history_grow(h);
     h->len++;
@@ -206,11 +220,12 @@ static struct snapshot *undo_apply(struct undo *u, struct snapshot *take_snap, u
 struct snapshot *store_snapshot_at(struct store *s, uint64_t rv)
 {
     struct undo undo = {0};
+    struct trash trash = {0};
     struct snapshot *base = NULL;
     int64_t now = clock_mono_ns(s->clock);
     pthread_mutex_lock(&s->mu);
     pins_trim_locked(s, now);
-    history_trim(&s->history, now);
+    history_trim(&s->history, now, &trash);
     const struct pin *p = pin_find(s, rv);
     uint64_t current = snapshot_rv(s->published);
     bool undoing = !p && rv < current && rv >= s->history.floor;
@@ -219,5 +234,6 @@ struct snapshot *store_snapshot_at(struct store *s, uint64_t rv)
     if (undoing)
         undo_collect_locked(s, rv, &undo);
     pthread_mutex_unlock(&s->mu);
+    trash_empty(&trash);
     return undoing ? undo_apply(&undo, base, rv) : base;
 }

@@ -193,7 +193,7 @@ static int journal_connect(struct journal *j, struct err *e)
     sqlite3_wal_hook(j->db, wal_grew, j);
     if (journal_exec(j,
                      "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-                     "PRAGMA journal_size_limit=" WAL_KEEP_BYTES ";",
+                     "PRAGMA cache_size=-8192; PRAGMA journal_size_limit=" WAL_KEEP_BYTES ";",
                      "opening", e) < 0)
         return -1;
     /* The transaction that takes the lock for good. */

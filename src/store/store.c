@@ -81,7 +81,11 @@ int store_open(const struct store_conf *conf, struct store **out_store, struct e
     struct store *s = xcalloc(1, sizeof *s);
     atomic_init(&s->refs, 1);
     s->clock = conf->clock;
-    pthread_mutex_init(&s->mu, NULL);
+    pthread_mutexattr_t spin_first; /* the sections are short: spin a little before sleeping */
+    pthread_mutexattr_init(&spin_first);
+    pthread_mutexattr_settype(&spin_first, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&s->mu, &spin_first);
+    pthread_mutexattr_destroy(&spin_first);
     pthread_mutex_init(&s->root_mu, NULL);
     pthread_cond_init(&s->settled, NULL);
     s->pending = snapshot_new(0);

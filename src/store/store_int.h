@@ -79,9 +79,15 @@ struct bucket *bucket_intern_locked(struct store *s, const char *name);
 /* -- history.c: all under mu -- */
 void history_init(struct history *h, const struct store_conf *conf, uint64_t floor);
 void history_release(struct history *h);
+/* Events that left the ring, to be released without mu: freeing trees nobody looked at for long is slow. */
+struct trash {
+    struct watch_event *items; /* owned */
+    size_t len, cap;
+};
+void trash_empty(struct trash *t);
 /* Takes the references of the event. */
-void history_append(struct history *h, const struct watch_event *ev, int64_t now_ns);
-void history_trim(struct history *h, int64_t now_ns);
+void history_append(struct history *h, const struct watch_event *ev, int64_t now_ns, struct trash *out);
+void history_trim(struct history *h, int64_t now_ns, struct trash *out);
 /* The i-th, oldest first. */
 const struct watch_event *history_at(const struct history *h, size_t i);
 /* Index of the first change with a greater revision. */

@@ -247,12 +247,14 @@ static void watch_catch_up(struct watch *w, const struct history *h, const struc
 int store_watch(struct store *s, const struct watch_conf *conf, struct watch **out_watch, struct err *e)
 {
     int64_t now = clock_mono_ns(s->clock);
+    struct trash trash = {0};
     pthread_mutex_lock(&s->mu);
-    history_trim(&s->history, now);
+    history_trim(&s->history, now, &trash);
     uint64_t floor = s->history.floor;
     if (s->closing || conf->after_rv < floor) {
         bool closing = s->closing;
         pthread_mutex_unlock(&s->mu);
+        trash_empty(&trash);
         if (closing)
             return err_set(e, ERR_UNAVAILABLE, "the store is closing");
         return err_set(e, ERR_EXPIRED, "too old resource version: %" PRIu64 " (%" PRIu64 ")", conf->after_rv, floor);
@@ -268,6 +270,7 @@ int store_watch(struct store *s, const struct watch_conf *conf, struct watch **o
     if (some)
         notices_add(&notices, w);
     pthread_mutex_unlock(&s->mu);
+    trash_empty(&trash);
     notices_send(&notices);
     return 0;
 }
