@@ -1,0 +1,319 @@
+/* cluster.c - wiring: who gets what, in which order it starts, how it stops.
+ *
+ *   data directory -> node helper (one thread so far!) -> keys -> store -> registry -> runtime + loops -> nodes -> API
+ * -> loops run
+ *
+ * DESIGN: struct cluster holds every part; cluster_close() takes down what is there in reverse, so a failed start and a
+ * normal stop share one path. Nothing here decides anything about objects. When you add a folder of loops: one line in
+ * add_loops(). */
+#include "app/cluster.h"
+
+#include "api/resource.h"
+#include "api/schema.h"
+#include "apiserver/apiserver.h"
+#include "apiserver/pki.h"
+#include "app/datadir.h"
+#include "app/privileges.h"
+#include "app/profile.h"
+#include "app/requests.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "binder/binder.h"
+#include "cli/local.h"
+#include "cli/version.h"
+#include "control/control.h"
+#include "controllers/controllers.h"
+#include "images/image.h"
+#include "kubeletsim/kubelet.h"
+#include "registry/registry.h"
+#include "scheduler/scheduler.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define POOL_THREADS 16
+#define REGION       "us-east-1"
+#define SERVICE_CIDR "10.96.0.0/12"
+#define POD_CIDR     "10.244.0.0/16"
+#define CLUSTER_DNS  "10.96.0.10"
+
+struct cluster {
+    struct up_conf conf;
+    struct datadir data;
+    struct machine *machine;
+    struct pki pki;
+    struct store *store;
+    struct registry *registry;
+    struct images *images;
+    struct pool *pool;
+    struct control *control;
+    struct kubelet *kubelet;
+    struct apiserver *api;
+    struct local_server *local;
+    struct binder_env binder_env;
+    struct controllers_env controllers_env;
+    char *kubeconfig;
+    char why[256]; /* simulated: why */
+    bool started;
+};
+
+/* -- parts -- */
+
+static int open_machine(struct cluster *c, struct err *e)
+{
+    struct machine_info info = {0};
+    if (c->conf.simulate) {
+        c->machine = machine_open_fake("--simulate was given");
+    } else if (machine_open_real(c->conf.self_exe, c->data.path, &c->machine, e) < 0) {
+        c->machine = machine_open_fake(e->msg);
+        err_clear(e);
+    }
+    if (c->conf.verbose > 1)
+        c->machine = machine_trace(c->machine, STDERR_FILENO);
+    c->machine->ops->info(c->machine, &info);
+    if (info.simulated)
+        snprintf(c->why, sizeof c->why, "%s", info.why[0] ? info.why : "the kernel is not used");
+    return 0;
+}
+
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+        sigaddset(set, signals[i]);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int open_state(struct cluster *c, struct err *e)
+{
+    _auto_free_ char *journal = c->conf.ephemeral ? NULL : xasprintf("%s/state.db", c->data.path);
+    _auto_free_ char *images = xasprintf("%s/images", c->data.path);
+    struct pki_conf pki = {.dir = c->data.path};
+    struct store_conf store = {.path = journal, .clock = clock_real()};
+    if (pki_load(&pki, &c->pki, e) < 0 || store_open(&store, &c->store, e) < 0)
+        return -1;
+    struct registry_conf registry = {c->store, clock_real(), SERVICE_CIDR, POD_CIDR};
+    c->registry = registry_new(&registry);
+    return images_open(images, &c->images, e);
+}
+
+static void add_folder(struct cluster *c, const struct loop_def *const *loops, size_t n, void *env)
+{
+    for (size_t i = 0; i < n; i++)
+        control_add(c->control, loops[i], env);
+}
+
+static void add_loops(struct cluster *c)
+{
+    size_t n;
+    struct control_conf control = {c->registry, clock_real(), c->pool, false};
+    c->control = control_new(&control);
+    c->binder_env = (struct binder_env){.machine = c->machine};
+    c->controllers_env = (struct controllers_env){.ca_pem = c->pki.ca_pem};
+    const struct loop_def *const *loops = binder_loops(&n);
+    add_folder(c, loops, n, &c->binder_env);
+    loops = scheduler_loops(&n);
+    add_folder(c, loops, n, NULL);
+    loops = controllers_loops(&n);
+    add_folder(c, loops, n, &c->controllers_env);
+    kubelet_add_loops(c->kubelet, c->control);
+}
+
+static int open_nodes(struct cluster *c, struct err *e)
+{
+    struct kubelet_conf conf = {
+        .registry = c->registry,
+        .machine = c->machine,
+        .images = c->images,
+        .clock = clock_real(),
+        .nodes = c->conf.nodes,
+        .nodefs_bytes = c->conf.nodefs_bytes,
+        .region = REGION,
+        .cluster_dns = CLUSTER_DNS,
+        .kubelet_version = STOWAGE_KUBERNETES,
+    };
+    if (kubelet_open(&conf, &c->kubelet, e) < 0)
+        return -1;
+    registry_set_node_ops(c->registry, kubelet_node_ops(), c->kubelet);
+    return 0;
+}
+
+static int open_api(struct cluster *c, struct err *e)
+{
+    struct apiserver_conf conf = {
+        .registry = c->registry,
+        .control = c->control,
+        .clock = clock_real(),
+        .addr = c->conf.host,
+        .port = (uint16_t)c->conf.port,
+        .pki = &c->pki,
+        .plain_http = c->conf.plain_http,
+    };
+    return apiserver_start(&conf, &c->api, e);
+}
+
+static int write_kubeconfigs(struct cluster *c, struct err *e)
+{
+    struct kubeconfig k = {"stowage", apiserver_url(c->api), c->pki.ca_pem, c->pki.admin_token};
+    if (c->conf.plain_http)
+        k.ca_pem = k.token = NULL;
+    c->kubeconfig = c->conf.kubeconfig ? xstrdup(c->conf.kubeconfig) : xasprintf("%s/kubeconfig", c->data.path);
+    if (kubeconfig_write(c->kubeconfig, &k, e) < 0)
+        return -1;
+    if (!c->conf.write_kubeconfig)
+        return 0;
+    const char *own = getenv("KUBECONFIG"), *home = getenv("HOME");
+    _auto_free_ char *path =
+        str_empty(own) ? xasprintf("%s/.kube/config", home ? home : "") : xstrndup(own, strcspn(own, ":"));
+    return kubeconfig_merge(path, &k, e);
+}
+
+static int start(struct cluster *c, struct err *e)
+{
+    sigset_t set;
+    if (datadir_open(c->conf.data_dir, c->conf.ephemeral, &c->data, e) < 0 || open_machine(c, e) < 0)
+        return -1;
+    privileges_drop(); /* the helper is there: from here on threads may be made, and nothing needs the kernel's keys */
+    block_signals(&set);
+    schema_init();
+    resource_init();
+    if (open_state(c, e) < 0)
+        return -1;
+    c->pool = pool_new("stowage-job", POOL_THREADS);
+    if (registry_bootstrap(c->registry, c->conf.host, c->conf.port, e) < 0 ||
+        profile_apply(c->registry, c->conf.profile, e) < 0 || open_nodes(c, e) < 0)
+        return -1;
+    add_loops(c);
+    if (open_api(c, e) < 0 || write_kubeconfigs(c, e) < 0 || control_start(c->control, e) < 0)
+        return -1;
+    c->started = true;
+    return local_serve(c->data.path, requests_handle, c, &c->local, e);
+}
+
+int cluster_open(const struct up_conf *conf, struct cluster **out, struct err *e)
+{
+    struct cluster *c = xcalloc(1, sizeof *c);
+    c->conf = *conf;
+    c->data = (struct datadir){.lock = -1, .janitor = -1};
+    json_object_seed(0);
+    if (start(c, e) < 0) {
+        cluster_close(c);
+        return -1;
+    }
+    *out = c;
+    return 0;
+}
+
+int cluster_wait(struct cluster *c, struct err *e)
+{
+    (void)c;
+    sigset_t set;
+    int sig;
+    block_signals(&set);
+    if (sigwait(&set, &sig) != 0)
+        return err_sys(e, errno, "wait for signals");
+    return 0;
+}
+
+void cluster_close(struct cluster *c)
+{
+    if (!c)
+        return;
+    local_stop(c->local);
+    apiserver_stop(c->api);
+    if (c->started)
+        control_stop(c->control);
+    if (c->registry)
+        registry_set_node_ops(c->registry, NULL, NULL);
+    if (c->control)
+        control_free(c->control);
+    kubelet_close(c->kubelet);
+    pool_free(c->pool);
+    if (c->machine)
+        c->machine->ops->close(c->machine);
+    if (c->images)
+        images_close(c->images);
+    if (c->registry)
+        registry_free(c->registry);
+    if (c->store)
+        store_close(c->store);
+    pki_release(&c->pki);
+    free(c->kubeconfig);
+    datadir_close(&c->data);
+    free(c);
+}
+
+/* -- what others ask -- */
+
+const char *cluster_url(const struct cluster *c)
+{
+    return apiserver_url(c->api);
+}
+
+const char *cluster_kubeconfig(const struct cluster *c)
+{
+    return c->kubeconfig;
+}
+
+const char *cluster_simulated(const struct cluster *c)
+{
+    return c->why;
+}
+
+struct machine *cluster_machine(struct cluster *c)
+{
+    return c->machine;
+}
+
+const char *cluster_shell_node(const struct cluster *c)
+{
+    return c->conf.nodes > 1 ? "node01" : "controlplane";
+}
+
+bool cluster_has_node(const struct cluster *c, const char *name)
+{
+    for (int i = 0; i < c->conf.nodes; i++) {
+        char have[64];
+        kubelet_node_name(i, have);
+        if (str_eq(have, name))
+            return true;
+    }
+    return false;
+}
+
+static bool node_ready(const json_t *node)
+{
+    size_t i;
+    const json_t *cond;
+    json_array_foreach(jat(node, "status.conditions"), i, cond)
+    {
+        if (str_eq(jstr(cond, "type"), "Ready"))
+            return str_eq(jstr(cond, "status"), "True");
+    }
+    return false;
+}
+
+json_t *cluster_status(struct cluster *c)
+{
+    struct store_stats stats;
+    bool ready = true;
+    store_stats(c->store, &stats);
+    for (int i = 0; i < c->conf.nodes; i++) {
+        char name[64];
+        kubelet_node_name(i, name);
+        _auto_sobj_ struct sobj *node = reg_read(c->registry, RES.nodes, "", name);
+        ready = ready && node && node_ready(node->tree);
+    }
+    return json_pack("{s:s, s:i, s:s, s:s, s:i, s:b, s:I, s:s}", "server", apiserver_url(c->api), "pid", (int)getpid(),
+                     "data", c->data.path, "kubeconfig", c->kubeconfig, "nodes", c->conf.nodes, "ready", ready,
+                     "objects", (json_int_t)stats.objects, "simulated", c->why);
+}

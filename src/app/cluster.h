@@ -1,0 +1,31 @@
+/* cluster.h - a running cluster: every part of the house, started in order and stopped in reverse. */
+#ifndef STOWAGE_APP_CLUSTER_H
+#define STOWAGE_APP_CLUSTER_H
+
+#include "base/err.h"
+#include "cli/cli.h"
+#include "sys/machine.h"
+
+#include <jansson.h>
+
+struct cluster;
+
+/* MUST be called while the process has one thread (the node helper is forked). On success SIGINT, SIGTERM, SIGHUP and
+ * SIGPIPE are blocked in every thread: wait for them with cluster_wait(). */
+int cluster_open(const struct up_conf *conf, struct cluster **out, struct err *e);
+/* Blocks until it is told to stop (signal or `stowage down`), or the node helper died. 0, or -1 with why. */
+int cluster_wait(struct cluster *c, struct err *e);
+void cluster_close(struct cluster *c);
+
+const char *cluster_url(const struct cluster *c);
+const char *cluster_kubeconfig(const struct cluster *c); /* path */
+const char *cluster_simulated(const struct cluster *c);  /* why, or "" */
+struct machine *cluster_machine(struct cluster *c);
+/* What `stowage status` shows. Returns new. */
+json_t *cluster_status(struct cluster *c);
+/* The node a shell goes to when none is named. Borrowed. */
+const char *cluster_shell_node(const struct cluster *c);
+/* Is there such a node? */
+bool cluster_has_node(const struct cluster *c, const char *name);
+
+#endif

@@ -1,0 +1,76 @@
+/* profile.c - see profile.h. The classes are those that `kubectl get sc` shows on each platform (facts: their own
+ * manifests).
+ *
+ * DESIGN: a table. A ConfigMap in kube-system remembers which profile was applied, so that deleting a class is for
+ * good. When you add a profile: rows in classes[], its name in verb_up.c and the manual. */
+#include "app/profile.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "csi/driver.h"
+
+#define WHO         "stowage"
+#define MARK        "stowage-profile"
+#define DEFAULT_KEY "storageclass.kubernetes.io/is-default-class"
+
+static const struct {
+    const char *profile, *name, *provisioner, *binding;
+    const char *parameters[5]; /* key, value, …, NULL */
+} classes[] = {
+    {"eks", "gp2", "kubernetes.io/aws-ebs", "WaitForFirstConsumer", {"type", "gp2", "fsType", "ext4", NULL}},
+    {"killercoda", "local-path", "rancher.io/local-path", "WaitForFirstConsumer", {NULL}},
+    {"kind", "standard", "rancher.io/local-path", "WaitForFirstConsumer", {NULL}},
+    {"minikube", "standard", "k8s.io/minikube-hostpath", "Immediate", {NULL}},
+};
+
+static json_t *class_object(size_t i)
+{
+    json_t *c = json_pack("{s:s, s:s, s:{s:s, s:{s:s}}, s:s, s:s, s:s}", "apiVersion", "storage.k8s.io/v1", "kind",
+                          "StorageClass", "metadata", "name", classes[i].name, "annotations", DEFAULT_KEY, "true",
+                          "provisioner", classes[i].provisioner, "reclaimPolicy", "Delete", "volumeBindingMode",
+                          classes[i].binding);
+    for (size_t p = 0; classes[i].parameters[p]; p += 2)
+        jset_map(c, "parameters", classes[i].parameters[p], classes[i].parameters[p + 1]);
+    return c;
+}
+
+static int ensure(struct registry *r, const struct resource *res, const char *ns, json_t *take, struct err *e)
+{
+    if (reg_make(r, WHO, res, ns, take, NULL, e) == 0 || e->code == ERR_ALREADY_EXISTS) {
+        err_clear(e);
+        return 0;
+    }
+    return -1;
+}
+
+static int ensure_drivers(struct registry *r, struct err *e)
+{
+    size_t n;
+    const struct csi_driver *const *all = csi_drivers(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (!all[i]->attach_required)
+            continue;
+        json_t *d = json_pack("{s:s, s:s, s:{s:s}, s:{s:b, s:b, s:s}}", "apiVersion", "storage.k8s.io/v1", "kind",
+                              "CSIDriver", "metadata", "name", all[i]->name, "spec", "attachRequired", 1,
+                              "podInfoOnMount", 0, "fsGroupPolicy", "File");
+        if (ensure(r, RES.csidrivers, "", d, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int profile_apply(struct registry *r, const char *name, struct err *e)
+{
+    _auto_sobj_ struct sobj *mark = reg_read(r, RES.configmaps, "kube-system", MARK);
+    if (mark)
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++)
+        if (str_eq(classes[i].profile, name) && ensure(r, RES.storageclasses, "", class_object(i), e) < 0)
+            return err_wrap(e, "profile %s", name);
+    if (ensure_drivers(r, e) < 0)
+        return err_wrap(e, "profile %s", name);
+    json_t *cm = json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:s}}", "apiVersion", "v1", "kind", "ConfigMap", "metadata",
+                           "name", MARK, "namespace", "kube-system", "data", "profile", name);
+    return ensure(r, RES.configmaps, "kube-system", cm, e);
+}

@@ -1,0 +1,95 @@
+/* requests.c - see requests.h. A table: word -> function. Runs on the control socket's thread. */
+#include "app/requests.h"
+
+#include "app/cluster.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+static int op_status(struct cluster *c, const json_t *request _unused_, json_t **out, int fds[4] _unused_,
+                     struct err *e _unused_)
+{
+    *out = cluster_status(c);
+    return 0;
+}
+
+static int op_down(struct cluster *c _unused_, const json_t *request _unused_, json_t **out, int fds[4] _unused_,
+                   struct err *e _unused_)
+{
+    *out = json_pack("{s:i}", "pid", (int)getpid());
+    kill(getpid(), SIGTERM);
+    return 0;
+}
+
+static void take_argv(const json_t *request, struct strlist *argv)
+{
+    size_t i;
+    const json_t *word;
+    json_array_foreach(json_object_get(request, "argv"), i, word)
+    {
+        strlist_add(argv, json_string_value(word) ? json_string_value(word) : "");
+    }
+    if (argv->len == 0) {
+        strlist_add(argv, "/bin/sh");
+        strlist_add(argv, "-c");
+        strlist_add(argv, "if [ -x /bin/bash ]; then exec /bin/bash -l; else exec /bin/sh -l; fi");
+    }
+    strlist_take(argv, NULL);
+    argv->len--;
+}
+
+static int op_shell(struct cluster *c, const json_t *request, json_t **out, int fds[4], struct err *e)
+{
+    const char *node = jstr_or(request, "node", "");
+    struct machine *m = cluster_machine(c);
+    struct stream_fds got = {-1, -1, -1, -1};
+    _auto_strlist_ struct strlist argv = {0};
+    _auto_free_ char *term = xasprintf("TERM=%s", jstr_or(request, "term", "dumb"));
+    const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                               "HOME=/root",
+                               "USER=root",
+                               "LOGNAME=root",
+                               "SHELL=/bin/bash",
+                               "KUBECONFIG=/etc/kubernetes/admin.conf",
+                               term,
+                               NULL};
+    if (!*node)
+        node = cluster_shell_node(c);
+    if (!cluster_has_node(c, node))
+        return err_set(e, ERR_NOT_FOUND, "no node \"%s\" (`kubectl get nodes` lists them)", node);
+    take_argv(request, &argv);
+    struct exec_spec spec = {
+        .node = node,
+        .id = "",
+        .argv = (const char *const *)argv.items,
+        .env = env,
+        .cwd = "/root",
+        .tty = jbool(request, "tty", false),
+        .want_stdin = true,
+    };
+    if (m->ops->exec(m, &spec, &got, e) < 0)
+        return -1;
+    const int all[] = {got.in, got.out, got.err, got.exit_fd};
+    for (size_t i = 0, n = 0; i < ARRAY_LEN(all); i++)
+        if (all[i] >= 0)
+            fds[n++] = all[i];
+    *out = json_pack("{s:s}", "node", node);
+    return 0;
+}
+
+static const struct {
+    const char *op;
+    int (*run)(struct cluster *c, const json_t *request, json_t **out, int fds[4], struct err *e);
+} ops[] = {{"status", op_status}, {"down", op_down}, {"shell", op_shell}};
+
+int requests_handle(void *arg, const json_t *request, json_t **out, int fds[4], struct err *e)
+{
+    const char *op = jstr_or(request, "op", "");
+    for (size_t i = 0; i < ARRAY_LEN(ops); i++)
+        if (str_eq(ops[i].op, op))
+            return ops[i].run(arg, request, out, fds, e);
+    return err_set(e, ERR_BAD_REQUEST, "this cluster does not know \"%s\" (it runs another version of stowage?)", op);
+}
