@@ -152,6 +152,7 @@ struct sobj *sobj_freeze(const char *ns, const char *name, json_t *take_tree)
     /* A string of our own: the one that stands there may belong to the version this one was copied from. */
     json_object_set_new(metadata, "resourceVersion", json_string(""));
     _auto_buf_ struct buf text = BUF_INIT;
+    buf_reserve(&text, 1000); /* what the allocator hands out without a search */
     size_t slot = write_with_slot(&text, take_tree, metadata);
     struct sobj_block *b = block_new(ns, name, take_tree, slot, text.len - slot - RV_DIGITS);
     memcpy(b->text, text.data, text.len + 1);

@@ -30,7 +30,7 @@ void store_unref(struct store *s)
     }
     pthread_mutex_destroy(&s->mu);
     pthread_mutex_destroy(&s->root_mu);
-    pthread_cond_destroy(&s->settled);
+    pthread_mutex_destroy(&s->queue_mu);
     free(s);
 }
 
@@ -60,7 +60,7 @@ static int replay_row(const struct journal_row *r, void *arg, struct err *e)
     }
     _auto_sobj_ struct sobj *o = sobj_freeze(r->ns, r->name, tree);
     sobj_stamp(o, bucket_intern_locked(s, r->bucket)->name, r->rv, r->id);
-    s->pending = snapshot_put(s->pending, o);
+    s->published = snapshot_put(s->published, o);
     if (r->id > s->last_row)
         s->last_row = r->id;
     return 0;
@@ -81,17 +81,12 @@ int store_open(const struct store_conf *conf, struct store **out_store, struct e
     struct store *s = xcalloc(1, sizeof *s);
     atomic_init(&s->refs, 1);
     s->clock = conf->clock;
-    pthread_mutexattr_t spin_first; /* the sections are short: spin a little before sleeping */
-    pthread_mutexattr_init(&spin_first);
-    pthread_mutexattr_settype(&spin_first, PTHREAD_MUTEX_ADAPTIVE_NP);
-    pthread_mutex_init(&s->mu, &spin_first);
-    pthread_mutexattr_destroy(&spin_first);
+    pthread_mutex_init(&s->mu, NULL);
+    pthread_mutex_init(&s->queue_mu, NULL);
     pthread_mutex_init(&s->root_mu, NULL);
-    pthread_cond_init(&s->settled, NULL);
-    s->pending = snapshot_new(0);
+    s->published = snapshot_new(0);
     int rc = store_replay(s, conf->path, e);
-    snapshot_set_rv(s->pending, s->last_rv);
-    s->published = snapshot_ref(s->pending);
+    snapshot_set_rv(s->published, s->last_rv);
     s->published_rv = s->last_rv;
     history_init(&s->history, conf, s->last_rv);
     if (rc < 0) {
@@ -116,7 +111,6 @@ void store_close(struct store *s)
     s->journal = NULL;
     history_release(&s->history);
     pins_release(s);
-    snapshot_unref(s->pending);
     snapshot_unref(s->published);
     store_unref(s);
 }

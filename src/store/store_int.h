@@ -54,19 +54,20 @@ struct store {
     struct history history;
     struct pin *pins; /* owned */
     size_t pins_len, pins_cap;
-    struct snapshot *pending; /* owned: the state with all accepted changes, journalled or not */
-    struct batch *gathering;  /* accepted, waiting for the journal; NULL: none */
-    bool leading;             /* somebody writes a batch */
-    unsigned settle_waiters;
-    pthread_cond_t settled; /* published or rollbacks changed */
-    uint64_t last_rv;       /* handed out; >= published_rv */
-    uint64_t rollbacks;
-    int64_t last_row;
     uint64_t commits, groups;
     bool closing;
 
+    pthread_mutex_t queue_mu;
+    /* under queue_mu */
+    struct batch *gathering; /* waits for a leader; NULL: none */
+    bool leading;            /* somebody writes batches */
+
+    /* the leader's own */
+    uint64_t last_rv; /* handed out; >= published_rv */
+    int64_t last_row;
+
     pthread_mutex_t root_mu;
-    struct snapshot *published; /* owned; written under mu and root_mu, read under either */
+    struct snapshot *published; /* owned; the leader writes it under mu and root_mu, others read it under either */
     _Atomic uint64_t published_rv;
 };
 
