@@ -1,0 +1,85 @@
+# lib.sh - what the e2e tests share: a cluster of their own, real kubectl, and assertions that say what they saw.
+#
+# A test sources this, calls `cluster [flags]`, and then runs commands as a user would type them. Any failed assertion ends the
+# test with what was expected and seen. The cluster is taken down on every way out, and nothing of it may remain.
+set -eu
+
+KUBECTL=${KUBECTL:-kubectl}
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/stowage-e2e.XXXXXX")
+export ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:${ASAN_OPTIONS:-}"
+export HOME="$WORK/home"
+mkdir -p "$HOME"
+
+[ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 77; }
+command -v "$KUBECTL" >/dev/null || { echo "skipped: no kubectl on this machine"; exit 77; }
+"$STOWAGE" doctor >/dev/null || { echo "skipped: this machine allows no mounts or loop devices"; exit 77; }
+
+say() { printf '== %s\n' "$*"; }
+die() {
+    printf 'FAILED: %s\n' "$*"
+    [ -f "$WORK/data/stowage.log" ] && tail -n 40 "$WORK/data/stowage.log"
+    [ -n "${KUBECONFIG:-}" ] && { k get pods,pvc,pv -A -o wide 2>&1 | head -n 40; k get events -A 2>&1 | tail -n 25; }
+    exit 1
+}
+
+finish() {
+    code=$?
+    [ -n "${KEEP:-}" ] && { echo "kept: $WORK"; return; }
+    "$STOWAGE" down --data "$WORK/data" >/dev/null 2>&1 || true
+    if [ "$code" = 0 ]; then assert_nothing_left || code=1; fi
+    rm -rf "$WORK"
+    exit $code
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# cluster [flags for stowage up]: starts one and points kubectl at it
+cluster() {
+    "$STOWAGE" up --detach --data "$WORK/data" --listen 127.0.0.1:0 "$@" >"$WORK/up.out" 2>"$WORK/up.err" || {
+        cat "$WORK/up.out" "$WORK/up.err"; die "stowage up"; }
+    export KUBECONFIG="$WORK/data/kubeconfig"
+}
+
+k() { "$KUBECTL" "$@"; }
+
+# eq WHAT EXPECTED SEEN
+eq() { [ "$2" = "$3" ] || die "$1: expected \"$2\", saw \"$3\""; }
+# has WHAT PART WHOLE
+has() { case $3 in *"$2"*) ;; *) die "$1: expected to find \"$2\" in:
+$3" ;; esac; }
+lacks() { case $3 in *"$2"*) die "$1: did not expect \"$2\" in:
+$3" ;; esac; }
+# fails COMMAND...: it must exit non-zero; its output is in $out
+fails() { if out=$("$@" 2>&1); then die "expected to fail: $*
+$out"; fi; }
+# within SECONDS WHAT COMMAND...: the command must succeed within that time
+within() {
+    limit=$1 what=$2
+    shift 2
+    end=$(($(date +%s) + limit))
+    until "$@" >/dev/null 2>&1; do
+        [ "$(date +%s)" -lt "$end" ] || die "$what: not within $limit s: $*"
+        sleep 0.1
+    done
+}
+# value_is EXPECTED COMMAND...
+value_is() {
+    want=$1
+    shift
+    [ "$("$@" 2>/dev/null)" = "$want" ]
+}
+phase_is() { value_is "$3" k get "$1" "$2" -o 'jsonpath={.status.phase}'; }
+# on_tty COMMAND...: runs it on a pseudo terminal, output on standard output
+on_tty() { script -qec "$*" /dev/null </dev/null | tr -d '\r'; }
+
+assert_nothing_left() {
+    i=0
+    while pgrep -f "$WORK/data" >/dev/null 2>&1 && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+    left=$(pgrep -af "$WORK/data" || true)
+    [ -z "$left" ] || { echo "processes left: $left"; return 1; }
+    left=$(grep -F "$WORK" /proc/self/mountinfo || true)
+    [ -z "$left" ] || { echo "mounts left: $left"; return 1; }
+    i=0
+    while left=$(losetup -a | grep -F "$WORK" || true); [ -n "$left" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+    [ -z "$left" ] || { echo "loop devices left: $left"; return 1; }
+}
