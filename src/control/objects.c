@@ -82,6 +82,13 @@ json_t *object_reference(const json_t *o)
     return ref;
 }
 
+bool same_member(const json_t *a, const json_t *b, const char *path)
+{
+    const json_t *x = jat(a, path);
+    const json_t *y = jat(b, path);
+    return x == y || (x && y && json_equal(x, y));
+}
+
 /* -- owners -- */
 
 const json_t *controller_of(const json_t *o)

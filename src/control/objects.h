@@ -27,6 +27,9 @@ const char *obj_uid(const json_t *o);  /* never NULL */
 /* An ObjectReference to it, as claimRef and involvedObject hold. Returns new. */
 json_t *object_reference(const json_t *o);
 
+/* Is the member at `path` equal in both (or absent in both)? */
+bool same_member(const json_t *a, const json_t *b, const char *path);
+
 /* -- owners -- */
 /* The ownerReference with controller: true, or NULL. */
 const json_t *controller_of(const json_t *o);

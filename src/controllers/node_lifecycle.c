@@ -171,9 +171,8 @@ static int reconcile(struct loop *l, const char *none, const char *name, struct 
 static void map_node(struct loop *l, const struct watch_event *ev)
 {
     /* Heartbeats change nothing here. */
-    if (ev->type == WATCH_DELETED ||
-        (ev->prev && json_equal(jat(ev->prev->tree, "spec"), jat(ev->obj->tree, "spec")) &&
-         json_equal(jat(ev->prev->tree, "status.conditions"), jat(ev->obj->tree, "status.conditions"))))
+    if (ev->type == WATCH_DELETED || (ev->prev && same_member(ev->prev->tree, ev->obj->tree, "spec") &&
+                                      same_member(ev->prev->tree, ev->obj->tree, "status.conditions")))
         return;
     loop_enqueue(l, "", ev->obj->name);
 }
