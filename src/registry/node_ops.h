@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -44,6 +45,8 @@ struct token_ops {
     /* Returns new text in *out_token. */
     int (*issue)(void *self, const char *ns, const char *service_account, const char *uid, const char *audience,
                  int64_t expires_seconds, char **out_token, struct err *e);
+    /* Whose token is it? Returns new {"username","uid","groups"[,"extra"]} in *out_user; UNAUTHORIZED if nobody's. May be NULL. */
+    int (*check)(void *self, const char *token, json_t **out_user, struct err *e);
 };
 
 #endif

@@ -93,8 +93,25 @@ struct reg_delete_opts {
 int reg_delete(struct registry *r, const struct reg_ctx *ctx, const struct reg_target *t, const struct reg_delete_opts *o,
                struct reg_answer *ans, struct err *e);
 
+/* What came with a DELETE: a DeleteOptions body, or the query. A body with content wins; then the query is ignored. */
+struct reg_delete_query {
+    const char *grace, *propagation, *orphan, *dry_run; /* texts of the query, NULL when absent */
+};
+/* Fills out_o and out_dry_run; texts in out_o live in *out_hold (the caller's to release, may be NULL). */
+int reg_delete_options(const struct reg_body *body, const struct reg_delete_query *q, struct reg_delete_opts *out_o,
+                       bool *out_dry_run, json_t **out_hold, struct reg_answer *ans, struct err *e);
+/* DELETE of a collection: answers the list of the objects as they were (ans->body). Selectors may be NULL. */
+int reg_delete_collection(struct registry *r, const struct reg_ctx *ctx, const struct reg_target *t,
+                          const struct label_selector *labels, const struct field_selector *fields,
+                          const struct reg_delete_opts *o, struct reg_answer *ans, struct err *e);
+
 /* A consistent list: scan it with snapshot_scan(res->bucket, ns). Kind-view conversion (events) is reg_view(). */
 struct snapshot *reg_snapshot(struct registry *r);
+/* The stored object as `res` shows it: returns a new reference to a tree (the stored one, or a converted copy for the
+ * group that shares a bucket: events.k8s.io). Frozen either way. */
+json_t *reg_view(const struct resource *res, const struct sobj *o);
+/* Does reg_view() convert for this resource? If not, o->bytes may be sent as they are. */
+bool reg_view_converts(const struct resource *res);
 
 /* -- for loops: trees in, short errors out; no answers to carry about -- */
 /* Returns a new reference or NULL. */

@@ -1,0 +1,99 @@
+/* registry.c - the registry itself: what it holds, and the names of the kinds everybody uses. See registry.h. */
+#include "registry/registry_int.h"
+
+#include <stdlib.h>
+
+struct resource_names RES;
+
+static const struct {
+    const struct resource **at;
+    const char *group, *plural;
+} names[] = {
+    {&RES.namespaces, "", "namespaces"},
+    {&RES.nodes, "", "nodes"},
+    {&RES.pods, "", "pods"},
+    {&RES.persistentvolumes, "", "persistentvolumes"},
+    {&RES.persistentvolumeclaims, "", "persistentvolumeclaims"},
+    {&RES.storageclasses, "storage.k8s.io", "storageclasses"},
+    {&RES.volumeattachments, "storage.k8s.io", "volumeattachments"},
+    {&RES.csidrivers, "storage.k8s.io", "csidrivers"},
+    {&RES.csinodes, "storage.k8s.io", "csinodes"},
+    {&RES.configmaps, "", "configmaps"},
+    {&RES.secrets, "", "secrets"},
+    {&RES.services, "", "services"},
+    {&RES.endpoints, "", "endpoints"},
+    {&RES.endpointslices, "discovery.k8s.io", "endpointslices"},
+    {&RES.events, "", "events"},
+    {&RES.serviceaccounts, "", "serviceaccounts"},
+    {&RES.deployments, "apps", "deployments"},
+    {&RES.replicasets, "apps", "replicasets"},
+    {&RES.controllerrevisions, "apps", "controllerrevisions"},
+    {&RES.leases, "coordination.k8s.io", "leases"},
+};
+
+static void fill_names(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        *names[i].at = resource_by_plural(names[i].group, "v1", names[i].plural);
+        if (!*names[i].at)
+            BUG("the resource table has no %s", names[i].plural);
+    }
+}
+
+static void init_once(void)
+{
+    resource_init();
+    schema_init();
+    fill_names();
+}
+
+struct registry *registry_new(const struct registry_conf *conf)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_once);
+    struct registry *r = xcalloc(1, sizeof *r);
+    r->store = conf->store;
+    r->clock = conf->clock;
+    r->service_cidr = xstrdup(conf->service_cidr ? conf->service_cidr : "10.96.0.0/12");
+    r->pod_cidr = xstrdup(conf->pod_cidr ? conf->pod_cidr : "10.244.0.0/16");
+    pthread_mutex_init(&r->service_mu, NULL);
+    return r;
+}
+
+void registry_free(struct registry *r)
+{
+    if (!r)
+        return;
+    pthread_mutex_destroy(&r->service_mu);
+    free(r->service_cidr);
+    free(r->pod_cidr);
+    free(r);
+}
+
+struct store *registry_store(struct registry *r)
+{
+    return r->store;
+}
+
+const struct clock *registry_clock(struct registry *r)
+{
+    return r->clock;
+}
+
+void registry_set_node_ops(struct registry *r, const struct node_ops *ops, void *self)
+{
+    r->node_ops = ops;
+    r->node_self = self;
+}
+
+const struct node_ops *registry_node_ops(struct registry *r, void **out_self)
+{
+    *out_self = r->node_self;
+    return r->node_ops;
+}
+
+void registry_set_token_ops(struct registry *r, const struct token_ops *ops, void *self)
+{
+    r->token_ops = ops;
+    r->token_self = self;
+}
