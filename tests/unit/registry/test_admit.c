@@ -103,6 +103,9 @@ static void test_binding(void **state)
     door_expect(d, door_get(d, "pods", "default/p"), 200);
     door_expect_str(d, "spec.nodeName", "n");
     assert_string_equal(jmap(door_json(d), "metadata.annotations", "x"), "y");
+    const json_t *condition = json_array_get(jat(door_json(d), "status.conditions"), 0);
+    assert_string_equal(jstr(condition, "type"), "PodScheduled");
+    assert_string_equal(jstr(condition, "status"), "True");
     struct err e = ERR_INIT;
     assert_int_equal(reg_bind_pod(d->r, "scheduler", "default", "p", "m", &e), -1);
     assert_int_equal(e.code, ERR_CONFLICT);
@@ -266,6 +269,7 @@ static void test_reviews(void **state)
                            .ns = "",
                            .name = "",
                            .sub = ""};
+    reg_answer_release(&d->ans);
     struct reg_body body = {
         .tree = json_pack("{s{s{ssss}}}", "spec", "resourceAttributes", "verb", "get", "resource", "pods")};
     assert_int_equal(reg_create(d->r, &ctx, &t, &body, &d->ans, &d->e), 0);
