@@ -1,0 +1,109 @@
+/* Many at the same door: nothing is lost, nothing is given twice. */
+#include "door.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#define THREADS 4
+#define ROUNDS  100
+
+static int increment(json_t *obj, void *arg, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    char text[16];
+    snprintf(text, sizeof text, "%d", atoi(jstr_or(obj, "data.n", "0")) + 1);
+    jset_str(obj, "data.n", text);
+    return 1;
+}
+
+static void *incrementer(void *arg)
+{
+    struct registry *r = arg;
+    struct err e = ERR_INIT;
+    for (int i = 0; i < ROUNDS; i++)
+        while (reg_modify(r, "loop", RES.configmaps, "default", "n", "", increment, NULL, &e) < 0)
+            if (e.code != ERR_CONFLICT)
+                return xstrdup(e.msg);
+    return NULL;
+}
+
+static void *service_maker(void *arg)
+{
+    struct registry *r = arg;
+    struct err e = ERR_INIT;
+    for (int i = 0; i < 20; i++)
+        if (reg_make(r, "loop", RES.services, "default",
+                     json_pack("{s{ss} s{ss s[{si}]}}", "metadata", "generateName", "s-", "spec", "type", "NodePort",
+                               "ports", "port", 80),
+                     NULL, &e) < 0)
+            return xstrdup(e.msg);
+    return NULL;
+}
+
+static void run(struct registry *r, void *(*work)(void *))
+{
+    pthread_t threads[THREADS];
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, work, r);
+    for (size_t i = 0; i < THREADS; i++) {
+        void *complaint;
+        pthread_join(threads[i], &complaint);
+        if (complaint)
+            fail_msg("%s", (char *)complaint);
+    }
+}
+
+static void test_increments(void **state)
+{
+    (void)state;
+    struct door d;
+    door_open(&d);
+    door_expect(&d, door_post(&d, "configmaps", "default/", "{\"metadata\":{\"name\":\"n\"}}"), 201);
+    run(d.r, incrementer);
+    door_expect(&d, door_get(&d, "configmaps", "default/n"), 200);
+    assert_int_equal(atoi(jstr(door_json(&d), "data.n")), THREADS * ROUNDS);
+    door_close(&d);
+}
+
+struct seen {
+    struct strlist ips, ports;
+};
+
+static int collect(struct sobj *svc, void *arg)
+{
+    struct seen *s = arg;
+    const char *ip = jstr_or(svc->tree, "spec.clusterIP", "");
+    int64_t port = jint(json_array_get(jat(svc->tree, "spec.ports"), 0), "nodePort", 0);
+    _auto_free_ char *text = xasprintf("%d", (int)port);
+    assert_false(strlist_has(&s->ips, ip));
+    assert_false(port && strlist_has(&s->ports, text));
+    strlist_add(&s->ips, ip);
+    strlist_add(&s->ports, text);
+    return 0;
+}
+
+static void test_addresses_are_given_once(void **state)
+{
+    (void)state;
+    struct door d;
+    struct seen seen = {0};
+    door_open(&d);
+    run(d.r, service_maker);
+    struct snapshot *snap = reg_snapshot(d.r);
+    snapshot_scan(snap, RES.services->bucket, NULL, NULL, NULL, collect, &seen);
+    snapshot_unref(snap);
+    assert_int_equal(seen.ips.len, THREADS * 20 + 1); /* and the kubernetes service */
+    strlist_release(&seen.ips);
+    strlist_release(&seen.ports);
+    door_close(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_increments),
+        cmocka_unit_test(test_addresses_are_given_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
