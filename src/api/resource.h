@@ -1,11 +1,11 @@
 /* resource.h - the resource table: every kind the server knows, one row each.
  *
- * A row says what discovery says (names, scope, verbs, short names, categories, subresources) and points at the schema type.
- * What a kind *does* beyond that (defaults that need code, validation, admission, printing) hangs on hook tables on the floors
- * that own them: api/validate.h, api/printer.h, registry/strategy.h, all looked up by the row.
+ * A row says what discovery says (names, scope, verbs, short names, categories, subresources) and points at the schema
+ * type. What a kind *does* beyond that (defaults that need code, validation, admission, printing) hangs on hook tables
+ * on the floors that own them: api/validate.h, api/printer.h, registry/strategy.h, all looked up by the row.
  *
- * How to add a kind: 1. its types in src/api/schema/<group>.schema; 2. a row in resource.c; 3. columns in printer tables; 4. a
- * validate function if the schema cannot say it all. Nothing else changes. */
+ * How to add a kind: 1. its types in src/api/schema/<group>.schema; 2. a row in resource.c; 3. columns in printer
+ * tables; 4. a validate function if the schema cannot say it all. Nothing else changes. */
 #ifndef STOWAGE_API_RESOURCE_H
 #define STOWAGE_API_RESOURCE_H
 
@@ -25,31 +25,32 @@ enum verb {
 };
 
 struct subresource {
-    const char *name;                     /* "status", "scale", "log", "exec", … */
-    const char *group, *version, *kind;   /* of what it takes and gives; group/version "" = the parent's */
+    const char *name;                   /* "status", "scale", "log", "exec", … */
+    const char *group, *version, *kind; /* of what it takes and gives; group/version "" = the parent's */
     unsigned verbs;
 };
 
 struct resource {
-    const char *group;      /* "" for core */
-    const char *version;    /* "v1" */
-    const char *kind;       /* "Pod" */
-    const char *list_kind;  /* "PodList"; NULL for kinds that are not stored (reviews) */
-    const char *plural;     /* "pods" */
-    const char *singular;   /* "pod" */
+    const char *group;              /* "" for core */
+    const char *version;            /* "v1" */
+    const char *kind;               /* "Pod" */
+    const char *list_kind;          /* "PodList"; NULL for kinds that are not stored (reviews) */
+    const char *plural;             /* "pods" */
+    const char *singular;           /* "pod" */
     const char *const *short_names; /* NULL-terminated, or NULL */
     const char *const *categories;  /* NULL-terminated, or NULL */
     bool namespaced;
     unsigned verbs;
     const struct subresource *subs; /* terminated by name NULL, or NULL */
-    const char *type;       /* schema type, "core.v1.Pod" */
-    const char *bucket;     /* store bucket: "pods", "deployments.apps". Two rows may share one (events) */
-    const char *go_kind;    /* internal Go type for messages, "core.Pod" */
-    bool generation;        /* metadata.generation is managed: 1 on create, +1 on spec change */
-    bool needs_rv;          /* PUT needs resourceVersion */
-    bool create_on_update;  /* PUT makes a missing object */
-    const char *storage_hash; /* discovery's storageVersionHash; NULL for kinds that are not stored */
-    /* computed at start: the prefix each serialised object begins with, {"kind":"Pod","apiVersion":"v1", and its length */
+    const char *type;               /* schema type, "core.v1.Pod" */
+    const char *bucket;             /* store bucket: "pods", "deployments.apps". Two rows may share one (events) */
+    const char *go_kind;            /* internal Go type for messages, "core.Pod" */
+    bool generation;                /* metadata.generation is managed: 1 on create, +1 on spec change */
+    bool needs_rv;                  /* PUT needs resourceVersion */
+    bool create_on_update;          /* PUT makes a missing object */
+    const char *storage_hash;       /* discovery's storageVersionHash; NULL for kinds that are not stored */
+    /* computed at start: the prefix each serialised object begins with, {"kind":"Pod","apiVersion":"v1", and its length
+     */
     const char *prefix;
     size_t prefix_len;
     const char *api_version; /* "apps/v1" */

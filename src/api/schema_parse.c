@@ -5,13 +5,14 @@
  * their holders. Everything lives as long as the process. THREADS: called once. */
 #include "api/schema_int.h"
 
+#include "api/decode_int.h"
 #include "base/mem.h"
 #include "base/str.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_WORDS = 16, MAX_FIELDS = 250 };
+enum { MAX_WORDS = 16, MAX_FIELDS = SCHEMA_FIELDS_MAX };
 
 /* A type under construction; `type` is first, so that references to it stay valid. */
 struct draft {
@@ -260,8 +261,9 @@ static const char *go_whole(const struct schema_field *f, const char *key)
         return xasprintf("[]%s", f->go_type);
     if (f->shape == SHAPE_ONE)
         return f->go_type;
-    const char *key_type = *key ? go_qualified(key) : "string";
-    return xasprintf("map[%s]%s%s", key_type, f->shape == SHAPE_MAP_OF_LIST ? "[]" : "", f->go_type);
+    const char *package = !*key || strchr(key, '.') ? "" : "v1.";
+    return xasprintf("map[%s%s]%s%s", package, *key ? key : "string", f->shape == SHAPE_MAP_OF_LIST ? "[]" : "",
+                     f->go_type);
 }
 
 static int field_type_parse(struct parser *p, const struct draft *d, struct schema_field *f, char *text)
@@ -413,7 +415,9 @@ static int inlined_copy(struct parser *p, const struct schema_field *holder, str
     struct draft *ref = draft_find(p, holder->type->name);
     if (!ref || expand(p, ref) < 0)
         return bad(p, "cannot inline", holder->type->name);
-    for (size_t i = 0; i < ref->type.field_count && *n < MAX_FIELDS; i++) {
+    if (*n + ref->type.field_count > MAX_FIELDS)
+        return bad(p, "too many fields in", holder->type->name);
+    for (size_t i = 0; i < ref->type.field_count; i++) {
         out[*n] = ref->type.fields[i];
         out[*n].inlined = true;
         out[*n].proto_inlined = holder->proto;
