@@ -1,0 +1,45 @@
+/* apiserver.h - the Kubernetes API over HTTP/1.1, on libmicrohttpd.
+ *
+ * Speaks for one registry: routes from the resource table, discovery, OpenAPI, negotiation, watches, pod logs, and the
+ * upgrade to streams (exec, attach, port-forward). Decisions about objects are the registry's; this folder only turns
+ * requests into calls and answers into bytes.
+ *
+ * THREADS: apiserver_start() makes its own threads; the rest of this header is for the thread that started it. */
+#ifndef STOWAGE_APISERVER_APISERVER_H
+#define STOWAGE_APISERVER_APISERVER_H
+
+#include "base/clock.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct apiserver;
+struct control;
+struct registry;
+struct pki;
+
+struct apiserver_conf {
+    struct registry *registry; /* borrows; node_ops are asked from it at each use */
+    struct control *control;   /* borrows; may be NULL (then readyz does not wait for it) */
+    const struct clock *clock; /* borrows */
+    const char *addr;          /* "127.0.0.1", "0.0.0.0", "::1", "" = 127.0.0.1 */
+    uint16_t port;             /* 0 = the kernel picks one: see apiserver_port() */
+    const struct pki *pki;     /* borrows during start: certificate, admin token, token-signing key. See pki.h */
+    /* Plain HTTP: kubectl never sends credentials over it, so whoever reaches the port is the administrator. Refused on
+     * any address that is not a loopback one. */
+    bool plain_http;
+    unsigned threads;         /* 0 = as many as processors, 2 to 4 */
+    unsigned max_connections; /* 0 = 4096, less if the process may not open so many descriptors */
+};
+
+/* Listens and answers from now on. Becomes the registry's issuer of service account tokens. */
+int apiserver_start(const struct apiserver_conf *conf, struct apiserver **out_server, struct err *e);
+/* Ends watches and streams, waits for requests under way, and frees everything. NULL is fine. */
+void apiserver_stop(struct apiserver *s);
+
+uint16_t apiserver_port(const struct apiserver *s);
+/* "https://127.0.0.1:6443", as a client on this machine should use it. Borrowed. */
+const char *apiserver_url(const struct apiserver *s);
+
+#endif

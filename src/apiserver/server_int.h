@@ -1,0 +1,51 @@
+/* server_int.h - what the parts of a running server share. */
+#ifndef STOWAGE_APISERVER_SERVER_INT_H
+#define STOWAGE_APISERVER_SERVER_INT_H
+
+#include "apiserver/apiserver.h"
+#include "apiserver/request_int.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct authn;
+struct upgrades;
+
+/* One client connection. Made when it is accepted, freed when it is closed. */
+struct conn {
+    struct apiserver *srv;
+    struct request rq;
+    int fd;
+    /* Since when (mono ms) we wait for the client to send us a whole request; 0 while we work for it. Read by the
+     * sweeper. */
+    atomic_llong waiting_since;
+    atomic_int patience_ms;
+    struct tls_io *tls;       /* owned; NULL in plain HTTP */
+    struct conn *prev, *next; /* guarded by apiserver.conns_mu */
+};
+
+struct apiserver {
+    struct registry *registry;
+    struct control *control;
+    const struct clock *clock;
+    bool plain_http;
+    struct MHD_Daemon *daemon;
+    int listen_fd;
+    uint16_t port;
+    char *url;       /* owned */
+    char *host_port; /* owned; as discovery names it */
+    struct waker *waker;
+    struct authn *authn;
+    struct upgrades *upgrades;
+    struct sleeper_list sleepers;
+    int64_t started_ns; /* wall */
+
+    pthread_mutex_t conns_mu; /* before waker.mu */
+    struct conn *conns;
+    struct wake sweep;
+    atomic_bool sweeping; /* the sweep is armed */
+
+    atomic_ullong requests, watches, errors; /* for /metrics */
+};
+
+#endif

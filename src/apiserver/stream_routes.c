@@ -1,0 +1,18 @@
+/* stream_routes.c - the table of stream protocols, see stream_int.h.
+ *
+ * When you add one: a row. A row whose open is refuse_stream answers that this server has no such stream. */
+#include "apiserver/reply_int.h"
+#include "apiserver/stream_int.h"
+
+static void refuse_stream(struct request *rq)
+{
+    stream_refuse(rq, ERR_UNSUPPORTED, "this server has no %s streams", rq->sub->name);
+}
+
+const struct stream_route stream_routes[] = {
+    {"exec", refuse_stream},
+    {"attach", refuse_stream},
+    {"portforward", refuse_stream},
+    {"proxy", refuse_stream},
+    {NULL, NULL},
+};

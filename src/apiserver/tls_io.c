@@ -1,0 +1,126 @@
+/* tls_io.c - see tls_io_int.h.
+ *
+ * DESIGN: replaces the transport functions of the TLS session. Reading goes through a buffer, so that a record costs
+ * one recv() instead of two. Writing is direct, except that after tls_io_join() one record is kept and leaves together
+ * with the next.
+ *
+ * INVARIANTS
+ *  1. What pull() has buffered is handed out before the socket is read again, and "try again" is said only when the
+ * socket said it just now: the HTTP library waits for edges, and a stale "try again" would lose one.
+ *  2. A kept record is sent before anything after it; if the socket is full, the next write fails with "try again" and
+ * keeps it.
+ *
+ * THREADS: the connection's own HTTP thread. */
+#include "apiserver/tls_io_int.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { READ_BUFFER = 16 * 1024, KEEP_MAX = 8 * 1024 };
+
+struct tls_io {
+    gnutls_session_t session; /* borrowed */
+    int fd;                   /* borrowed */
+    bool join;
+    char *kept; /* owned; NULL until first used */
+    size_t kept_at, kept_len;
+    size_t in_at, in_len;
+    char in[READ_BUFFER];
+};
+
+static ssize_t fail(struct tls_io *io, int err)
+{
+    gnutls_transport_set_errno(io->session, err);
+    return -1;
+}
+
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *out, size_t len)
+{
+    struct tls_io *io = ptr;
+    if (io->in_at == io->in_len) {
+        bool direct = len >= READ_BUFFER;
+        ssize_t n = recv(io->fd, direct ? out : io->in, direct ? len : READ_BUFFER, 0);
+        if (n < 0)
+            return fail(io, errno);
+        if (direct || n == 0)
+            return n;
+        io->in_at = 0;
+        io->in_len = (size_t)n;
+    }
+    size_t n = io->in_len - io->in_at;
+    n = n < len ? n : len;
+    memcpy(out, io->in + io->in_at, n);
+    io->in_at += n;
+    return (ssize_t)n;
+}
+
+/* The kept record and what follows it in one go. */
+static ssize_t push_both(struct tls_io *io, const void *data, size_t len)
+{
+    size_t left = io->kept_len - io->kept_at;
+    struct iovec iov[2] = {{io->kept + io->kept_at, left}, {(void *)(uintptr_t)data, len}};
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+    ssize_t n = sendmsg(io->fd, &msg, MSG_NOSIGNAL);
+    if (n < 0)
+        return fail(io, errno);
+    if ((size_t)n <= left) {
+        io->kept_at += (size_t)n;
+        return fail(io, EAGAIN);
+    }
+    io->kept_at = io->kept_len = 0;
+    return n - (ssize_t)left;
+}
+
+static ssize_t push(gnutls_transport_ptr_t ptr, const void *data, size_t len)
+{
+    struct tls_io *io = ptr;
+    bool keep = io->join && io->kept_len == 0 && len <= KEEP_MAX;
+    io->join = false;
+    if (keep) {
+        if (!io->kept)
+            io->kept = xmalloc(KEEP_MAX);
+        memcpy(io->kept, data, len);
+        io->kept_at = 0;
+        io->kept_len = len;
+        return (ssize_t)len;
+    }
+    if (io->kept_len)
+        return push_both(io, data, len);
+    ssize_t n = send(io->fd, data, len, MSG_NOSIGNAL);
+    return n < 0 ? fail(io, errno) : n;
+}
+
+struct tls_io *tls_io_new(void *session, int fd)
+{
+    struct tls_io *io = xmalloc(sizeof *io);
+    io->session = session;
+    io->fd = fd;
+    io->join = false;
+    io->kept = NULL;
+    io->kept_at = io->kept_len = 0;
+    io->in_at = io->in_len = 0;
+    gnutls_transport_set_ptr(io->session, io);
+    gnutls_transport_set_pull_function(io->session, pull);
+    gnutls_transport_set_push_function(io->session, push);
+    return io;
+}
+
+void tls_io_free(struct tls_io *io)
+{
+    if (!io)
+        return;
+    free(io->kept);
+    free(io);
+}
+
+void tls_io_join(struct tls_io *io)
+{
+    io->join = true;
+}

@@ -1,0 +1,16 @@
+/* tls_io_int.h - fewer system calls under TLS.
+ *
+ * The HTTP library hands header and body of an answer to TLS separately, and TLS reads a record's header and its body
+ * separately. For small answers that doubles the cost. This stands between TLS and the socket and joins them. */
+#ifndef STOWAGE_APISERVER_TLS_IO_INT_H
+#define STOWAGE_APISERVER_TLS_IO_INT_H
+
+struct tls_io;
+
+/* `session` is a gnutls_session_t. Borrows both; must live as long as the session. */
+struct tls_io *tls_io_new(void *session, int fd);
+void tls_io_free(struct tls_io *io);
+/* The next record (a header) is held back until the one after it (its body), which is sure to come at once. */
+void tls_io_join(struct tls_io *io);
+
+#endif

@@ -1,0 +1,205 @@
+/* upgrade.c - from a request to a thread with a socket, see stream_int.h.
+ *
+ *     ACCEPTED [upgrade_accept] --101 sent--> RUNNING [on_upgrade] --run() returns--> GONE [session_end]
+ *         \-- the client is gone before the 101 ----------------------^ [upgrade_request_end]
+ *
+ * DESIGN: the HTTP library hands over the socket (under TLS: its end of a pair); it is made blocking and given to a
+ * detached thread. Sessions stand in a list so that the server can end: shutdown() wakes their threads, and the last
+ * one to go signals. The library's handle is closed by the session's thread, exactly once.
+ * THREADS: `mu` guards the list. A session's fields are its thread's, but for the list links. */
+#include "apiserver/upgrade_int.h"
+
+#include "apiserver/reply_int.h"
+#include "apiserver/server_int.h"
+#include "apiserver/stream_int.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum { STACK = 256 * 1024, STOP_SECONDS = 10 };
+
+struct upgrades {
+    pthread_mutex_t mu;
+    pthread_cond_t empty; /* no session, nobody busy */
+    struct session *head;
+    unsigned busy;
+    bool stopping;
+};
+
+struct session {
+    struct upgrades *all;
+    void (*run)(struct upgraded *up, void *arg);
+    void *arg;
+    void (*done)(void *arg);
+    struct MHD_UpgradeResponseHandle *handle;
+    struct upgraded up;
+    char *early; /* owned */
+    struct session *prev, *next;
+};
+
+struct upgrades *upgrades_new(void)
+{
+    struct upgrades *u = xcalloc(1, sizeof *u);
+    pthread_mutex_init(&u->mu, NULL);
+    pthread_cond_init(&u->empty, NULL);
+    return u;
+}
+
+void upgrades_free(struct upgrades *u)
+{
+    if (!u)
+        return;
+    pthread_mutex_destroy(&u->mu);
+    pthread_cond_destroy(&u->empty);
+    free(u);
+}
+
+void upgrades_stop(struct upgrades *u)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_SECONDS;
+    pthread_mutex_lock(&u->mu);
+    u->stopping = true;
+    for (struct session *s = u->head; s; s = s->next)
+        shutdown(s->up.fd, SHUT_RDWR);
+    while ((u->head || u->busy) && pthread_cond_timedwait(&u->empty, &u->mu, &until) == 0)
+        ;
+    if (u->head || u->busy)
+        BUG("a stream does not end although its socket is shut down");
+    pthread_mutex_unlock(&u->mu);
+}
+
+static void session_link(struct session *s)
+{
+    struct upgrades *u = s->all;
+    pthread_mutex_lock(&u->mu);
+    s->next = u->head;
+    if (s->next)
+        s->next->prev = s;
+    u->head = s;
+    if (u->stopping)
+        shutdown(s->up.fd, SHUT_RDWR);
+    pthread_mutex_unlock(&u->mu);
+}
+
+void upgrades_enter(struct upgrades *u)
+{
+    pthread_mutex_lock(&u->mu);
+    u->busy++;
+    pthread_mutex_unlock(&u->mu);
+}
+
+void upgrades_leave(struct upgrades *u)
+{
+    pthread_mutex_lock(&u->mu);
+    if (--u->busy == 0)
+        pthread_cond_broadcast(&u->empty);
+    pthread_mutex_unlock(&u->mu);
+}
+
+/* The socket is closed inside the lock: upgrades_stop() must never shut down a number that is somebody else's by then.
+ */
+static void session_end(struct session *s)
+{
+    struct upgrades *u = s->all;
+    if (s->done)
+        s->done(s->arg);
+    pthread_mutex_lock(&u->mu);
+    if (s->prev)
+        s->prev->next = s->next;
+    else
+        u->head = s->next;
+    if (s->next)
+        s->next->prev = s->prev;
+    MHD_upgrade_action(s->handle, MHD_UPGRADE_ACTION_CLOSE);
+    if (!u->head)
+        pthread_cond_broadcast(&u->empty);
+    pthread_mutex_unlock(&u->mu);
+    free(s->early);
+    free(s);
+}
+
+static void *session_main(void *arg)
+{
+    struct session *s = arg;
+    s->run(&s->up, s->arg);
+    session_end(s);
+    return NULL;
+}
+
+static int start_thread(struct session *s)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    int rc = pthread_create(&thread, &attr, session_main, s);
+    pthread_attr_destroy(&attr);
+    return rc;
+}
+
+/* The 101 is on its way; the socket is ours until MHD_UPGRADE_ACTION_CLOSE. */
+static void on_upgrade(void *cls, struct MHD_Connection *mhd, void *ctx, const char *early, size_t early_len,
+                       MHD_socket fd, struct MHD_UpgradeResponseHandle *handle)
+{
+    (void)mhd;
+    struct request *rq = ctx;
+    struct session *s = cls;
+    rq->upgrade = NULL;
+    s->handle = handle;
+    s->early = early_len ? xmemdup(early, early_len) : NULL;
+    s->up = (struct upgraded){.fd = fd, .early = s->early, .early_len = early_len};
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0)
+        fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    session_link(s);
+    int rc = start_thread(s);
+    if (rc != 0) {
+        log_warn("http", "no thread for a stream: %s", strerror(rc));
+        session_end(s);
+    }
+}
+
+void upgrade_accept(struct request *rq, const struct upgrade_header *headers,
+                    void (*run)(struct upgraded *up, void *arg), void *arg, void (*done)(void *arg))
+{
+    struct session *s = xcalloc(1, sizeof *s);
+    s->all = rq->srv->upgrades;
+    s->run = run;
+    s->arg = arg;
+    s->done = done;
+    struct MHD_Response *m = MHD_create_response_for_upgrade(on_upgrade, s);
+    if (!m)
+        BUG("no memory for a response");
+    for (const struct upgrade_header *h = headers; h->name; h++)
+        MHD_add_response_header(m, h->name, h->value);
+    rq->replied = true;
+    rq->result = MHD_queue_response(rq->mhd, MHD_HTTP_SWITCHING_PROTOCOLS, m);
+    MHD_destroy_response(m);
+    if (rq->result == MHD_YES) {
+        rq->upgrade = s;
+        return;
+    }
+    if (done)
+        done(arg);
+    free(s);
+}
+
+void upgrade_request_end(struct request *rq)
+{
+    struct session *s = TAKE(rq->upgrade);
+    if (!s)
+        return;
+    if (s->done)
+        s->done(s->arg);
+    free(s);
+}
