@@ -79,25 +79,16 @@ char *fit_error_for_all(const char *why, size_t nodes)
 
 /* -- events -- */
 
-static void tell(struct attempt *a, const char *type, const char *reason, const char *action, const char *message)
+static void tell(struct attempt *a, enum event_type type, const char *reason, const char *action, const char *message)
 {
-    int64_t now = clock_wall_ns(loop_clock(a->l));
-    char when[MICROTIME_TEXT_LEN];
-    microtime_format(now, when);
-    _auto_free_ char *name = xasprintf("%s.%llx", obj_name(a->pod), (unsigned long long)now);
-    json_t *ev = json_pack("{s:s, s:s, s:{s:s, s:s}, s:o, s:s, s:s, s:{}, s:n, s:n, s:s, s:s, s:s, s:s, s:s}", "kind",
-                           "Event", "apiVersion", "v1", "metadata", "name", name, "namespace", obj_ns(a->pod),
-                           "involvedObject", object_reference(a->pod), "reason", reason, "message", message, "source",
-                           "firstTimestamp", "lastTimestamp", "type", type, "eventTime", when, "action", action,
-                           "reportingComponent", COMPONENT, "reportingInstance", INSTANCE);
-    struct err e = ERR_INIT; /* an event that cannot be written is not worth a failed attempt */
-    reg_make(loop_registry(a->l), WHO, RES.events, obj_ns(a->pod), ev, NULL, &e);
+    struct event_source src = {.component = COMPONENT, .host = "", .instance = INSTANCE, .action = action};
+    control_event(loop_control(a->l), &src, a->pod, "", type, reason, "%s", message);
 }
 
 void report_scheduled(struct attempt *a, const char *node)
 {
     _auto_free_ char *text = xasprintf("Successfully assigned %s/%s to %s", obj_ns(a->pod), obj_name(a->pod), node);
-    tell(a, "Normal", "Scheduled", "Binding", text);
+    tell(a, EVENT_NORMAL, "Scheduled", "Binding", text);
 }
 
 /* -- the condition -- */
@@ -131,10 +122,7 @@ static int edit_condition(json_t *pod, void *arg, struct err *e)
 
 int report_failure(struct attempt *a, const char *message, struct err *e)
 {
-    const json_t *old = condition_get(a->pod, "PodScheduled");
-    if (str_eq(jstr(old, "message"), message))
-        return 0; /* already said; the next change of the cluster brings another attempt */
-    tell(a, "Warning", "FailedScheduling", "Scheduling", message);
+    tell(a, EVENT_WARNING, "FailedScheduling", "Scheduling", message);
     struct unschedulable u = {.message = message};
     now_text(loop_clock(a->l), u.now);
     if (reg_modify(loop_registry(a->l), WHO, RES.pods, obj_ns(a->pod), obj_name(a->pod), "status", edit_condition, &u,

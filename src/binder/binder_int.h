@@ -1,0 +1,87 @@
+/* binder_int.h - private to binder: the loops, and what they share. */
+#ifndef STOWAGE_BINDER_BINDER_INT_H
+#define STOWAGE_BINDER_BINDER_INT_H
+
+#include "binder/binder.h"
+#include "control/objects.h"
+#include "csi/driver.h"
+#include "volume/volume.h"
+
+#define WHO "kube-controller-manager"
+
+extern const struct loop_def pv_binder_loop, pvc_protection_loop, pv_protection_loop, provisioner_loop,
+    attach_detach_loop, attacher_loop, expand_loop, resizer_loop, ephemeral_loop;
+
+/* -- keys: volumes have namespace "", claims have their own -- */
+struct sobj *read_pv(struct loop *l, const char *name); /* new reference or NULL */
+struct sobj *read_claim(struct loop *l, const char *ns, const char *name);
+struct sobj *read_class(struct loop *l, const char *name);
+/* The claim a volume's claimRef means, if it is that very claim (uid). New reference or NULL. */
+struct sobj *read_claim_of(struct loop *l, const json_t *pv);
+/* The volume a claim names. New reference or NULL. */
+struct sobj *read_pv_of(struct loop *l, const json_t *claim);
+/* Enqueues the claims a pod uses, or the volumes bound to them. */
+void enqueue_claims_of_pod(struct loop *l, const json_t *pod);
+void enqueue_volumes_of_pod(struct loop *l, const json_t *pod);
+
+/* -- writes; NOT_FOUND counts as done -- */
+typedef int (*edit_fn)(json_t *obj, void *arg, struct err *e);
+int modify(struct loop *l, const char *who, const struct resource *res, const json_t *obj, const char *sub,
+           edit_fn edit, void *arg, struct err *e);
+int remove_object(struct loop *l, const char *who, const struct resource *res, const json_t *obj, struct err *e);
+/* An edit_fn: arg is the finalizer's name. */
+int edit_finalizer_add(json_t *obj, void *arg, struct err *e);
+int edit_finalizer_remove(json_t *obj, void *arg, struct err *e);
+
+/* -- things said or begun once: a set of hashes with a bound -- */
+struct seen {
+    uint64_t *slots; /* owned */
+    size_t len, cap;
+};
+/* True the first time this text is given. */
+bool seen_first(struct seen *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool seen_has(const struct seen *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void seen_forget(struct seen *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void seen_release(struct seen *s);
+
+/* -- jobs in flight, by key: one at a time, with back-off after failures -- */
+struct flight {
+    char *key; /* owned */
+    bool running;
+    unsigned failures;
+};
+struct flights {
+    struct flight *items; /* owned */
+    size_t len, cap;
+};
+/* False if a job for the key runs already. */
+bool flight_begin(struct flights *f, const char *key);
+/* Ends it; returns how long to wait before the next try (ms): 0 after success, else min doubled up to max. */
+int64_t flight_end(struct flights *f, const char *key, bool ok, int64_t min_ms, int64_t max_ms);
+void flights_release(struct flights *f);
+
+/* -- pv_bind.c: the four writes of a binding, and phases -- */
+int bind_volume(struct loop *l, const json_t *pv, const json_t *claim, struct err *e);
+/* Clears the claimRef (or only its uid, if the user wrote it) and makes the volume Available. */
+int unbind_volume(struct loop *l, const json_t *pv, struct err *e);
+/* Sets phase and message, and gives the event if the phase changed and `reason` is not NULL. */
+int put_pv_phase(struct loop *l, const json_t *pv, enum pv_phase phase, const char *message, const char *reason,
+                 struct err *e);
+/* pv: whose modes and capacity the status shows; NULL: none. */
+int put_claim_status(struct loop *l, const json_t *claim, enum claim_phase phase, const json_t *pv, struct err *e);
+
+/* -- pv_claim.c, pv_volume.c, pv_reclaim.c -- */
+int sync_claim(struct loop *l, const json_t *claim, struct err *e);
+int sync_volume(struct loop *l, const json_t *pv, struct err *e);
+int reclaim_volume(struct loop *l, const json_t *pv, struct err *e);
+
+/* -- csi_pv.c -- */
+/* The PersistentVolume object of what a driver made. Returns new. */
+json_t *pv_build(struct loop *l, const json_t *claim, const json_t *sc, const struct csi_provisioner *p,
+                 struct csi_volume *made);
+/* "external-attacher/ebs-csi-aws-com" */
+void attacher_finalizer(const char *driver, char *out, size_t size);
+/* Must volumes of this driver be attached before use? */
+bool driver_attaches(struct loop *l, const char *driver);
+
+#endif

@@ -1,0 +1,338 @@
+/* provisioner.c - the external provisioners: volumes made for claims, and deleted after them.
+ *
+ * DESIGN: one loop plays every provisioner of the table in csi/provisioners.c. A claim whose storage-provisioner
+ * annotation names one (and, for WaitForFirstConsumer, whose node is chosen) is handed to the driver on a worker; when
+ * that ends, the PV with its claimRef is written here and the binder does the rest. A Released volume with policy
+ * Delete goes the way back: driver first, object after.
+ *
+ *     claim (annotated) --offload create--> PV pvc-<uid>           PV Released --offload remove--> finalizer off,
+ * object deleted
+ *
+ * INVARIANTS: 1. one job a claim or volume at a time; 2. create is repeated with the same name, so a job that ran but
+ * was not written down is found again by the driver; 3. after a failure the claim waits: 1 s doubling to 5 min for CSI
+ * drivers, 15 s to 1000 s for the others. THREADS: all state belongs to the loop thread; a job owns its references.
+ * Source: sig-storage-lib-external-provisioner controller.go, external-provisioner. */
+#include "binder/binder_int.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <stdio.h>
+
+struct state {
+    struct flights jobs;
+};
+
+struct job {
+    struct machine *machine;
+    const struct csi_provisioner *prov;
+    struct sobj *claim, *sc, *node; /* owned; node may be NULL */
+    struct sobj *pv;                /* of a deletion; owned */
+    char *name, *key;               /* owned */
+    struct csi_volume made;
+    struct err err;
+    int rc;
+};
+
+static void job_free(struct job *j)
+{
+    sobj_unref(j->claim);
+    sobj_unref(j->sc);
+    sobj_unref(j->node);
+    sobj_unref(j->pv);
+    csi_volume_release(&j->made);
+    free(j->name);
+    free(j->key);
+    free(j);
+}
+
+static void tell(struct loop *l, const struct csi_provisioner *p, const json_t *obj, enum event_type type,
+                 const char *reason, const char *text)
+{
+    struct event_source src = {.component = p->identity, .host = ""};
+    control_event(loop_control(l), &src, obj, "", type, reason, "%s", text);
+}
+
+static int64_t after_job(struct loop *l, const struct job *j, bool ok)
+{
+    struct state *s = loop_state(l);
+    bool csi = j->prov->driver->publish != NULL;
+    return flight_end(&s->jobs, j->key, ok, csi ? 1000 : 15000, csi ? 300000 : 1000000);
+}
+
+/* -- making -- */
+
+static void create_work(void *arg)
+{
+    struct job *j = arg;
+    const json_t *claim = j->claim->tree;
+    struct csi_create req = {
+        .name = j->name,
+        .bytes = claim_request(claim),
+        .parameters = jat(j->sc->tree, "parameters"),
+        .access_modes = jat(claim, "spec.accessModes"),
+        .fstype = jstr_or(jat(j->sc->tree, "parameters"), "fsType", ""),
+        .volume_mode = claim_mode(claim),
+        .claim_ns = j->claim->ns,
+        .claim_name = j->claim->name,
+        .node = j->node ? j->node->tree : NULL,
+        .class_name = j->sc->name,
+    };
+    const char *fstype = jmap(j->sc->tree, "parameters", "csi.storage.k8s.io/fstype");
+    if (fstype)
+        req.fstype = fstype;
+    j->rc = j->prov->driver->create(j->prov->driver, j->machine, &req, &j->made, &j->err);
+}
+
+static void create_failed(struct loop *l, struct job *j)
+{
+    _auto_free_ char *text =
+        xasprintf("failed to provision volume with StorageClass \"%s\": %s", j->sc->name, j->err.msg);
+    tell(l, j->prov, j->claim->tree, EVENT_WARNING, "ProvisioningFailed", text);
+    loop_enqueue_after(l, j->claim->ns, j->claim->name, after_job(l, j, false));
+}
+
+static void create_done(struct loop *l, void *arg)
+{
+    struct job *j = arg;
+    if (j->rc < 0) {
+        create_failed(l, j);
+        job_free(j);
+        return;
+    }
+    json_t *pv = pv_build(l, j->claim->tree, j->sc->tree, j->prov, &j->made);
+    struct err e = ERR_INIT;
+    int rc = reg_make(loop_registry(l), j->prov->identity, RES.persistentvolumes, "", pv, NULL, &e);
+    bool ok = rc == 0 || e.code == ERR_ALREADY_EXISTS;
+    int64_t wait = after_job(l, j, ok);
+    if (rc == 0) {
+        _auto_free_ char *text = xasprintf("Successfully provisioned volume %s", j->name);
+        tell(l, j->prov, j->claim->tree, EVENT_NORMAL, "ProvisioningSucceeded", text);
+    } else if (!ok) {
+        _auto_free_ char *text =
+            xasprintf("Error creating provisioned PV object for claim %s/%s: %s. Deleting the volume.", j->claim->ns,
+                      j->claim->name, e.msg);
+        tell(l, j->prov, j->claim->tree, EVENT_WARNING, "ProvisioningFailed", text);
+        loop_enqueue_after(l, j->claim->ns, j->claim->name, wait);
+    }
+    job_free(j);
+}
+
+/* Some node for drivers that must know one although no pod has chosen: the first that takes pods. */
+static struct sobj *any_node(struct loop *l)
+{
+    _auto_objlist_ struct objlist nodes = {0};
+    objlist_load(&nodes, loop_registry(l), RES.nodes->bucket, NULL);
+    for (size_t i = 0; i < nodes.len; i++)
+        if (!json_array_size(jat(nodes.trees[i], "spec.taints")) && !jbool(nodes.trees[i], "spec.unschedulable", false))
+            return sobj_ref(nodes.items[i]);
+    return nodes.len ? sobj_ref(nodes.items[0]) : NULL;
+}
+
+static int edit_reschedule(json_t *claim, void *arg, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    json_t *annotations = jat(claim, "metadata.annotations");
+    return annotations && json_object_del(annotations, ANN_SELECTED_NODE) == 0 ? 1 : 0;
+}
+
+/* The provisioner that must make this claim's volume now, or NULL. */
+static const struct csi_provisioner *should_make(struct loop *l, const json_t *claim, struct sobj **out_sc)
+{
+    const char *asked = jmap(claim, "metadata.annotations", ANN_PROVISIONER);
+    asked = asked ? asked : jmap(claim, "metadata.annotations", ANN_BETA_PROVISIONER);
+    if (!asked || !str_empty(jstr(claim, "spec.volumeName")) || obj_deleting(claim))
+        return NULL;
+    struct sobj *sc = read_class(l, claim_class(claim));
+    const struct csi_provisioner *p = sc ? csi_provisioner(jstr_or(sc->tree, "provisioner", "")) : NULL;
+    bool ours = p && p->driver && str_eq(provisioner_csi_name(p->provisioner), asked);
+    if (ours && (!class_waits(sc->tree) || jmap(claim, "metadata.annotations", ANN_SELECTED_NODE))) {
+        *out_sc = sc;
+        return p;
+    }
+    sobj_unref(sc);
+    return NULL;
+}
+
+/* What a provisioner refuses before it asks its driver; NULL if nothing. */
+static const char *refusal(const struct csi_provisioner *p, const json_t *claim)
+{
+    bool csi = p->driver->publish != NULL;
+    const json_t *selector = jat(claim, "spec.selector");
+    if (selector && !json_is_null(selector))
+        return csi ? "claim Selector is not supported" : "claim.Spec.Selector is not supported";
+    return NULL;
+}
+
+static int start_making(struct loop *l, struct sobj *claim, const struct csi_provisioner *p, struct sobj *take_sc,
+                        struct err *e)
+{
+    struct state *s = loop_state(l);
+    const struct binder_env *env = loop_env(l);
+    struct job *j = xcalloc(1, sizeof *j);
+    *j = (struct job){.machine = env->machine, .prov = p, .claim = sobj_ref(claim), .sc = take_sc};
+    j->name = xasprintf("pvc-%s", obj_uid(claim->tree));
+    j->key = xasprintf("%s/%s", claim->ns, claim->name);
+    const char *selected = jmap(claim->tree, "metadata.annotations", ANN_SELECTED_NODE);
+    if (selected)
+        j->node = reg_read(loop_registry(l), RES.nodes, "", selected);
+    else if (p->driver->any_node)
+        j->node = any_node(l);
+    if (selected && !j->node) {
+        int rc = modify(l, WHO, RES.persistentvolumeclaims, claim->tree, "", edit_reschedule, NULL, e);
+        job_free(j);
+        return rc;
+    }
+    if (!flight_begin(&s->jobs, j->key)) {
+        job_free(j);
+        return 0;
+    }
+    _auto_free_ char *text =
+        xasprintf("External provisioner is provisioning volume for claim \"%s/%s\"", claim->ns, claim->name);
+    tell(l, p, claim->tree, EVENT_NORMAL, "Provisioning", text);
+    const char *no = refusal(p, claim->tree);
+    if (no) {
+        err_set(&j->err, ERR_INVALID, "%s", no);
+        create_failed(l, j);
+        job_free(j);
+        return 0;
+    }
+    loop_offload(l, create_work, create_done, j);
+    return 0;
+}
+
+static int sync_claim_job(struct loop *l, const char *ns, const char *name, struct err *e)
+{
+    _auto_sobj_ struct sobj *claim = read_claim(l, ns, name);
+    struct sobj *sc = NULL;
+    const struct csi_provisioner *p = claim ? should_make(l, claim->tree, &sc) : NULL;
+    if (!p)
+        return 0;
+    _auto_free_ char *pv_name = xasprintf("pvc-%s", obj_uid(claim->tree));
+    _auto_sobj_ struct sobj *have = read_pv(l, pv_name);
+    if (!have && str_eq(claim_mode(claim->tree), "Block") && !p->driver->publish) {
+        _auto_free_ char *text = xasprintf("%s does not support block volume provisioning", p->provisioner);
+        tell(l, p, claim->tree, EVENT_WARNING, "ProvisioningFailed", text);
+    } else if (!have) {
+        return start_making(l, claim, p, sc, e);
+    }
+    sobj_unref(sc);
+    return 0;
+}
+
+/* -- deleting -- */
+
+static void remove_work(void *arg)
+{
+    struct job *j = arg;
+    j->rc = j->prov->driver->remove(j->prov->driver, j->machine, j->pv->tree, &j->err);
+}
+
+static void remove_done(struct loop *l, void *arg)
+{
+    struct job *j = arg;
+    const json_t *pv = j->pv->tree;
+    struct err e = ERR_INIT;
+    if (j->rc == 0 && !obj_deleting(pv))
+        j->rc = remove_object(l, j->prov->identity, RES.persistentvolumes, pv, &e);
+    if (j->rc == 0)
+        j->rc = modify(l, j->prov->identity, RES.persistentvolumes, pv, "", edit_finalizer_remove,
+                       (void *)FIN_PROVISIONER, &e);
+    else if (j->err.code != ERR_OK)
+        tell(l, j->prov, pv, EVENT_WARNING, "VolumeFailedDelete", j->err.msg);
+    int64_t wait = after_job(l, j, j->rc == 0);
+    if (wait)
+        loop_enqueue_after(l, "", j->pv->name, wait);
+    job_free(j);
+}
+
+static bool is_attached(struct loop *l, const char *pv)
+{
+    _auto_objlist_ struct objlist all = {0};
+    objlist_load(&all, loop_registry(l), RES.volumeattachments->bucket, NULL);
+    for (size_t i = 0; i < all.len; i++)
+        if (str_eq(jstr(all.trees[i], "spec.source.persistentVolumeName"), pv))
+            return true;
+    return false;
+}
+
+static const struct csi_provisioner *should_delete(const json_t *pv)
+{
+    const char *made_by = jmap(pv, "metadata.annotations", ANN_PROVISIONED_BY);
+    const struct csi_provisioner *p = made_by ? csi_provisioner(made_by) : NULL;
+    if (!p || !p->driver || !str_eq(jstr(pv, "spec.persistentVolumeReclaimPolicy"), "Delete"))
+        return NULL;
+    if (obj_deleting(pv)) /* with the finalizer the disk goes before the object, whoever deletes it */
+        return finalizer_has(pv, FIN_PROVISIONER) && pv_phase(pv) != PV_BOUND ? p : NULL;
+    return pv_phase(pv) == PV_RELEASED ? p : NULL;
+}
+
+static int sync_volume_job(struct loop *l, const char *name)
+{
+    struct state *s = loop_state(l);
+    _auto_sobj_ struct sobj *pv = read_pv(l, name);
+    const struct csi_provisioner *p = pv ? should_delete(pv->tree) : NULL;
+    if (!p || is_attached(l, name)) /* the detachment brings the volume back here */
+        return 0;
+    if (!flight_begin(&s->jobs, name))
+        return 0;
+    const struct binder_env *env = loop_env(l);
+    struct job *j = xcalloc(1, sizeof *j);
+    *j = (struct job){.machine = env->machine, .prov = p, .pv = sobj_ref(pv), .key = xstrdup(name)};
+    loop_offload(l, remove_work, remove_done, j);
+    return 0;
+}
+
+/* -- the loop -- */
+
+static int reconcile(struct loop *l, const char *ns, const char *name, struct err *e)
+{
+    return *ns ? sync_claim_job(l, ns, name, e) : sync_volume_job(l, name);
+}
+
+static void map_attachment(struct loop *l, const struct watch_event *ev)
+{
+    const char *pv = jstr(ev->obj->tree, "spec.source.persistentVolumeName");
+    if (ev->type == WATCH_DELETED && pv)
+        loop_enqueue(l, "", pv);
+}
+
+/* Claims come by their annotation, not by their status. */
+static void map_claim(struct loop *l, const struct watch_event *ev)
+{
+    if (ev->type != WATCH_DELETED && str_empty(jstr(ev->obj->tree, "spec.volumeName")))
+        loop_enqueue(l, ev->obj->ns, ev->obj->name);
+}
+
+static int start(struct loop *l, struct err *e)
+{
+    (void)e;
+    loop_set_state(l, xcalloc(1, sizeof(struct state)));
+    return 0;
+}
+
+static void stop(struct loop *l)
+{
+    struct state *s = loop_state(l);
+    if (s)
+        flights_release(&s->jobs);
+    free(s);
+    loop_set_state(l, NULL);
+}
+
+static const struct loop_watch watches[] = {{"persistentvolumeclaims", map_claim},
+                                            {"persistentvolumes", NULL},
+                                            {"volumeattachments.storage.k8s.io", map_attachment},
+                                            {NULL, NULL}};
+
+const struct loop_def provisioner_loop = {
+    .name = "external-provisioner",
+    .component = "external-provisioner",
+    .watches = watches,
+    .start = start,
+    .stop = stop,
+    .reconcile = reconcile,
+    .max_backoff_ms = 30000,
+};

@@ -1,0 +1,154 @@
+/* pv_bind.c - the writes of a binding, each on its own and repeatable: PV.claimRef, PV phase, claim.volumeName, claim
+ * status.
+ *
+ * INVARIANTS: 1. a volume is promised (claimRef with uid) before its claim names it; 2. the annotation
+ * bound-by-controller stands on the side the controller filled in, never on a side the user wrote; 3. phases move along
+ * the tables of volume/phase.c. */
+#include "binder/binder_int.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* -- the volume's side -- */
+
+static int edit_claim_ref(json_t *pv, void *arg, struct err *e)
+{
+    const json_t *claim = arg;
+    bool known = pv_is_for_claim(pv, claim);
+    if (jat(pv, "spec.claimRef") && !known)
+        return err_set(e, ERR_CONFLICT, "volume \"%s\" was bound to another claim meanwhile", obj_name(pv));
+    if (pv_owned_by_claim(pv, claim))
+        return 0;
+    json_object_set_new(jat(pv, "spec"), "claimRef", object_reference(claim));
+    if (!known)
+        jset_map(pv, "metadata.annotations", ANN_BOUND_BY_CONTROLLER, "yes");
+    return 1;
+}
+
+struct phase_edit {
+    enum pv_phase phase;
+    const char *message; /* "" for none */
+    char now[TIME_TEXT_LEN];
+    bool moved;
+};
+
+static int edit_pv_phase(json_t *pv, void *arg, struct err *e)
+{
+    (void)e;
+    struct phase_edit *p = arg;
+    int phase = (int)pv_phase(pv);
+    bool known = jstr(pv, "status.phase") != NULL;
+    if (known && phase == (int)p->phase && str_eq(jstr_or(pv, "status.message", ""), p->message))
+        return 0;
+    if (phase != (int)p->phase || !known) {
+        sm_move(&pv_sm, &phase, (int)p->phase);
+        jset_str(pv, "status.phase", pv_phase_name(p->phase));
+        jset_str(pv, "status.lastPhaseTransitionTime", p->now);
+        p->moved = true;
+    }
+    if (*p->message)
+        jset_str(pv, "status.message", p->message);
+    else
+        jdel(pv, "status.message");
+    return 1;
+}
+
+int put_pv_phase(struct loop *l, const json_t *pv, enum pv_phase phase, const char *message, const char *reason,
+                 struct err *e)
+{
+    struct phase_edit p = {.phase = phase, .message = message};
+    now_text(loop_clock(l), p.now);
+    if (modify(l, WHO, RES.persistentvolumes, pv, "status", edit_pv_phase, &p, e) < 0)
+        return -1;
+    if (p.moved && reason)
+        loop_event(l, pv, EVENT_WARNING, reason, "%s", message);
+    return 0;
+}
+
+static int edit_unbind(json_t *pv, void *arg, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    if (!jat(pv, "spec.claimRef"))
+        return 0;
+    if (!jmap(pv, "metadata.annotations", ANN_BOUND_BY_CONTROLLER)) {
+        if (!jstr(pv, "spec.claimRef.uid"))
+            return 0;
+        jdel(pv, "spec.claimRef.uid"); /* the user's own pre-binding stays */
+        return 1;
+    }
+    jdel(pv, "spec.claimRef");
+    json_t *annotations = jat(pv, "metadata.annotations");
+    json_object_del(annotations, ANN_BOUND_BY_CONTROLLER);
+    if (!json_object_size(annotations))
+        jdel(pv, "metadata.annotations");
+    return 1;
+}
+
+int unbind_volume(struct loop *l, const json_t *pv, struct err *e)
+{
+    if (modify(l, WHO, RES.persistentvolumes, pv, "", edit_unbind, NULL, e) < 0)
+        return -1;
+    return put_pv_phase(l, pv, PV_AVAILABLE, "", NULL, e);
+}
+
+/* -- the claim's side -- */
+
+static int edit_volume_name(json_t *claim, void *arg, struct err *e)
+{
+    (void)e;
+    bool changed = false;
+    if (!str_eq(jstr(claim, "spec.volumeName"), arg)) {
+        jset_str(claim, "spec.volumeName", arg);
+        jset_map(claim, "metadata.annotations", ANN_BOUND_BY_CONTROLLER, "yes");
+        changed = true;
+    }
+    if (!jmap(claim, "metadata.annotations", ANN_BIND_COMPLETED)) {
+        jset_map(claim, "metadata.annotations", ANN_BIND_COMPLETED, "yes");
+        changed = true;
+    }
+    return changed;
+}
+
+struct status_edit {
+    enum claim_phase phase;
+    const json_t *pv;
+};
+
+static int edit_claim_status(json_t *claim, void *arg, struct err *e)
+{
+    (void)e;
+    const struct status_edit *s = arg;
+    json_t *before = json_deep_copy(jat(claim, "status"));
+    int phase = (int)claim_phase(claim);
+    bool first = phase != (int)s->phase;
+    sm_move(&claim_sm, &phase, (int)s->phase);
+    jset_str(claim, "status.phase", claim_phase_name(s->phase));
+    if (!s->pv) {
+        jdel(claim, "status.accessModes");
+        jdel(claim, "status.capacity");
+    } else {
+        jset(claim, "status.accessModes", json_deep_copy(jat(s->pv, "spec.accessModes")));
+        if (first || !jat(claim, "status.capacity")) /* later it grows with the file system, not with the volume */
+            jset(claim, "status.capacity", json_deep_copy(jat(s->pv, "spec.capacity")));
+    }
+    bool changed = !json_equal(before, jat(claim, "status"));
+    json_decref(before);
+    return changed;
+}
+
+int put_claim_status(struct loop *l, const json_t *claim, enum claim_phase phase, const json_t *pv, struct err *e)
+{
+    struct status_edit s = {phase, pv};
+    return modify(l, WHO, RES.persistentvolumeclaims, claim, "status", edit_claim_status, &s, e);
+}
+
+int bind_volume(struct loop *l, const json_t *pv, const json_t *claim, struct err *e)
+{
+    if (modify(l, WHO, RES.persistentvolumes, pv, "", edit_claim_ref, (void *)claim, e) < 0 ||
+        put_pv_phase(l, pv, PV_BOUND, "", NULL, e) < 0 ||
+        modify(l, WHO, RES.persistentvolumeclaims, claim, "", edit_volume_name, (void *)obj_name(pv), e) < 0)
+        return -1;
+    return put_claim_status(l, claim, CLAIM_BOUND, pv, e);
+}

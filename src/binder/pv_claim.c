@@ -1,0 +1,181 @@
+/* pv_claim.c - what the binder does for one claim.
+ *
+ * An unbound claim: bind it to the volume that fits; else give it the default class; else wait for a pod, hand it to a
+ * provisioner, or say that there is nothing for it. A bound claim: check that its volume is still there and still its
+ * own. */
+#include "binder/binder_int.h"
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* -- provisioning: here only the request; the provisioner does the work -- */
+
+static int edit_provisioner(json_t *claim, void *arg, struct err *e)
+{
+    (void)e;
+    if (str_eq(jmap(claim, "metadata.annotations", ANN_PROVISIONER), arg) &&
+        str_eq(jmap(claim, "metadata.annotations", ANN_BETA_PROVISIONER), arg))
+        return 0;
+    jset_map(claim, "metadata.annotations", ANN_BETA_PROVISIONER, arg);
+    jset_map(claim, "metadata.annotations", ANN_PROVISIONER, arg);
+    return 1;
+}
+
+static int request_volume(struct loop *l, const json_t *claim, struct err *e)
+{
+    const char *class_name = claim_class(claim);
+    _auto_sobj_ struct sobj *sc = read_class(l, class_name);
+    if (!sc) {
+        loop_event(l, claim, EVENT_WARNING, "ProvisioningFailed", "storageclass.storage.k8s.io \"%s\" not found",
+                   class_name);
+        return put_claim_status(l, claim, CLAIM_PENDING, NULL, e);
+    }
+    const char *provisioner = jstr_or(sc->tree, "provisioner", "");
+    if (provisioner_is_unknown_intree(provisioner)) {
+        loop_event(l, claim, EVENT_WARNING, "ProvisioningFailed", "no volume plugin matched name: %s", provisioner);
+        return 0;
+    }
+    const char *name = provisioner_csi_name(provisioner);
+    if (modify(l, WHO, RES.persistentvolumeclaims, claim, "", edit_provisioner, (void *)name, e) < 0)
+        return -1;
+    if (str_starts(provisioner, "kubernetes.io/") && str_eq(name, provisioner)) {
+        loop_event(l, claim, EVENT_WARNING, "ProvisioningFailed",
+                   "Failed to create provisioner: provisioning in volume plugin \"%s\" is disabled", provisioner);
+        return 0;
+    }
+    loop_event(
+        l, claim, EVENT_NORMAL, "ExternalProvisioning",
+        "Waiting for a volume to be created either by the external provisioner '%s' or manually by the system "
+        "administrator. If volume creation is delayed, please verify that the provisioner is running and correctly "
+        "registered.",
+        name);
+    return 0;
+}
+
+/* -- waiting for a pod -- */
+
+static void tell_waiting(struct loop *l, const json_t *claim)
+{
+    _auto_objlist_ struct objlist pods = {0};
+    objlist_load(&pods, loop_registry(l), RES.pods->bucket, obj_ns(claim));
+    _auto_strlist_ struct strlist names = {0};
+    for (size_t i = 0; i < pods.len; i++)
+        if (str_empty(jstr(pods.trees[i], "spec.nodeName")) && !pod_terminal(pods.trees[i]) &&
+            pod_uses_claim(pods.trees[i], obj_name(claim)))
+            strlist_add(&names, pods.items[i]->name);
+    if (names.len == 0) {
+        loop_event(l, claim, EVENT_NORMAL, "WaitForFirstConsumer",
+                   "waiting for first consumer to be created before binding");
+        return;
+    }
+    _auto_free_ char *list = strlist_join(&names, ",");
+    loop_event(l, claim, EVENT_NORMAL, "WaitForPodScheduled", "waiting for pod%s %s to be scheduled",
+               names.len > 1 ? "s" : "", list);
+}
+
+/* -- the default class, given later -- */
+
+static int edit_class(json_t *claim, void *arg, struct err *e)
+{
+    (void)e;
+    if (claim_has_class(claim))
+        return 0;
+    jset_str(claim, "spec.storageClassName", arg);
+    return 1;
+}
+
+/* 1: the claim got a class and will come back; 0: none to give. */
+static int give_default_class(struct loop *l, const json_t *claim, struct err *e)
+{
+    if (claim_has_class(claim))
+        return 0;
+    _auto_objlist_ struct objlist classes = {0};
+    objlist_load(&classes, loop_registry(l), RES.storageclasses->bucket, NULL);
+    const json_t *sc = class_pick_default(classes.trees, classes.len);
+    if (!sc)
+        return 0;
+    if (modify(l, WHO, RES.persistentvolumeclaims, claim, "", edit_class, (void *)obj_name(sc), e) < 0)
+        return -1;
+    return 1;
+}
+
+/* -- unbound claims -- */
+
+static int sync_free_choice(struct loop *l, const json_t *claim, struct err *e)
+{
+    _auto_sobj_ struct sobj *sc = read_class(l, claim_class(claim));
+    bool waits = sc && class_waits(sc->tree);
+    _auto_objlist_ struct objlist pvs = {0};
+    objlist_load(&pvs, loop_registry(l), RES.persistentvolumes->bucket, NULL);
+    struct pv_match_opts opts = {.delay_binding = waits};
+    const json_t *pv = pv_pick(claim, pvs.trees, pvs.len, &opts);
+    if (pv)
+        return bind_volume(l, pv, claim, e);
+    int given = give_default_class(l, claim, e);
+    if (given != 0)
+        return given < 0 ? -1 : 0;
+    if (waits && !jmap(claim, "metadata.annotations", ANN_SELECTED_NODE))
+        tell_waiting(l, claim);
+    else if (*claim_class(claim))
+        return request_volume(l, claim, e);
+    else
+        loop_event(l, claim, EVENT_NORMAL, "FailedBinding",
+                   "no persistent volumes available for this claim and no storage class is set");
+    return put_claim_status(l, claim, CLAIM_PENDING, NULL, e);
+}
+
+static int sync_named_volume(struct loop *l, const json_t *claim, struct err *e)
+{
+    char scratch[512];
+    _auto_sobj_ struct sobj *pv = read_pv_of(l, claim);
+    if (!pv)
+        return put_claim_status(l, claim, CLAIM_PENDING, NULL, e);
+    if (pv_is_for_claim(pv->tree, claim))
+        return bind_volume(l, pv->tree, claim, e);
+    if (jat(pv->tree, "spec.claimRef")) {
+        loop_event(l, claim, EVENT_WARNING, "FailedBinding", "volume \"%s\" already bound to a different claim.",
+                   pv->name);
+        return put_claim_status(l, claim, CLAIM_PENDING, NULL, e);
+    }
+    const char *why = pv_mismatch(pv->tree, claim, scratch, sizeof scratch);
+    if (!why)
+        return bind_volume(l, pv->tree, claim, e);
+    loop_event(l, claim, EVENT_WARNING, "VolumeMismatch", "Cannot bind to requested volume \"%s\": %s", pv->name, why);
+    return put_claim_status(l, claim, CLAIM_PENDING, NULL, e);
+}
+
+/* -- bound claims -- */
+
+static int lose(struct loop *l, const json_t *claim, const char *reason, const char *message, struct err *e)
+{
+    bool news = claim_phase(claim) != CLAIM_LOST;
+    if (put_claim_status(l, claim, CLAIM_LOST, NULL, e) < 0)
+        return -1;
+    if (news)
+        loop_event(l, claim, EVENT_WARNING, reason, "%s", message);
+    return 0;
+}
+
+static int sync_bound(struct loop *l, const json_t *claim, struct err *e)
+{
+    if (str_empty(jstr(claim, "spec.volumeName")))
+        return lose(l, claim, "ClaimLost",
+                    "Bound claim has lost reference to PersistentVolume. Data on the volume is lost!", e);
+    _auto_sobj_ struct sobj *pv = read_pv_of(l, claim);
+    if (!pv)
+        return lose(l, claim, "ClaimLost", "Bound claim has lost its PersistentVolume. Data on the volume is lost!", e);
+    if (!jat(pv->tree, "spec.claimRef") || pv_is_for_claim(pv->tree, claim))
+        return bind_volume(l, pv->tree, claim, e);
+    return lose(l, claim, "ClaimMisbound", "Two claims are bound to the same volume, this one is bound incorrectly", e);
+}
+
+int sync_claim(struct loop *l, const json_t *claim, struct err *e)
+{
+    if (jmap(claim, "metadata.annotations", ANN_BIND_COMPLETED))
+        return sync_bound(l, claim, e);
+    if (str_empty(jstr(claim, "spec.volumeName")))
+        return sync_free_choice(l, claim, e);
+    return sync_named_volume(l, claim, e);
+}

@@ -1,0 +1,14 @@
+/* table.c - the loops of this folder. How to add one: its file, its line in binder_int.h, its row here. */
+#include "binder/binder_int.h"
+
+#include "base/mem.h"
+
+const struct loop_def *const *binder_loops(size_t *n)
+{
+    static const struct loop_def *const loops[] = {
+        &pv_binder_loop, &pvc_protection_loop, &pv_protection_loop, &provisioner_loop, &attach_detach_loop,
+        &attacher_loop,  &expand_loop,         &resizer_loop,       &ephemeral_loop,
+    };
+    *n = ARRAY_LEN(loops);
+    return loops;
+}
