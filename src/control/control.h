@@ -1,12 +1,12 @@
 /* control.h - the controller runtime: one event loop, keyed work queues with back-off, timers, jobs on workers.
  *
- * A loop is level-triggered: it is given a key ("ns/name" or "name"), reads the registry, decides with pure functions, writes
- * through the registry. Running twice does no harm. All loops run on one thread and must not block: work that blocks goes to
- * control_offload() and its end comes back as the same key. In step mode (tests) there is no thread: control_step() runs
- * whatever is due under a fake clock.
+ * A loop is level-triggered: it is given a key ("ns/name" or "name"), reads the registry, decides with pure functions,
+ * writes through the registry. Running twice does no harm. All loops run on one thread and must not block: work that
+ * blocks goes to control_offload() and its end comes back as the same key. In step mode (tests) there is no thread:
+ * control_step() runs whatever is due under a fake clock.
  *
- * Source of the queue's behaviour: client-go util/workqueue (dedup while queued; re-add while running; exponential back-off
- * per key).
+ * Source of the queue's behaviour: client-go util/workqueue (dedup while queued; re-add while running; exponential
+ * back-off per key).
  *
  * How to add a loop: a file in its folder with a `const struct loop_def`, and a row in that folder's table of loops. */
 #ifndef STOWAGE_CONTROL_CONTROL_H
@@ -23,8 +23,8 @@
 struct control;
 struct loop;
 
-/* Maps a change of a watched object to keys: call loop_enqueue() for each. prev/obj as in struct watch_event. NULL map =
- * enqueue the object's own key. */
+/* Maps a change of a watched object to keys: call loop_enqueue() for each. prev/obj as in struct watch_event. NULL map
+ * = enqueue the object's own key. */
 typedef void (*loop_map_fn)(struct loop *l, const struct watch_event *ev);
 
 struct loop_watch {
@@ -33,32 +33,34 @@ struct loop_watch {
 };
 
 struct loop_def {
-    const char *name;                 /* "pv-binder"; also the user and event component unless `component` is set */
-    const char *component;            /* source.component of its events: "persistentvolume-controller" */
+    const char *name;      /* "pv-binder"; also the user and event component unless `component` is set */
+    const char *component; /* source.component of its events: "persistentvolume-controller" */
     const struct loop_watch *watches;
     int (*start)(struct loop *l, struct err *e); /* may be NULL; sets loop_set_state() */
     void (*stop)(struct loop *l);                /* may be NULL */
     /* 0 done; -1: retried with exponential back-off (5 ms … max_backoff). */
     int (*reconcile)(struct loop *l, const char *ns, const char *name, struct err *e);
-    int64_t min_backoff_ms;           /* 0 = 5 */
-    int64_t max_backoff_ms;           /* 0 = 1,000,000 ms / 1000 s as client-go; most want 30,000 */
-    int64_t resync_ms;                /* 0 = never: every object of the first watch is enqueued again that often */
+    int64_t min_backoff_ms; /* 0 = 5 */
+    int64_t max_backoff_ms; /* 0 = 1,000,000 ms / 1000 s as client-go; most want 30,000 */
+    int64_t resync_ms;      /* 0 = never: every object of the first watch is enqueued again that often */
 };
 
 struct control_conf {
-    struct registry *registry;  /* borrows */
-    const struct clock *clock;  /* borrows */
-    struct pool *pool;          /* borrows; NULL in step mode: jobs run inline */
+    struct registry *registry; /* borrows */
+    const struct clock *clock; /* borrows */
+    struct pool *pool;         /* borrows; NULL in step mode: jobs run inline */
     bool step_mode;
 };
 struct control *control_new(const struct control_conf *conf);
 /* Before control_start(). `env` is handed to loop_env(). */
 struct loop *control_add(struct control *c, const struct loop_def *def, void *env);
-int control_start(struct control *c, struct err *e);   /* first list of each watched bucket is enqueued */
-void control_stop(struct control *c);                  /* waits for running jobs */
+int control_start(struct control *c, struct err *e); /* first list of each watched bucket is enqueued */
+void control_stop(struct control *c);                /* waits for running jobs */
 void control_free(struct control *c);
 /* Step mode: runs everything due now; returns how many reconciles ran. */
 unsigned control_step(struct control *c);
+/* To be called after moving the clock, so that timers are looked at again. */
+void control_wake(struct control *c);
 /* Mono ms of the next timer, or -1. */
 int64_t control_next_timer(struct control *c);
 
@@ -85,9 +87,16 @@ void loop_event(struct loop *l, const json_t *object /* borrows; any stored kind
 struct event_source {
     const char *component;
     const char *host; /* "" or node name */
+    /* For components that write the newer form, like the scheduler: "default-scheduler-<host name>" and what was tried
+     * ("Binding"). NULL instance: the older form with source, count and timestamps. */
+    const char *instance, *action;
 };
-void control_event(struct control *c, const struct event_source *src, const json_t *object, const char *field_path /* "" */,
-                   enum event_type type, const char *reason, const char *fmt, ...) __attribute__((format(printf, 7, 8)));
+void control_event(struct control *c, const struct event_source *src, const json_t *object,
+                   const char *field_path /* "" */, enum event_type type, const char *reason, const char *fmt, ...)
+    __attribute__((format(printf, 7, 8)));
 struct control *loop_control(struct loop *l);
+
+/* Removes events an hour after their last change, as the API server's lease on them does. */
+extern const struct loop_def event_ttl_loop;
 
 #endif

@@ -1,0 +1,488 @@
+/* control.c - the loop thread, timers and jobs.
+ *
+ * DESIGN. One thread runs everything that loops do, a round at a time: what watches brought, jobs that ended, events to
+ * write, timers that are due, then one key of every loop that has one, so that no loop starves another. When a round
+ * found nothing it sleeps until somebody wakes it or the next timer; with neither it sleeps for good, and costs
+ * nothing.
+ *
+ * In step mode there is no thread: control_step() runs rounds until one finds nothing. Time stands still inside a step.
+ *
+ * LOCK. control.mu guards the queues, the jobs that ended, the events recorded and the wake-up flag; loops' functions
+ * run without it.
+ *
+ * When you add a kind of work to a round, also add its time to control_next_timer() if it has one. */
+#include "control/control_int.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#define MIN_BACKOFF_MS 5
+#define MAX_BACKOFF_MS 1000000
+/* A loop that never rests is a mistake that a step must survive. */
+#define STEP_ROUNDS 100000
+/* Events waiting to be written; more are dropped, as client-go does. */
+#define EVENTS_MAX 1000
+
+int64_t control_now_ms(const struct control *c)
+{
+    return clock_mono_ms(c->conf.clock);
+}
+
+void control_wake_locked(struct control *c)
+{
+    c->woken = true;
+    pthread_cond_signal(&c->wake);
+}
+
+void control_wake(struct control *c)
+{
+    pthread_mutex_lock(&c->mu);
+    control_wake_locked(c);
+    pthread_mutex_unlock(&c->mu);
+}
+
+/* -- making -- */
+
+struct control *control_new(const struct control_conf *conf)
+{
+    struct control *c = xcalloc(1, sizeof *c);
+    c->conf = *conf;
+    c->recorder = recorder_new(conf->registry, conf->clock);
+    c->jobs_tail = &c->jobs_done;
+    c->events_tail = &c->events;
+    pthread_mutex_init(&c->mu, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_cond_init(&c->quiet, NULL);
+    return c;
+}
+
+struct loop *control_add(struct control *c, const struct loop_def *def, void *env)
+{
+    struct loop *l = xcalloc(1, sizeof *l);
+    l->def = def;
+    l->control = c;
+    l->env = env;
+    l->resync_due_ms = -1;
+    l->queue = wq_new(def->min_backoff_ms ? def->min_backoff_ms : MIN_BACKOFF_MS,
+                      def->max_backoff_ms ? def->max_backoff_ms : MAX_BACKOFF_MS);
+    struct loop **tail = &c->loops;
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = l;
+    for (const struct loop_watch *w = def->watches; w && w->bucket; w++)
+        source_subscribe(c, l, w);
+    return l;
+}
+
+/* -- one round -- */
+
+static bool round_sources(struct control *c)
+{
+    bool any = false;
+    for (struct source *src = c->sources; src; src = src->next)
+        any |= source_drain(src);
+    return any;
+}
+
+static bool round_jobs(struct control *c)
+{
+    pthread_mutex_lock(&c->mu);
+    struct job *list = TAKE(c->jobs_done);
+    c->jobs_tail = &c->jobs_done;
+    pthread_mutex_unlock(&c->mu);
+    bool any = list != NULL;
+    for (struct job *next; list; list = next) {
+        next = list->next;
+        if (list->done)
+            list->done(list->loop, list->arg);
+        free(list);
+    }
+    return any;
+}
+
+static bool round_events(struct control *c)
+{
+    pthread_mutex_lock(&c->mu);
+    struct occurrence *list = TAKE(c->events);
+    c->events_tail = &c->events;
+    c->events_len = 0;
+    pthread_mutex_unlock(&c->mu);
+    bool any = list != NULL;
+    for (struct occurrence *next; list; list = next) {
+        next = list->next;
+        recorder_write(c->recorder, list);
+        occurrence_free(list);
+    }
+    recorder_tick(c->recorder);
+    return any;
+}
+
+static void round_timers(struct control *c)
+{
+    int64_t now = control_now_ms(c);
+    for (struct loop *l = c->loops; l; l = l->next) {
+        pthread_mutex_lock(&c->mu);
+        wq_expire(l->queue, now);
+        pthread_mutex_unlock(&c->mu);
+        if (l->resync_due_ms >= 0 && l->resync_due_ms <= now) {
+            l->resync_due_ms = now + l->def->resync_ms;
+            loop_resync(l);
+        }
+    }
+}
+
+static void reconcile_failed(struct loop *l, const struct work *w, const struct err *e)
+{
+    pthread_mutex_lock(&l->control->mu);
+    int64_t delay = wq_failed(l->queue, w, control_now_ms(l->control));
+    pthread_mutex_unlock(&l->control->mu);
+    enum log_level level = err_retryable(e->code) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
+    log_line(level, l->def->name, "%s; again in %lld ms", e->msg, (long long)delay);
+}
+
+/* One key of one loop. */
+static bool loop_run_one(struct loop *l)
+{
+    struct control *c = l->control;
+    pthread_mutex_lock(&c->mu);
+    const struct work *w = c->stopping ? NULL : wq_take(l->queue);
+    pthread_mutex_unlock(&c->mu);
+    if (!w)
+        return false;
+    struct err e = ERR_INIT;
+    if (l->def->reconcile(l, w->ns, w->name, &e) < 0) {
+        if (e.msg[0] == '\0')
+            err_set(&e, ERR_INTERNAL, "%s%s%s failed", w->ns, *w->ns ? "/" : "", w->name);
+        reconcile_failed(l, w, &e);
+        return true;
+    }
+    pthread_mutex_lock(&c->mu);
+    wq_forget(l->queue, w->ns, w->name);
+    wq_done(l->queue, w);
+    pthread_mutex_unlock(&c->mu);
+    return true;
+}
+
+/* Returns whether there was anything to do; counts reconciles. */
+static bool control_round(struct control *c, unsigned *reconciles)
+{
+    bool any = round_sources(c);
+    any |= round_jobs(c);
+    any |= round_events(c);
+    round_timers(c);
+    for (struct loop *l = c->loops; l; l = l->next) {
+        if (loop_run_one(l)) {
+            ++*reconciles;
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* -- timers -- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
+static int64_t next_timer_locked(const struct control *c)
+{
+    int64_t due = recorder_due(c->recorder);
+    for (const struct loop *l = c->loops; l; l = l->next) {
+        due = earlier(due, wq_next_due(l->queue));
+        due = earlier(due, l->resync_due_ms);
+    }
+    return due;
+}
+
+int64_t control_next_timer(struct control *c)
+{
+    pthread_mutex_lock(&c->mu);
+    int64_t due = next_timer_locked(c);
+    pthread_mutex_unlock(&c->mu);
+    return due;
+}
+
+/* -- the thread -- */
+
+static void sleep_ms_locked(struct control *c, int64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_cond_timedwait(&c->wake, &c->mu, &until);
+}
+
+/* Sleeps until woken or the next timer. Returns false when it is time to stop. */
+static bool control_wait(struct control *c)
+{
+    pthread_mutex_lock(&c->mu);
+    if (!c->woken && !c->stopping) {
+        int64_t due = next_timer_locked(c);
+        int64_t left = due < 0 ? -1 : due - control_now_ms(c);
+        if (due < 0)
+            pthread_cond_wait(&c->wake, &c->mu);
+        else if (left > 0)
+            sleep_ms_locked(c, left);
+    }
+    c->woken = false;
+    bool go_on = !c->stopping;
+    pthread_mutex_unlock(&c->mu);
+    return go_on;
+}
+
+static bool control_stopping(struct control *c)
+{
+    pthread_mutex_lock(&c->mu);
+    bool stopping = c->stopping;
+    pthread_mutex_unlock(&c->mu);
+    return stopping;
+}
+
+static void *control_main(void *arg)
+{
+    struct control *c = arg;
+    unsigned reconciles = 0;
+    do {
+        while (!control_stopping(c) && control_round(c, &reconciles))
+            ;
+    } while (control_wait(c));
+    return NULL;
+}
+
+static int loops_start(struct control *c, struct err *e)
+{
+    int64_t now = control_now_ms(c);
+    for (struct loop *l = c->loops; l; l = l->next) {
+        if (l->def->start && l->def->start(l, e) < 0)
+            return err_wrap(e, "starting %s", l->def->name);
+        if (l->def->resync_ms > 0 && l->def->watches && l->def->watches[0].bucket)
+            l->resync_due_ms = now + l->def->resync_ms;
+    }
+    return 0;
+}
+
+int control_start(struct control *c, struct err *e)
+{
+    if (loops_start(c, e) < 0)
+        return -1;
+    for (struct source *src = c->sources; src; src = src->next)
+        if (source_start(src, e) < 0)
+            return err_wrap(e, "watching %s", src->bucket);
+    if (!c->conf.step_mode) {
+        int rc = pthread_create(&c->thread, NULL, control_main, c);
+        if (rc)
+            return err_sys(e, rc, "starting the control thread");
+        pthread_setname_np(c->thread, "control");
+        c->started = true;
+    }
+    return 0;
+}
+
+void control_stop(struct control *c)
+{
+    if (c->stopped)
+        return;
+    c->stopped = true;
+    pthread_mutex_lock(&c->mu);
+    c->stopping = true;
+    control_wake_locked(c);
+    pthread_mutex_unlock(&c->mu);
+    if (c->started)
+        pthread_join(c->thread, NULL);
+    pthread_mutex_lock(&c->mu);
+    while (c->jobs_running)
+        pthread_cond_wait(&c->quiet, &c->mu);
+    pthread_mutex_unlock(&c->mu);
+    round_jobs(c); /* their ends release what they carry */
+    round_events(c);
+    for (struct loop *l = c->loops; l; l = l->next)
+        if (l->def->stop)
+            l->def->stop(l);
+    for (struct source *src = c->sources; src; src = src->next)
+        watch_close(TAKE(src->watch));
+}
+
+void control_free(struct control *c)
+{
+    if (!c)
+        return;
+    control_stop(c);
+    while (c->loops) {
+        struct loop *l = c->loops;
+        c->loops = l->next;
+        wq_free(l->queue);
+        free(l);
+    }
+    while (c->sources) {
+        struct source *src = c->sources;
+        c->sources = src->next;
+        source_free(src);
+    }
+    round_jobs(c);
+    while (c->events) {
+        struct occurrence *oc = c->events;
+        c->events = oc->next;
+        occurrence_free(oc);
+    }
+    recorder_free(c->recorder);
+    pthread_mutex_destroy(&c->mu);
+    pthread_cond_destroy(&c->wake);
+    pthread_cond_destroy(&c->quiet);
+    free(c);
+}
+
+unsigned control_step(struct control *c)
+{
+    unsigned reconciles = 0;
+    for (int i = 0; i < STEP_ROUNDS && control_round(c, &reconciles); i++)
+        ;
+    return reconciles;
+}
+
+/* -- inside a loop -- */
+
+struct registry *loop_registry(struct loop *l)
+{
+    return l->control->conf.registry;
+}
+
+const struct clock *loop_clock(struct loop *l)
+{
+    return l->control->conf.clock;
+}
+
+const char *loop_name(struct loop *l)
+{
+    return l->def->name;
+}
+
+void *loop_env(struct loop *l)
+{
+    return l->env;
+}
+
+void *loop_state(struct loop *l)
+{
+    return l->state;
+}
+
+void loop_set_state(struct loop *l, void *state)
+{
+    l->state = state;
+}
+
+struct control *loop_control(struct loop *l)
+{
+    return l->control;
+}
+
+void loop_enqueue(struct loop *l, const char *ns, const char *name)
+{
+    pthread_mutex_lock(&l->control->mu);
+    wq_add(l->queue, ns, name);
+    control_wake_locked(l->control);
+    pthread_mutex_unlock(&l->control->mu);
+}
+
+void loop_enqueue_after(struct loop *l, const char *ns, const char *name, int64_t delay_ms)
+{
+    if (delay_ms <= 0) {
+        loop_enqueue(l, ns, name);
+        return;
+    }
+    int64_t due = control_now_ms(l->control) + delay_ms;
+    pthread_mutex_lock(&l->control->mu);
+    wq_add_at(l->queue, ns, name, due);
+    control_wake_locked(l->control);
+    pthread_mutex_unlock(&l->control->mu);
+}
+
+void loop_forget(struct loop *l, const char *ns, const char *name)
+{
+    pthread_mutex_lock(&l->control->mu);
+    wq_forget(l->queue, ns, name);
+    pthread_mutex_unlock(&l->control->mu);
+}
+
+/* -- jobs -- */
+
+static void job_run(void *arg)
+{
+    struct job *job = arg;
+    struct control *c = job->loop->control;
+    job->work(job->arg);
+    pthread_mutex_lock(&c->mu);
+    *c->jobs_tail = job;
+    c->jobs_tail = &job->next;
+    control_wake_locked(c);
+    if (--c->jobs_running == 0)
+        pthread_cond_broadcast(&c->quiet);
+    pthread_mutex_unlock(&c->mu);
+}
+
+void loop_offload(struct loop *l, void (*work)(void *arg), void (*done)(struct loop *l, void *arg), void *arg)
+{
+    struct control *c = l->control;
+    struct job *job = xcalloc(1, sizeof *job);
+    *job = (struct job){.loop = l, .work = work, .done = done, .arg = arg};
+    pthread_mutex_lock(&c->mu);
+    c->jobs_running++;
+    pthread_mutex_unlock(&c->mu);
+    if (c->conf.pool)
+        pool_submit(c->conf.pool, job_run, job);
+    else
+        job_run(job);
+}
+
+/* -- events -- */
+
+static void event_record(struct control *c, struct occurrence *take_oc)
+{
+    pthread_mutex_lock(&c->mu);
+    bool room = c->events_len < EVENTS_MAX;
+    if (room) {
+        *c->events_tail = take_oc;
+        c->events_tail = &take_oc->next;
+        c->events_len++;
+        control_wake_locked(c);
+    }
+    pthread_mutex_unlock(&c->mu);
+    if (!room)
+        occurrence_free(take_oc);
+}
+
+void control_event(struct control *c, const struct event_source *src, const json_t *object, const char *field_path,
+                   enum event_type type, const char *reason, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct occurrence *oc = occurrence_new(c->conf.clock, src, object, field_path, type, reason, fmt, ap);
+    va_end(ap);
+    event_record(c, oc);
+}
+
+void loop_event(struct loop *l, const json_t *object, enum event_type type, const char *reason, const char *fmt, ...)
+{
+    struct event_source src = {.component = l->def->component ? l->def->component : l->def->name, .host = ""};
+    va_list ap;
+    va_start(ap, fmt);
+    struct occurrence *oc = occurrence_new(l->control->conf.clock, &src, object, "", type, reason, fmt, ap);
+    va_end(ap);
+    event_record(l->control, oc);
+}

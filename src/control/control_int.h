@@ -1,0 +1,77 @@
+/* control_int.h - the runtime's own structure, shared by the files of this folder. */
+#ifndef STOWAGE_CONTROL_CONTROL_INT_H
+#define STOWAGE_CONTROL_CONTROL_INT_H
+
+#include "control/control.h"
+#include "control/recorder_int.h"
+#include "control/workqueue_int.h"
+
+#include <pthread.h>
+
+struct loop {
+    const struct loop_def *def;
+    struct control *control;
+    void *env, *state;
+    int64_t resync_due_ms;   /* -1: never. Loop thread only */
+    struct workqueue *queue; /* owned; under control.mu */
+    struct loop *next;
+};
+
+/* One store watch a bucket, shared by the loops that want it. Loop thread only, but for `ready`. */
+struct source {
+    struct control *control;
+    const char *bucket; /* borrowed from a loop_def */
+    struct subscription {
+        struct loop *loop;
+        loop_map_fn map; /* NULL: the object's own key */
+    } * subs;            /* owned */
+    size_t subs_len;
+    struct watch *watch; /* owned */
+    uint64_t seen_rv;    /* everything up to here has been handed to the loops */
+    bool ready;          /* under control.mu: there is something to take */
+    struct source *next;
+};
+
+/* Work done by the pool, on its way back. */
+struct job {
+    struct loop *loop;
+    void (*work)(void *arg);
+    void (*done)(struct loop *l, void *arg);
+    void *arg;
+    struct job *next;
+};
+
+/* LOCK: mu; never held while a loop's function, the registry or the store is called. */
+struct control {
+    struct control_conf conf;
+    struct loop *loops;        /* owned; fixed after control_start() */
+    struct source *sources;    /* owned; fixed after control_start() */
+    struct recorder *recorder; /* owned; loop thread only */
+    bool started, stopped;
+    pthread_t thread;
+
+    pthread_mutex_t mu;
+    pthread_cond_t wake;  /* something to do for the loop thread */
+    pthread_cond_t quiet; /* jobs_running became 0 */
+    /* under mu */
+    bool woken, stopping;
+    unsigned jobs_running;
+    struct job *jobs_done, **jobs_tail;       /* owned */
+    struct occurrence *events, **events_tail; /* owned: recorded, not yet written */
+    size_t events_len;
+};
+
+int64_t control_now_ms(const struct control *c);
+void control_wake_locked(struct control *c);
+
+/* -- sources.c: loop thread -- */
+void source_subscribe(struct control *c, struct loop *l, const struct loop_watch *w);
+/* Lists the bucket, hands everything to the loops, and watches from there. */
+int source_start(struct source *src, struct err *e);
+/* Takes what has come. Returns whether there was anything. */
+bool source_drain(struct source *src);
+void source_free(struct source *src);
+/* Hands every object of the loop's first watch to it again. */
+void loop_resync(struct loop *l);
+
+#endif
