@@ -2,6 +2,7 @@
  *
  * When you add one: a row. A row whose open is refuse_stream answers that this server has no such stream. */
 #include "apiserver/reply_int.h"
+#include "apiserver/stream/exec_int.h"
 #include "apiserver/stream_int.h"
 
 static void refuse_stream(struct request *rq)
@@ -10,9 +11,5 @@ static void refuse_stream(struct request *rq)
 }
 
 const struct stream_route stream_routes[] = {
-    {"exec", refuse_stream},
-    {"attach", refuse_stream},
-    {"portforward", refuse_stream},
-    {"proxy", refuse_stream},
-    {NULL, NULL},
+    {"exec", exec_open}, {"attach", attach_open}, {"portforward", forward_open}, {"proxy", refuse_stream}, {NULL, NULL},
 };

@@ -1,0 +1,61 @@
+/* exec_int.h - a session of exec or attach: a process's descriptors on one side, a protocol on the other. */
+#ifndef STOWAGE_APISERVER_STREAM_EXEC_INT_H
+#define STOWAGE_APISERVER_STREAM_EXEC_INT_H
+
+#include "apiserver/stream/wire_int.h"
+#include "registry/node_ops.h"
+
+struct exec_run;
+
+enum exec_channel { CHANNEL_STDOUT = 1, CHANNEL_STDERR = 2 };
+
+/* What a protocol does for the session (exec_ws.c, exec_spdy.c). */
+struct exec_proto {
+    void (*begin)(struct exec_run *x);
+    void (*input)(struct exec_run *x);       /* bytes are in x->wire.in: understand them, call exec_*() below */
+    bool (*ready)(const struct exec_run *x); /* everything the client must open is open: the process may start */
+    void (*output)(struct exec_run *x, enum exec_channel ch, const void *data, size_t len);
+    /* The end: `status` is the JSON Status, `plain` the text for old protocols ("" on success). */
+    void (*end)(struct exec_run *x, const char *status, const char *plain);
+    bool (*closed)(const struct exec_run *x); /* the client has taken its leave as well */
+    void (*release)(struct exec_run *x);
+    int first_output_ms; /* to wait before anything is sent: see exec_ws.c */
+};
+
+struct exec_run {
+    const struct exec_proto *proto;
+    const struct node_ops *ops;
+    void *ops_self;
+    bool attach, want_stdin, want_stdout, want_stderr, tty;
+    char *ns, *pod, *container; /* owned */
+    struct strlist argv;
+    struct wire wire;
+    void *state; /* the protocol's own */
+    int version; /* of the protocol: 1..5 */
+    bool base64; /* WebSocket: text messages */
+    /* the process */
+    bool started;
+    struct exec_session s;
+    struct buf stdin_queue;
+    bool stdin_ended;
+    int rows, cols; /* last size asked for, 0 = none */
+};
+
+/* -- called by protocols -- */
+void exec_stdin(struct exec_run *x, const void *data, size_t len);
+void exec_stdin_end(struct exec_run *x);
+/* {"Width":111,"Height":33} */
+void exec_resize(struct exec_run *x, const char *json, size_t len);
+
+/* -- the protocols: they answer the handshake and go on in exec_main() -- */
+void exec_main(struct upgraded *up, void *run);
+void exec_free(void *run);
+void exec_ws_open(struct request *rq, struct exec_run *x);
+void exec_spdy_open(struct request *rq, struct exec_run *x);
+
+/* -- the rows of stream_routes[] -- */
+void exec_open(struct request *rq);
+void attach_open(struct request *rq);
+void forward_open(struct request *rq);
+
+#endif

@@ -1,0 +1,27 @@
+/* wire_int.h - the socket of an upgraded connection as two byte queues, so that a session never blocks on either
+ * direction. */
+#ifndef STOWAGE_APISERVER_STREAM_WIRE_INT_H
+#define STOWAGE_APISERVER_STREAM_WIRE_INT_H
+
+#include "apiserver/stream_int.h"
+#include "base/buf.h"
+
+#include <stdbool.h>
+
+struct wire {
+    int fd;         /* borrowed */
+    struct buf in;  /* came, not yet understood */
+    struct buf out; /* to be sent */
+    bool ended;     /* the client is gone, or broke the protocol */
+};
+
+void wire_init(struct wire *w, const struct upgraded *up); /* takes the early bytes in */
+void wire_release(struct wire *w);
+/* What poll() should wait for. `read_more` false leaves the client's bytes in its socket for now. */
+short wire_events(const struct wire *w, bool read_more);
+/* After poll(): reads what is there, sends what can be sent. */
+void wire_move(struct wire *w, short revents);
+/* Sends the rest and waits for the client to close, at most `ms`. */
+void wire_linger(struct wire *w, int ms, void (*on_input)(void *arg), void *arg);
+
+#endif
