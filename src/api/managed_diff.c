@@ -1,0 +1,236 @@
+/* managed_diff.c - which paths differ between two objects, and which a configuration names.
+ *
+ * DESIGN: one walk over the schema with both values in hand builds the two sets directly; making an object is the
+ * difference to one without content, so the same code serves creates and updates. Go structs always have their fields
+ * held by value, whether JSON shows them or not; implied_value() stands in for them on both sides, or every write would
+ * seem to remove what another one spelled out.
+ *
+ * A container that comes into being is itself changed; one that was there (even as null) only has changed parts. Two
+ * empty containers are compared as leaves. THREADS: pure functions. Source of the rules: structured-merge-diff,
+ * typed.Compare and ToFieldSet. */
+#include "api/managed_int.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <string.h>
+
+void diff_release(struct diff *d)
+{
+    json_decref(d->changed);
+    json_decref(d->removed);
+    *d = (struct diff){0};
+}
+
+static bool has_implied(const struct schema_type *t)
+{
+    for (size_t i = 0; i < t->field_count; i++)
+        if (t->fields[i].always)
+            return true;
+    return false;
+}
+
+/* Nothing inside that could be owned? */
+static bool is_empty(const struct shape *s, const json_t *v)
+{
+    if (v == NULL || json_is_null(v))
+        return true;
+    if (json_is_array(v))
+        return json_array_size(v) == 0;
+    return json_is_object(v) && json_object_size(v) == 0 && (s->form != FORM_STRUCT || !has_implied(s->type));
+}
+
+static struct diff diff_leaf(const json_t *old, const json_t *new)
+{
+    struct diff d = {0};
+    if (old == NULL || (new != NULL && !json_equal(old, new)))
+        d.changed = fields_leaf();
+    else if (new == NULL)
+        d.removed = fields_leaf();
+    return d;
+}
+
+static void hang(struct diff *d, const char *key, struct diff part)
+{
+    fields_hang(&d->changed, key, part.changed);
+    fields_hang(&d->removed, key, part.removed);
+}
+
+static void diff_field(struct diff *d, const struct schema_field *f, const json_t *old, const json_t *new)
+{
+    const json_t *o = json_object_get(old, f->name), *n = json_object_get(new, f->name);
+    if (o == NULL && old != NULL)
+        o = implied_value(f);
+    if (n == NULL && new != NULL)
+        n = implied_value(f);
+    if (o == n)
+        return;
+    char key[256];
+    snprintf(key, sizeof key, "f:%s", f->name);
+    struct shape s = shape_of_field(f);
+    hang(d, key, diff_values(&s, o, n));
+}
+
+static struct diff diff_struct(const struct schema_type *t, const json_t *old, const json_t *new)
+{
+    struct diff d = {0};
+    for (size_t i = 0; i < t->field_count; i++)
+        diff_field(&d, &t->fields[i], old, new);
+    return d;
+}
+
+static struct diff diff_map(const struct shape *s, const json_t *old, const json_t *new)
+{
+    struct diff d = {0};
+    struct shape element = shape_of_element(s);
+    const char *key;
+    json_t *value;
+    _auto_buf_ struct buf name = BUF_INIT;
+    json_object_foreach((json_t *)old, key, value)
+    {
+        buf_clear(&name);
+        buf_addf(&name, "f:%s", key);
+        hang(&d, buf_str(&name), diff_values(&element, value, json_object_get(new, key)));
+    }
+    json_object_foreach((json_t *)new, key, value)
+    {
+        if (json_object_get(old, key) != NULL)
+            continue;
+        buf_clear(&name);
+        buf_addf(&name, "f:%s", key);
+        hang(&d, buf_str(&name), diff_values(&element, NULL, value));
+    }
+    return d;
+}
+
+static struct diff diff_list(const struct shape *s, const json_t *old, const json_t *new)
+{
+    struct diff d = {0};
+    struct shape element = shape_of_element(s);
+    size_t old_count = json_array_size(old), new_count = json_array_size(new);
+    char **old_keys = item_keys(s, old), **new_keys = item_keys(s, new);
+    for (size_t i = 0; i < old_count; i++) {
+        if (item_keys_find(old_keys, i, old_keys[i]) >= 0)
+            continue; /* a duplicate: the first one counts */
+        int at = item_keys_find(new_keys, new_count, old_keys[i]);
+        hang(&d, old_keys[i],
+             diff_values(&element, json_array_get(old, i), at >= 0 ? json_array_get(new, (size_t)at) : NULL));
+    }
+    for (size_t i = 0; i < new_count; i++)
+        if (item_keys_find(old_keys, old_count, new_keys[i]) < 0 && item_keys_find(new_keys, i, new_keys[i]) < 0)
+            hang(&d, new_keys[i], diff_values(&element, NULL, json_array_get(new, i)));
+    item_keys_free(old_keys, old_count);
+    item_keys_free(new_keys, new_count);
+    return d;
+}
+
+struct diff diff_values(const struct shape *s, const json_t *old, const json_t *new)
+{
+    if (old == new)
+        return (struct diff){0};
+    if (s->form == FORM_LEAF || (is_empty(s, old) && is_empty(s, new)))
+        return diff_leaf(old, new);
+    struct diff d = s->form == FORM_STRUCT
+                        ? diff_struct(s->type, json_is_null(old) ? NULL : old, json_is_null(new) ? NULL : new)
+                    : s->form == FORM_MAP ? diff_map(s, old, new)
+                                          : diff_list(s, old, new);
+    if (old == NULL)
+        fields_mark(&d.changed);
+    else if (new == NULL)
+        fields_mark(&d.removed);
+    return d;
+}
+
+/* -- what a configuration names -- */
+
+static json_t *fields_of_members(const struct shape *s, const json_t *value)
+{
+    json_t *set = NULL;
+    const char *key;
+    json_t *member;
+    _auto_buf_ struct buf name = BUF_INIT;
+    json_object_foreach((json_t *)value, key, member)
+    {
+        struct shape part = shape_of_member(s, key);
+        json_t *below = fields_of(&part, member);
+        if (s->form == FORM_MAP || json_is_null(member) || (json_is_object(member) && json_object_size(member) == 0))
+            fields_mark(&below);
+        buf_clear(&name);
+        buf_addf(&name, "f:%s", key);
+        fields_hang(&set, buf_str(&name), below);
+    }
+    return set;
+}
+
+static json_t *fields_of_items(const struct shape *s, const json_t *value)
+{
+    json_t *set = NULL;
+    struct shape element = shape_of_element(s);
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        _auto_free_ char *key = item_key(s, json_array_get(value, i));
+        json_t *below = fields_of(&element, json_array_get(value, i));
+        fields_mark(&below);
+        fields_hang(&set, key, below);
+    }
+    return set;
+}
+
+json_t *fields_of(const struct shape *s, const json_t *value)
+{
+    switch (s->form) {
+    case FORM_LEAF:
+        return fields_leaf();
+    case FORM_STRUCT:
+    case FORM_MAP:
+        return fields_of_members(s, value);
+    default:
+        return fields_of_items(s, value);
+    }
+}
+
+/* -- what nobody owns -- */
+
+static void strip(json_t *set, const char *const *keys)
+{
+    for (; *keys != NULL; keys++)
+        json_object_del(set, *keys);
+}
+
+static void drop_if_empty(json_t **set)
+{
+    if (json_object_size(*set) > 0)
+        return;
+    json_decref(*set);
+    *set = NULL;
+}
+
+void fields_strip_foreign(const struct manage_ctx *ctx, json_t **set)
+{
+    if (*set == NULL)
+        return;
+    if (strcmp(ctx->subresource, "status") == 0) {
+        json_object_del(*set, "f:spec");
+        if (strcmp(ctx->res->group, "apps") == 0)
+            json_object_del(json_object_get(*set, "f:metadata"), "f:labels");
+    } else if (resource_sub(ctx->res, "status") != NULL) {
+        json_object_del(*set, "f:status");
+    }
+    drop_if_empty(set);
+}
+
+void fields_strip(const struct manage_ctx *ctx, json_t **set)
+{
+    static const char *const always[] = {"f:apiVersion", "f:kind", NULL};
+    static const char *const meta[] = {".",     "f:name",       "f:namespace",     "f:creationTimestamp", "f:selfLink",
+                                       "f:uid", "f:generation", "f:managedFields", "f:resourceVersion",   NULL};
+    fields_strip_foreign(ctx, set);
+    if (*set == NULL)
+        return;
+    json_t *metadata = json_object_get(*set, "f:metadata");
+    strip(*set, always);
+    strip(metadata, meta);
+    if (metadata != NULL && json_object_size(metadata) == 0)
+        json_object_del(*set, "f:metadata");
+    drop_if_empty(set);
+}
