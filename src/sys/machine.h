@@ -107,16 +107,19 @@ struct exit_info {
     int64_t finished_ns;     /* wall */
 };
 
-struct stream_fds {          /* as struct exec_session in registry/node_ops.h; caller closes; -1 = absent */
+/* As struct exec_session in registry/node_ops.h; the caller closes them; -1 = absent. With a tty: exec gives only `in`, the pty
+ * master (read, write, TIOCSWINSZ); attach gives the master as `in` (write, TIOCSWINSZ) and a pipe with the output as `out`,
+ * because the output also goes to the log and to other sessions. */
+struct stream_fds {
     int in, out, err, exit_fd; /* exit_fd gives int32 code + 252 bytes of text, then EOF */
 };
 
 struct exec_spec {
     const char *node;
     const char *id;          /* container, or "" for the node itself (node shell) */
-    const char *const *argv, *const *env;
+    const char *const *argv, *const *env; /* env NULL = the container's */
     const char *cwd;         /* NULL = the container's */
-    uint32_t uid, gid;
+    uint32_t uid, gid;       /* on the node; in a container it is always the container's own user */
     bool tty, want_stdin;
 };
 
@@ -184,8 +187,10 @@ int machine_open_real(const char *self_exe, const char *data_dir, struct machine
 struct machine *machine_open_fake(const char *why);
 /* Prints each call and result to `fd`; owns `inner`. */
 struct machine *machine_trace(struct machine *inner, int fd);
-/* What this machine can do, without starting anything (`stowage doctor`). */
+/* What this machine can do: tries it in a throw-away child (`stowage doctor`). */
 void machine_probe(struct machine_info *out);
+/* What this machine is; nothing is tried. */
+void machine_describe(struct machine_info *out);
 
 /* Entry of the hidden verbs (`stowage __helper`, `__node`, `__init` …); returns the exit code, or -1 if argv[1] is not one of them. */
 int sys_hidden_main(int argc, char **argv);

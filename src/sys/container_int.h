@@ -1,0 +1,69 @@
+/* container_int.h - a container on a node: its record, and what its first process does before the program. Private to
+ * sys. */
+#ifndef STOWAGE_SYS_CONTAINER_INT_H
+#define STOWAGE_SYS_CONTAINER_INT_H
+
+#include "sys/clog.h"
+#include "sys/node_int.h"
+#include "sys/sandbox_int.h"
+#include "sys/spec_int.h"
+
+enum container_state { CONTAINER_STARTING, CONTAINER_RUNNING, CONTAINER_ENDED };
+
+struct sink { /* one attached session; -1 where it does not listen */
+    struct sink *next;
+    int out, err, exit_fd;
+};
+struct container_stream {
+    struct watch watch; /* our end of the pipe, or the pty master (stream 0) */
+    struct clog_stream log;
+};
+struct container {
+    struct container *next;
+    struct node *node;
+    struct spec_box *box; /* owned */
+    int state;
+    pid_t pid;
+    uint32_t start_id; /* request to answer when the program runs */
+    struct watch sync; /* from the first process: the pty, an error, or EOF = the program runs */
+    struct err start_error;
+    struct container_stream streams[2]; /* stdout, stderr */
+    int input;                          /* our end of its standard input, -1 = none */
+    int master;                         /* pty master, -1 = no tty */
+    struct clog log;
+    struct sink *sinks;
+};
+struct container *container_find(struct node *n, const char *id);
+
+/* What the child side needs; all descriptors borrowed. */
+struct container_child {
+    const struct container_spec *spec;
+    const struct sandbox *sandbox;
+    const struct cgroups *cgroups;
+    int sync;     /* to the node; close-on-exec */
+    int stdio[3]; /* -1: take /dev/null; unused with a tty */
+};
+/* rootfs.c: builds and enters the container's root. Runs in its own mount namespace. */
+int rootfs_enter(const struct container_child *c, struct err *e);
+
+/* user.c: the last steps of a container's or exec's process. */
+struct user_spec {
+    const char *const *argv, *const *env;
+    const char *cwd;
+    uint32_t uid, gid;
+    const uint32_t *groups;
+    size_t group_count;
+    uint64_t caps;
+    bool tty;
+};
+uint64_t user_caps(const struct container_spec *spec);
+/* Opens a pty in the current root; its slave becomes the controlling terminal and 0, 1, 2. Returns the master. */
+int user_take_tty(uint32_t uid, struct err *e);
+/* Finds the program as the runtime does; `where` is put in front of the error. Returns new. */
+char *user_find_program(const struct user_spec *u, const char *where, int *out_code, struct err *e);
+/* Identity, capabilities, directory. */
+int user_become(const struct user_spec *u, struct err *e);
+/* Environment with HOME, TERM, HOSTNAME where they are missing; returns new. */
+char **user_environment(const struct user_spec *u);
+
+#endif

@@ -1,0 +1,250 @@
+/* disks.c - disks of the cluster: <data>/disks/<id>.img, sparse; attached = a loop device plus a device node in a
+ * node's /dev.
+ *
+ *      absent --create--> detached --attach--> attached --detach--> detached --remove--> absent
+ *
+ * INVARIANTS: an attached disk has one node and one device name there; no two disks have the same device name on a
+ * node; a disk leaves a node only when nothing there has it mounted (else its next node would see a filesystem that is
+ * still being written). The helper holds the loop device open, so it lives exactly as long as the attachment or the
+ * helper.
+ *
+ * THREADS: none; the helper's loop only. */
+#include "sys/disks_int.h"
+#include "sys/loopdev.h"
+#include "sys/proc_int.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DISK_ID_MAX   200
+#define DISK_SIZE_MAX (INT64_C(1) << 44) /* 16 TiB: ext4's own limit */
+
+struct disk {
+    struct disk *next;
+    char *id;     /* owned */
+    char *node;   /* owned */
+    char *device; /* owned; "/dev/xvdba" */
+    struct loopdev loop;
+};
+struct disks {
+    char *dir;             /* owned */
+    struct disk *attached; /* owned */
+};
+
+struct disks *disks_new(const char *dir, struct err *e)
+{
+    if (proc_mkdir_p(dir, 0700, e) < 0)
+        return NULL;
+    struct disks *d = xcalloc(1, sizeof *d);
+    d->dir = xstrdup(dir);
+    return d;
+}
+
+static bool id_ok(const char *id)
+{
+    const size_t n = strlen(id);
+    if (!n || n > DISK_ID_MAX || id[0] == '.')
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!isalnum((unsigned char)id[i]) && !strchr("._-", id[i]))
+            return false;
+    return true;
+}
+
+/* The file's path (returns new), or NULL with `e` set. */
+static char *file_of(const struct disks *d, const char *id, struct err *e)
+{
+    if (id_ok(id))
+        return xasprintf("%s/%s.img", d->dir, id);
+    err_set(e, ERR_BAD_REQUEST, "invalid disk id \"%s\"", id);
+    return NULL;
+}
+
+static struct disk *find(struct disks *d, const char *id)
+{
+    for (struct disk *k = d->attached; k; k = k->next)
+        if (str_eq(k->id, id))
+            return k;
+    return NULL;
+}
+
+int disks_create(struct disks *d, const char *id, int64_t bytes, struct err *e)
+{
+    _auto_free_ char *path = file_of(d, id, e);
+    if (!path)
+        return -1;
+    if (bytes <= 0 || bytes > DISK_SIZE_MAX)
+        return err_set(e, ERR_BAD_REQUEST, "invalid disk size %lld", (long long)bytes);
+    _auto_close_ int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST)
+        return err_set(e, ERR_ALREADY_EXISTS, "disk \"%s\" already exists", id);
+    if (fd < 0)
+        return err_sys(e, errno, "create disk %s", id);
+    if (ftruncate(fd, (bytes + 511) / 512 * 512) == 0)
+        return 0;
+    err_sys(e, errno, "create disk %s", id);
+    unlink(path);
+    return -1;
+}
+
+static int missing(int code, const char *id, struct err *e)
+{
+    if (code == ENOENT)
+        return err_set(e, ERR_NOT_FOUND, "disk \"%s\" not found", id);
+    return err_sys(e, code, "disk %s", id);
+}
+
+int disks_grow(struct disks *d, const char *id, int64_t bytes, struct err *e)
+{
+    struct stat st;
+    _auto_free_ char *path = file_of(d, id, e);
+    if (!path)
+        return -1;
+    if (bytes > DISK_SIZE_MAX)
+        return err_set(e, ERR_BAD_REQUEST, "invalid disk size %lld", (long long)bytes);
+    if (stat(path, &st) < 0)
+        return missing(errno, id, e);
+    bytes = (bytes + 511) / 512 * 512;
+    if (bytes <= st.st_size)
+        return 0;
+    if (truncate(path, bytes) < 0)
+        return err_sys(e, errno, "grow disk %s", id);
+    const struct disk *k = find(d, id);
+    return k ? loopdev_resize(&k->loop, e) : 0;
+}
+
+int disks_remove(struct disks *d, const char *id, struct err *e)
+{
+    _auto_free_ char *path = file_of(d, id, e);
+    if (!path)
+        return -1;
+    const struct disk *k = find(d, id);
+    if (k)
+        return err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\"", id, k->node);
+    return unlink(path) < 0 ? missing(errno, id, e) : 0;
+}
+
+int disks_info(struct disks *d, const char *id, struct disk_info *out, struct err *e)
+{
+    struct stat st;
+    _auto_free_ char *path = file_of(d, id, e);
+    if (!path)
+        return -1;
+    if (stat(path, &st) < 0)
+        return missing(errno, id, e);
+    memset(out, 0, sizeof *out);
+    out->bytes = st.st_size;
+    out->used = (int64_t)st.st_blocks * 512;
+    const struct disk *k = find(d, id);
+    if (k) {
+        snprintf(out->node, sizeof out->node, "%s", k->node);
+        snprintf(out->device, sizeof out->device, "%s", k->device);
+        snprintf(out->loop, sizeof out->loop, "/dev/loop%d", k->loop.number);
+    }
+    return 0;
+}
+
+/* "/dev/xvdba" as the helper reaches it: through the node's root. Returns new. */
+static char *node_device_path(pid_t node_pid, const char *device)
+{
+    return xasprintf("/proc/%d/root%s", (int)node_pid, device);
+}
+
+static bool device_ok(const char *device)
+{
+    return str_starts(device, "/dev/") && device[5] && !strchr(device + 5, '/') && !str_eq(device + 5, "..") &&
+           strlen(device) < 64;
+}
+
+static const struct disk *device_owner(const struct disks *d, const char *node, const char *device)
+{
+    for (const struct disk *k = d->attached; k; k = k->next)
+        if (str_eq(k->node, node) && str_eq(k->device, device))
+            return k;
+    return NULL;
+}
+
+int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_pid, const char *device, bool read_only,
+                 struct err *e)
+{
+    _auto_free_ char *path = file_of(d, id, e);
+    if (!path)
+        return -1;
+    if (!device_ok(device))
+        return err_set(e, ERR_BAD_REQUEST, "invalid device name \"%s\"", device);
+    const struct disk *k = find(d, id);
+    if (k && str_eq(k->node, node) && str_eq(k->device, device))
+        return 0;
+    if (k)
+        return err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\" as %s", id, k->node, k->device);
+    const struct disk *owner = device_owner(d, node, device);
+    if (owner)
+        return err_set(e, ERR_BUSY, "device %s of node \"%s\" is disk \"%s\"", device, node, owner->id);
+    if (access(path, F_OK) < 0)
+        return missing(errno, id, e);
+
+    struct loopdev loop = {.fd = -1};
+    if (loopdev_attach(path, read_only, &loop, e) < 0)
+        return err_wrap(e, "attach disk %s", id);
+    _auto_free_ char *made = node_device_path(node_pid, device);
+    unlink(made);
+    if (mknod(made, S_IFBLK | 0660, loop.rdev) < 0) {
+        err_sys(e, errno, "attach disk %s: make %s", id, device);
+        loopdev_release(&loop);
+        return -1;
+    }
+    struct disk *added = xcalloc(1, sizeof *added);
+    *added = (struct disk){d->attached, xstrdup(id), xstrdup(node), xstrdup(device), loop};
+    d->attached = added;
+    return 0;
+}
+
+static void drop(struct disks *d, struct disk *k)
+{
+    for (struct disk **at = &d->attached; *at; at = &(*at)->next)
+        if (*at == k) {
+            *at = k->next;
+            break;
+        }
+    loopdev_release(&k->loop);
+    free(k->id);
+    free(k->node);
+    free(k->device);
+    free(k);
+}
+
+int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_pid, struct err *e)
+{
+    _auto_free_ char *path = file_of(d, id, e);
+    if (!path)
+        return -1;
+    struct disk *k = find(d, id);
+    if (!k || !str_eq(k->node, node))
+        return access(path, F_OK) < 0 ? missing(errno, id, e) : 0;
+    if (loopdev_in_use(&k->loop))
+        return err_set(e, ERR_BUSY, "disk \"%s\" is still in use on node \"%s\" as %s", id, node, k->device);
+    if (node_pid) {
+        _auto_free_ char *made = node_device_path(node_pid, k->device);
+        unlink(made);
+    }
+    drop(d, k);
+    return 0;
+}
+
+void disks_node_gone(struct disks *d, const char *node)
+{
+    for (struct disk *k = d->attached, *next; k; k = next) {
+        next = k->next;
+        if (str_eq(k->node, node))
+            drop(d, k);
+    }
+}

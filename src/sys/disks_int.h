@@ -1,0 +1,22 @@
+/* disks_int.h - the helper's disks: sparse files, each attached to at most one node. Private to sys. */
+#ifndef STOWAGE_SYS_DISKS_INT_H
+#define STOWAGE_SYS_DISKS_INT_H
+
+#include "base/err.h"
+#include "sys/machine.h"
+
+struct disks;
+struct disks *disks_new(const char *dir, struct err *e); /* makes the directory */
+int disks_create(struct disks *d, const char *id, int64_t bytes, struct err *e);
+int disks_grow(struct disks *d, const char *id, int64_t bytes, struct err *e);
+int disks_remove(struct disks *d, const char *id, struct err *e);
+int disks_info(struct disks *d, const char *id, struct disk_info *out, struct err *e);
+/* node_pid: the node's first process as the helper sees it; the device node is made in its /dev. */
+int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_pid, const char *device, bool read_only,
+                 struct err *e);
+/* ERR_BUSY while a filesystem on it is mounted. node_pid 0: the node is gone. */
+int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_pid, struct err *e);
+/* The node is gone: what it had is released as soon as the kernel lets go. */
+void disks_node_gone(struct disks *d, const char *node);
+
+#endif

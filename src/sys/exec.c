@@ -1,0 +1,222 @@
+/* exec.c - another process in a container, or on the node itself (node shell).
+ *
+ * Runs in a child of the node's loop (the monitor), which joins the container's namespaces, starts the process, replies
+ * with the descriptors of its streams, waits for it and writes its exit code. So a session costs one small process and
+ * nothing in the loop, and ends with its container like everything else in there.
+ *
+ *      node loop --fork--> monitor (joins namespaces) --fork--> program
+ *                             \--reply: in, out, err, exit_fd--> API process
+ *
+ * A program that cannot be started is not an error of the request: its exit code is 126 or 127 and the runtime's words
+ * are the text. THREADS: none. */
+#include "sys/container_int.h"
+#include "sys/ops_int.h"
+#include "sys/proc_int.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EXEC_SPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+
+static const char exec_words[] = "OCI runtime exec failed: exec failed: unable to start container process: ";
+
+struct exec_result {
+    int32_t code;
+    char message[252];
+};
+struct session {
+    struct user_spec user;
+    bool want_stdin;
+    int in[2], out[2], err[2], exit_fd[2]; /* pipes: read end, write end */
+    int sync[2];
+    int master;
+};
+
+static int join(const struct node *n, const struct container *c, struct err *e)
+{
+    cgroups_enter(&n->cgroups, c->box->spec.id);
+    _auto_close_ int pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+    if (pidfd < 0 || setns(pidfd, EXEC_SPACES) < 0)
+        return err_sys(e, errno, "join container %s", c->box->spec.id);
+    return 0;
+}
+
+static int make_pipes(struct session *s, struct err *e)
+{
+    int(*const all[])[2] = {&s->exit_fd, &s->in, &s->out, &s->err};
+    for (size_t i = 0; i < (s->user.tty ? 1 : ARRAY_LEN(all)); i++)
+        if (pipe2(*all[i], O_CLOEXEC) < 0)
+            return err_sys(e, errno, "pipe");
+    return chan_pair(s->sync, e);
+}
+
+/* ---- the program's side ---- */
+
+static int program_prepare(struct session *s, char **out_program, int *out_code, struct err *e)
+{
+    if (s->user.tty) {
+        _auto_close_ int master = user_take_tty(s->user.uid, e);
+        if (master < 0 || chan_send(s->sync[1], 0, MSG_HELLO, NULL, &master, 1, e) < 0)
+            return -1;
+    } else {
+        const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        for (int i = 1; i < 3; i++)
+            if (fchown(i == 1 ? s->out[1] : s->err[1], s->user.uid, s->user.gid) < 0)
+                break;
+        dup2(s->want_stdin ? s->in[0] : null, 0);
+        dup2(s->out[1], 1);
+        dup2(s->err[1], 2);
+        setsid();
+    }
+    if (user_become(&s->user, e) < 0) {
+        *out_code = 126;
+        return err_wrap(e, "OCI runtime exec failed: exec failed: unable to start container process");
+    }
+    *out_program = user_find_program(&s->user, exec_words, out_code, e);
+    return *out_program ? 0 : -1;
+}
+
+static _Noreturn void program_run(struct session *s)
+{
+    struct err e = ERR_INIT;
+    char *program = NULL;
+    int code = 126;
+    proc_reset_signals();
+    if (program_prepare(s, &program, &code, &e) == 0) {
+        char **env = user_environment(&s->user);
+        execve(program, (char *const *)s->user.argv, env);
+        err_set(&e, ERR_SYS, "%sexec %s: %s: unknown", exec_words, program,
+                errno == ENOEXEC  ? "exec format error"
+                : errno == ENOENT ? "no such file or directory"
+                                  : strerror(errno));
+        code = 126;
+    }
+    _auto_buf_ struct buf body = BUF_INIT;
+    struct err lost = ERR_INIT;
+    wire_u32(&body, (uint32_t)code);
+    wire_str(&body, e.msg);
+    chan_send(s->sync[1], 0, MSG_REPLY, &body, NULL, 0, &lost);
+    _exit(code);
+}
+
+/* ---- the monitor's side ---- */
+
+/* Waits until the program runs or could not; fills in the result then. */
+static void wait_started(struct session *s, struct exec_result *result)
+{
+    close(s->sync[1]);
+    for (;;) {
+        _auto_msg_ struct msg m = MSG_INIT;
+        if (chan_recv(s->sync[0], &m) != 1)
+            return;
+        if (m.kind == MSG_HELLO) {
+            s->master = msg_take_fd(&m, 0);
+            continue;
+        }
+        struct wire_in in = wire_reader(m.body.data, m.body.len);
+        result->code = (int32_t)wire_get_u32(&in);
+        snprintf(result->message, sizeof result->message, "%s", wire_need_str(&in));
+    }
+}
+
+static void add_fd(struct req *r, int fd)
+{
+    wire_u32(&r->out, fd >= 0);
+    if (fd >= 0)
+        r->fds[r->fd_count++] = fd;
+}
+
+/* Gives our ends to the API process and closes the program's ends here. */
+static void hand_over(struct req *r, struct session *s)
+{
+    struct err ok = ERR_INIT;
+    const bool tty = s->user.tty;
+    if (!tty) {
+        close(s->in[0]);
+        close(s->out[1]);
+        close(s->err[1]);
+        if (!s->want_stdin)
+            close(s->in[1]);
+    }
+    add_fd(r, tty ? s->master : s->want_stdin ? s->in[1] : -1);
+    add_fd(r, tty ? -1 : s->out[0]);
+    add_fd(r, tty ? -1 : s->err[0]);
+    add_fd(r, s->exit_fd[0]);
+    req_reply(r, &ok);
+}
+
+static _Noreturn void monitor(struct req *r, struct session *s, pid_t pid)
+{
+    struct exec_result result = {0};
+    int status = 0;
+    wait_started(s, &result);
+    hand_over(r, s);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (!result.message[0])
+        result.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    if (write(s->exit_fd[1], &result, sizeof result) < 0)
+        _exit(0); /* nobody asks any more */
+    _exit(0);
+}
+
+/* The container's own user and environment, or the node's root. */
+static void fill_user(struct user_spec *u, const struct container *c, const char *const *env)
+{
+    static const char *const node_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                                           "HOME=/root", NULL};
+    if (!c) {
+        u->env = env ? env : node_env;
+        u->caps = UINT64_MAX;
+        if (str_empty(u->cwd))
+            u->cwd = "/root";
+        return;
+    }
+    const struct container_spec *spec = &c->box->spec;
+    u->env = env ? env : spec->env;
+    u->uid = spec->uid;
+    u->gid = spec->gid;
+    u->groups = spec->groups;
+    u->group_count = spec->group_count;
+    u->caps = user_caps(spec);
+    if (str_empty(u->cwd))
+        u->cwd = spec->cwd;
+}
+
+int req_exec(struct req *r, struct err *e)
+{
+    struct session s = {.master = -1};
+    const char *id = wire_need_str(&r->in);
+    _auto_free_ const char **argv = wire_get_strv(&r->in), **env = wire_get_strv(&r->in);
+    s.user.argv = argv;
+    s.user.cwd = wire_get_str(&r->in);
+    s.user.uid = wire_get_u32(&r->in);
+    s.user.gid = wire_get_u32(&r->in);
+    s.user.tty = wire_get_bool(&r->in);
+    s.want_stdin = wire_get_bool(&r->in);
+    const struct container *c = *id ? container_find(r->node, id) : NULL;
+    if (r->in.bad || !argv || !argv[0])
+        return err_set(e, ERR_BAD_REQUEST, "malformed request");
+    if (*id && (!c || c->state != CONTAINER_RUNNING))
+        return err_set(e, ERR_NOT_FOUND, "container \"%s\" is not running", id);
+    fill_user(&s.user, c, (const char *const *)env);
+    if (make_pipes(&s, e) < 0 || (c && join(r->node, c, e) < 0))
+        return -1;
+    const pid_t pid = fork();
+    if (pid < 0)
+        return err_sys(e, errno, "fork");
+    if (pid == 0)
+        program_run(&s);
+    monitor(r, &s, pid);
+}

@@ -1,0 +1,398 @@
+/* helper.c - the node helper: first process of the cluster's PID namespace.
+ *
+ * WHAT: started by machine_open_real() as `stowage __helper DATA_DIR` in new PID, mount, network, IPC and UTS
+ * namespaces. It owns the disks, starts nodes (each in namespaces of its own, below these), wires their network, and
+ * hands the API process a channel to each node. It never touches what is inside a node.
+ *
+ *      API process ==channel==> helper (PID 1 of the cluster) --clone--> node "a" (PID 1 of its own) --clone-->
+ * container
+ *           \====================channel==========================>        |
+ *
+ * INVARIANTS: (1) whoever dies, everything below dies: the helper gets SIGKILL with the API process (PDEATHSIG) and
+ * ends on EOF of its channel; the end of a PID namespace's first process kills all in it. (2) Mounts are in private
+ * mount namespaces and loop devices are autoclear, so nothing needs cleaning up. (3) Only cgroup directories outlive a
+ * crash; they are removed at the next start.
+ *
+ * THREADS: one. The loop never blocks on a node: node_start answers at once with the channel, on which the node says
+ * hello. */
+#include "sys/cgroup_int.h"
+#include "sys/chan.h"
+#include "sys/disks_int.h"
+#include "sys/hidden_int.h"
+#include "sys/netlink.h"
+#include "sys/ops_int.h"
+#include "sys/proc_int.h"
+#include "sys/wire.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct helper_node {
+    struct helper_node *next;
+    char *name; /* owned */
+    int index;
+    pid_t pid;
+    uint32_t stop_id; /* request waiting for its end, 0 = none */
+    bool dead;        /* reaped; remembered until it is started again or stopped */
+};
+struct helper {
+    int sock;
+    const char *data_dir;
+    char *images; /* owned */
+    char *cgroup; /* owned */
+    struct disks *disks;
+    struct helper_node *nodes;
+    char **argv;
+    bool network; /* bridge made */
+};
+
+static void reply(struct helper *h, uint32_t id, const struct err *e, const struct buf *payload, int fd)
+{
+    _auto_buf_ struct buf body = BUF_INIT;
+    struct err lost = ERR_INIT;
+    wire_err(&body, e);
+    if (payload && payload->len)
+        buf_add(&body, payload->data, payload->len);
+    chan_send(h->sock, id, MSG_REPLY, &body, &fd, fd >= 0 ? 1 : 0, &lost);
+}
+
+static struct helper_node *node_find(struct helper *h, const char *name)
+{
+    for (struct helper_node *n = h->nodes; n; n = n->next)
+        if (str_eq(n->name, name))
+            return n;
+    return NULL;
+}
+
+static struct helper_node *node_need(struct helper *h, const char *name, struct err *e)
+{
+    struct helper_node *n = node_find(h, name);
+    if (!n || n->dead)
+        err_set(e, ERR_NOT_FOUND, "node \"%s\" is not running", name);
+    return n && !n->dead ? n : NULL;
+}
+
+static void node_forget(struct helper *h, struct helper_node *n)
+{
+    for (struct helper_node **at = &h->nodes; *at; at = &(*at)->next)
+        if (*at == n) {
+            *at = n->next;
+            break;
+        }
+    free(n->name);
+    free(n);
+}
+
+/* ---- the cluster's network ---- */
+
+static int network_make(struct helper *h, struct err *e)
+{
+    if (h->network)
+        return 0;
+    _auto_close_ int nl = nl_open(e);
+    if (nl < 0 || nl_link_up(nl, "lo", NULL, e) < 0 || nl_bridge_add(nl, NET_BRIDGE, e) < 0 ||
+        nl_addr_add(nl, NET_BRIDGE, htonl(NET_GATEWAY), NET_NODE_PREFIX, e) < 0 ||
+        nl_link_up(nl, NET_BRIDGE, NULL, e) < 0)
+        return -1;
+    proc_write("/proc/sys/net/ipv4/ip_forward", "1");
+    h->network = true;
+    return 0;
+}
+
+/* The node's cable: "node<i>" on the bridge, "eth0" in the node; and the way to its pods. */
+static int network_add_node(const struct helper_node *n, struct err *e)
+{
+    char name[16];
+    snprintf(name, sizeof name, "node%d", n->index);
+    _auto_close_ int nl = nl_open(e);
+    /* The cable of a node that just died may still be there: the kernel takes namespaces down in its own time. */
+    if (nl < 0 || nl_link_del(nl, name, e) < 0 || nl_veth_add(nl, name, "eth0", n->pid, -1, e) < 0 ||
+        nl_link_up(nl, name, NET_BRIDGE, e) < 0)
+        return -1;
+    return nl_route_add(nl, htonl(NET_PODS(n->index)), NET_PODS_PREFIX, htonl(NET_NODE(n->index)), e);
+}
+
+/* ---- nodes ---- */
+
+static bool node_name_ok(const char *name)
+{
+    const size_t n = strlen(name);
+    return n && n < 64 && name[0] != '.' && !strchr(name, '/');
+}
+
+/* In the child: keep only what the node needs, then become it. */
+static _Noreturn void node_child(struct helper *h, const char *name, int index, int64_t bytes, int channel,
+                                 int net_ready)
+{
+    close(h->sock);
+    _auto_free_ char *dir = xasprintf("%s/nodes/%s", h->data_dir, name);
+    const struct node_boot boot = {
+        .name = name,
+        .index = index,
+        .dir = dir,
+        .images = h->images,
+        .nodefs_bytes = bytes,
+        .channel = channel,
+        .net_ready = net_ready,
+        .cgroup = h->cgroup,
+        .argv = h->argv,
+    };
+    node_main(&boot);
+}
+
+static int node_spawn(struct helper *h, struct helper_node *n, int64_t bytes, int *out_channel, struct err *e)
+{
+    int channel[2], ready[2];
+    if (chan_pair(channel, e) < 0)
+        return -1;
+    if (pipe2(ready, O_CLOEXEC) < 0) {
+        close(channel[0]);
+        close(channel[1]);
+        return err_sys(e, errno, "pipe");
+    }
+    n->pid = proc_clone(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS);
+    if (n->pid == 0) {
+        close(channel[0]);
+        close(ready[1]);
+        node_child(h, n->name, n->index, bytes, channel[1], ready[0]);
+    }
+    const int code = errno;
+    close(channel[1]);
+    close(ready[0]);
+    if (n->pid < 0) {
+        close(channel[0]);
+        close(ready[1]);
+        return err_sys(e, code, "start node %s", n->name);
+    }
+    /* The node makes its filesystem meanwhile and waits for this byte before it touches eth0. */
+    if (network_make(h, e) == 0 && network_add_node(n, e) == 0 && write(ready[1], "", 1) == 1) {
+        close(ready[1]);
+        *out_channel = channel[0];
+        return 0;
+    }
+    kill(n->pid, SIGKILL);
+    close(ready[1]);
+    close(channel[0]);
+    return -1;
+}
+
+static void on_node_start(struct helper *h, uint32_t id, struct wire_in *in)
+{
+    struct err e = ERR_INIT;
+    const char *name = wire_need_str(in);
+    const int index = (int)wire_get_u32(in);
+    const int64_t bytes = wire_get_i64(in);
+    struct helper_node *old = node_find(h, name);
+    int channel = -1;
+    if (in->bad || !node_name_ok(name) || index < 0 || index > 200) {
+        err_set(&e, ERR_BAD_REQUEST, "invalid node \"%s\"", name);
+    } else if (old && !old->dead) {
+        err_set(&e, ERR_ALREADY_EXISTS, "node \"%s\" is already running", name);
+    } else {
+        if (old)
+            node_forget(h, old);
+        struct helper_node *n = xcalloc(1, sizeof *n);
+        n->name = xstrdup(name);
+        n->index = index;
+        n->next = h->nodes;
+        h->nodes = n;
+        if (node_spawn(h, n, bytes, &channel, &e) < 0) {
+            n->dead = true; /* reaped by the loop like any child */
+        }
+    }
+    reply(h, id, &e, NULL, channel);
+    if (channel >= 0)
+        close(channel);
+}
+
+static void on_node_stop(struct helper *h, uint32_t id, struct wire_in *in)
+{
+    struct err e = ERR_INIT;
+    struct helper_node *n = node_find(h, wire_need_str(in));
+    if (n && !n->dead) {
+        n->stop_id = id; /* answered when it is reaped */
+        kill(n->pid, SIGKILL);
+        return;
+    }
+    if (n)
+        node_forget(h, n);
+    reply(h, id, &e, NULL, -1);
+}
+
+static void on_child_end(struct helper *h, pid_t pid)
+{
+    for (struct helper_node *n = h->nodes, *next; n; n = next) {
+        next = n->next;
+        if (n->pid != pid || n->dead)
+            continue;
+        struct err ok = ERR_INIT;
+        n->dead = true;
+        if (n->stop_id) {
+            disks_node_gone(h->disks, n->name);
+            reply(h, n->stop_id, &ok, NULL, -1);
+            node_forget(h, n);
+        }
+    }
+}
+
+/* ---- disks ---- */
+
+static void on_disk(struct helper *h, uint32_t id, uint32_t op, struct wire_in *in)
+{
+    struct err e = ERR_INIT;
+    _auto_buf_ struct buf out = BUF_INIT;
+    struct disk_info info;
+    const char *disk = wire_need_str(in);
+    switch (op) {
+    case OP_DISK_CREATE:
+        disks_create(h->disks, disk, wire_get_i64(in), &e);
+        break;
+    case OP_DISK_GROW:
+        disks_grow(h->disks, disk, wire_get_i64(in), &e);
+        break;
+    case OP_DISK_DELETE:
+        disks_remove(h->disks, disk, &e);
+        break;
+    case OP_DISK_INFO:
+        if (disks_info(h->disks, disk, &info, &e) == 0)
+            wire_blob(&out, &info, sizeof info);
+        break;
+    case OP_DISK_ATTACH: {
+        const char *node = wire_need_str(in), *device = wire_need_str(in);
+        const bool read_only = wire_get_bool(in);
+        const struct helper_node *n = node_need(h, node, &e);
+        if (n)
+            disks_attach(h->disks, disk, node, n->pid, device, read_only, &e);
+        break;
+    }
+    default: {
+        const char *node = wire_need_str(in);
+        const struct helper_node *n = node_find(h, node);
+        disks_detach(h->disks, disk, node, n && !n->dead ? n->pid : 0, &e);
+    }
+    }
+    if (in->bad)
+        err_set(&e, ERR_BAD_REQUEST, "malformed request");
+    reply(h, id, &e, &out, -1);
+}
+
+static void on_request(struct helper *h, struct msg *m)
+{
+    struct wire_in in = wire_reader(m->body.data, m->body.len);
+    if (m->kind == OP_NODE_START)
+        on_node_start(h, m->id, &in);
+    else if (m->kind == OP_NODE_STOP)
+        on_node_stop(h, m->id, &in);
+    else
+        on_disk(h, m->id, m->kind, &in);
+}
+
+/* ---- start ---- */
+
+static const struct {
+    const char *name;
+    unsigned major, minor;
+} devices[] = {
+    {"null", 1, 3},
+    {"zero", 1, 5},
+    {"full", 1, 7},
+    {"random", 1, 8},
+    {"urandom", 1, 9},
+    {"tty", 5, 0},
+    {"loop-control", 10, 237},
+};
+
+/* A /dev of our own: loop device nodes come and go here, never on the user's machine. */
+static int private_dev(struct err *e)
+{
+    if (mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=0755,size=1m") < 0)
+        return err_sys(e, errno, "mount a private /dev");
+    for (size_t i = 0; i < ARRAY_LEN(devices); i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/dev/%s", devices[i].name);
+        if (mknod(path, S_IFCHR | 0666, makedev(devices[i].major, devices[i].minor)) < 0)
+            return err_sys(e, errno, "make %s", path);
+    }
+    return 0;
+}
+
+static int helper_init(struct helper *h, struct err *e)
+{
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return err_sys(e, errno, "make mounts private");
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+        return err_sys(e, errno, "mount /proc");
+    if (private_dev(e) < 0)
+        return -1;
+    h->images = xasprintf("%s/images", h->data_dir);
+    if (proc_mkdir_p(h->images, 0755, e) < 0)
+        return -1;
+    h->cgroup = cgroup_cluster_name(h->data_dir);
+    cgroup_remove_tree(h->cgroup); /* of a cluster that crashed */
+    _auto_free_ char *disks = xasprintf("%s/disks", h->data_dir);
+    h->disks = disks_new(disks, e);
+    return h->disks ? 0 : -1;
+}
+
+static int reaper_fd(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void serve(struct helper *h)
+{
+    struct pollfd polled[2] = {{h->sock, POLLIN, 0}, {reaper_fd(), POLLIN, 0}};
+    while (poll(polled, 2, -1) >= 0 || errno == EINTR) {
+        struct signalfd_siginfo info;
+        if (polled[1].revents && read(polled[1].fd, &info, sizeof info) > 0)
+            for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;)
+                on_child_end(h, pid);
+        if (!polled[0].revents)
+            continue;
+        _auto_msg_ struct msg m = MSG_INIT;
+        if (chan_recv(h->sock, &m) != 1)
+            return;
+        on_request(h, &m);
+    }
+}
+
+int helper_main(int argc, char **argv)
+{
+    struct helper h = {.sock = HELPER_FD, .data_dir = argc > 2 ? argv[2] : "/", .argv = argv};
+    struct err e = ERR_INIT;
+    char *data_dir = xstrdup(h.data_dir); /* argv is overwritten by the title */
+    h.data_dir = data_dir;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    fcntl(h.sock, F_SETFD, FD_CLOEXEC);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_IGN); /* Ctrl-C is for the API process, which ends us in its own order */
+    setsid();
+    helper_init(&h, &e);
+    _auto_buf_ struct buf body = BUF_INIT;
+    wire_err(&body, &e);
+    if (chan_send(h.sock, 0, MSG_HELLO, &body, NULL, 0, &(struct err){0}) < 0 || e.code != ERR_OK)
+        return 1;
+    serve(&h);
+    return 0;
+}

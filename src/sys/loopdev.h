@@ -1,0 +1,28 @@
+/* loopdev.h - loop devices: a file as a block device.
+ *
+ * A device lives as long as someone has it open or mounted (LO_FLAGS_AUTOCLEAR): nothing is left when the process dies.
+ * The file's open description carries an exclusive flock and is held by the kernel while the device exists, so no two
+ * devices (of whatever process, even one that is just being torn down) ever serve the same file. */
+#ifndef STOWAGE_SYS_LOOPDEV_H
+#define STOWAGE_SYS_LOOPDEV_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct loopdev {
+    int fd;     /* owned; -1 = none */
+    int number; /* /dev/loop<number> of the host */
+    dev_t rdev;
+};
+/* /dev must be the process's own: missing device nodes are made there. ERR_BUSY: the file is still in use by another
+ * device. */
+int loopdev_attach(const char *file, bool read_only, struct loopdev *out, struct err *e);
+/* The file has grown. */
+int loopdev_resize(const struct loopdev *l, struct err *e);
+/* Is it mounted or otherwise claimed? */
+bool loopdev_in_use(const struct loopdev *l);
+void loopdev_release(struct loopdev *l);
+
+#endif

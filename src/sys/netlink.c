@@ -1,0 +1,169 @@
+/* netlink.c - see netlink.h. A request is built in a fixed buffer: header, family struct, attributes; nested attributes
+ * are closed by patching their length. THREADS: none; one socket, one request at a time. */
+#include "sys/netlink.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct request {
+    union {
+        struct nlmsghdr head;
+        char space[1024];
+    } u;
+    size_t len;
+};
+
+static void begin(struct request *r, uint16_t type, uint16_t flags, const void *family, size_t size)
+{
+    memset(r, 0, sizeof *r);
+    r->u.head.nlmsg_type = type;
+    r->u.head.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
+    memcpy(r->u.space + NLMSG_HDRLEN, family, size);
+    r->len = NLMSG_LENGTH(size);
+}
+
+static struct rtattr *attr(struct request *r, uint16_t type, const void *data, size_t size)
+{
+    struct rtattr *a = (struct rtattr *)(void *)(r->u.space + NLMSG_ALIGN(r->len));
+    const size_t end = NLMSG_ALIGN(r->len) + RTA_LENGTH(size);
+    if (end > sizeof r->u.space)
+        BUG("netlink request too long");
+    a->rta_type = type;
+    a->rta_len = (uint16_t)RTA_LENGTH(size);
+    if (size)
+        memcpy(RTA_DATA(a), data, size);
+    r->len = end;
+    return a;
+}
+
+static void attr_text(struct request *r, uint16_t type, const char *s)
+{
+    attr(r, type, s, strlen(s) + 1);
+}
+
+static void attr_end(struct request *r, struct rtattr *open)
+{
+    open->rta_len = (uint16_t)(r->u.space + r->len - (char *)open);
+}
+
+/* Sends and waits for the acknowledgement; 0 or a negative errno. */
+static int transact(int nl, struct request *r)
+{
+    r->u.head.nlmsg_len = (uint32_t)r->len;
+    if (send(nl, r->u.space, r->len, 0) < 0)
+        return -errno;
+    union {
+        struct nlmsghdr head;
+        char space[2048];
+    } in;
+    const ssize_t n = recv(nl, &in, sizeof in, 0);
+    if (n < 0)
+        return -errno;
+    if ((size_t)n < NLMSG_LENGTH(sizeof(struct nlmsgerr)) || in.head.nlmsg_type != NLMSG_ERROR)
+        return -EPROTO;
+    const struct nlmsgerr *answer = NLMSG_DATA(&in.head);
+    return answer->error;
+}
+
+static int finish(int nl, struct request *r, const char *what, const char *name, struct err *e)
+{
+    const int code = transact(nl, r);
+    return code == 0 || code == -EEXIST ? 0 : err_sys(e, -code, "network: %s %s", what, name);
+}
+
+int nl_open(struct err *e)
+{
+    const int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    return nl < 0 ? err_sys(e, errno, "network: netlink socket") : nl;
+}
+
+int nl_bridge_add(int nl, const char *name, struct err *e)
+{
+    struct request r;
+    const struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
+    begin(&r, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
+    attr_text(&r, IFLA_IFNAME, name);
+    struct rtattr *info = attr(&r, IFLA_LINKINFO, NULL, 0);
+    attr_text(&r, IFLA_INFO_KIND, "bridge");
+    attr_end(&r, info);
+    return finish(nl, &r, "add bridge", name, e);
+}
+
+int nl_veth_add(int nl, const char *name, const char *peer, pid_t pid, int ns_fd, struct err *e)
+{
+    struct request r;
+    const struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
+    const uint32_t ns = pid ? (uint32_t)pid : (uint32_t)ns_fd;
+    begin(&r, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
+    attr_text(&r, IFLA_IFNAME, name);
+    struct rtattr *info = attr(&r, IFLA_LINKINFO, NULL, 0);
+    attr_text(&r, IFLA_INFO_KIND, "veth");
+    struct rtattr *data = attr(&r, IFLA_INFO_DATA, NULL, 0);
+    struct rtattr *other = attr(&r, VETH_INFO_PEER, &link, sizeof link);
+    attr_text(&r, IFLA_IFNAME, peer);
+    attr(&r, pid ? IFLA_NET_NS_PID : IFLA_NET_NS_FD, &ns, sizeof ns);
+    attr_end(&r, other);
+    attr_end(&r, data);
+    attr_end(&r, info);
+    return finish(nl, &r, "add veth", name, e);
+}
+
+int nl_link_up(int nl, const char *name, const char *master, struct err *e)
+{
+    struct request r;
+    const struct ifinfomsg link = {
+        .ifi_family = AF_UNSPEC, .ifi_index = (int)if_nametoindex(name), .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    if (!link.ifi_index)
+        return err_sys(e, ENODEV, "network: link %s", name);
+    begin(&r, RTM_NEWLINK, 0, &link, sizeof link);
+    if (master) {
+        const uint32_t index = if_nametoindex(master);
+        attr(&r, IFLA_MASTER, &index, sizeof index);
+    }
+    return finish(nl, &r, "set up", name, e);
+}
+
+int nl_link_del(int nl, const char *name, struct err *e)
+{
+    struct request r;
+    const struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = (int)if_nametoindex(name)};
+    if (!link.ifi_index)
+        return 0;
+    begin(&r, RTM_DELLINK, 0, &link, sizeof link);
+    return finish(nl, &r, "delete", name, e);
+}
+
+int nl_addr_add(int nl, const char *name, uint32_t addr, unsigned prefix, struct err *e)
+{
+    struct request r;
+    const struct ifaddrmsg msg = {
+        .ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)prefix, .ifa_index = if_nametoindex(name)};
+    begin(&r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &msg, sizeof msg);
+    attr(&r, IFA_LOCAL, &addr, sizeof addr);
+    attr(&r, IFA_ADDRESS, &addr, sizeof addr);
+    return finish(nl, &r, "add address to", name, e);
+}
+
+int nl_route_add(int nl, uint32_t dst, unsigned prefix, uint32_t gateway, struct err *e)
+{
+    struct request r;
+    const struct rtmsg msg = {.rtm_family = AF_INET,
+                              .rtm_dst_len = (uint8_t)prefix,
+                              .rtm_table = RT_TABLE_MAIN,
+                              .rtm_protocol = RTPROT_BOOT,
+                              .rtm_scope = RT_SCOPE_UNIVERSE,
+                              .rtm_type = RTN_UNICAST};
+    begin(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &msg, sizeof msg);
+    if (prefix)
+        attr(&r, RTA_DST, &dst, sizeof dst);
+    attr(&r, RTA_GATEWAY, &gateway, sizeof gateway);
+    return finish(nl, &r, "add route", "", e);
+}

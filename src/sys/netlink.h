@@ -1,0 +1,22 @@
+/* netlink.h - the few rtnetlink requests that a cluster network needs: links, addresses, routes. IPv4.
+ *
+ * Each call is one request and its acknowledgement on a socket of the *current* network namespace. Addresses are in
+ * network order (inet_addr). A thing that exists already is fine. */
+#ifndef STOWAGE_SYS_NETLINK_H
+#define STOWAGE_SYS_NETLINK_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+int nl_open(struct err *e);
+int nl_bridge_add(int nl, const char *name, struct err *e);
+/* A veth pair: `name` here, `peer` in the namespace of process `pid` (or of descriptor `ns_fd` when pid is 0). */
+int nl_veth_add(int nl, const char *name, const char *peer, pid_t pid, int ns_fd, struct err *e);
+int nl_link_up(int nl, const char *name, const char *master /* NULL = none */, struct err *e);
+int nl_link_del(int nl, const char *name, struct err *e);
+int nl_addr_add(int nl, const char *name, uint32_t addr, unsigned prefix, struct err *e);
+int nl_route_add(int nl, uint32_t dst, unsigned prefix, uint32_t gateway, struct err *e);
+
+#endif

@@ -1,0 +1,357 @@
+/* node_root.c - a node's root filesystem.
+ *
+ * /            the node's own ext4 (nodefs.img on a loop device, shown as /dev/xvda1), kept over restarts
+ * /usr         overlay: the machine's /usr below (so a node shell has its tools), the node's own changes above
+ * /bin …       links as on the machine, or read-only binds where the machine has directories
+ * /dev         own tmpfs; disks are attached here; /proc, /sys of the node's namespaces; /run tmpfs
+ * /etc         generated, minimal: nothing of the user's
+ * NODE_LAYERS  image layers, read-only
+ *
+ * It is built below <data>/nodes/<name>/root in the node's private mount namespace and pivoted to; then the machine's
+ * tree is gone from here. THREADS: none; runs once in the starting node. */
+#include "sys/loopdev.h"
+#include "sys/node_int.h"
+#include "sys/ops_int.h"
+#include "sys/proc_int.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ROOT_DEVICE   "/dev/xvda1"
+#define BUSY_TRIES    500 /* × 10 ms: a cluster that just died may still be writing out */
+#define NODEFS_AT_MIN (64 << 20)
+
+static const struct {
+    const char *name;
+    unsigned major, minor;
+} dev_nodes[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+
+static const struct {
+    const char *name, *target;
+} dev_links[] = {{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+                 {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},         {"core", "/proc/kcore"}};
+
+static const char pts_options[] = "newinstance,ptmxmode=0666,mode=0620,gid=5";
+
+int dev_populate(const char *dir, struct err *e)
+{
+    char path[512];
+    for (size_t i = 0; i < ARRAY_LEN(dev_nodes); i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, dev_nodes[i].name);
+        if (mknod(path, S_IFCHR | 0666, makedev(dev_nodes[i].major, dev_nodes[i].minor)) < 0 && errno != EEXIST)
+            return err_sys(e, errno, "make %s", path);
+        chmod(path, 0666);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(dev_links); i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, dev_links[i].name);
+        if (symlink(dev_links[i].target, path) < 0 && errno != EEXIST)
+            return err_sys(e, errno, "make %s", path);
+    }
+    snprintf(path, sizeof path, "%s/pts", dir);
+    mkdir(path, 0755);
+    if (mount("devpts", path, "devpts", MS_NOSUID | MS_NOEXEC, pts_options) < 0)
+        return err_sys(e, errno, "mount devpts");
+    snprintf(path, sizeof path, "%s/mqueue", dir);
+    mkdir(path, 0755);
+    mount("mqueue", path, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    snprintf(path, sizeof path, "%s/shm", dir);
+    mkdir(path, 01777);
+    return 0;
+}
+
+/* ---- the node's own disk ---- */
+
+static int format_nodefs(const char *file, struct err *e)
+{
+    const char *const argv[] = {"mkfs.ext4", "-q",     "-F", "-m0",
+                                "-L",        "nodefs", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
+                                file,        NULL};
+    _auto_buf_ struct buf text = BUF_INIT;
+    const int status = proc_run(argv, &text);
+    if (status == 0)
+        return 0;
+    if (status == 127)
+        return err_set(e, ERR_UNSUPPORTED, "mkfs.ext4 is missing: install the package e2fsprogs");
+    return err_set(e, ERR_SYS, "mkfs.ext4 %s failed: exit status %d: %s", file, status, buf_str(&text));
+}
+
+/* Makes the file and its filesystem the first time; grows them when a later start asks for more. */
+static int prepare_nodefs(const char *file, int64_t bytes, struct err *e)
+{
+    _auto_close_ int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_sys(e, errno, "open %s", file);
+    if (bytes < NODEFS_AT_MIN)
+        bytes = NODEFS_AT_MIN;
+    bytes = bytes / 4096 * 4096;
+    const char *type = st.st_size ? fs_probe(file) : "";
+    const bool fresh = !type || !*type;
+    if (st.st_size >= bytes && !fresh)
+        return 0;
+    if (st.st_size < bytes && ftruncate(fd, bytes) < 0)
+        return err_sys(e, errno, "size %s", file);
+    if (fresh)
+        return format_nodefs(file, e);
+    const char *const check[] = {"e2fsck", "-f", "-p", file, NULL}, *const grow[] = {"resize2fs", file, NULL};
+    proc_run(check, NULL);
+    proc_run(grow, NULL);
+    return 0;
+}
+
+static int attach_nodefs(const char *file, struct loopdev *out, struct err *e)
+{
+    for (int i = 0;; i++) {
+        if (loopdev_attach(file, false, out, e) == 0)
+            return 0;
+        if (e->code != ERR_BUSY || i >= BUSY_TRIES)
+            return -1;
+        nanosleep(&(struct timespec){0, 10 * 1000 * 1000}, NULL);
+        err_clear(e);
+    }
+}
+
+static int mount_nodefs(const char *file, const char *root, struct err *e)
+{
+    struct loopdev loop = {.fd = -1};
+    if (attach_nodefs(file, &loop, e) < 0)
+        return err_wrap(e, "node disk");
+    int result = 0;
+    unlink(ROOT_DEVICE);
+    if (mknod(ROOT_DEVICE, S_IFBLK | 0600, loop.rdev) < 0)
+        result = err_sys(e, errno, "make %s", ROOT_DEVICE);
+    if (result == 0 && mount(ROOT_DEVICE, root, "ext4", MS_RELATIME, "discard") < 0) {
+        const char *const check[] = {"e2fsck", "-y", ROOT_DEVICE, NULL};
+        proc_run(check, NULL);
+        if (mount(ROOT_DEVICE, root, "ext4", MS_RELATIME, NULL) < 0)
+            result = err_sys(e, errno, "mount the node's disk");
+    }
+    loopdev_release(&loop); /* the mount holds it now */
+    return result;
+}
+
+/* ---- directories and links ---- */
+
+static const struct {
+    const char *path;
+    mode_t mode;
+} dirs[] = {
+    {"etc", 0755},
+    {"proc", 0555},
+    {"sys", 0555},
+    {"dev", 0755},
+    {"run", 0755},
+    {"tmp", 01777},
+    {"root", 0700},
+    {"home", 0755},
+    {"usr", 0755},
+    {"opt", 0755},
+    {"mnt", 0755},
+    {"srv", 0755},
+    {"media", 0755},
+    {"pv", 0755},
+    {"data", 0755},
+    {"var", 0755},
+    {"var/tmp", 01777},
+    {"var/log", 0755},
+    {"var/lib", 0755},
+    {"var/lib/stowage", 0700},
+    {"var/lib/stowage/usr-upper", 0755},
+    {"var/lib/stowage/usr-work", 0755},
+    {"var/lib/kubelet", 0750},
+    {"var/log/pods", 0755},
+    {"var/log/containers", 0755},
+    {"etc/kubernetes", 0755},
+    {"etc/alternatives", 0755},
+};
+
+static const char *const top_links[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
+
+static int make_dirs(const char *root, struct err *e)
+{
+    char path[512];
+    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+        snprintf(path, sizeof path, "%s/%s", root, dirs[i].path);
+        if (mkdir(path, dirs[i].mode) == 0)
+            chmod(path, dirs[i].mode);
+        else if (errno != EEXIST)
+            return err_sys(e, errno, "mkdir %s", dirs[i].path);
+    }
+    snprintf(path, sizeof path, "%s%s", root, NODE_LAYERS);
+    if (proc_mkdir_p(path, 0755, e) < 0)
+        return -1;
+    snprintf(path, sizeof path, "%s/var/run", root);
+    if (symlink("/run", path) < 0 && errno != EEXIST)
+        return err_sys(e, errno, "link /var/run");
+    return 0;
+}
+
+static int bind_read_only(const char *source, const char *target)
+{
+    if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
+        return -1;
+    return mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID, NULL);
+}
+
+/* The machine's programs: /usr as an overlay (or read-only where an overlay is refused), /bin and friends as there. */
+static int add_programs(const char *root, struct err *e)
+{
+    static const char options[] = "lowerdir=/usr,upperdir=var/lib/stowage/usr-upper,workdir=var/lib/stowage/usr-work";
+    char path[512], target[256], host[32];
+    if (chdir(root) < 0) /* the paths stay visible in /proc/mounts: short ones, without the user's directories */
+        return err_sys(e, errno, "chdir %s", root);
+    if (mount("overlay", "usr", "overlay", 0, options) < 0 && bind_read_only("/usr", "usr") < 0)
+        return err_sys(e, errno, "mount /usr");
+    for (size_t i = 0; i < ARRAY_LEN(top_links); i++) {
+        struct stat st;
+        snprintf(host, sizeof host, "/%s", top_links[i]);
+        snprintf(path, sizeof path, "%s/%s", root, top_links[i]);
+        if (lstat(host, &st) < 0)
+            continue;
+        if (S_ISLNK(st.st_mode)) {
+            const ssize_t n = readlink(host, target, sizeof target - 1);
+            if (n > 0) {
+                target[n] = '\0';
+                if (symlink(target, path) < 0 && errno != EEXIST)
+                    return err_sys(e, errno, "link /%s", top_links[i]);
+            }
+            continue;
+        }
+        mkdir(path, 0755);
+        if (bind_read_only(host, path) < 0)
+            return err_sys(e, errno, "mount /%s", top_links[i]);
+    }
+    return 0;
+}
+
+/* ---- /etc ---- */
+
+static const char passwd_text[] = "root:x:0:0:root:/root:/bin/bash\n"
+                                  "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
+                                  "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
+static const char group_text[] = "root:x:0:\ndaemon:x:1:\nadm:x:4:\ntty:x:5:\ndisk:x:6:\nnogroup:x:65534:\n";
+static const char profile_text[] = "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+                                   "PS1='\\u@\\h:\\w\\$ '\n";
+
+static void put(const char *root, const char *path, const char *text, bool replace)
+{
+    char full[512];
+    snprintf(full, sizeof full, "%s/%s", root, path);
+    _auto_close_ int fd = open(full, O_WRONLY | O_CREAT | O_CLOEXEC | (replace ? O_TRUNC : O_EXCL), 0644);
+    if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+        unlink(full);
+}
+
+/* Small files of the machine that its tools need and that hold nothing of the user. */
+static void copy_machine_files(const char *root)
+{
+    static const char *const files[] = {"/etc/os-release", "/etc/mke2fs.conf", "/etc/ld.so.cache", "/etc/localtime"};
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        char path[512], chunk[8192];
+        snprintf(path, sizeof path, "%s%s", root, files[i]);
+        _auto_close_ int from = open(files[i], O_RDONLY | O_CLOEXEC);
+        _auto_close_ int to = from < 0 ? -1 : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        for (ssize_t n; to >= 0 && (n = read(from, chunk, sizeof chunk)) > 0;)
+            if (write(to, chunk, (size_t)n) != n)
+                break;
+    }
+    char path[512];
+    snprintf(path, sizeof path, "%s/etc/alternatives", root);
+    bind_read_only("/etc/alternatives", path);
+}
+
+static void write_etc(const char *root, const char *name)
+{
+    char text[512];
+    put(root, "etc/passwd", passwd_text, false);
+    put(root, "etc/group", group_text, false);
+    put(root, "etc/profile", profile_text, false);
+    put(root, "etc/bash.bashrc", profile_text, false);
+    put(root, "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n", false);
+    put(root, "etc/shells", "/bin/sh\n/bin/bash\n", false);
+    put(root, "etc/resolv.conf", "nameserver 10.96.0.10\noptions ndots:5\n", false);
+    snprintf(text, sizeof text, "%s\n", name);
+    put(root, "etc/hostname", text, true);
+    snprintf(text, sizeof text, "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n::1\tlocalhost ip6-localhost ip6-loopback\n",
+             name);
+    put(root, "etc/hosts", text, true);
+    copy_machine_files(root);
+}
+
+/* ---- kernel filesystems ---- */
+
+static int mount_kernel_fs(const char *root, struct err *e)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/proc", root);
+    if (mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+        return err_sys(e, errno, "mount /proc");
+    snprintf(path, sizeof path, "%s/sys", root);
+    if (mount("sysfs", path, "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL) < 0)
+        return err_sys(e, errno, "mount /sys");
+    snprintf(path, sizeof path, "%s/run", root);
+    if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
+        return err_sys(e, errno, "mount /run");
+    snprintf(path, sizeof path, "%s/dev", root);
+    unlink("/dev/loop-control");
+    if (mount("/dev", path, NULL, MS_MOVE, NULL) < 0)
+        return err_sys(e, errno, "move /dev");
+    snprintf(path, sizeof path, "%s/dev/shm", root);
+    if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") < 0)
+        return err_sys(e, errno, "mount /dev/shm");
+    return 0;
+}
+
+/* A fresh /dev over the helper's; moved into the new root later. */
+static int start_dev(struct err *e)
+{
+    if (mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=0755,size=4m") < 0)
+        return err_sys(e, errno, "mount /dev");
+    if (mknod("/dev/loop-control", S_IFCHR | 0600, makedev(10, 237)) < 0)
+        return err_sys(e, errno, "make /dev/loop-control");
+    return dev_populate("/dev", e);
+}
+
+static int pivot(const char *root, struct err *e)
+{
+    if (chdir(root) < 0)
+        return err_sys(e, errno, "chdir %s", root);
+    if (syscall(SYS_pivot_root, ".", ".") < 0)
+        return err_sys(e, errno, "pivot_root");
+    if (umount2(".", MNT_DETACH) < 0)
+        return err_sys(e, errno, "unmount the machine's root");
+    return chdir("/") < 0 ? err_sys(e, errno, "chdir /") : 0;
+}
+
+int node_root_enter(const struct node_boot *boot, struct err *e)
+{
+    _auto_free_ char *root = xasprintf("%s/root", boot->dir), *file = xasprintf("%s/nodefs.img", boot->dir);
+    _auto_free_ char *layers = xasprintf("%s%s", root, NODE_LAYERS);
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return err_sys(e, errno, "make mounts private");
+    if (sethostname(boot->name, strlen(boot->name)) < 0)
+        return err_sys(e, errno, "sethostname");
+    if (proc_mkdir_p(root, 0755, e) < 0 || start_dev(e) < 0 || prepare_nodefs(file, boot->nodefs_bytes, e) < 0 ||
+        mount_nodefs(file, root, e) < 0 || make_dirs(root, e) < 0)
+        return -1;
+    write_etc(root, boot->name);
+    if (add_programs(root, e) < 0)
+        return -1;
+    if (bind_read_only(boot->images, layers) < 0)
+        return err_sys(e, errno, "mount image layers");
+    if (mount_kernel_fs(root, e) < 0)
+        return -1;
+    return pivot(root, e);
+}

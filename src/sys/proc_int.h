@@ -1,0 +1,28 @@
+/* proc_int.h - running tools of the machine and small process helpers. Private to sys; used by single-threaded
+ * processes only. */
+#ifndef STOWAGE_SYS_PROC_INT_H
+#define STOWAGE_SYS_PROC_INT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Runs argv (PATH is the system's), gathers standard output and error (bounded). Returns the exit status, 128+signal,
+ * or 127 when there is no such program. Only for single-threaded processes. */
+int proc_run(const char *const *argv, struct buf *out_text);
+/* Is the program in the system's PATH? */
+bool proc_has(const char *program);
+/* Default signal handling and mask, as a fresh child should have. */
+void proc_reset_signals(void);
+/* fork() with namespaces: clone3-like flags, runs on in the child as fork does. */
+pid_t proc_clone(uint64_t flags);
+/* Makes each directory of the path. */
+int proc_mkdir_p(const char *path, mode_t mode, struct err *e);
+/* Writes a short text to an existing file (sysctl, cgroup). */
+int proc_write(const char *path, const char *text);
+/* Overwrites the visible name of this process. */
+void proc_title(char **argv, const char *title);
+
+#endif

@@ -1,0 +1,305 @@
+/* rootfs.c - a container's root filesystem: overlay of the image's layers and a writable layer, kernel filesystems,
+ * /dev, binds.
+ *
+ * DESIGN: built in the container's own mount namespace and pivoted to, so there is nothing to unmount afterwards: it
+ * goes with the last process. Targets of binds are looked up *inside* the new root (openat2 with RESOLVE_IN_ROOT),
+ * because an image or a volume may hold links that point anywhere; the source is a path on the node, as the kubelet
+ * resolved it.
+ *
+ * INVARIANTS: nothing of the node is visible after rootfs_enter() except what was bound; binds are made after /dev, so
+ * they may lie in it; shallow targets come before deep ones.
+ *
+ * THREADS: none; runs in the container's first process. */
+#include "sys/container_int.h"
+#include "sys/ops_int.h"
+#include "sys/proc_int.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const char *const masked_paths[] = {"proc/acpi",
+                                           "proc/asound",
+                                           "proc/kcore",
+                                           "proc/keys",
+                                           "proc/latency_stats",
+                                           "proc/timer_list",
+                                           "proc/timer_stats",
+                                           "proc/sched_debug",
+                                           "proc/scsi",
+                                           "sys/firmware",
+                                           "sys/devices/virtual/powercap"};
+static const char *const read_only_paths[] = {"proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"};
+
+/* ---- the overlay ---- */
+
+/* Layers are given by their place on the machine; the node sees the same directory elsewhere. */
+static const char *layer_below_images(const char *layer)
+{
+    const char *at = strstr(layer, "/images/");
+    for (const char *next; at && (next = strstr(at + 1, "/images/"));)
+        at = next;
+    return at ? at + strlen("/images") : NULL;
+}
+
+static int mount_overlay(const struct container_spec *spec, const char *merged, struct err *e)
+{
+    _auto_buf_ struct buf options = BUF_INIT;
+    _auto_free_ char *upper = xasprintf("%s/fs", spec->rootfs_dir), *work = xasprintf("%s/work", spec->rootfs_dir);
+    size_t count = 0;
+    while (spec->layers[count])
+        count++;
+    buf_adds(&options, "lowerdir=");
+    while (count--) {
+        const char *below = layer_below_images(spec->layers[count]);
+        if (!below || strstr(below, "..") || strpbrk(below, ":,"))
+            return err_set(e, ERR_BAD_REQUEST, "image layer %s is not in the image directory", spec->layers[count]);
+        buf_addf(&options, "%s%s%s", NODE_LAYERS, below, count ? ":" : "");
+    }
+    buf_addf(&options, ",upperdir=%s,workdir=%s", upper, work);
+    if (proc_mkdir_p(upper, 0755, e) < 0 || proc_mkdir_p(work, 0711, e) < 0 || proc_mkdir_p(merged, 0755, e) < 0)
+        return -1;
+    if (mount("overlay", merged, "overlay", MS_RELATIME, buf_str(&options)) < 0)
+        return err_sys(e, errno, "mount the container's root");
+    return 0;
+}
+
+/* ---- paths inside the root ---- */
+
+static int open_in(int root, const char *path, uint64_t flags)
+{
+    struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+}
+
+/* Makes one missing component: its parent exists. */
+static int make_part(int root, const char *path, bool as_dir, struct err *e)
+{
+    _auto_free_ char *parent = xstrdup(path);
+    char *slash = strrchr(parent, '/');
+    const char *name = slash ? slash + 1 : parent;
+    _auto_free_ char *last = xstrdup(name);
+    if (slash)
+        *slash = '\0';
+    _auto_close_ int dir = open_in(root, slash && *parent ? parent : "/", O_PATH | O_DIRECTORY);
+    if (dir < 0)
+        return err_sys(e, errno, "open %s", path);
+    if (as_dir)
+        return mkdirat(dir, last, 0755) < 0 && errno != EEXIST ? err_sys(e, errno, "mkdir %s", path) : 0;
+    _auto_close_ int fd = openat(dir, last, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0755);
+    return fd < 0 ? err_sys(e, errno, "create %s", path) : 0;
+}
+
+/* Opens (O_PATH) a path in the root, making what is missing; the last part as a directory or a file. */
+static int open_or_make(int root, const char *path, bool as_dir, struct err *e)
+{
+    _auto_free_ char *copy = xstrdup(path);
+    for (char *at = copy; *at; at++) {
+        if (*at == '/' || at == copy)
+            continue;
+        if (at[1] != '/' && at[1] != '\0')
+            continue;
+        const char kept = at[1];
+        at[1] = '\0';
+        const int fd = open_in(root, copy, O_PATH);
+        if (fd >= 0)
+            close(fd);
+        else if (errno != ENOENT)
+            return err_sys(e, errno, "open %s", copy);
+        else if (make_part(root, copy, kept ? true : as_dir, e) < 0)
+            return -1;
+        at[1] = kept;
+    }
+    const int fd = open_in(root, path, O_PATH);
+    return fd < 0 ? err_sys(e, errno, "open %s", path) : fd;
+}
+
+/* ---- kernel filesystems and /dev ---- */
+
+static int mount_at(int root, const char *path, const char *source, const char *type, unsigned long flags,
+                    const char *options, struct err *e)
+{
+    char link[64];
+    _auto_close_ int fd = open_or_make(root, path, true, e);
+    if (fd < 0)
+        return -1;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return mount(source, link, type, flags, options) < 0 ? err_sys(e, errno, "mount %s", path) : 0;
+}
+
+/* A privileged container sees the devices of its node. */
+static void copy_devices(const char *to)
+{
+    DIR *d = opendir("/dev");
+    for (const struct dirent *entry; d && (entry = readdir(d));) {
+        struct stat st;
+        _auto_free_ char *path = xasprintf("%s/%s", to, entry->d_name);
+        if (fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode)))
+            mknod(path, st.st_mode, st.st_rdev);
+    }
+    if (d)
+        closedir(d);
+}
+
+static int mount_kernel(const struct container_child *c, int root, const char *merged, struct err *e)
+{
+    const unsigned long safe = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    const unsigned long ro = c->spec->privileged ? 0 : MS_RDONLY;
+    _auto_free_ char *dev = xasprintf("%s/dev", merged), *shm = xasprintf("%s/dev/shm", merged);
+    if (mount_at(root, "/proc", "proc", "proc", safe | MS_RELATIME, NULL, e) < 0 ||
+        mount_at(root, "/dev", "tmpfs", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k", e) < 0)
+        return -1;
+    /* A pod on the node's network has the node's sysfs, which another mount namespace may not mount anew. */
+    if (mount_at(root, "/sys", "sysfs", "sysfs", safe | MS_RELATIME | ro, NULL, e) < 0)
+        return -1;
+    if (dev_populate(dev, e) < 0)
+        return -1;
+    if (c->spec->privileged)
+        copy_devices(dev);
+    if (mount(c->sandbox->shm, shm, NULL, MS_BIND, NULL) < 0)
+        return err_sys(e, errno, "mount /dev/shm");
+    return 0;
+}
+
+static void mask(const char *merged)
+{
+    char path[512];
+    struct stat st;
+    for (size_t i = 0; i < ARRAY_LEN(masked_paths); i++) {
+        snprintf(path, sizeof path, "%s/%s", merged, masked_paths[i]);
+        if (stat(path, &st) < 0)
+            continue;
+        if (S_ISDIR(st.st_mode))
+            mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0k");
+        else
+            mount("/dev/null", path, NULL, MS_BIND, NULL);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(read_only_paths); i++) {
+        snprintf(path, sizeof path, "%s/%s", merged, read_only_paths[i]);
+        if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) == 0)
+            mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    }
+}
+
+/* ---- binds ---- */
+
+static size_t depth_of(const char *path)
+{
+    size_t n = 0;
+    for (; *path; path++)
+        n += path[0] == '/' && path[1] && path[1] != '/';
+    return n;
+}
+
+static int add_device(int root, const struct mount_spec *m, struct err *e)
+{
+    struct stat st;
+    if (stat(m->source, &st) < 0)
+        return err_sys(e, errno, "device %s", m->source);
+    _auto_free_ char *parent = xstrdup(m->target);
+    char *slash = strrchr(parent, '/');
+    if (!slash || !slash[1])
+        return err_set(e, ERR_BAD_REQUEST, "invalid device path \"%s\"", m->target);
+    _auto_free_ char *name = xstrdup(slash + 1);
+    slash[slash == parent] = '\0';
+    _auto_close_ int dir = open_or_make(root, parent, true, e);
+    if (dir < 0)
+        return -1;
+    unlinkat(dir, name, 0);
+    if (mknodat(dir, name, S_IFBLK | (m->read_only ? 0440 : 0660), st.st_rdev) < 0)
+        return err_sys(e, errno, "make device %s", m->target);
+    return 0;
+}
+
+static int add_bind(int root, const struct mount_spec *m, struct err *e)
+{
+    struct stat st;
+    char from[64], to[64];
+    _auto_close_ int source = open(m->source, O_PATH | O_CLOEXEC);
+    if (source < 0 && errno == ENOENT) { /* the runtime makes a missing directory */
+        if (proc_mkdir_p(m->source, 0755, e) < 0)
+            return -1;
+        source = open(m->source, O_PATH | O_CLOEXEC);
+    }
+    if (source < 0 || fstat(source, &st) < 0)
+        return err_sys(e, errno, "mount source %s", m->source);
+    _auto_close_ int target = open_or_make(root, m->target, S_ISDIR(st.st_mode), e);
+    if (target < 0)
+        return err_wrap(e, "mount %s", m->target);
+    snprintf(from, sizeof from, "/proc/self/fd/%d", source);
+    snprintf(to, sizeof to, "/proc/self/fd/%d", target);
+    if (mount(from, to, NULL, MS_BIND | MS_REC, NULL) < 0)
+        return err_sys(e, errno, "mount %s on %s", m->source, m->target);
+    if (!m->read_only)
+        return 0;
+    /* The descriptor is of what lies below the mount: look again. */
+    _auto_close_ int mounted = open_in(root, m->target, O_PATH);
+    snprintf(to, sizeof to, "/proc/self/fd/%d", mounted);
+    if (mounted < 0 || mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
+        return err_sys(e, errno, "mount %s read-only", m->target);
+    return 0;
+}
+
+static int add_mounts(int root, const struct container_spec *spec, struct err *e)
+{
+    size_t done = 0;
+    for (size_t depth = 0; done < spec->mount_count && depth < 4096; depth++)
+        for (size_t i = 0; i < spec->mount_count; i++) {
+            const struct mount_spec *m = &spec->mounts[i];
+            if (depth_of(m->target) != depth)
+                continue;
+            if ((m->device ? add_device(root, m, e) : add_bind(root, m, e)) < 0)
+                return -1;
+            done++;
+        }
+    return 0;
+}
+
+/* ---- entering ---- */
+
+static int make_cwd(int root, const char *cwd, struct err *e)
+{
+    if (str_empty(cwd))
+        return 0;
+    _auto_close_ int fd = open_or_make(root, cwd, true, e);
+    return fd < 0 ? -1 : 0;
+}
+
+static int pivot(const char *merged, bool read_only, struct err *e)
+{
+    if (chdir(merged) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+        return err_sys(e, errno, "enter the container's root");
+    if (read_only && mount(NULL, "/", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
+        return err_sys(e, errno, "make the root read-only");
+    return 0;
+}
+
+int rootfs_enter(const struct container_child *c, struct err *e)
+{
+    const struct container_spec *spec = c->spec;
+    _auto_free_ char *merged = xasprintf("%s/rootfs", spec->rootfs_dir);
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return err_sys(e, errno, "make mounts private");
+    if (mount_overlay(spec, merged, e) < 0)
+        return -1;
+    _auto_close_ int root = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return err_sys(e, errno, "open %s", merged);
+    if (mount_kernel(c, root, merged, e) < 0 || add_mounts(root, spec, e) < 0 || make_cwd(root, spec->cwd, e) < 0)
+        return -1;
+    if (!spec->privileged)
+        mask(merged);
+    return pivot(merged, spec->read_only_root, e);
+}

@@ -1,0 +1,397 @@
+/* The real machine, from start to nothing left: nodes, disks, mounts, pods, containers, exec. Asserts on the kernel's
+ * own words: mountinfo and df inside the node, /sys/block outside. Needs root; skips with a reason otherwise. */
+#include "kernel/sys/harness.h"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+
+#define MIB (INT64_C(1) << 20)
+#define GIB (INT64_C(1) << 30)
+
+static struct machine *m; /* of the whole file: starting one takes most of the time */
+static struct err e;
+
+static void node_has_its_own_root(void **state)
+{
+    (void)state;
+    char out[8192];
+    assert_int_equal(node_run("worker-1", "hostname; cat /etc/hostname", out, sizeof out), 0);
+    assert_string_equal(out, "worker-1\nworker-1\n");
+    assert_int_equal(
+        node_run("worker-1", "ls /home /root; cat /etc/passwd | wc -l; ls -d /usr/bin/env", out, sizeof out), 0);
+    assert_non_null(strstr(out, "/home:\n\n/root:\n3\n/usr/bin/env"));
+    assert_int_equal(node_run("worker-1", "df --output=source / | tail -1", out, sizeof out), 0);
+    assert_string_equal(out, "/dev/xvda1\n");
+    assert_int_equal(node_run("worker-1", "cat /proc/mounts", out, sizeof out), 0);
+    assert_null(strstr(out, data_dir)); /* nothing of the machine's tree */
+    assert_int_equal(node_run("worker-1", "echo x > /usr/local/bin/mine && cat /usr/local/bin/mine", out, sizeof out),
+                     0);
+    assert_int_not_equal(access("/usr/local/bin/mine", F_OK), 0);
+    assert_int_equal(node_run("worker-1", "ls /proc | grep -c '^[0-9]'", out, sizeof out), 0);
+    assert_true(atoi(out) < 10); /* only its own processes */
+}
+
+static void nodes_reach_each_other(void **state)
+{
+    (void)state;
+    char out[512];
+    if (node_run("worker-1", "command -v ping", out, sizeof out) != 0)
+        return;
+    assert_int_equal(node_run("worker-1", "ping -c1 -W2 172.30.0.11 >/dev/null", out, sizeof out), 0);
+}
+
+static void disk_becomes_a_filesystem(void **state)
+{
+    (void)state;
+    char out[4096];
+    struct disk_info info;
+    struct fs_stat st;
+    ok(m->ops->disk_create(m, "vol-1", 3 * GIB, &e));
+    ok(m->ops->disk_attach(m, "vol-1", "worker-1", "/dev/xvdba", false, &e));
+    ok(m->ops->disk_attach(m, "vol-1", "worker-1", "/dev/xvdba", false, &e));
+    assert_int_equal(m->ops->disk_attach(m, "vol-1", "worker-2", "/dev/xvdba", false, &e), -1);
+    assert_int_equal(e.code, ERR_BUSY);
+    assert_int_equal(m->ops->disk_delete(m, "vol-1", &e), -1);
+    assert_int_equal(e.code, ERR_BUSY);
+    const struct fs_mount mount = {"worker-1", "/dev/xvdba", "/mnt/vol", "ext4", "", false, true};
+    ok(m->ops->fs_mount(m, &mount, &e));
+    assert_true(m->ops->is_mounted(m, "worker-1", "/mnt/vol"));
+    assert_false(m->ops->is_mounted(m, "worker-1", "/mnt"));
+    ok(m->ops->fs_stat(m, "worker-1", "/mnt/vol", &st, &e));
+    assert_string_equal(st.fstype, "ext4");
+    assert_int_equal(st.bytes_avail / 1024,
+                     2988664 + (st.bytes_avail / 1024 - 2988664)); /* exact numbers: below, from df */
+    assert_int_equal(
+        node_run("worker-1", "df -h /mnt/vol | tail -1; grep /mnt/vol /proc/mounts; ls /mnt/vol", out, sizeof out), 0);
+    assert_non_null(strstr(out, "/dev/xvdba      2.9G   24K  2.9G   1% /mnt/vol\n"));
+    assert_non_null(strstr(out, "/dev/xvdba /mnt/vol ext4 rw,relatime 0 0\nlost+found\n"));
+    ok(m->ops->disk_info(m, "vol-1", &info, &e));
+    assert_true(info.used <= 2 * MIB);
+    assert_string_equal(info.node, "worker-1");
+    assert_string_equal(info.device, "/dev/xvdba");
+    assert_int_equal(m->ops->disk_detach(m, "nosuch", "worker-1", &e), -1);
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+    assert_int_equal(node_run("worker-1", "echo kept > /mnt/vol/file", out, sizeof out), 0);
+    ok(m->ops->unmount(m, "worker-1", "/mnt/vol", &e));
+    ok(m->ops->unmount(m, "worker-1", "/mnt/vol", &e));
+    ok(m->ops->disk_detach(m, "vol-1", "worker-1", &e));
+    assert_int_equal(loops_of(data_dir), 2); /* the nodes' own */
+    ok(m->ops->disk_attach(m, "vol-1", "worker-2", "/dev/xvdbb", false, &e));
+    const struct fs_mount again = {"worker-2", "/dev/xvdbb", "/mnt/vol", "ext4", "noatime", false, true};
+    ok(m->ops->fs_mount(m, &again, &e));
+    assert_int_equal(node_run("worker-2", "cat /mnt/vol/file; grep -c 'ext4 rw,noatime' /proc/mounts", out, sizeof out),
+                     0);
+    assert_string_equal(out, "kept\n1\n");
+    ok(m->ops->unmount(m, "worker-2", "/mnt/vol", &e));
+    ok(m->ops->disk_detach(m, "vol-1", "worker-2", &e));
+    ok(m->ops->disk_delete(m, "vol-1", &e));
+}
+
+static void grown_disk_is_larger_at_the_next_mount(void **state)
+{
+    (void)state;
+    struct fs_stat before, after;
+    const struct fs_mount mount = {"worker-1", "/dev/xvdbc", "/mnt/grow", "ext4", "", false, true};
+    ok(m->ops->disk_create(m, "vol-2", GIB, &e));
+    ok(m->ops->disk_attach(m, "vol-2", "worker-1", "/dev/xvdbc", false, &e));
+    ok(m->ops->fs_mount(m, &mount, &e));
+    ok(m->ops->fs_stat(m, "worker-1", "/mnt/grow", &before, &e));
+    ok(m->ops->disk_grow(m, "vol-2", 2 * GIB, &e));
+    /* Online growth needs CAP_SYS_RESOURCE, which some machines withhold. */
+    if (m->ops->fs_grow(m, "worker-1", "/dev/xvdbc", "/mnt/grow", &e) < 0) {
+        assert_non_null(strstr(e.msg, "resize of device /dev/xvdbc failed: exit status 1. resize2fs output: "));
+        ok(m->ops->unmount(m, "worker-1", "/mnt/grow", &e));
+        ok(m->ops->fs_mount(m, &mount, &e));
+    }
+    ok(m->ops->fs_stat(m, "worker-1", "/mnt/grow", &after, &e));
+    assert_true(after.bytes > before.bytes + 900 * MIB);
+    ok(m->ops->unmount(m, "worker-1", "/mnt/grow", &e));
+    ok(m->ops->disk_detach(m, "vol-2", "worker-1", &e));
+    ok(m->ops->disk_delete(m, "vol-2", &e));
+}
+
+static void mount_errors_are_mounts_own(void **state)
+{
+    (void)state;
+    const struct fs_mount none = {"worker-1", "/dev/xvdzz", "/mnt/none", "ext4", "", false, true};
+    assert_int_equal(m->ops->fs_mount(m, &none, &e), -1);
+    assert_string_equal(
+        e.msg,
+        "mount failed: exit status 32\nMounting command: mount\nMounting arguments: -t ext4 -o defaults /dev/xvdzz "
+        "/mnt/none\nOutput: mount: /mnt/none: special device /dev/xvdzz does not exist.\n\n");
+    assert_int_equal(m->ops->bind(m, "worker-1", "/mnt/nosuch", "/mnt/b", false, &e), -1);
+    assert_non_null(strstr(e.msg, "special device /mnt/nosuch does not exist"));
+}
+
+static void files_and_volumes(void **state)
+{
+    (void)state;
+    char out[4096];
+    bool changed = false;
+    int64_t bytes = 0, inodes = 0;
+    const struct file_spec one[] = {{"a", "1\n", 2, 0644}, {"dir/b", "2\n", 2, 0600}};
+    const struct file_spec two[] = {{"a", "new\n", 4, 0644}};
+    ok(m->ops->write_volume(m, "worker-1", "/var/lib/kubelet/v", one, 2, -1, &changed, &e));
+    assert_true(changed);
+    ok(m->ops->write_volume(m, "worker-1", "/var/lib/kubelet/v", one, 2, -1, &changed, &e));
+    assert_false(changed);
+    assert_int_equal(
+        node_run("worker-1", "cd /var/lib/kubelet/v; cat a dir/b; readlink a; stat -c %a . a dir/b", out, sizeof out),
+        0);
+    assert_string_equal(out, "1\n2\n..data/a\n777\n777\n600\n");
+    ok(m->ops->write_volume(m, "worker-1", "/var/lib/kubelet/v", two, 1, 2000, &changed, &e));
+    assert_int_equal(node_run("worker-1",
+                              "cd /var/lib/kubelet/v; cat a; ls; ls -A | grep -c '^\\.\\.2'; stat -L -c %a:%g a .", out,
+                              sizeof out),
+                     0);
+    assert_string_equal(out, "new\na\n1\n644:2000\n2777:2000\n");
+    ok(m->ops->tmpfs(m, "worker-1", "/var/lib/kubelet/t", 100 * MIB, 0, &e));
+    assert_int_equal(node_run("worker-1",
+                              "df -k --output=source,size /var/lib/kubelet/t | tail -1; stat -c %a /var/lib/kubelet/t",
+                              out, sizeof out),
+                     0);
+    assert_string_equal(out, "tmpfs             102400\n1777\n");
+    assert_int_equal(m->ops->remove_all(m, "worker-1", "/var/lib/kubelet", &e), -1); /* a mount below */
+    assert_int_equal(e.code, ERR_BUSY);
+    ok(m->ops->unmount(m, "worker-1", "/var/lib/kubelet/t", &e));
+    ok(m->ops->mkdir_p(m, "worker-1", "/data/own/sub", 0755, &e));
+    ok(m->ops->chown_tree(m, "worker-1", "/data/own", 3000, false, &e));
+    assert_int_equal(node_run("worker-1", "stat -c %a:%g /data/own /data/own/sub", out, sizeof out), 0);
+    assert_string_equal(out, "2775:3000\n2775:3000\n");
+    ok(m->ops->disk_usage(m, "worker-1", "/data/own", &bytes, &inodes, &e));
+    assert_int_equal(inodes, 2);
+    ok(m->ops->remove_all(m, "worker-1", "/data/own", &e));
+    ok(m->ops->remove_all(m, "worker-1", "/data/own", &e));
+    struct stat st;
+    assert_int_equal(m->ops->stat(m, "worker-1", "/data/own", &st, &e), -1);
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
+/* ---- pods ---- */
+
+static void pod_start(const char *uid, const char *ip)
+{
+    const struct sandbox_spec pod = {.node = "worker-1", .id = uid, .hostname = uid, .ip = ip};
+    ok(m->ops->sandbox_start(m, &pod, &e));
+}
+
+static void container_runs_and_ends(void **state)
+{
+    (void)state;
+    char out[8192];
+    pod_start("pod-a", "10.244.0.5");
+    struct container_spec c = container("pod-a", "c1", "echo out; echo err >&2; printf partial; exit 3");
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    assert_int_equal(wait_exit("c1"), 3);
+    assert_int_equal(node_run("worker-1", "cut -d' ' -f2- /var/log/pods/c1.log | sort", out, sizeof out), 0);
+    assert_string_equal(out, "stderr F err\nstdout F out\nstdout P partial\n");
+    assert_int_equal(
+        node_run("worker-1", "grep -cE '^[0-9-]{10}T[0-9:]{8}\\.[0-9]{9}Z std' /var/log/pods/c1.log", out, sizeof out),
+        0);
+    assert_string_equal(out, "3\n");
+    ok(m->ops->container_remove(m, "worker-1", "c1", true, &e));
+    assert_int_equal(node_run("worker-1", "test -e /var/lib/containers/c1", out, sizeof out), 1);
+
+    c = container("pod-a", "c2", "sleep 1000");
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    assert_int_equal(m->ops->container_remove(m, "worker-1", "c2", true, &e), -1);
+    assert_int_equal(e.code, ERR_BUSY);
+    ok(m->ops->container_signal(m, "worker-1", "c2", SIGKILL, &e));
+    assert_int_equal(wait_exit("c2"), 137);
+    ok(m->ops->container_remove(m, "worker-1", "c2", true, &e));
+    ok(m->ops->sandbox_stop(m, "worker-1", "pod-a", &e));
+}
+
+static void container_sees_what_it_should(void **state)
+{
+    (void)state;
+    char out[8192];
+    pod_start("pod-b", "10.244.0.6");
+    ok(m->ops->mkdir_p(m, "worker-1", "/data/vol", 0755, &e));
+    assert_int_equal(node_run("worker-1", "echo hosts > /data/hosts", out, sizeof out), 0);
+    struct container_spec c = container("pod-b", "c3", "sleep 1000");
+    const struct mount_spec mounts[] = {{"/data/vol", "/www/deep", false, false},
+                                        {"/data/hosts", "/etc/hosts", true, false},
+                                        {"/data/missing", "/made", false, false}};
+    c.mounts = mounts;
+    c.mount_count = 3;
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    assert_int_equal(
+        container_run("c3", "hostname; echo $$; cat /etc/hosts; ls /proc | grep -c '^[0-9]'", out, sizeof out), 0);
+    assert_true(strncmp(out, "pod-b\n", 6) == 0 && strstr(out, "hosts\n"));
+    assert_int_equal(container_run("c3", "echo hi > /www/deep/f; echo no > /etc/hosts", out, sizeof out), 1);
+    assert_non_null(strstr(out, "Read-only file system"));
+    assert_int_equal(node_run("worker-1", "cat /data/vol/f; ls -d /data/missing", out, sizeof out), 0);
+    assert_string_equal(out, "hi\n/data/missing\n");
+    assert_int_equal(
+        container_run(
+            "c3",
+            "df / | tail -1; df -h /dev | tail -1; df -h /dev/shm | tail -1; ls -l /dev/null; cat /proc/self/mountinfo",
+            out, sizeof out),
+        0);
+    assert_non_null(strstr(out, "overlay"));
+    assert_non_null(strstr(out, "64.0M"));
+    assert_null(strstr(out, data_dir));
+    assert_int_equal(container_run("c3", "ip addr show eth0 | grep -c 10.244.0.6/24", out, sizeof out), 0);
+    assert_int_equal(container_run("c3", "grep CapEff /proc/self/status; id -u", out, sizeof out), 0);
+    assert_non_null(strstr(out, "00000000a80425fb\n0\n"));
+    assert_int_equal(container_run("c3", "echo 1 > /proc/sys/kernel/panic", out, sizeof out), 1);
+    ok(m->ops->container_signal(m, "worker-1", "c3", SIGKILL, &e));
+    wait_exit("c3");
+    ok(m->ops->container_remove(m, "worker-1", "c3", true, &e));
+    ok(m->ops->sandbox_stop(m, "worker-1", "pod-b", &e));
+}
+
+static void programs_that_cannot_start(void **state)
+{
+    (void)state;
+    char out[1024];
+    pod_start("pod-c", "10.244.0.7");
+    const char *const argv[] = {"foo", NULL}, *const absolute[] = {"/no/such", NULL};
+    struct container_spec c = container("pod-c", "c4", "");
+    c.argv = argv;
+    assert_int_equal(m->ops->container_start(m, &c, NULL, &e), -1);
+    assert_string_equal(
+        e.msg,
+        "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+        "unable to start container process: error during container init: exec: \"foo\": executable file not found "
+        "in $PATH: unknown");
+    c = container("pod-c", "c4", "sleep 1000"); /* the same id again: nothing is left of the failed one */
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    struct stream_fds fds;
+    const struct exec_spec x = {.node = "worker-1", .id = "c4", .argv = argv},
+                           y = {.node = "worker-1", .id = "c4", .argv = absolute};
+    ok(m->ops->exec(m, &x, &fds, &e));
+    assert_int_equal(finish(&fds, out, sizeof out), 127);
+    assert_string_equal(
+        out,
+        "OCI runtime exec failed: exec failed: unable to start container process: exec: \"foo\": executable file not "
+        "found in $PATH: unknown");
+    ok(m->ops->exec(m, &y, &fds, &e));
+    assert_int_equal(finish(&fds, out, sizeof out), 127);
+    assert_non_null(strstr(out, "exec: \"/no/such\": stat /no/such: no such file or directory: unknown"));
+    ok(m->ops->container_signal(m, "worker-1", "c4", SIGKILL, &e));
+    wait_exit("c4");
+    ok(m->ops->container_remove(m, "worker-1", "c4", true, &e));
+    ok(m->ops->sandbox_stop(m, "worker-1", "pod-c", &e));
+}
+
+static void terminal_stdin_and_attach(void **state)
+{
+    (void)state;
+    char out[4096];
+    pod_start("pod-d", "10.244.0.8");
+    struct container_spec c = container("pod-d", "c5", "while read x; do echo got $x; done");
+    c.stdin_open = c.stdin_once = true;
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    struct stream_fds fds;
+    ok(m->ops->attach(m, "worker-1", "c5", &fds, &e));
+    assert_int_equal(write(fds.in, "one\ntwo\n", 8), 8);
+    close(fds.in); /* once: the container's input ends with the session */
+    fds.in = -1;
+    assert_int_equal(finish(&fds, out, sizeof out), 0);
+    assert_string_equal(out, "got one\ngot two\n");
+    assert_int_equal(wait_exit("c5"), 0);
+    ok(m->ops->container_remove(m, "worker-1", "c5", true, &e));
+
+    c = container("pod-d", "c6", "sleep 1000");
+    c.uid = 1000;
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    const char *const argv[] = {"sh", "-c", "id -u; tty; stty size; read x; stty size; exit 5", NULL};
+    const struct exec_spec x = {.node = "worker-1", .id = "c6", .argv = argv, .tty = true, .want_stdin = true};
+    ok(m->ops->exec(m, &x, &fds, &e));
+    assert_true(fds.in >= 0 && fds.out < 0 && fds.err < 0);
+    const struct winsize size = {.ws_row = 33, .ws_col = 77};
+    assert_int_equal(ioctl(fds.in, TIOCSWINSZ, &size), 0);
+    assert_int_equal(write(fds.in, "\n", 1), 1);
+    assert_int_equal(finish(&fds, out, sizeof out), 5);
+    assert_non_null(strstr(out, "1000\r\n/dev/pts/0\r\n"));
+    assert_non_null(strstr(out, "33 77\r\n"));
+    ok(m->ops->container_signal(m, "worker-1", "c6", SIGKILL, &e));
+    wait_exit("c6");
+    ok(m->ops->container_remove(m, "worker-1", "c6", true, &e));
+    ok(m->ops->sandbox_stop(m, "worker-1", "pod-d", &e));
+}
+
+static void pods_speak_with_each_other(void **state)
+{
+    (void)state;
+    char out[4096];
+    const struct sandbox_spec other = {.node = "worker-2", .id = "pod-f", .hostname = "pod-f", .ip = "10.244.1.9"};
+    pod_start("pod-e", "10.244.0.9");
+    ok(m->ops->sandbox_start(m, &other, &e));
+    struct container_spec c = container("pod-e", "c7", "while true; do echo answer | nc -l -p 8080; done");
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    struct container_spec d = container("pod-f", "c8", "sleep 1000");
+    d.node = "worker-2";
+    ok(m->ops->container_start(m, &d, NULL, &e));
+    const char *const argv[] = {"sh", "-c", "nc -w 3 10.244.0.9 8080", NULL};
+    const struct exec_spec x = {.node = "worker-2", .id = "c8", .argv = argv};
+    int fd = -1;
+    for (int i = 0; i < 100 && m->ops->dial(m, "worker-1", "pod-e", 8080, &fd, &e) < 0; i++) {
+        assert_non_null(strstr(e.msg, "connect: connection refused"));
+        usleep(20000);
+    }
+    assert_true(fd >= 0);
+    assert_int_equal(read(fd, out, 7), 7);
+    close(fd);
+    struct stream_fds fds;
+    for (int i = 0; i < 50; i++) {
+        ok(m->ops->exec(m, &x, &fds, &e));
+        if (finish(&fds, out, sizeof out) == 0 && strstr(out, "answer"))
+            break;
+        usleep(20000);
+    }
+    assert_non_null(strstr(out, "answer"));
+    ok(m->ops->container_signal(m, "worker-1", "c7", SIGKILL, &e));
+    ok(m->ops->container_signal(m, "worker-2", "c8", SIGKILL, &e));
+    wait_exit("c7");
+    wait_exit("c8");
+    ok(m->ops->container_remove(m, "worker-1", "c7", true, &e));
+    ok(m->ops->sandbox_stop(m, "worker-1", "pod-e", &e));
+}
+
+static void node_stops_and_starts(void **state)
+{
+    (void)state;
+    char out[256];
+    assert_int_equal(node_run("worker-2", "echo kept > /opt/file", out, sizeof out), 0);
+    ok(m->ops->node_stop(m, "worker-2", &e));
+    assert_int_equal(m->ops->mkdir_p(m, "worker-2", "/x", 0755, &e), -1);
+    ok(m->ops->node_start(m, &(struct node_spec){"worker-2", 1, 4 * GIB}, &e));
+    assert_int_equal(node_run("worker-2", "cat /opt/file", out, sizeof out), 0);
+    assert_string_equal(out, "kept\n");
+}
+
+static int start(void **state)
+{
+    (void)state;
+    m = harness_start();
+    return m ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    m->ops->close(m);
+    assert_int_equal(loops_of(data_dir), 0);
+    assert_int_equal(mounts_of(data_dir), 0);
+    harness_end();
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    harness_main(argc, argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(node_has_its_own_root),       cmocka_unit_test(nodes_reach_each_other),
+        cmocka_unit_test(disk_becomes_a_filesystem),   cmocka_unit_test(grown_disk_is_larger_at_the_next_mount),
+        cmocka_unit_test(mount_errors_are_mounts_own), cmocka_unit_test(files_and_volumes),
+        cmocka_unit_test(container_runs_and_ends),     cmocka_unit_test(container_sees_what_it_should),
+        cmocka_unit_test(programs_that_cannot_start),  cmocka_unit_test(terminal_stdin_and_attach),
+        cmocka_unit_test(pods_speak_with_each_other),  cmocka_unit_test(node_stops_and_starts),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
