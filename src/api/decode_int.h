@@ -57,6 +57,9 @@ json_t *zero_element(const struct schema_field *f);
  * ones that Go would omit and adding those it always writes. Returns new. */
 json_t *struct_finish(const struct schema_type *t, json_t *take_slots[SCHEMA_FIELDS_MAX]);
 
+/* Puts the members of a map in Go's order, by key; cheap when they are. */
+void map_sort(json_t *map);
+
 /* -- from the side -- */
 
 /* A protobuf body (envelope and all). *out_type is the kind found in it, which may differ from what was wanted. */

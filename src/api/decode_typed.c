@@ -187,7 +187,10 @@ static json_t *decode_map(struct decoder *d, const struct schema_field *f, const
         if (v)
             json_object_setn_new_nocheck(out, here.key, here.key_len, v);
     }
-    return d->failed ? NULL : TAKE(out);
+    if (d->failed)
+        return NULL;
+    map_sort(out);
+    return TAKE(out);
 }
 
 static json_t *decode_field(struct decoder *d, const struct schema_field *f, const struct frame *at)

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 json_t *zero_element(const struct schema_field *f)
@@ -91,8 +92,39 @@ json_t *struct_finish(const struct schema_type *t, json_t *take_slots[SCHEMA_FIE
 
 static void order_object(const struct schema_type *t, json_t *obj);
 
+static int key_compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Go writes maps by key. */
+void map_sort(json_t *map)
+{
+    const char *last = NULL;
+    bool sorted = true;
+    for (void *it = json_object_iter(map); it && sorted; it = json_object_iter_next(map, it)) {
+        const char *key = json_object_iter_key(it);
+        sorted = !last || strcmp(last, key) < 0;
+        last = key;
+    }
+    if (sorted)
+        return;
+    _auto_json_ json_t *old = json_copy(map);
+    size_t n = 0;
+    _auto_free_ const char **keys = xcalloc(json_object_size(old), sizeof *keys);
+    const char *key;
+    json_t *v;
+    json_object_foreach(old, key, v) keys[n++] = key;
+    qsort(keys, n, sizeof *keys, key_compare);
+    json_object_clear(map);
+    for (size_t i = 0; i < n; i++)
+        json_object_set_nocheck(map, keys[i], json_object_get(old, keys[i]));
+}
+
 static void order_value(const struct schema_field *f, json_t *v)
 {
+    if (f->shape == SHAPE_MAP && json_is_object(v))
+        map_sort(v);
     if (f->base != SB_OBJECT)
         return;
     if (f->shape == SHAPE_ONE) {

@@ -245,11 +245,15 @@ static json_t *message_decode(struct proto *d, const struct schema_type *t, stru
                               const char *api_version)
 {
     json_t *slots[SCHEMA_FIELDS_MAX] = {0};
-    if (fields_decode(d, t, w, 0, slots) < 0) {
-        for (size_t i = 0; i < t->field_count; i++)
+    int rc = fields_decode(d, t, w, 0, slots);
+    for (size_t i = 0; i < t->field_count; i++) {
+        if (rc < 0)
             json_decref(slots[i]);
-        return NULL;
+        else if (slots[i] && t->fields[i].shape == SHAPE_MAP)
+            map_sort(slots[i]);
     }
+    if (rc < 0)
+        return NULL;
     if (kind && t->kind) {
         slots[0] = json_string(kind);
         slots[1] = json_string(api_version);

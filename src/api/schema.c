@@ -24,7 +24,7 @@
  * FLAGS:
  *     always            written even when empty (no omitempty); structs, times and quantities held by value always are
  *     required          required in OpenAPI
- *     default=TEXT      default that the server fills in
+ *     default=TEXT      default that the server fills in and OpenAPI tells; fill=TEXT one that OpenAPI does not tell
  *     patch=WORDS merge=KEY     strategic merge: merge, replace, retainKeys; the list's key
  *     set  map=K1,K2  unlisted  server-side apply: what kind of list (none of them: atomic)
  *     atomic            a map or struct that apply replaces as a whole

@@ -47,6 +47,7 @@ struct schema_field {
     bool inlined;          /* came from an inlined struct (VolumeSource in Volume); JSON does not show the difference */
     bool nullable_pointer; /* Go pointer: absent stays absent */
     json_t *dflt;          /* static default that the server fills in, or NULL */
+    bool dflt_silent;                 /* OpenAPI does not tell it */
     bool patch_merge, patch_replace, patch_retain_keys;
     const char *merge_key; /* patchMergeKey */
     enum schema_list list;

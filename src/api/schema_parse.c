@@ -284,8 +284,11 @@ static int field_type_parse(struct parser *p, const struct draft *d, struct sche
     return 0;
 }
 
+/* TEXT of default= or fill=: JSON, or a plain word for strings. */
 static json_t *default_parse(const struct schema_field *f, const char *text)
 {
+    if (strchr("{[\"", *text))
+        return json_loads(text, JSON_DECODE_ANY, NULL);
     switch (f->base) {
     case SB_BOOL:
         return json_boolean(strcmp(text, "true") == 0);
@@ -293,7 +296,7 @@ static json_t *default_parse(const struct schema_field *f, const char *text)
     case SB_INT64:
         return json_integer(strtoll(text, NULL, 10));
     default:
-        return json_string(strcmp(text, "\"\"") == 0 ? "" : text);
+        return json_string(text);
     }
 }
 
@@ -328,7 +331,10 @@ static int flag_parse(struct parser *p, struct schema_field *f, char *w)
         f->map_atomic = true;
     else if (str_starts(w, "default="))
         f->dflt = default_parse(f, w + 8);
-    else if (str_starts(w, "patch="))
+    else if (str_starts(w, "fill=")) {
+        f->dflt = default_parse(f, w + 5);
+        f->dflt_silent = true;
+    } else if (str_starts(w, "patch="))
         patch_parse(f, w + 6);
     else if (str_starts(w, "merge="))
         f->merge_key = w + 6;

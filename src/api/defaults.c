@@ -1,0 +1,108 @@
+/* defaults.c - what the server fills in.
+ *
+ * DESIGN: one walk over the object, driven by the schema. At each struct the fixed defaults of the schema (default=,
+ * fill=) are filled in first, then the type's hook, if it has one, does what depends on other fields; then the walk
+ * goes down. So a pod template gets the same defaults wherever it is reached from. A non-pointer field counts as unset
+ * when it is empty, a pointer when it is absent, as in Go. At the end members are put in schema order. Source of the
+ * rules: Kubernetes 1.32 pkg/apis/<group>/v1/defaults.go. THREADS: pure. When you add a default: a fixed one goes into
+ * the schema text; one with a condition is a hook in defaults_<topic>.c and a row in the table below. */
+#include "api/defaults_int.h"
+
+#include "api/decode.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+static const struct {
+    const char *type;
+    default_hook *hook;
+} hooks[] = {
+    {"core.v1.Pod", default_pod},
+    {"core.v1.PodSpec", default_pod_spec},
+    {"core.v1.Container", default_container},
+    {"core.v1.EphemeralContainer", default_container},
+    {"core.v1.Volume", default_volume},
+    {"core.v1.ServiceSpec", default_service_spec},
+    {"core.v1.ServicePort", default_service_port},
+    {"core.v1.LoadBalancerIngress", default_load_balancer_ingress},
+    {"core.v1.Namespace", default_namespace},
+    {"core.v1.NodeStatus", default_node_status},
+    {"apps.v1.DeploymentStrategy", default_deployment_strategy},
+};
+
+static default_hook *hook_find(const struct schema_type *t)
+{
+    for (size_t i = 0; i < ARRAY_LEN(hooks); i++)
+        if (strcmp(hooks[i].type, t->name) == 0)
+            return hooks[i].hook;
+    return NULL;
+}
+
+bool value_is_unset(const json_t *v)
+{
+    switch (v ? json_typeof(v) : JSON_NULL) {
+    case JSON_NULL:
+    case JSON_FALSE:
+        return true;
+    case JSON_STRING:
+        return json_string_length(v) == 0;
+    case JSON_INTEGER:
+        return json_integer_value(v) == 0;
+    case JSON_ARRAY:
+        return json_array_size(v) == 0;
+    default:
+        return false;
+    }
+}
+
+static void fixed_defaults(const struct schema_type *t, json_t *obj)
+{
+    for (size_t i = 0; i < t->field_count; i++) {
+        const struct schema_field *f = &t->fields[i];
+        if (!f->dflt)
+            continue;
+        json_t *v = json_object_get(obj, f->name);
+        bool unset = f->nullable_pointer ? !v || json_is_null(v) : value_is_unset(v);
+        if (unset && !(value_is_unset(f->dflt) && !f->nullable_pointer))
+            json_object_set_new_nocheck(obj, f->name, json_deep_copy(f->dflt));
+    }
+}
+
+static void walk_object(const struct schema_type *t, json_t *obj);
+
+static void walk_value(const struct schema_type *t, json_t *v)
+{
+    if (json_is_object(v)) {
+        walk_object(t, v);
+        return;
+    }
+    size_t i;
+    json_t *item;
+    json_array_foreach(v, i, item) walk_object(t, item);
+}
+
+static void walk_object(const struct schema_type *t, json_t *obj)
+{
+    if (!json_is_object(obj))
+        return;
+    fixed_defaults(t, obj);
+    default_hook *hook = hook_find(t);
+    if (hook)
+        hook(obj);
+    const char *key;
+    json_t *v;
+    json_object_foreach(obj, key, v)
+    {
+        const struct schema_field *f = json_is_object(v) || json_is_array(v) ? schema_field(t, key, strlen(key)) : NULL;
+        if (f && f->type && f->shape != SHAPE_MAP)
+            walk_value(f->type, v);
+    }
+}
+
+void defaults_apply(const struct resource *r, json_t *tree)
+{
+    const struct schema_type *t = schema_type(r->type);
+    walk_object(t, tree);
+    schema_order(t, tree);
+}
