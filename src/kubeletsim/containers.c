@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SNAPSHOTS            "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots"
+#define BUNDLES              "/var/lib/containerd/io.containerd.runtime.v2.task/k8s.io"
 #define PULL_FIRST_MS        10000
 #define PULL_LAST_MS         300000
 #define MESSAGE_MAX          4096
@@ -430,7 +430,7 @@ static int run_process(struct start *s, struct err *e)
     out->sandbox = s->p->uid;
     out->id = c->id;
     out->layers = s->image->layers;
-    out->rootfs_dir = keep(s, xasprintf(SNAPSHOTS "/%.64s", c->id));
+    out->rootfs_dir = keep(s, xasprintf(BUNDLES "/%.64s", c->id));
     out->argv = (const char *const *)s->argv.items;
     out->env = (const char *const *)s->env.items;
     out->cwd = jstr_or(s->spec, "workingDir", str_empty(s->image->workdir) ? "/" : s->image->workdir);
