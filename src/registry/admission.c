@@ -21,6 +21,7 @@ static const struct admission {
     {"DefaultStorageClass", "persistentvolumeclaims", ADMIT_CREATE, admit_default_class, NULL},
     {"StorageObjectInUseProtection", "persistentvolumeclaims", ADMIT_CREATE, admit_protection, NULL},
     {"StorageObjectInUseProtection", "persistentvolumes", ADMIT_CREATE, admit_protection, NULL},
+    {"RuntimeClass", "pods", ADMIT_CREATE, admit_runtime_class, NULL},
     {"PersistentVolumeClaimResize", "persistentvolumeclaims", ADMIT_UPDATE, NULL, admit_claim_resize},
 };
 

@@ -34,15 +34,15 @@ static const char *target_ns(const struct op *op)
 /* The conflict names the Kind where others name the resource. */
 static int precondition_failed(struct op *op, const char *what, const char *asked, const char *have, const char *hint)
 {
-    _auto_free_ char *kind =
-        *op->res->group ? xasprintf("%s.%s", op->res->kind, op->res->group) : xstrdup(op->res->kind);
+    const char *group = op_kind_group(op);
+    _auto_free_ char *kind = *group ? xasprintf("%s.%s", op->res->kind, group) : xstrdup(op->res->kind);
     _auto_free_ char *text = xasprintf(
         "Operation cannot be fulfilled on %s \"%s\": the %s in the precondition (%s) does not match the %s in "
         "record (%s). The object might have been %s",
         kind, op->t->name, what, asked, what, have, hint);
     json_t *details = json_pack("{ss}", "name", op->t->name);
-    if (*op->res->group)
-        json_object_set_new(details, "group", json_string(op->res->group));
+    if (*group)
+        json_object_set_new(details, "group", json_string(group));
     json_object_set_new(details, "kind", json_string(op->res->kind));
     return op_fail(op, status_failure(ERR_CONFLICT, text, details));
 }

@@ -89,9 +89,15 @@ int op_forbid(struct op *op, const json_t *obj, const char *fmt, ...)
     return op_fail(op, status_forbidden(op->res, *name ? name : op->t->name, why));
 }
 
+/* A view of another group's objects is checked, and refused, as what is stored. */
+const char *op_kind_group(const struct op *op)
+{
+    return reg_view_converts(op->res) ? "" : op->res->group;
+}
+
 int op_invalid(struct op *op, const char *name, const struct field_errors *errs)
 {
-    return op_fail(op, status_invalid(op->res->group, op->res->kind, name, errs));
+    return op_fail(op, status_invalid(op_kind_group(op), op->res->kind, name, errs));
 }
 
 int op_not_found(struct op *op)

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct patching {
@@ -35,14 +36,16 @@ int patch_fail_decode(struct op *op, const json_t *doc)
     return patch_refused(op, text, why);
 }
 
-static int parse_json(struct op *op, const struct reg_body *body, struct strlist *dups, json_t **out)
+static int parse_json(struct op *op, enum patch_type type, const struct reg_body *body, struct strlist *dups,
+                      json_t **out)
 {
     if (body->tree) {
         *out = json_incref(body->tree);
         return 0;
     }
     if (json_parse_strict(body->bytes, body->len, out, dups, op->e) < 0)
-        return op_fail_code(op, ERR_BAD_REQUEST, "error decoding patch: %s", op->e->msg);
+        return op_fail_code(op, ERR_BAD_REQUEST, "%s%s",
+                            type == PATCH_STRATEGIC ? "" : "error decoding patch: ", op->e->msg);
     return 0;
 }
 
@@ -90,7 +93,7 @@ int patch_apply_body(struct op *op, enum patch_type type, const struct schema_ty
                      const struct reg_body *body, json_t **out)
 {
     _auto_json_ json_t *patch = NULL;
-    if (parse_json(op, body, NULL, &patch) < 0)
+    if (parse_json(op, type, body, NULL, &patch) < 0)
         return -1;
     return run_patch(op, type, schema, doc, patch, out);
 }
@@ -110,6 +113,31 @@ static int settle_strictness(struct op *op, const struct strlist *strict, const 
     return 0;
 }
 
+/* Strategic patches are turned into Go values by another converter, with words of its own for what does not fit:
+ * "json: cannot unmarshal string into Go struct field X.spec.replicas of type int32" -> "unrecognized type: int32". */
+static char *converter_words(const char *msg)
+{
+    static const char *const seen[][2] = {
+        {"object", "map"}, {"array", "slice"}, {"string", "string"}, {"number", "int64"}, {"bool", "bool"}};
+    char what[16] = "", type[256] = "";
+    const char *of = strstr(msg, " of type ");
+    if (!of || sscanf(msg, "json: cannot unmarshal %15s", what) != 1 || sscanf(of, " of type %255s", type) != 1)
+        return xstrdup(msg);
+    const char *kind = what;
+    for (size_t i = 0; i < ARRAY_LEN(seen); i++)
+        if (strcmp(seen[i][0], what) == 0)
+            kind = seen[i][1];
+    if (str_starts(type, "[]"))
+        return xasprintf("cannot restore slice from %s", kind);
+    if (str_starts(type, "map["))
+        return xasprintf("cannot restore map from %s", kind);
+    if (strchr(type, '.'))
+        return xasprintf("cannot restore struct from: %s", kind);
+    if (strcmp(kind, "int64") == 0 && strcmp(type, "string") == 0)
+        return xstrdup("cannot convert int64 to string");
+    return xasprintf("unrecognized type: %s", type);
+}
+
 /* A patched document back to a typed, defaulted object. `shown`: the text refusals show, NULL for the document's own.
  */
 static int retype(struct op *op, json_t *take_doc, struct strlist *strict, const char *shown, json_t **out_obj)
@@ -120,7 +148,7 @@ static int retype(struct op *op, json_t *take_doc, struct strlist *strict, const
     int rc = decode_tree(&opts, json_incref(doc), &obj, strict, op->e);
     if (rc < 0 || (strict->len > 0 && op->ctx->fields == FIELDS_STRICT)) {
         _auto_free_ char *own = shown ? NULL : json_text(doc);
-        _auto_free_ char *why = xstrdup(op->e->msg);
+        _auto_free_ char *why = shown ? converter_words(op->e->msg) : xstrdup(op->e->msg);
         if (rc < 0)
             return patch_refused(op, shown ? shown : own, why);
         return settle_strictness(op, strict, shown ? shown : own);
@@ -139,7 +167,7 @@ static int make_patched(struct op *op, const json_t *live, void *arg, json_t **o
     _auto_json_ json_t *obj = NULL;
     _auto_strlist_ struct strlist strict = {0};
     _auto_buf_ struct buf shown = BUF_INIT;
-    if (parse_json(op, p->body, &strict, &patch) < 0)
+    if (parse_json(op, p->type, p->body, &strict, &patch) < 0)
         return -1;
     if (p->type == PATCH_JSON)
         check_operations(patch, &strict);
@@ -195,10 +223,6 @@ static int make_applied(struct op *op, const json_t *live, void *arg, json_t **o
     _auto_json_ json_t *applied = NULL;
     if (parse_applied(op, p->body, &applied) < 0 || check_applied(op, applied) < 0)
         return -1;
-    if (!*meta_name(applied))
-        jset_str(applied, "metadata.name", op->t->name);
-    if (meta_check_namespace(op, applied) < 0)
-        return -1;
     struct manage_ctx m = {.res = op->res, .manager = op->ctx->manager, .subresource = op->t->sub, .now = op->now};
     json_t *doc = NULL, *status = NULL, *obj = NULL;
     if (managed_apply(&m, live, applied, p->force, &doc, &status, op->e) < 0)
@@ -206,6 +230,12 @@ static int make_applied(struct op *op, const json_t *live, void *arg, json_t **o
     _auto_strlist_ struct strlist strict = {0};
     if (retype(op, doc, &strict, NULL, &obj) < 0)
         return -1;
+    if (!*meta_name(obj))
+        jset_str(obj, "metadata.name", op->t->name);
+    if (meta_check_namespace(op, obj) < 0) {
+        json_decref(obj);
+        return -1;
+    }
     *out_obj = obj;
     return 0;
 }

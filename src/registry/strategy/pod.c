@@ -60,6 +60,8 @@ void pod_prepare_create(struct op *op, json_t *obj)
                                       "message", "Scheduling is blocked due to non-empty scheduling gates"));
     json_object_set_new(status, "qosClass", json_string(qos_class(obj)));
     json_object_set_new(obj, "status", status);
+    if (jint(obj, "spec.terminationGracePeriodSeconds", 0) < 0)
+        jset_int(obj, "spec.terminationGracePeriodSeconds", 1);
 }
 
 /* Through /ephemeralcontainers nothing else changes. */

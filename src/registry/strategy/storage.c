@@ -33,6 +33,7 @@ void claim_prepare_create(struct op *op, json_t *obj)
     json_object_set_new(obj, "status", json_pack("{ss}", "phase", "Pending"));
     if (!json_is_object(spec))
         return;
+    json_object_del(spec, "volumeAttributesClassName"); /* a feature that is off */
     json_t *source = json_object_get(spec, "dataSource");
     if (json_is_object(source) && !json_is_object(json_object_get(spec, "dataSourceRef")) && !source_is_known(source))
         json_object_del(spec, "dataSource");
@@ -42,10 +43,12 @@ void claim_prepare_create(struct op *op, json_t *obj)
 void claim_prepare_update(struct op *op, json_t *obj, const json_t *old)
 {
     (void)op;
-    (void)old;
     json_t *spec = json_object_get(obj, "spec");
-    if (json_is_object(spec))
-        join_sources(spec);
+    if (!json_is_object(spec))
+        return;
+    if (!jat(old, "spec.volumeAttributesClassName"))
+        json_object_del(spec, "volumeAttributesClassName");
+    join_sources(spec);
 }
 
 /* -- volumes: when the phase last changed is the server's to say -- */
