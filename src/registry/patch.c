@@ -184,15 +184,26 @@ static int make_patched(struct op *op, const json_t *live, void *arg, json_t **o
 
 /* -- server-side apply -- */
 
-static int check_applied(struct op *op, const json_t *applied)
+static int wrong_type(struct op *op, const char *api_version, const char *kind)
+{
+    return op_fail_code(op, ERR_BAD_REQUEST, "invalid object type: %s%s, Kind=%s", strchr(api_version, '/') ? "" : "/",
+                        api_version, kind);
+}
+
+static int check_applied(struct op *op, const json_t *applied, bool creates)
 {
     const char *av = jstr_or(applied, "apiVersion", ""), *kind = jstr_or(applied, "kind", "");
-    if (!json_is_object(applied) || !*av || !*kind)
-        return op_fail_code(op, ERR_BAD_REQUEST, "invalid object type: /, Kind=%s", kind);
+    if (strcmp(av, resource_api_version(op->res)) != 0 || strcmp(kind, op->res->kind) != 0)
+        return wrong_type(op, av, kind);
     if (json_array_size(jat(applied, "metadata.managedFields")) > 0)
         return op_fail_code(op, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
-    if (strcmp(av, resource_api_version(op->res)) != 0 || strcmp(kind, op->res->kind) != 0)
-        return op_fail_code(op, ERR_BAD_REQUEST, "invalid object type: %s, Kind=%s", av, kind);
+    const char *uid = jstr_or(applied, "metadata.uid", "");
+    if (creates && *uid) {
+        _auto_field_errors_ struct field_errors errs = {0};
+        for (int i = 0; i < 2; i++) /* said twice: once by each of two checks there */
+            fe_invalid_str(&errs, "metadata.uid", uid, "field is immutable");
+        return op_invalid(op, op->t->name, &errs);
+    }
     return meta_check_name(op, applied);
 }
 
@@ -205,7 +216,7 @@ static int parse_applied(struct op *op, const struct reg_body *body, json_t **ou
     _auto_strlist_ struct strlist dups = {0};
     _auto_json_ json_t *doc = NULL;
     if (yaml_parse(body->bytes, body->len, &doc, &dups, op->e) < 0)
-        return op_fail_code(op, ERR_BAD_REQUEST, "error decoding YAML: %s", op->e->msg);
+        return op_fail_code(op, ERR_BAD_REQUEST, "error decoding YAML: error converting YAML to JSON: %s", op->e->msg);
     if (dups.len > 0 && op->ctx->fields == FIELDS_STRICT) {
         _auto_free_ char *lines = strlist_join(&dups, "\n  ");
         return op_fail_code(op, ERR_BAD_REQUEST,
@@ -221,7 +232,7 @@ static int make_applied(struct op *op, const json_t *live, void *arg, json_t **o
 {
     const struct patching *p = arg;
     _auto_json_ json_t *applied = NULL;
-    if (parse_applied(op, p->body, &applied) < 0 || check_applied(op, applied) < 0)
+    if (parse_applied(op, p->body, &applied) < 0 || check_applied(op, applied, !live) < 0)
         return -1;
     struct manage_ctx m = {.res = op->res, .manager = op->ctx->manager, .subresource = op->t->sub, .now = op->now};
     json_t *doc = NULL, *status = NULL, *obj = NULL;

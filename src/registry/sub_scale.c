@@ -57,20 +57,39 @@ int scale_get(struct op *op)
     return op_answer_tree(op, 200, scale_of(cur->tree));
 }
 
+static int check_replicas(struct op *op, const json_t *scale)
+{
+    int64_t replicas = jint(scale, "spec.replicas", 0);
+    if (replicas >= 0)
+        return 0;
+    _auto_field_errors_ struct field_errors errs = {0};
+    fe_invalid_int(&errs, "spec.replicas", replicas, "must be greater than or equal to 0");
+    return op_fail(op, status_invalid("autoscaling", "Scale", meta_name(scale), &errs));
+}
+
+/* Entries of this subresource carry no time. */
+static void drop_times(json_t *obj)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach(jat(obj, "metadata.managedFields"), i, entry)
+    {
+        if (str_eq(jstr(entry, "subresource"), "scale"))
+            json_object_del(entry, "time");
+    }
+}
+
 /* The workload with the scale's number and, if it names one, its version. */
 static int with_scale(struct op *op, const json_t *live, const json_t *scale, json_t **out_obj)
 {
-    int64_t replicas = jint(scale, "spec.replicas", 0);
-    if (replicas < 0) {
-        _auto_field_errors_ struct field_errors errs = {0};
-        fe_invalid_int(&errs, "spec.replicas", replicas, "must be greater than or equal to 0");
-        return op_fail(op, status_invalid("autoscaling", "Scale", meta_name(scale), &errs));
-    }
+    if (check_replicas(op, scale) < 0)
+        return -1;
     json_t *obj = json_copy((json_t *)live);
     json_object_set_new(obj, "metadata", json_deep_copy(json_object_get(live, "metadata")));
     json_object_set_new(obj, "spec", json_copy(json_object_get(live, "spec")));
-    jset_int(obj, "spec.replicas", replicas);
+    jset_int(obj, "spec.replicas", jint(scale, "spec.replicas", 0));
     op_manage(op, live, obj, "scale");
+    drop_times(obj);
     const char *rv = jstr_or(scale, "metadata.resourceVersion", "");
     json_object_set_new(meta_of(obj), "resourceVersion", json_string(rv));
     *out_obj = obj;
@@ -95,7 +114,8 @@ int scale_update(struct op *op, struct reg_body *body)
 
 struct scale_patching {
     enum patch_type type;
-    const struct reg_body *body;
+    bool force;
+    struct reg_body *body;
 };
 
 static int decode_patched(struct op *op, json_t *take_doc, json_t **out_scale)
@@ -107,24 +127,44 @@ static int decode_patched(struct op *op, json_t *take_doc, json_t **out_scale)
     return 0;
 }
 
-/* Applying a Scale is taken as merging it: field conflicts of one number are not tracked. */
 static int make_from_patch(struct op *op, const json_t *live, void *arg, json_t **out_obj)
 {
     const struct scale_patching *p = arg;
     _auto_json_ json_t *now = scale_of(live);
     _auto_json_ json_t *scale = NULL;
     json_t *doc = NULL;
-    enum patch_type type = p->type == PATCH_APPLY ? PATCH_MERGE : p->type;
-    if (patch_apply_body(op, type, schema_type(SCALE_TYPE), now, p->body, &doc) < 0 ||
+    if (patch_apply_body(op, p->type, schema_type(SCALE_TYPE), now, p->body, &doc) < 0 ||
         decode_patched(op, doc, &scale) < 0 || meta_check_name(op, scale) < 0)
         return -1;
     return with_scale(op, live, scale, out_obj);
 }
 
+/* An applied Scale is an applied workload that says nothing but its number. */
+static int make_from_apply(struct op *op, const json_t *live, void *arg, json_t **out_obj)
+{
+    struct scale_patching *p = arg;
+    _auto_json_ json_t *scale = NULL;
+    struct reg_body body = *p->body;
+    body.media = MEDIA_YAML;
+    body.tree = json_incref(body.tree);
+    if (sub_decode(op, SCALE_TYPE, &body, &scale) < 0 || meta_check_name(op, scale) < 0 ||
+        check_replicas(op, scale) < 0)
+        return -1;
+    _auto_json_ json_t *applied = json_pack("{ss ss s{ss ss} s{sI}}", "apiVersion", resource_api_version(op->res),
+                                            "kind", op->res->kind, "metadata", "name", op->t->name, "namespace",
+                                            op->t->ns, "spec", "replicas", (json_int_t)jint(scale, "spec.replicas", 0));
+    struct manage_ctx m = {.res = op->res, .manager = op->ctx->manager, .subresource = "scale", .now = op->now};
+    json_t *obj = NULL, *status = NULL;
+    if (managed_apply(&m, live, applied, p->force, &obj, &status, op->e) < 0)
+        return status ? op_fail(op, status) : op_fail_err(op);
+    drop_times(obj);
+    *out_obj = obj;
+    return 0;
+}
+
 int scale_patch(struct op *op, enum patch_type type, bool force, struct reg_body *body)
 {
-    (void)force;
-    struct scale_patching p = {.type = type, .body = body};
-    struct change c = {.make = make_from_patch, .arg = &p};
+    struct scale_patching p = {.type = type, .force = force, .body = body};
+    struct change c = {.make = type == PATCH_APPLY ? make_from_apply : make_from_patch, .arg = &p};
     return op_update(op, &c) < 0 ? -1 : answer(op);
 }

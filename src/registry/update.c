@@ -168,6 +168,7 @@ static enum outcome create_missing(struct op *op, const struct change *c)
     json_t *obj = NULL;
     if (c->make(op, NULL, c->arg, &obj) < 0)
         return FAILED;
+    json_object_del(meta_of(obj), "resourceVersion"); /* of an object that is gone: nobody minds */
     if (op_create(op, obj) == 0)
         return DONE;
     return op->e->code == ERR_ALREADY_EXISTS && !op->ctx->dry_run ? RACED : FAILED;
