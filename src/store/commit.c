@@ -44,6 +44,7 @@ struct change {
     struct sobj *obj; /* owned. put: the new version. delete: NULL, the tombstone once applied */
     bool put;
     enum err_code refused;
+    struct watch_event trash; /* owned: an old event for the writer to release, so that the leader need not */
     struct change *next;
 };
 
@@ -217,6 +218,13 @@ static void edition_release(struct edition *ed)
     snapshot_unref(ed->snap);
 }
 
+/* Releasing trees nobody looked at for long is slow: each writer gets one of what left the history. */
+static void trash_share(struct trash *trash, struct batch *b)
+{
+    for (struct change *c = b->head; c && trash->len; c = c->next)
+        c->trash = trash->items[--trash->len];
+}
+
 /* The whole way of one batch. */
 static void batch_commit(struct store *s, struct batch *b)
 {
@@ -226,6 +234,7 @@ static void batch_commit(struct store *s, struct batch *b)
     batch_apply(s, b, &ed);
     if (batch_write(s, b, &ed) == 0 && ed.len > 0)
         batch_publish(s, &ed, &notices, &trash);
+    trash_share(&trash, b);
     batch_signal(b, BATCH_DONE, INT_MAX); /* its changes are gone with their writers from here on */
     batch_leave(b);
     notices_send(&notices);
@@ -299,6 +308,7 @@ static int change_commit(struct store *s, struct change *c, struct sobj **out_ob
     }
     batch_leave(b);
     sobj_unref(c->obj);
+    watch_event_release(&c->trash);
     return rc;
 }
 

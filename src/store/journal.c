@@ -33,9 +33,11 @@
 #include <unistd.h>
 
 #define LAYOUT 1
-/* Frames (4 KiB each) in the log that make a checkpoint worthwhile, and what is left of the log file after one. */
-#define CHECKPOINT_FRAMES 8192
-#define WAL_KEEP_BYTES    "4194304"
+/* Frames (4 KiB each) in the log that make a checkpoint worthwhile. The log file is then written again from its
+ * beginning; only what a burst left beyond WAL_KEEP_BYTES is cut off, because growing a file costs more than
+ * overwriting it. */
+#define CHECKPOINT_FRAMES 4096
+#define WAL_KEEP_BYTES    "25165824"
 
 enum stmt { STMT_BEGIN, STMT_COMMIT, STMT_ROLLBACK, STMT_PUT, STMT_DELETE, STMT_REVISION, STMT_MAX };
 static const char *const stmt_sql[STMT_MAX] = {
