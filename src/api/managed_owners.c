@@ -48,13 +48,27 @@ static char *copy_or_null(const char *s)
     return str_empty(s) ? NULL : xstrdup(s);
 }
 
+/* A FieldsV1 tree consists of objects only. */
+static bool is_fields_tree(const json_t *node)
+{
+    const char *key;
+    json_t *child;
+    if (!json_is_object(node))
+        return false;
+    json_object_foreach ((json_t *)node, key, child) {
+        if (!is_fields_tree(child))
+            return false;
+    }
+    return true;
+}
+
 static bool owner_read(struct owner *o, const json_t *entry)
 {
     const char *operation = jstr_or(entry, "operation", "");
     const json_t *fields = json_object_get(entry, "fieldsV1");
     if (!str_eq(operation, "Apply") && !str_eq(operation, "Update"))
         return false;
-    if (!str_eq(jstr_or(entry, "fieldsType", "FieldsV1"), "FieldsV1") || (fields != NULL && !json_is_object(fields)))
+    if (!str_eq(jstr_or(entry, "fieldsType", "FieldsV1"), "FieldsV1") || (fields != NULL && !is_fields_tree(fields)))
         return false;
     *o = (struct owner){.manager = xstrdup(jstr_or(entry, "manager", "")),
                         .operation = xstrdup(operation),
