@@ -48,6 +48,7 @@ struct store_conf {
 /* Opens (and replays) the journal. Errors: BUSY (file in use by another process), CORRUPT, UNSUPPORTED (a newer layout;
  * the message says what to do), SYS, NO_SPACE. */
 int store_open(const struct store_conf *conf, struct store **out_store, struct err *e);
+/* Its writers have ended by now. Watches die, and may still be closed afterwards. */
 void store_close(struct store *s);
 
 uint64_t store_rv(const struct store *s);
