@@ -69,7 +69,7 @@ void pod_prepare_update(struct op *op, json_t *obj, const json_t *old)
 {
     if (strcmp(op->t->sub, "ephemeralcontainers") != 0)
         return;
-    static const char *const meta_keys[] = {"labels", "annotations", "finalizers", "ownerReferences"};
+    static const char *const meta_keys[] = {"labels", "annotations", "finalizers", "ownerReferences", "managedFields"};
     json_t *spec = json_copy(json_object_get(old, "spec"));
     member_copy(spec, json_object_get(obj, "spec"), "ephemeralContainers");
     json_object_set_new(obj, "spec", spec);
