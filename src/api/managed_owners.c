@@ -55,7 +55,8 @@ static bool is_fields_tree(const json_t *node)
     json_t *child;
     if (!json_is_object(node))
         return false;
-    json_object_foreach ((json_t *)node, key, child) {
+    json_object_foreach((json_t *)node, key, child)
+    {
         if (!is_fields_tree(child))
             return false;
     }

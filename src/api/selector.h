@@ -28,8 +28,8 @@ bool field_selector_match(const struct field_selector *s, const json_t *obj);
 const char *field_selector_name(const struct field_selector *s);
 void field_selector_free(struct field_selector *s);
 
-/* NodeSelector {nodeSelectorTerms:[{matchExpressions,matchFields}]} against a node object: terms are ORed. NULL (or null) restricts
- * nothing. */
+/* NodeSelector {nodeSelectorTerms:[{matchExpressions,matchFields}]} against a node object: terms are ORed. NULL (or
+ * null) restricts nothing. */
 bool node_selector_match(const json_t *node_selector, const json_t *node);
 
 #endif

@@ -78,7 +78,7 @@ static void test_pod(void **state)
         {"{" META "," ONE ",'status':{'phase':'Running','podIPs':[{'ip':'10.244.1.7'}]," READY_RUN "}}",
          "['p','1/1','Running','0','5s','10.244.1.7','n','<none>','<none>']"},
         {"{" META "," ONE ",'status':{'phase':'Running','containerStatuses':[{'name':'c','ready':true,'restartCount':3,"
-                          "'state':{'running':"
+         "'state':{'running':"
          "{}},'lastState':{'terminated':{'finishedAt':'2026-11-21T09:25:15Z'}}}]}}",
          CELLS("'1/1','Running','3 (5m5s ago)'")},
         {"{" META "," ONE
@@ -131,7 +131,7 @@ static void test_pod_init(void **state)
              "'waiting':{'reason':'PodInitializing'}") "}}",
          CELLS("'0/1','PodInitializing','0'")},
         {"{" META "," SIDE ",'status':{'phase':'Running','initContainerStatuses':[{'name':'i','restartCount':0,'"
-                           "started':true,'ready':true,"
+         "started':true,'ready':true,"
          "'state':{'running':{}}}]," READY_RUN "}}",
          CELLS("'2/2','Running','0'")},
         {"{" META "," SIDE
@@ -139,19 +139,19 @@ static void test_pod_init(void **state)
          "'running':{}}}]," STATE("'waiting':{'reason':'PodInitializing'}") "}}",
          CELLS("'0/2','Init:0/1','0'")},
         {"{" META "," TWO ",'status':{'phase':'Running','conditions':[{'type':'Ready','status':'True'}],'"
-                          "containerStatuses':[{'name':'a',"
+         "containerStatuses':[{'name':'a',"
          "'ready':false,'restartCount':0,'state':{'terminated':{'reason':'Completed','exitCode':0}}},{'name':'b','"
          "ready':true,"
          "'restartCount':0,'state':{'running':{}}}]}}",
          CELLS("'1/2','Running','0'")},
         {"{" META "," TWO ",'status':{'phase':'Running','conditions':[{'type':'Ready','status':'False'}],'"
-                          "containerStatuses':[{'name':'a',"
+         "containerStatuses':[{'name':'a',"
          "'ready':false,'restartCount':0,'state':{'terminated':{'reason':'Completed','exitCode':0}}},{'name':'b','"
          "ready':true,"
          "'restartCount':0,'state':{'running':{}}}]}}",
          CELLS("'1/2','NotReady','0'")},
         {"{" META ",'spec':{'nodeName':'n','containers':[{'name':'c'}],'readinessGates':[{'conditionType':'a'},{'"
-                  "conditionType':'b'}]},"
+         "conditionType':'b'}]},"
          "'status':{'phase':'Running','conditions':[{'type':'a','status':'True'}]," READY_RUN "}}",
          "['p','1/1','Running','0','5s','<none>','n','<none>','1/2']"},
     };
@@ -163,22 +163,22 @@ static void test_storage(void **state)
     (void)state;
     static const struct row pvs[] = {
         {"{" META ",'spec':{'capacity':{'storage':'100Mi'},'accessModes':['ReadWriteMany','ReadWriteOnce'],'"
-                  "persistentVolumeReclaimPolicy':"
+         "persistentVolumeReclaimPolicy':"
          "'Retain','claimRef':{'namespace':'lab','name':'c'},'storageClassName':'manual','volumeMode':'Filesystem'},'"
          "status':{'phase':"
          "'Bound'}}",
          "['p','100Mi','RWO,RWX','Retain','Bound','lab/c','manual','<unset>','','5s','Filesystem']"},
         {"{" GONE ",'spec':{'persistentVolumeReclaimPolicy':'Delete'},'status':{'phase':'Failed','reason':'"
-                  "VolumeFailedDelete'}}",
+         "VolumeFailedDelete'}}",
          "['p','0','','Delete','Terminating','','','<unset>','VolumeFailedDelete','5s','<unset>']"},
     };
     static const struct row pvcs[] = {
         {"{" META ",'spec':{'accessModes':['ReadWriteOnce'],'resources':{'requests':{'storage':'1Gi'}},'"
-                  "storageClassName':'x','volumeMode':"
+         "storageClassName':'x','volumeMode':"
          "'Filesystem'},'status':{'phase':'Pending'}}",
          "['p','Pending','','','','x','<unset>','5s','Filesystem']"},
         {"{" META ",'spec':{'volumeName':'v','storageClassName':'x','volumeMode':'Block'},'status':{'phase':'Bound','"
-                  "accessModes':["
+         "accessModes':["
          "'ReadWriteOncePod'],'capacity':{'storage':'2Gi'}}}",
          "['p','Bound','v','2Gi','RWOP','x','<unset>','5s','Block']"},
         {"{" META ",'spec':{'volumeName':'v'},'status':{'phase':'Pending'}}",
@@ -192,7 +192,7 @@ static void test_storage(void **state)
     };
     static const struct row drivers[] = {
         {"{" META ",'spec':{'attachRequired':true,'tokenRequests':[{'audience':'a'},{'audience':''}],'"
-                  "volumeLifecycleModes':['Persistent']}}",
+         "volumeLifecycleModes':['Persistent']}}",
          "['p',true,false,false,'a,',false,'Persistent','5s']"},
     };
     CHECK("", "PersistentVolume", pvs);
@@ -206,7 +206,7 @@ static void test_network(void **state)
     (void)state;
     static const struct row services[] = {
         {"{" META ",'spec':{'type':'NodePort','clusterIPs':['10.96.0.9'],'ports':[{'port':80,'nodePort':30080,'"
-                  "protocol':'TCP'},{'port':53,"
+         "protocol':'TCP'},{'port':53,"
          "'protocol':'UDP'}],'selector':{'b':'2','a':'1'}}}",
          "['p','NodePort','10.96.0.9','<none>','80:30080/TCP,53/UDP','5s','a=1,b=2']"},
         {"{" META ",'spec':{'type':'LoadBalancer','clusterIPs':['10.96.0.9']}}",
@@ -240,7 +240,7 @@ static void test_others(void **state)
     };
     static const struct row deployments[] = {
         {"{" META ",'spec':{'replicas':5,'selector':{'matchLabels':{'app':'two'},'matchExpressions':[{'key':'x','"
-                  "operator':'DoesNotExist'}]},"
+         "operator':'DoesNotExist'}]},"
          "'template':{'spec':{'containers':[{'name':'a','image':'i'},{'name':'b','image':'j'}]}}},'status':{'"
          "readyReplicas':1,"
          "'updatedReplicas':2,'availableReplicas':1}}",
