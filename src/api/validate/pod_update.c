@@ -1,0 +1,277 @@
+/* pod_update.c - what may change in a pod: images, a shorter deadline, more tolerations, fewer scheduling gates.
+ *
+ * DESIGN: the allowed changes are checked one by one, then undone in a copy of the new spec; if the copy still differs
+ * from the old spec, something else changed, and the difference is told. Subresources have their own rules: status,
+ * ephemeralcontainers. THREADS: pure functions. Source: pkg/apis/core/validation (ValidatePodUpdate). */
+#include "api/validate/validate_int.h"
+
+#define POD_SPEC "core.v1.PodSpec"
+#define MAY_CHANGE                                                                                                     \
+    "pod updates may not change fields other than "                                                                    \
+    "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` "       \
+    "(only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it "    \
+    "was previously negative)"
+
+static const char *const container_lists[] = {"containers", "initContainers"};
+
+/* -- what is checked by itself -- */
+
+/* False if nothing more can be said. */
+static bool images_check(const struct change *c, const struct vpath *p, const char *list)
+{
+    const json_t *now = vget(vget(c->obj, "spec"), list), *before = vget(vget(c->old, "spec"), list);
+    size_t i;
+    json_t *container;
+    if (json_array_size(now) != json_array_size(before)) {
+        v_forbidden(c->errs, p, "pod updates may not add or remove containers");
+        return false;
+    }
+    json_array_foreach(now, i, container)
+    {
+        const char *image = vstr(container, "image");
+        size_t n = strlen(image);
+        if (n == 0)
+            v_required(c->errs, FIELD(ITEM(p, i), "image"), NULL);
+        else if (strchr(" \t\r\n", image[0]) != NULL || strchr(" \t\r\n", image[n - 1]) != NULL)
+            v_invalid(c->errs, FIELD(ITEM(p, i), "image"), image, "must not have leading or trailing whitespace");
+    }
+    return true;
+}
+
+/* False if nothing more can be said. */
+static bool deadline_check(const struct change *c, const struct vpath *p)
+{
+    const json_t *now = vget(vget(c->obj, "spec"), "activeDeadlineSeconds");
+    const json_t *before = vget(vget(c->old, "spec"), "activeDeadlineSeconds");
+    int64_t seconds = json_integer_value(now);
+    if (now == NULL && before != NULL)
+        v_invalid_go(c->errs, p, NULL, "must not update from a positive integer to nil value");
+    if (now == NULL)
+        return true;
+    if (seconds < 0 || seconds > INT32_MAX) {
+        v_range(c->errs, p, seconds, 0, INT32_MAX);
+        return false;
+    }
+    if (before != NULL && json_integer_value(before) < seconds) {
+        v_invalid_int(c->errs, p, seconds, "must be less than or equal to previous value");
+        return false;
+    }
+    return true;
+}
+
+/* The same toleration, whatever its seconds. */
+static bool toleration_kept(const json_t *old, const json_t *list)
+{
+    static const char *const members[] = {"key", "operator", "value", "effect"};
+    size_t i;
+    json_t *toleration;
+    json_array_foreach(list, i, toleration)
+    {
+        bool same = true;
+        for (size_t m = 0; m < ARRAY_LEN(members); m++)
+            same = same && strcmp(vstr(old, members[m]), vstr(toleration, members[m])) == 0;
+        if (same)
+            return true;
+    }
+    return false;
+}
+
+static void tolerations_check(const struct change *c, const struct vpath *p)
+{
+    const json_t *now = vget(vget(c->obj, "spec"), "tolerations");
+    size_t i;
+    json_t *toleration;
+    json_array_foreach(vget(vget(c->old, "spec"), "tolerations"), i, toleration)
+    {
+        if (toleration_kept(toleration, now))
+            continue;
+        v_forbidden(c->errs, p, "existing toleration can not be modified except its tolerationSeconds");
+        return;
+    }
+    v_tolerations(c->errs, p, now);
+}
+
+static void gates_check(const struct change *c, const struct vpath *p)
+{
+    size_t i, j;
+    json_t *gate, *old;
+    json_array_foreach(vget(vget(c->obj, "spec"), "schedulingGates"), i, gate)
+    {
+        bool known = false;
+        json_array_foreach(vget(vget(c->old, "spec"), "schedulingGates"), j, old) known =
+            known || strcmp(vstr(old, "name"), vstr(gate, "name")) == 0;
+        if (known)
+            continue;
+        _auto_free_ char *detail =
+            xasprintf("only deletion is allowed, but found new scheduling gate '%s'", vstr(gate, "name"));
+        v_forbidden(c->errs, FIELD(ITEM(p, i), "name"), detail);
+    }
+}
+
+/* A pod still held by gates may get more node selector terms, never fewer. */
+static void gated_selector_check(const struct change *c, const struct vpath *p)
+{
+    const json_t *now = vget(vget(c->obj, "spec"), "nodeSelector");
+    const char *key;
+    json_t *value;
+    json_object_foreach(vget(vget(c->old, "spec"), "nodeSelector"), key, value)
+    {
+        const json_t *kept = vget(now, key);
+        if (kept == NULL || !json_equal(kept, value)) {
+            v_invalid_go(c->errs, p, go_map_text(now), "only additions to spec.nodeSelector are allowed");
+            return;
+        }
+    }
+}
+
+/* -- the rest must be equal -- */
+
+/* Gives `spec` the member that `from` has (or has not). */
+static void restore(json_t *spec, const json_t *from, const char *member)
+{
+    json_t *value = vget(from, member);
+    if (value != NULL)
+        json_object_set(spec, member, value);
+    else
+        json_object_del(spec, member);
+}
+
+static void restore_images(json_t *spec, const json_t *from, const char *list)
+{
+    const json_t *before = vget(from, list);
+    size_t i;
+    json_t *container;
+    if (!vhas(spec, list))
+        return;
+    json_t *copy = json_deep_copy(vget(spec, list));
+    json_array_foreach(copy, i, container) restore(container, json_array_get(before, i), "image");
+    json_object_set_new(spec, list, copy);
+}
+
+/* The new spec with all allowed changes undone. Returns new. */
+static json_t *spec_restored(const struct change *c)
+{
+    static const char *const members[] = {"activeDeadlineSeconds", "schedulingGates", "tolerations"};
+    const json_t *before = vget(c->old, "spec");
+    json_t *spec = json_copy(vget(c->obj, "spec"));
+    for (size_t i = 0; i < ARRAY_LEN(container_lists); i++)
+        restore_images(spec, before, container_lists[i]);
+    for (size_t i = 0; i < ARRAY_LEN(members); i++)
+        restore(spec, before, members[i]);
+    if (vint(before, "terminationGracePeriodSeconds") < 0 && vint(spec, "terminationGracePeriodSeconds") == 1)
+        restore(spec, before, "terminationGracePeriodSeconds");
+    if (json_array_size(vget(before, "schedulingGates")) > 0)
+        restore(spec, before, "nodeSelector");
+    restore(spec, before, "serviceAccount"); /* the old name of serviceAccountName */
+    return spec;
+}
+
+static void rest_check(const struct change *c, const struct vpath *p)
+{
+    const json_t *before = vget(c->old, "spec");
+    _auto_json_ json_t *spec = spec_restored(c);
+    if (json_array_size(vget(before, "schedulingGates")) > 0)
+        gated_selector_check(c, FIELD(p, "nodeSelector"));
+    if (go_equal(POD_SPEC, spec, before))
+        return;
+    _auto_free_ char *diff = go_diff(POD_SPEC, before, spec);
+    _auto_free_ char *detail = xasprintf("%s\n%s", MAY_CHANGE, diff);
+    v_forbidden(c->errs, p, detail);
+}
+
+static void main_update(const struct change *c)
+{
+    const struct vpath *p = FIELD(NULL, "spec");
+    change_meta_update(c);
+    pod_check(c);
+    for (size_t i = 0; i < ARRAY_LEN(container_lists); i++) {
+        if (!images_check(c, FIELD(p, container_lists[i]), container_lists[i]))
+            return;
+    }
+    if (!deadline_check(c, FIELD(p, "activeDeadlineSeconds")))
+        return;
+    tolerations_check(c, FIELD(p, "tolerations"));
+    gates_check(c, FIELD(p, "schedulingGates"));
+    rest_check(c, p);
+}
+
+/* -- status -- */
+
+static void states_check(const struct change *c, const char *list)
+{
+    const struct vpath *at = FIELD(FIELD(NULL, "status"), list);
+    const char *policy = vstr(vget(c->old, "spec"), "restartPolicy");
+    size_t i, j;
+    json_t *old, *now;
+    if (strcmp(policy, "Always") == 0)
+        return;
+    json_array_foreach(vget(vget(c->old, "status"), list), i, old)
+    {
+        const json_t *ended = vget(vget(old, "state"), "terminated");
+        if (ended == NULL || (strcmp(policy, "OnFailure") == 0 && vint(ended, "exitCode") != 0))
+            continue;
+        json_array_foreach(vget(vget(c->obj, "status"), list), j, now)
+        {
+            if (strcmp(vstr(now, "name"), vstr(old, "name")) == 0 && !vhas(vget(now, "state"), "terminated"))
+                v_forbidden(c->errs, FIELD(ITEM(at, i), "state"), "may not be transitioned to non-terminated state");
+        }
+    }
+}
+
+static void addresses_check(const struct change *c, const char *list)
+{
+    const struct vpath *at = FIELD(FIELD(NULL, "status"), list);
+    size_t i;
+    json_t *address;
+    json_array_foreach(vget(vget(c->obj, "status"), list), i, address) v_ip(c->errs, ITEM(at, i), vstr(address, "ip"));
+}
+
+static void status_update(const struct change *c)
+{
+    const char *nominated = vstr(vget(c->obj, "status"), "nominatedNodeName");
+    change_meta_update(c);
+    if (strcmp(vstr(vget(c->obj, "spec"), "nodeName"), vstr(vget(c->old, "spec"), "nodeName")) != 0)
+        v_forbidden(c->errs, FIELD(FIELD(NULL, "status"), "nodeName"), "may not be changed directly");
+    if (nominated[0] != '\0' && strcmp(nominated, vstr(vget(c->old, "status"), "nominatedNodeName")) != 0)
+        v_name(c->errs, FIELD(FIELD(NULL, "status"), "nominatedNodeName"), nominated, rule_subdomain);
+    states_check(c, "containerStatuses");
+    addresses_check(c, "podIPs");
+    addresses_check(c, "hostIPs");
+}
+
+/* -- ephemeral containers: added, never changed or removed -- */
+
+static void ephemeral_update(const struct change *c)
+{
+    const struct vpath *p = FIELD(FIELD(NULL, "spec"), "ephemeralContainers");
+    size_t i, j;
+    json_t *old, *now;
+    change_meta_update(c);
+    pod_check(c);
+    json_array_foreach(vget(vget(c->old, "spec"), "ephemeralContainers"), i, old)
+    {
+        const char *name = vstr(old, "name");
+        const json_t *kept = NULL;
+        json_array_foreach(vget(vget(c->obj, "spec"), "ephemeralContainers"), j, now)
+        {
+            if (strcmp(vstr(now, "name"), name) == 0)
+                kept = now;
+        }
+        if (kept != NULL && go_equal("core.v1.EphemeralContainer", kept, old))
+            continue;
+        _auto_free_ char *diff = kept != NULL ? go_diff("core.v1.EphemeralContainer", old, kept) : xstrdup("");
+        _auto_free_ char *detail = xasprintf("existing ephemeral containers \"%s\" may not be %s\n%s", name,
+                                             kept != NULL ? "changed" : "removed", diff);
+        v_forbidden(c->errs, p, detail);
+    }
+}
+
+void pod_update(const struct change *c)
+{
+    if (strcmp(c->sub, "status") == 0)
+        status_update(c);
+    else if (strcmp(c->sub, "ephemeralcontainers") == 0)
+        ephemeral_update(c);
+    else
+        main_update(c);
+}
