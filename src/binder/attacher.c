@@ -125,7 +125,7 @@ static int edit_error(json_t *va, void *arg, struct err *e)
 static void finish(struct loop *l, const struct job *j, bool ok)
 {
     struct state *s = loop_state(l);
-    int64_t wait = flight_end(&s->jobs, j->va->name, ok, 1000, 300000);
+    int64_t wait = flight_end(l, &s->jobs, j->va->name, ok, 1000, 300000);
     if (wait)
         loop_enqueue_after(l, "", j->va->name, wait);
 }
@@ -218,7 +218,7 @@ static int attach(struct loop *l, const struct csi_driver *d, struct sobj *va, s
 {
     struct state *s = loop_state(l);
     struct sobj *pv = read_pv(l, jstr(va->tree, "spec.source.persistentVolumeName"));
-    if (!pv || !flight_begin(&s->jobs, va->name)) {
+    if (!pv || !flight_begin(l, &s->jobs, va->name)) {
         sobj_unref(pv);
         return 0;
     }
@@ -293,7 +293,7 @@ static int detach(struct loop *l, const struct csi_driver *d, struct sobj *va)
     struct state *s = loop_state(l);
     char finalizer[300];
     attacher_finalizer(d->name, finalizer, sizeof finalizer);
-    if (!finalizer_has(va->tree, finalizer) || !flight_begin(&s->jobs, va->name))
+    if (!finalizer_has(va->tree, finalizer) || !flight_begin(l, &s->jobs, va->name))
         return 0;
     struct job *j = job_new(l, d, va, read_pv(l, jstr(va->tree, "spec.source.persistentVolumeName")));
     loop_offload(l, unpublish_work, unpublish_done, j);

@@ -49,15 +49,16 @@ struct flight {
     char *key; /* owned */
     bool running;
     unsigned failures;
+    int64_t not_before_ms; /* mono; a failed job is not tried again earlier, whatever wakes its key */
 };
 struct flights {
     struct flight *items; /* owned */
     size_t len, cap;
 };
-/* False if a job for the key runs already. */
-bool flight_begin(struct flights *f, const char *key);
+/* False if a job for the key runs already, or failed and has not waited long enough. */
+bool flight_begin(struct loop *l, struct flights *f, const char *key);
 /* Ends it; returns how long to wait before the next try (ms): 0 after success, else min doubled up to max. */
-int64_t flight_end(struct flights *f, const char *key, bool ok, int64_t min_ms, int64_t max_ms);
+int64_t flight_end(struct loop *l, struct flights *f, const char *key, bool ok, int64_t min_ms, int64_t max_ms);
 void flights_release(struct flights *f);
 
 /* -- pv_bind.c: the four writes of a binding, and phases -- */

@@ -153,7 +153,7 @@ static void expand_done(struct loop *l, void *arg)
         expand_failed(l, j);
     else if (ok)
         tell(l, j, EVENT_NORMAL, "FileSystemResizeRequired", "Require file system resize of volume on node");
-    int64_t wait = flight_end(loop_state(l), j->key, ok, 1000, 300000);
+    int64_t wait = flight_end(l, loop_state(l), j->key, ok, 1000, 300000);
     if (wait)
         loop_enqueue_after(l, j->claim->ns, j->claim->name, wait);
     job_free(j);
@@ -169,7 +169,7 @@ static int reconcile_resize(struct loop *l, const char *ns, const char *name, st
     _auto_free_ char *key = xasprintf("%s/%s", ns, name);
     const char *phase = jmap(claim->tree, "status.allocatedResourceStatuses", "storage");
     bool grown = pv && pv_capacity(pv->tree) >= claim_request(claim->tree) && str_eq(phase, PENDING);
-    if (!d || !d->expand || grown || !flight_begin(loop_state(l), key)) {
+    if (!d || !d->expand || grown || !flight_begin(l, loop_state(l), key)) {
         sobj_unref(pv);
         return 0;
     }
@@ -183,7 +183,7 @@ static int reconcile_resize(struct loop *l, const char *ns, const char *name, st
     quantity_format(&size, j->size);
     now_text(loop_clock(l), j->now);
     if (modify(l, "external-resizer", RES.persistentvolumeclaims, claim->tree, "status", edit_resizing, j, e) < 0) {
-        flight_end(loop_state(l), j->key, false, 1000, 300000);
+        flight_end(l, loop_state(l), j->key, false, 1000, 300000);
         job_free(j);
         return -1;
     }

@@ -58,7 +58,7 @@ static int64_t after_job(struct loop *l, const struct job *j, bool ok)
 {
     struct state *s = loop_state(l);
     bool csi = j->prov->driver->publish != NULL;
-    return flight_end(&s->jobs, j->key, ok, csi ? 1000 : 15000, csi ? 300000 : 1000000);
+    return flight_end(l, &s->jobs, j->key, ok, csi ? 1000 : 15000, csi ? 300000 : 1000000);
 }
 
 /* -- making -- */
@@ -185,7 +185,7 @@ static int start_making(struct loop *l, struct sobj *claim, const struct csi_pro
         job_free(j);
         return rc;
     }
-    if (!flight_begin(&s->jobs, j->key)) {
+    if (!flight_begin(l, &s->jobs, j->key)) {
         job_free(j);
         return 0;
     }
@@ -276,7 +276,7 @@ static int sync_volume_job(struct loop *l, const char *name)
     const struct csi_provisioner *p = pv ? should_delete(pv->tree) : NULL;
     if (!p || is_attached(l, name)) /* the detachment brings the volume back here */
         return 0;
-    if (!flight_begin(&s->jobs, name))
+    if (!flight_begin(l, &s->jobs, name))
         return 0;
     const struct binder_env *env = loop_env(l);
     struct job *j = xcalloc(1, sizeof *j);

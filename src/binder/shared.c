@@ -185,10 +185,10 @@ static struct flight *flight_find(struct flights *f, const char *key)
     return NULL;
 }
 
-bool flight_begin(struct flights *f, const char *key)
+bool flight_begin(struct loop *l, struct flights *f, const char *key)
 {
     struct flight *have = flight_find(f, key);
-    if (have && have->running)
+    if (have && (have->running || clock_mono_ms(loop_clock(l)) < have->not_before_ms))
         return false;
     if (!have) {
         if (f->len == f->cap) {
@@ -202,7 +202,7 @@ bool flight_begin(struct flights *f, const char *key)
     return true;
 }
 
-int64_t flight_end(struct flights *f, const char *key, bool ok, int64_t min_ms, int64_t max_ms)
+int64_t flight_end(struct loop *l, struct flights *f, const char *key, bool ok, int64_t min_ms, int64_t max_ms)
 {
     struct flight *have = flight_find(f, key);
     if (!have)
@@ -216,7 +216,9 @@ int64_t flight_end(struct flights *f, const char *key, bool ok, int64_t min_ms, 
     unsigned shift = have->failures < 20 ? have->failures : 20;
     have->failures++;
     int64_t wait = min_ms << shift;
-    return wait < max_ms ? wait : max_ms;
+    wait = wait < max_ms ? wait : max_ms;
+    have->not_before_ms = clock_mono_ms(loop_clock(l)) + wait;
+    return wait;
 }
 
 void flights_release(struct flights *f)

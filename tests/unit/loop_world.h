@@ -43,6 +43,17 @@ static inline void world_open(struct loop_world *w)
     w->control = control_new(&cc);
 }
 
+/* What the ServiceAccount loop would make: pods need it. */
+static inline void world_account(struct loop_world *w)
+{
+    struct err e = ERR_INIT;
+    if (reg_make(w->registry, "test", RES.serviceaccounts, "default",
+                 json_pack("{s:s, s:s, s:{s:s}}", "kind", "ServiceAccount", "apiVersion", "v1", "metadata", "name",
+                           "default"),
+                 NULL, &e) < 0)
+        fail_msg("service account: %s", e.msg);
+}
+
 static inline void world_start(struct loop_world *w, const struct loop_def *const *loops, size_t n, void *env)
 {
     struct err e = ERR_INIT;
@@ -103,9 +114,32 @@ static inline void make(struct loop_world *w, const char *fmt, ...)
         fail_msg("%s in %s", at.text, text);
     struct err e = ERR_INIT;
     const struct resource *res = kind_of(obj);
-    _auto_free_ char *ns = xstrdup(jstr_or(obj, "metadata.namespace", res->namespaced ? "default" : ""));
+    char ns[256];
+    snprintf(ns, sizeof ns, "%s", jstr_or(obj, "metadata.namespace", res->namespaced ? "default" : ""));
     if (reg_make(w->registry, "test", res, ns, obj, NULL, &e) < 0)
         fail_msg("make: %s", e.msg);
+}
+
+/* A node (see NODE) without the taint that admission gives to new ones. */
+static inline int edit_drop_taint(json_t *node, void *arg, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    json_t *taints = jat(node, "spec.taints");
+    for (size_t i = json_array_size(taints); i-- > 0;)
+        if (str_eq(jstr(json_array_get(taints, i), "key"), "node.kubernetes.io/not-ready"))
+            json_array_remove(taints, i);
+    if (!json_array_size(taints))
+        jdel(node, "spec.taints");
+    return 1;
+}
+
+static inline void make_node(struct loop_world *w, const char *name, const char *text)
+{
+    struct err e = ERR_INIT;
+    make(w, "%s", text);
+    if (reg_modify(w->registry, "test", RES.nodes, "", name, "", edit_drop_taint, NULL, &e) < 0)
+        fail_msg("node: %s", e.msg);
 }
 
 /* Returns a new reference or NULL. */
