@@ -12,7 +12,7 @@ struct doc {
     const char *etag; /* upper-case hex hash, without quotes */
 };
 
-/* -- discovery (facts/apimachinery.md §2) -- */
+/* -- discovery; these texts end with a newline -- */
 struct doc discovery_aggregated(bool core /* /api, else /apis */, bool v2beta1);
 /* serverAddressByClientCIDRs needs host:port, so this one is appended, not cached. Returns new JSON text. */
 char *discovery_api_versions(const char *host_port);
@@ -20,7 +20,7 @@ struct doc discovery_group_list(void);
 struct doc discovery_group(const char *group);                                  /* data NULL if unknown */
 struct doc discovery_resource_list(const char *group, const char *version);     /* data NULL if unknown */
 
-/* -- OpenAPI (§4, §5) -- */
+/* -- OpenAPI -- */
 struct doc openapi_v2_json(void);
 struct doc openapi_v2_proto(void);      /* gnostic protobuf document */
 struct doc openapi_v3_index(void);

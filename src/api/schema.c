@@ -27,7 +27,7 @@
  *     default=TEXT      default that the server fills in and OpenAPI tells; fill=TEXT one that OpenAPI does not tell
  *     patch=WORDS merge=KEY     strategic merge: merge, replace, retainKeys; the list's key
  *     set  map=K1,K2  unlisted  server-side apply: what kind of list (none of them: atomic)
- *     atomic            a map or struct that apply replaces as a whole
+ *     atomic            a map or struct that apply replaces as a whole; granular: not so, although its type says atomic
  *     go=NAME           Go's field name, where it is not the JSON name with a capital
  *
  * DESIGN: parsed once by schema_parse.c into arrays that never change. Names point into one copy of the text. Every

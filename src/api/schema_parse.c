@@ -329,6 +329,8 @@ static int flag_parse(struct parser *p, struct schema_field *f, char *w)
         f->list_undeclared = true;
     else if (strcmp(w, "atomic") == 0)
         f->map_atomic = true;
+    else if (strcmp(w, "granular") == 0)
+        f->map_granular = true;
     else if (str_starts(w, "default="))
         f->dflt = default_parse(f, w + 8);
     else if (str_starts(w, "fill=")) {
