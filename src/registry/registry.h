@@ -4,10 +4,10 @@
  *
  *     bytes -> decode + schema -> default -> prepare -> validate -> admit -> store commit -> watch log -> watchers
  *
- * Functions here speak trees; the API server hands bytes to reg_*_bytes variants through `struct reg_body`. Results come in a
- * `struct reg_answer`: the HTTP status, and either the object (a shared, frozen version) or a body of its own (a Status, a Scale).
- * On failure the functions return -1, fill `e` (code and message, for loops) and put the complete Status in ans->body (for
- * clients).
+ * Functions here speak trees; the API server hands bytes to reg_*_bytes variants through `struct reg_body`. Results
+ * come in a `struct reg_answer`: the HTTP status, and either the object (a shared, frozen version) or a body of its own
+ * (a Status, a Scale). On failure the functions return -1, fill `e` (code and message, for loops) and put the complete
+ * Status in ans->body (for clients).
  *
  * THREADS: safe from any thread. Nothing here blocks except on the journal. */
 #ifndef STOWAGE_REGISTRY_REGISTRY_H
@@ -43,35 +43,35 @@ void registry_set_token_ops(struct registry *r, const struct token_ops *ops, voi
 
 /* Who asks, and how. Zeroed + user is a valid context. */
 struct reg_ctx {
-    const char *user;             /* "kubernetes-admin", "system:kube-scheduler", … */
-    const char *const *groups;    /* NULL-terminated, or NULL */
-    const char *manager;          /* field manager (already resolved from fieldManager or User-Agent) */
+    const char *user;          /* "kubernetes-admin", "system:kube-scheduler", … */
+    const char *const *groups; /* NULL-terminated, or NULL */
+    const char *manager;       /* field manager (already resolved from fieldManager or User-Agent) */
     bool dry_run;
-    bool loop;                    /* one of our own control loops: trusted, field validation off, no managedFields cost if false */
+    bool loop; /* one of our own control loops: trusted, field validation off, no managedFields cost if false */
     enum field_validation fields;
-    struct strlist *warnings;     /* collected here when not NULL */
+    struct strlist *warnings; /* collected here when not NULL */
 };
 
 struct reg_body {
-    const void *bytes;  /* a request body … */
+    const void *bytes; /* a request body … */
     size_t len;
     enum media media;
-    json_t *tree;       /* … or a tree (taken) */
+    json_t *tree; /* … or a tree (taken) */
 };
 
 struct reg_answer {
-    int http;           /* 200, 201, 202, 404, … */
-    struct sobj *obj;   /* new reference, or NULL */
-    json_t *body;       /* owned: Status, Scale, dry-run result …; NULL when obj says it all */
+    int http;         /* 200, 201, 202, 404, … */
+    struct sobj *obj; /* new reference, or NULL */
+    json_t *body;     /* owned: Status, Scale, dry-run result …; NULL when obj says it all */
 };
 void reg_answer_release(struct reg_answer *a);
 #define _auto_answer_ __attribute__((cleanup(reg_answer_release)))
 
 struct reg_target {
     const struct resource *res;
-    const char *ns;    /* "" for cluster scope */
-    const char *name;  /* "" for the collection */
-    const char *sub;   /* "" or the subresource */
+    const char *ns;   /* "" for cluster scope */
+    const char *name; /* "" for the collection */
+    const char *sub;  /* "" or the subresource */
 };
 
 int reg_get(struct registry *r, const struct reg_target *t, struct reg_answer *ans, struct err *e);
@@ -79,19 +79,19 @@ int reg_create(struct registry *r, const struct reg_ctx *ctx, const struct reg_t
                struct reg_answer *ans, struct err *e);
 int reg_update(struct registry *r, const struct reg_ctx *ctx, const struct reg_target *t, struct reg_body *body,
                struct reg_answer *ans, struct err *e);
-int reg_patch(struct registry *r, const struct reg_ctx *ctx, const struct reg_target *t, enum patch_type type, bool force,
-              struct reg_body *body, struct reg_answer *ans, struct err *e);
+int reg_patch(struct registry *r, const struct reg_ctx *ctx, const struct reg_target *t, enum patch_type type,
+              bool force, struct reg_body *body, struct reg_answer *ans, struct err *e);
 
 struct reg_delete_opts {
-    int64_t grace_seconds;     /* -1: the kind's default */
-    const char *propagation;   /* NULL, "Background", "Foreground", "Orphan" */
-    const char *uid;           /* preconditions, or NULL */
+    int64_t grace_seconds;   /* -1: the kind's default */
+    const char *propagation; /* NULL, "Background", "Foreground", "Orphan" */
+    const char *uid;         /* preconditions, or NULL */
     const char *resource_version;
 };
 #define REG_DELETE_DEFAULT ((struct reg_delete_opts){.grace_seconds = -1})
 /* Parses a DeleteOptions body and/or the query (already split). */
-int reg_delete(struct registry *r, const struct reg_ctx *ctx, const struct reg_target *t, const struct reg_delete_opts *o,
-               struct reg_answer *ans, struct err *e);
+int reg_delete(struct registry *r, const struct reg_ctx *ctx, const struct reg_target *t,
+               const struct reg_delete_opts *o, struct reg_answer *ans, struct err *e);
 
 /* What came with a DELETE: a DeleteOptions body, or the query. A body with content wins; then the query is ignored. */
 struct reg_delete_query {
@@ -119,8 +119,8 @@ struct sobj *reg_read(struct registry *r, const struct resource *res, const char
 /* Takes the tree. out may be NULL. Manager and user are `who`. */
 int reg_make(struct registry *r, const char *who, const struct resource *res, const char *ns, json_t *take_tree,
              struct sobj **out, struct err *e);
-/* Read-modify-write with retry on conflict (up to 8 times): `edit` changes a private deep copy in place and returns 1 to write
- * it, 0 for no change, -1 to give up (fill e). sub: "" or "status". */
+/* Read-modify-write with retry on conflict (up to 8 times): `edit` changes a private deep copy in place and returns 1
+ * to write it, 0 for no change, -1 to give up (fill e). sub: "" or "status". */
 int reg_modify(struct registry *r, const char *who, const struct resource *res, const char *ns, const char *name,
                const char *sub, int (*edit)(json_t *obj, void *arg, struct err *e), void *arg, struct err *e);
 /* Writes `tree` (taken) if its metadata.resourceVersion is still the stored one. */
@@ -138,8 +138,8 @@ int registry_bootstrap(struct registry *r, const char *api_host, int api_port, s
 /* One process-wide shorthand for the kinds of the house: RES.pods, RES.persistentvolumeclaims … */
 struct resource_names {
     const struct resource *namespaces, *nodes, *pods, *persistentvolumes, *persistentvolumeclaims, *storageclasses,
-        *volumeattachments, *csidrivers, *csinodes, *configmaps, *secrets, *services, *endpoints, *endpointslices, *events,
-        *serviceaccounts, *deployments, *replicasets, *controllerrevisions, *leases;
+        *volumeattachments, *csidrivers, *csinodes, *configmaps, *secrets, *services, *endpoints, *endpointslices,
+        *events, *serviceaccounts, *deployments, *replicasets, *controllerrevisions, *leases;
 };
 extern struct resource_names RES; /* filled by registry_new() */
 

@@ -211,8 +211,8 @@ static struct range service_range(const struct op *op)
     if (!slash)
         return r;
     *slash = 0;
-    int bits = atoi(slash + 1);
-    if (bits < 1 || bits > 30 || inet_pton(AF_INET, cidr, &a) != 1)
+    uint64_t bits = 0;
+    if (!str_to_u64(slash + 1, &bits) || bits < 1 || bits > 30 || inet_pton(AF_INET, cidr, &a) != 1)
         return r;
     return (struct range){ntohl(a.s_addr), 1u << (32 - bits)};
 }
