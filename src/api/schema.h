@@ -53,7 +53,8 @@ struct schema_field {
     enum schema_list list;
     bool list_undeclared;         /* a list without x-kubernetes-list-type in OpenAPI; treated as atomic */
     const char *const *list_keys; /* NULL-terminated; LIST_MAP */
-    bool map_atomic;              /* struct or map replaced whole by apply */
+    bool map_atomic;                  /* struct or map replaced whole by apply */
+    bool map_granular;                /* not so here, although the type says atomic (claimRef of a volume) */
     const char *descr;            /* our own words */
     unsigned proto;               /* protobuf field number, 0 unknown */
     unsigned proto_inlined;       /* number of the inlined struct's message that holds it, 0: the type's own message */
