@@ -57,6 +57,15 @@ static void hang(struct diff *d, const char *key, struct diff part)
     fields_hang(&d->removed, key, part.removed);
 }
 
+/* "f:NAME", in `scratch`. */
+static const char *name_key(struct buf *scratch, const char *name)
+{
+    buf_clear(scratch);
+    buf_add(scratch, "f:", 2);
+    buf_adds(scratch, name);
+    return buf_str(scratch);
+}
+
 static void diff_field(struct diff *d, const struct schema_field *f, const json_t *old, const json_t *new)
 {
     const json_t *o = json_object_get(old, f->name), *n = json_object_get(new, f->name);
@@ -66,10 +75,12 @@ static void diff_field(struct diff *d, const struct schema_field *f, const json_
         n = implied_value(f);
     if (o == n)
         return;
-    char key[256];
-    snprintf(key, sizeof key, "f:%s", f->name);
     struct shape s = shape_of_field(f);
-    hang(d, key, diff_values(&s, o, n));
+    struct diff part = diff_values(&s, o, n);
+    if (part.changed == NULL && part.removed == NULL)
+        return;
+    _auto_buf_ struct buf key = BUF_INIT;
+    hang(d, name_key(&key, f->name), part);
 }
 
 static struct diff diff_struct(const struct schema_type *t, const json_t *old, const json_t *new)
@@ -89,17 +100,13 @@ static struct diff diff_map(const struct shape *s, const json_t *old, const json
     _auto_buf_ struct buf name = BUF_INIT;
     json_object_foreach((json_t *)old, key, value)
     {
-        buf_clear(&name);
-        buf_addf(&name, "f:%s", key);
-        hang(&d, buf_str(&name), diff_values(&element, value, json_object_get(new, key)));
+        hang(&d, name_key(&name, key), diff_values(&element, value, json_object_get(new, key)));
     }
     json_object_foreach((json_t *)new, key, value)
     {
         if (json_object_get(old, key) != NULL)
             continue;
-        buf_clear(&name);
-        buf_addf(&name, "f:%s", key);
-        hang(&d, buf_str(&name), diff_values(&element, NULL, value));
+        hang(&d, name_key(&name, key), diff_values(&element, NULL, value));
     }
     return d;
 }
@@ -156,9 +163,7 @@ static json_t *fields_of_members(const struct shape *s, const json_t *value)
         json_t *below = fields_of(&part, member);
         if (s->form == FORM_MAP || json_is_null(member) || (json_is_object(member) && json_object_size(member) == 0))
             fields_mark(&below);
-        buf_clear(&name);
-        buf_addf(&name, "f:%s", key);
-        fields_hang(&set, buf_str(&name), below);
+        fields_hang(&set, name_key(&name, key), below);
     }
     return set;
 }
