@@ -1,0 +1,35 @@
+#!/bin/sh
+# Pod logs: refusals, the text, following, clients that leave.
+set -eu
+. "$SOURCE_DIR/tests/http/http.sh"
+serve --log-program
+pods=/api/v1/namespaces/default/pods
+api POST /api/v1/namespaces/default/serviceaccounts -d '{"metadata":{"name":"default"}}' >/dev/null
+pod() { printf '{"metadata":{"name":"%s"},"spec":{"nodeName":"%s","containers":[%s]}}' "$1" "$2" "$3"; }
+one='{"name":"c","image":"busybox"}'
+api POST $pods -d "$(pod web n1 "$one")" >"$dir/made"
+grep -q '"kind":"Pod"' "$dir/made" || { cat "$dir/made"; exit 1; }
+api POST $pods -d "$(pod two n1 "$one,{\"name\":\"d\",\"image\":\"busybox\"}")" >/dev/null
+api POST $pods -d "$(pod nowhere '' "$one")" >/dev/null
+api POST $pods -d "$(pod waiting n1 "$one")" >/dev/null
+
+expect "no such pod" 404 "$(status GET $pods/nosuch/log)"
+expect "not scheduled" 204 "$(status GET $pods/nowhere/log)"
+expect_in "which container" 'a container name must be specified for pod two, choose one of: [c d]' "$(api GET $pods/two/log)"
+expect_in "no such container" 'container x is not valid for pod web' "$(api GET "$pods/web/log?container=x")"
+expect_in "the node's words" 'container \"c\" in pod \"waiting\" is waiting to start: ContainerCreating' "$(api GET $pods/waiting/log)"
+expect_in "options" 'PodLogOptions \"web\" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0' "$(api GET "$pods/web/log?tailLines=-1")"
+expect "numbers" 400 "$(status GET "$pods/web/log?tailLines=x")"
+
+expect "the text" "line 0 line 1 line 2 line 3 line 4 " "$(api GET $pods/web/log | tr '\n' ' ')"
+expect "its type" "text/plain" "$(header Content-Type GET $pods/web/log)"
+ask -N "$url$pods/web/log?follow=true" >"$dir/log.out" &
+sleep 0.7
+expect_in "follows" "line 0" "$(cat "$dir/log.out")"
+expect "not yet at the end" 0 "$(grep -c 'line 4' "$dir/log.out" || true)"
+wait $!
+expect "the end" "line 4" "$(tail -1 "$dir/log.out")"
+before=$(ls "/proc/$pid/fd" | wc -l)
+for _ in 1 2 3 4 5; do ask -N --max-time 0.3 -o /dev/null "$url$pods/web/log?follow=true" 2>/dev/null || true; done
+sleep 2
+expect "descriptors after clients that left" "$before" "$(ls "/proc/$pid/fd" | wc -l)"
