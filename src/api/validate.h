@@ -11,7 +11,8 @@
 /* A decoded and defaulted object about to be created. */
 void validate_create(const struct resource *r, const json_t *obj, struct field_errors *errs);
 /* obj is the new state, old what is stored. `sub` is "" for the main resource, or "status", … */
-void validate_update(const struct resource *r, const char *sub, const json_t *obj, const json_t *old, struct field_errors *errs);
+void validate_update(const struct resource *r, const char *sub, const json_t *obj, const json_t *old,
+                     struct field_errors *errs);
 /* Warnings a valid object earns ("metadata.name: this is used in the Pod's hostname…"). old is NULL on create. */
 void validate_warnings(const struct resource *r, const json_t *obj, const json_t *old, struct strlist *warnings);
 

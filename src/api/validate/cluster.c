@@ -3,7 +3,8 @@
  * DESIGN: the pod security labels of a namespace are checked here as the admission plugin would: only when nothing else
  * is wrong. Paths of a node's taints begin at metadata, a slip of the real server that clients see.
  * THREADS: pure functions. Source: pkg/apis/core/validation; pod-security-admission/api. */
-#include "api/validate/validate_int.h"
+#include "api/validate/kinds_int.h"
+#include "api/validate/pod_int.h"
 
 /* -- namespaces -- */
 

@@ -1,7 +1,7 @@
 /* config.c - config maps, secrets, service accounts: keys, sizes, what a secret's type asks for, immutability.
  *
  * THREADS: pure functions. Source: pkg/apis/core/validation. When you add a secret type: a row of secret_types. */
-#include "api/validate/validate_int.h"
+#include "api/validate/kinds_int.h"
 
 #include "api/base64.h"
 

@@ -1,7 +1,7 @@
 /* endpoints.c - endpoints and endpoint slices: addresses and ports behind a service.
  *
  * THREADS: pure functions. Source: pkg/apis/core/validation, pkg/apis/discovery/validation. */
-#include "api/validate/validate_int.h"
+#include "api/validate/kinds_int.h"
 
 #include <arpa/inet.h>
 

@@ -85,24 +85,16 @@ static bool struct_equal(const struct schema_type *t, const json_t *a, const jso
     return true;
 }
 
-static const struct schema_type *known_type(const char *name)
-{
-    const struct schema_type *t = schema_type(name);
-    if (t == NULL)
-        BUG("no schema type %s", name);
-    return t;
-}
-
 bool go_equal(const char *type, const json_t *a, const json_t *b)
 {
     if (a == NULL || b == NULL)
         return a == b;
-    return struct_equal(known_type(type), a, b);
+    return struct_equal(go_known_type(type), a, b);
 }
 
 bool go_equal_field(const char *type, const char *field, const json_t *a, const json_t *b)
 {
-    const struct schema_field *f = schema_field(known_type(type), field, strlen(field));
+    const struct schema_field *f = schema_field(go_known_type(type), field, strlen(field));
     if (f == NULL)
         BUG("no field %s in %s", field, type);
     return field_equal(f, vget(a, field), vget(b, field));

@@ -3,7 +3,7 @@
  * DESIGN: the old form was never checked strictly, its metadata included; the new one is, when it is created through
  * its own group. The object is the stored one in both cases only if the caller decoded it so: the two groups name the
  * object they are about differently. THREADS: pure functions. Source: pkg/apis/core/validation/events.go. */
-#include "api/validate/validate_int.h"
+#include "api/validate/kinds_int.h"
 
 enum { TEXT_MAX = 128, NOTE_MAX = 1024 };
 

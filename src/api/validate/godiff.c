@@ -385,10 +385,8 @@ static json_t *pod_spec_internal(const json_t *spec)
 
 char *go_diff(const char *type, const json_t *before, const json_t *after)
 {
-    const struct schema_type *t = schema_type(type);
+    const struct schema_type *t = go_known_type(type);
     bool pod = strcmp(type, "core.v1.PodSpec") == 0;
-    if (t == NULL)
-        BUG("no schema type %s", type);
     _auto_buf_ struct buf out = BUF_INIT;
     _auto_json_ json_t *keep = json_array();
     if (pod) {

@@ -193,14 +193,14 @@ void go_members_release(struct go_members *m)
 
 static json_t *quantity_object(const json_t *v)
 {
-    static const char *const formats[] = {"BinarySI", "DecimalSI", "DecimalExponent"};
-    struct quantity q = qty(v);
     char text[QUANTITY_TEXT_LEN];
+    int64_t number;
+    int scale;
+    const char *format;
     qty_text(v, text);
-    int scale = q.below_milli ? -9 : q.nano % 1000000000 != 0 ? -3 : 0;
-    quantity_nano unit = scale == -9 ? 1 : scale == -3 ? 1000000 : 1000000000;
-    return json_pack("{s:{s:I,s:I},s:s,s:s}", "i", "value", (json_int_t)(q.nano / unit), "scale", (json_int_t)scale,
-                     "s", text, "Format", formats[q.format]);
+    go_quantity_parts(v, &number, &scale, &format);
+    return json_pack("{s:{s:I,s:I},s:s,s:s}", "i", "value", (json_int_t)number, "scale", (json_int_t)scale, "s", text,
+                     "Format", format);
 }
 
 const json_t *go_value_of(const struct go_type *t, const json_t *v, json_t *keep)
@@ -410,7 +410,7 @@ static void walk_slice(struct go_node *n, json_t *keep)
 static bool scalars_equal(const struct go_type *t, const json_t *x, const json_t *y)
 {
     if (t->quantity)
-        return json_equal(vget(x, "i"), vget(y, "i"));
+        return json_equal(vget(x, "i"), vget(y, "i")); /* normalised by go_quantity_parts() */
     if (x == NULL || y == NULL)
         return go_is_zero(t, x, NULL) && go_is_zero(t, y, NULL);
     return json_equal(x, y);

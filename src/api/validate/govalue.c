@@ -8,6 +8,7 @@
 #include "api/validate/godiff_int.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 
 #define SOME_POINTER "0xc000000000"
 
@@ -39,18 +40,38 @@ void go_type_name_write(struct buf *out, const struct schema_type *t, const char
     buf_adds(out, at + 2);
 }
 
-static void quantity_write(struct buf *out, const json_t *value)
+void go_quantity_parts(const json_t *value, int64_t *out_value, int *out_scale, const char **out_format)
 {
     static const char *const formats[] = {"BinarySI", "DecimalSI", "DecimalExponent"};
+    static const char suffixes[] = "num kMGTPE"; /* thousands; the blank is one */
     struct quantity q = qty(value);
     char text[QUANTITY_TEXT_LEN];
+    quantity_format(&q, text);
+    *out_format = formats[q.format];
+    *out_value = quantity_value(&q);
+    *out_scale = 0;
+    if (q.format == QF_BINARY_SI)
+        return;
+    char *suffix = NULL;
+    *out_value = strtoll(text, &suffix, 10);
+    if (q.format == QF_DECIMAL_EXPONENT)
+        *out_scale = *suffix == 'e' ? (int)strtol(suffix + 1, NULL, 10) : 0;
+    else if (*suffix != '\0' && strchr(suffixes, *suffix) != NULL)
+        *out_scale = 3 * (int)(strchr(suffixes, *suffix) - suffixes) - 9;
+}
+
+static void quantity_write(struct buf *out, const json_t *value)
+{
+    char text[QUANTITY_TEXT_LEN];
+    int64_t number;
+    int scale;
+    const char *format;
     qty_text(value, text);
-    int scale = q.below_milli ? -9 : q.nano % 1000000000 != 0 ? -3 : 0;
-    quantity_nano unit = scale == -9 ? 1 : scale == -3 ? 1000000 : 1000000000;
+    go_quantity_parts(value, &number, &scale, &format);
     buf_addf(out,
              "resource.Quantity{i:resource.int64Amount{value:%lld, scale:%d}, "
              "d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:\"%s\", Format:\"%s\"}",
-             (long long)(q.nano / unit), scale, text, formats[q.format]);
+             (long long)number, scale, text, format);
 }
 
 static void int_or_string_write(struct buf *out, const json_t *v)
@@ -159,7 +180,7 @@ static void struct_write(struct buf *out, const struct schema_type *t, const jso
     buf_addc(out, '}');
 }
 
-static const struct schema_type *known_type(const char *name)
+const struct schema_type *go_known_type(const char *name)
 {
     const struct schema_type *t = schema_type(name);
     if (t == NULL)
@@ -170,7 +191,7 @@ static const struct schema_type *known_type(const char *name)
 char *go_struct_text(const char *type, const json_t *value)
 {
     _auto_buf_ struct buf b = BUF_INIT;
-    struct_write(&b, known_type(type), value);
+    struct_write(&b, go_known_type(type), value);
     return buf_steal(&b, NULL);
 }
 

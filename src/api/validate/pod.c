@@ -3,7 +3,8 @@
  * DESIGN: a struct pod_rules carries what the parts need of each other (which volumes exist). Workloads check their
  * template through the same functions, without the pod's metadata. Updates are pod_update.c.
  * THREADS: pure functions. */
-#include "api/validate/validate_int.h"
+#include "api/validate/kinds_int.h"
+#include "api/validate/pod_int.h"
 
 static void dns_config_check(struct pod_rules *r, const struct vpath *p)
 {
@@ -174,7 +175,7 @@ void pod_check(const struct change *c)
     change_meta_create(c);
     pod_spec_check(&r, p);
     tokens_check(&r, p);
-    pod_container_names_only_for_pods(&r, p);
+    pod_images_check(&r, p);
 }
 
 void pod_create(const struct change *c)

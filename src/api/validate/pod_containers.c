@@ -2,7 +2,7 @@
  *
  * DESIGN: what all three kinds share is container_check(); what each adds or forbids follows it, in the order of the
  * real server, because the order of complaints is part of the answer. THREADS: pure functions. */
-#include "api/validate/validate_int.h"
+#include "api/validate/pod_int.h"
 
 static const char *const pull_policies[] = {"Always", "IfNotPresent", "Never", NULL};
 static const char *const message_policies[] = {"File", "FallbackToLogsOnError", NULL};
@@ -173,7 +173,7 @@ static void ephemeral_fields_check(struct pod_rules *r, const struct vpath *p, c
     }
 }
 
-static void image_blanks_check(struct field_errors *errs, const struct vpath *p, const json_t *c)
+void v_image_blanks(struct field_errors *errs, const struct vpath *p, const json_t *c)
 {
     const char *image = vstr(c, "image");
     size_t n = strlen(image);
@@ -192,7 +192,7 @@ static void ephemeral_check(struct pod_rules *r, const struct vpath *p, const js
         const char *target = vstr(c, "targetContainerName");
         const struct strlist targets = {.items = names->items, .len = regular};
         container_check(r, at, c);
-        image_blanks_check(r->errs, at, c);
+        v_image_blanks(r->errs, at, c);
         bool known = strlist_has(&targets, target);
         if (strlist_has(names, vstr(c, "name")))
             v_duplicate(r->errs, FIELD(at, "name"), vstr(c, "name"));
@@ -213,13 +213,13 @@ void pod_containers_check(struct pod_rules *r, const struct vpath *p)
 }
 
 /* Templates may still have blanks around an image: that was never refused there. */
-void pod_container_names_only_for_pods(struct pod_rules *r, const struct vpath *p)
+void pod_images_check(struct pod_rules *r, const struct vpath *p)
 {
     static const char *const lists[] = {"containers", "initContainers"};
     for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
         const struct vpath *list = FIELD(p, lists[k]);
         size_t i;
         json_t *c;
-        json_array_foreach(vget(r->spec, lists[k]), i, c) image_blanks_check(r->errs, ITEM(list, i), c);
+        json_array_foreach(vget(r->spec, lists[k]), i, c) v_image_blanks(r->errs, ITEM(list, i), c);
     }
 }

@@ -3,7 +3,7 @@
  * DESIGN: a field reference is first converted (is this a field of pods at all?), then looked up in the list its use
  * allows; metadata.labels['x'] may name a key. THREADS: pure functions. Source: pkg/apis/core/validation,
  * pkg/apis/core/pods/helpers.go. */
-#include "api/validate/validate_int.h"
+#include "api/validate/pod_int.h"
 
 static const char *const convertible[] = {
     "metadata.annotations", "metadata.labels", "metadata.name",      "metadata.namespace",

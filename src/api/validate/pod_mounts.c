@@ -3,7 +3,7 @@
  * DESIGN: names must be known volumes, places unique, and a volume is either mounted or a device. Complaints about
  * subPath, propagation and recursiveReadOnly name the list, not the item, as the real server's do.
  * THREADS: pure functions. */
-#include "api/validate/validate_int.h"
+#include "api/validate/pod_int.h"
 
 /* Has the list an entry whose `key` is `value`? */
 static bool list_names(const json_t *list, const char *key, const char *value)

@@ -1,7 +1,7 @@
 /* pod_probes.c - probes and life-cycle hooks: one handler, sensible times.
  *
  * THREADS: pure functions. Source: pkg/apis/core/validation (validateProbe, validateHandler). */
-#include "api/validate/validate_int.h"
+#include "api/validate/pod_int.h"
 
 typedef void handler_rules(struct field_errors *errs, const struct vpath *p, const json_t *handler, int64_t grace);
 

@@ -1,7 +1,7 @@
 /* pod_scheduling.c - where a pod may run: affinity, tolerations, spreading over a topology.
  *
  * THREADS: pure functions. Source: pkg/apis/core/validation. */
-#include "api/validate/validate_int.h"
+#include "api/validate/pod_int.h"
 
 #define REQUIRED_TERMS  "requiredDuringSchedulingIgnoredDuringExecution"
 #define PREFERRED_TERMS "preferredDuringSchedulingIgnoredDuringExecution"

@@ -1,7 +1,7 @@
 /* pod_security.c - security contexts of pods and containers: ids, sysctls, seccomp.
  *
  * THREADS: pure functions. Source: pkg/apis/core/validation. */
-#include "api/validate/validate_int.h"
+#include "api/validate/pod_int.h"
 
 #include <ctype.h>
 

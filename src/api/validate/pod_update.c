@@ -3,7 +3,8 @@
  * DESIGN: the allowed changes are checked one by one, then undone in a copy of the new spec; if the copy still differs
  * from the old spec, something else changed, and the difference is told. Subresources have their own rules: status,
  * ephemeralcontainers. THREADS: pure functions. Source: pkg/apis/core/validation (ValidatePodUpdate). */
-#include "api/validate/validate_int.h"
+#include "api/validate/kinds_int.h"
+#include "api/validate/pod_int.h"
 
 #define POD_SPEC "core.v1.PodSpec"
 #define MAY_CHANGE                                                                                                     \
@@ -28,12 +29,9 @@ static bool images_check(const struct change *c, const struct vpath *p, const ch
     }
     json_array_foreach(now, i, container)
     {
-        const char *image = vstr(container, "image");
-        size_t n = strlen(image);
-        if (n == 0)
-            v_required(c->errs, FIELD(ITEM(p, i), "image"), NULL);
-        else if (strchr(" \t\r\n", image[0]) != NULL || strchr(" \t\r\n", image[n - 1]) != NULL)
-            v_invalid(c->errs, FIELD(ITEM(p, i), "image"), image, "must not have leading or trailing whitespace");
+        const struct vpath *at = ITEM(p, i);
+        v_required_str(c->errs, at, container, "image");
+        v_image_blanks(c->errs, at, container);
     }
     return true;
 }
@@ -126,16 +124,6 @@ static void gated_selector_check(const struct change *c, const struct vpath *p)
 
 /* -- the rest must be equal -- */
 
-/* Gives `spec` the member that `from` has (or has not). */
-static void restore(json_t *spec, const json_t *from, const char *member)
-{
-    json_t *value = vget(from, member);
-    if (value != NULL)
-        json_object_set(spec, member, value);
-    else
-        json_object_del(spec, member);
-}
-
 static void restore_images(json_t *spec, const json_t *from, const char *list)
 {
     const json_t *before = vget(from, list);
@@ -144,7 +132,7 @@ static void restore_images(json_t *spec, const json_t *from, const char *list)
     if (!vhas(spec, list))
         return;
     json_t *copy = json_deep_copy(vget(spec, list));
-    json_array_foreach(copy, i, container) restore(container, json_array_get(before, i), "image");
+    json_array_foreach(copy, i, container) vrestore(container, json_array_get(before, i), "image");
     json_object_set_new(spec, list, copy);
 }
 
@@ -157,12 +145,12 @@ static json_t *spec_restored(const struct change *c)
     for (size_t i = 0; i < ARRAY_LEN(container_lists); i++)
         restore_images(spec, before, container_lists[i]);
     for (size_t i = 0; i < ARRAY_LEN(members); i++)
-        restore(spec, before, members[i]);
+        vrestore(spec, before, members[i]);
     if (vint(before, "terminationGracePeriodSeconds") < 0 && vint(spec, "terminationGracePeriodSeconds") == 1)
-        restore(spec, before, "terminationGracePeriodSeconds");
+        vrestore(spec, before, "terminationGracePeriodSeconds");
     if (json_array_size(vget(before, "schedulingGates")) > 0)
-        restore(spec, before, "nodeSelector");
-    restore(spec, before, "serviceAccount"); /* the old name of serviceAccountName */
+        vrestore(spec, before, "nodeSelector");
+    vrestore(spec, before, "serviceAccount"); /* the old name of serviceAccountName */
     return spec;
 }
 

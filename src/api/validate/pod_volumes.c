@@ -2,7 +2,7 @@
  *
  * DESIGN: a volume with a fault is not known to the mounts checked later, which then complain as well; the real server
  * does the same. THREADS: pure functions. When you add a source: its name here, its rules in volume_sources.c. */
-#include "api/validate/validate_int.h"
+#include "api/validate/pod_int.h"
 
 /* In the order the real server looks at them: the second one found is the one it forbids. */
 static const char *const sources[] = {

@@ -1,7 +1,7 @@
 /* projected.c - volumes made of other objects' parts: projected sources, the downward API, keys to paths.
  *
  * THREADS: pure functions. Source: pkg/apis/core/validation. */
-#include "api/validate/validate_int.h"
+#include "api/validate/pod_int.h"
 
 void v_key_to_path(struct field_errors *errs, const struct vpath *p, const json_t *items)
 {

@@ -2,7 +2,8 @@
  *
  * THREADS: pure functions. Source: pkg/apis/core/validation, pkg/volume/validation. When you add a source: its name
  * here in the real server's order, its rules in volume_sources.c. */
-#include "api/validate/validate_int.h"
+#include "api/validate/kinds_int.h"
+#include "api/validate/pod_int.h"
 
 #define PV_SOURCE "core.v1.PersistentVolumeSource"
 

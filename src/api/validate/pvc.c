@@ -3,7 +3,8 @@
  * DESIGN: a claim's spec is fixed but for the requested size and the attributes class of a bound claim, the volume's
  * name once, and a class that was never set. An update undoes these in a copy and compares the rest.
  * THREADS: pure functions. Source: pkg/apis/core/validation. */
-#include "api/validate/validate_int.h"
+#include "api/validate/kinds_int.h"
+#include "api/validate/pod_int.h"
 
 #define PVC_SPEC         "core.v1.PersistentVolumeClaimSpec"
 #define CLASS_ANNOTATION "volume.beta.kubernetes.io/storage-class"
@@ -118,17 +119,8 @@ static bool class_given(const struct change *c)
            (annotation == NULL || str_eq(annotation, class));
 }
 
-static void put(json_t *spec, const json_t *from, const char *member)
-{
-    json_t *value = vget(from, member);
-    if (value != NULL)
-        json_object_set(spec, member, value);
-    else
-        json_object_del(spec, member);
-}
-
 /* The size of a bound claim is checked apart. */
-static void put_requested_size(json_t *spec, const json_t *before)
+static void restore_requested_size(json_t *spec, const json_t *before)
 {
     json_t *size = jat(before, "resources.requests.storage");
     if (!json_is_object(jat(spec, "resources.requests")))
@@ -151,17 +143,17 @@ static void spec_update_check(const struct change *c)
     _auto_json_ json_t *now = json_copy(vget(c->obj, "spec"));
     _auto_json_ json_t *before = json_copy(vget(c->old, "spec"));
     if (vstr(before, "volumeName")[0] == '\0')
-        put(before, now, "volumeName");
+        vrestore(before, now, "volumeName");
     if (class_upgraded(c)) {
         json_object_del(now, "storageClassName");
     } else {
         annotation_check(c);
         if (class_given(c))
-            put(now, before, "storageClassName");
+            vrestore(now, before, "storageClassName");
     }
     if (strcmp(jstr_or(c->obj, "status.phase", ""), "Bound") == 0) {
-        put_requested_size(now, before);
-        put(now, before, "volumeAttributesClassName");
+        restore_requested_size(now, before);
+        vrestore(now, before, "volumeAttributesClassName");
     }
     if (go_equal(PVC_SPEC, now, before))
         return;

@@ -148,3 +148,12 @@ void sorted_keys(const json_t *map, struct strlist *out)
     json_object_foreach((json_t *)map, key, value) strlist_add(out, key);
     strlist_sort(out);
 }
+
+void vrestore(json_t *into, const json_t *from, const char *member)
+{
+    json_t *value = vget(from, member);
+    if (value != NULL)
+        json_object_set(into, member, value);
+    else
+        json_object_del(into, member);
+}

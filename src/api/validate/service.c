@@ -2,7 +2,7 @@
  *
  * DESIGN: what only the allocators know (is this address in range, is that node port free) is not checked here.
  * THREADS: pure functions. Source: pkg/apis/core/validation. */
-#include "api/validate/validate_int.h"
+#include "api/validate/kinds_int.h"
 
 #define SPEC FIELD(NULL, "spec")
 

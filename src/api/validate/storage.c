@@ -1,7 +1,8 @@
 /* storage.c - the storage.k8s.io kinds: classes, attachments, CSI drivers and nodes.
  *
  * THREADS: pure functions. Source: pkg/apis/storage/validation. */
-#include "api/validate/validate_int.h"
+#include "api/validate/kinds_int.h"
+#include "api/validate/pod_int.h"
 
 /* -- storage classes -- */
 
@@ -314,4 +315,30 @@ void csinode_update(const struct change *c)
                              "field is immutable");
         }
     }
+}
+
+/* -- storage capacities -- */
+
+void capacity_create(const struct change *c)
+{
+    static const char *const amounts[] = {"capacity", "maximumVolumeSize"};
+    change_meta_create(c);
+    v_label_selector(c->errs, FIELD(NULL, "nodeTopology"), vget(c->obj, "nodeTopology"));
+    v_name(c->errs, FIELD(NULL, "storageClassName"), vstr(c->obj, "storageClassName"), rule_subdomain);
+    for (size_t i = 0; i < ARRAY_LEN(amounts); i++) {
+        if (vhas(c->obj, amounts[i]))
+            v_qty_nonnegative(c->errs, FIELD(NULL, amounts[i]), vget(c->obj, amounts[i]));
+    }
+}
+
+void capacity_update(const struct change *c)
+{
+    const json_t *topology = vget(c->obj, "nodeTopology");
+    capacity_create(c);
+    change_meta_update(c);
+    if (!go_equal_field(c->res->type, "nodeTopology", c->obj, c->old))
+        v_invalid_go(c->errs, FIELD(NULL, "nodeTopology"),
+                     topology != NULL ? go_struct_text("meta.v1.LabelSelector", topology) : NULL, "field is immutable");
+    v_immutable_str(c->errs, FIELD(NULL, "storageClassName"), vstr(c->obj, "storageClassName"),
+                    vstr(c->old, "storageClassName"));
 }

@@ -6,7 +6,7 @@
  * first. The two event kinds share a bucket and a row.
  * THREADS: pure functions. When you add a kind: its functions in a file of this folder, their names in validate_int.h,
  * a row here. */
-#include "api/validate/validate_int.h"
+#include "api/validate/kinds_int.h"
 
 static const struct kind_rules {
     const char *bucket;
@@ -32,6 +32,7 @@ static const struct kind_rules {
     {"endpointslices.discovery.k8s.io", rule_subdomain, slice_create, slice_update, NULL},
     {"csidrivers.storage.k8s.io", rule_subdomain, csidriver_create, csidriver_update, NULL},
     {"csinodes.storage.k8s.io", rule_subdomain, csinode_create, csinode_update, NULL},
+    {"csistoragecapacities.storage.k8s.io", rule_subdomain, capacity_create, capacity_update, NULL},
     {"storageclasses.storage.k8s.io", rule_subdomain, class_create, class_update, class_warnings},
     {"volumeattachments.storage.k8s.io", rule_subdomain, attachment_create, attachment_update, NULL},
 };

@@ -1,4 +1,5 @@
 /* validate_int.h - what the rules of all kinds share: paths, reporting, name rules, common pieces of objects.
+ * pod_int.h has the parts of pods and volumes, kinds_int.h the kinds themselves.
  *
  * A rule is a function (values to look at, where they stand, list of errors). Paths are chains of structs on the stack
  * (FIELD, ITEM, KEY); their text is made only when something is wrong. */
@@ -59,6 +60,8 @@ bool vbool(const json_t *obj, const char *key);
 bool vhas(const json_t *obj, const char *key);
 const char *vitem(const json_t *list, size_t i); /* a list of texts; never NULL */
 bool one_of(const char *s, const char *const *list);
+/* In a copy: gives `into` the member that `from` has, or has not. Shares the value. */
+void vrestore(json_t *into, const json_t *from, const char *member);
 /* The keys of a map in sorted order, so that messages do not depend on chance. */
 void sorted_keys(const json_t *map, struct strlist *out);
 
@@ -143,6 +146,10 @@ char *go_map_text(const json_t *map);                        /* map[string]strin
 char *go_list_text(const char *go_type, const json_t *list); /* []string{"a"} */
 char *go_resources_text(const json_t *map);                  /* core.ResourceList{…} */
 char *go_quantity_text(const json_t *value);
+/* A quantity as Go stores it: value * 10^scale. */
+void go_quantity_parts(const json_t *value, int64_t *out_value, int *out_scale, const char **out_format);
+/* Never NULL: an unknown name is our fault. */
+const struct schema_type *go_known_type(const char *name);
 char *go_int_or_string_text(const json_t *value);
 /* As Semantic.DeepEqual: empty lists and maps equal absent ones, quantities by value. */
 bool go_equal(const char *type, const json_t *a, const json_t *b);
@@ -150,56 +157,7 @@ bool go_equal_field(const char *type, const char *field, const json_t *a, const 
 /* What go-cmp prints for two different values of a type. Returns new text. */
 char *go_diff(const char *type, const json_t *before, const json_t *after);
 
-/* -- pods and what holds their template -- */
-
-struct pod_rules {
-    const json_t *meta;           /* of the pod; NULL for a template */
-    const json_t *spec;           /* */
-    struct field_errors *errs;    /* */
-    struct strlist volumes;       /* names of the volumes without fault (pod_volumes.c) */
-    struct strlist claim_volumes; /* those of them that may be block devices */
-};
-void pod_rules_release(struct pod_rules *r);
-
-void pod_spec_check(struct pod_rules *r, const struct vpath *p); /* pod.c */
-struct change;
-void pod_check(const struct change *c);                             /* metadata and spec of a pod, new or changed */
-void pod_volumes_check(struct pod_rules *r, const struct vpath *p); /* pod_volumes.c */
-void pod_volume_source_check(struct pod_rules *r, const struct vpath *p, const json_t *volume);
-void pod_containers_check(struct pod_rules *r, const struct vpath *p); /* pod_containers.c */
-void pod_container_names_only_for_pods(struct pod_rules *r, const struct vpath *p);
-void v_env(struct field_errors *errs, const struct vpath *p, const json_t *env); /* pod_env.c */
-void v_env_from(struct field_errors *errs, const struct vpath *p, const json_t *env_from);
-enum field_ref_use { FIELD_REF_ENV, FIELD_REF_VOLUME };
-void v_field_ref(struct field_errors *errs, const struct vpath *p, const json_t *ref, enum field_ref_use use);
-void v_resource_field_ref(struct field_errors *errs, const struct vpath *p, const json_t *ref, bool in_volume);
-void v_mounts(struct pod_rules *r, const struct vpath *p, const json_t *container); /* pod_mounts.c */
-void v_devices(struct pod_rules *r, const struct vpath *p, const json_t *container);
-void v_probes(struct field_errors *errs, const struct vpath *p, const json_t *container,
-              int64_t grace); /* pod_probes.c */
-void v_lifecycle(struct field_errors *errs, const struct vpath *p, const json_t *lifecycle, int64_t grace);
-void v_affinity(struct field_errors *errs, const struct vpath *p, const json_t *affinity); /* pod_scheduling.c */
-void v_tolerations(struct field_errors *errs, const struct vpath *p, const json_t *tolerations);
-void v_taint_effect(struct field_errors *errs, const struct vpath *p, const char *effect, bool allow_empty);
-void v_topology_spread(struct field_errors *errs, const struct vpath *p, const json_t *constraints);
-void v_pod_security(struct pod_rules *r, const struct vpath *spec_path); /* pod_security.c */
-void v_container_security(struct field_errors *errs, const struct vpath *p, const json_t *context);
-void v_pod_template(struct field_errors *errs, const struct vpath *p, const json_t *template_); /* pod.c */
-
-/* -- volumes -- */
-
-enum source_use { SOURCE_POD, SOURCE_PV };
-/* Checks one source by its JSON name ("hostPath"); false if the name is no source (volume_sources.c). */
-bool volume_source_check(enum source_use use, const char *name, const json_t *source, const struct vpath *p,
-                         struct field_errors *errs);
-void v_projected(struct field_errors *errs, const struct vpath *p, const json_t *projected); /* projected.c */
-void v_downward_api(struct field_errors *errs, const struct vpath *p, const json_t *source);
-void v_key_to_path(struct field_errors *errs, const struct vpath *p, const json_t *items);
-void pv_spec_check(const json_t *spec, bool inline_volume, const struct vpath *p, struct field_errors *errs); /* pv.c */
-void pvc_spec_check(const json_t *spec, const struct vpath *p, struct field_errors *errs); /* pvc.c */
-void pvc_template_check(const json_t *template_, const struct vpath *p, struct field_errors *errs);
-
-/* -- kinds: what the table of validate.c points at -- */
+/* -- a write -- */
 
 struct change {
     const struct resource *res;
@@ -210,20 +168,8 @@ struct change {
     struct field_errors *errs;
 };
 typedef void change_rules(const struct change *c);
-change_rules pod_create, pod_update, namespace_create, namespace_update, node_create, node_update, pv_create, pv_update,
-    pvc_create, pvc_update, configmap_create, configmap_update, secret_create, secret_update, service_create,
-    service_update, endpoints_create, endpoints_update, slice_create, slice_update, event_create, event_update,
-    account_create, account_update, deployment_create, deployment_update, replicaset_create, replicaset_update,
-    revision_create, revision_update, lease_create, lease_update, class_create, class_update, attachment_create,
-    attachment_update, csidriver_create, csidriver_update, csinode_create, csinode_update;
 /* The metadata rules of the kind as its strategy applies them. */
 void change_meta_create(const struct change *c);
 void change_meta_update(const struct change *c);
-void scale_check(const struct change *c);
-void binding_check(const json_t *binding, struct field_errors *errs);
-
-typedef void warning_rules(const json_t *obj, const json_t *old, struct strlist *out);
-warning_rules pod_warnings, pv_warnings, pvc_warnings, class_warnings, service_warnings, deployment_warnings,
-    replicaset_warnings, node_warnings;
 
 #endif

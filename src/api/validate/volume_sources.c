@@ -3,7 +3,7 @@
  * DESIGN: one table, a row a source: members that must not be empty, then a function for what else there is to say.
  * A persistent volume's form of a source may ask for more (references there have namespaces); the rows say so.
  * THREADS: pure functions. When you add a source: a row, and its name in the order lists of pod_volumes.c and pv.c. */
-#include "api/validate/validate_int.h"
+#include "api/validate/pod_int.h"
 
 struct source {
     enum source_use use;

@@ -4,7 +4,7 @@
  * DESIGN: tables of deprecated things. A pod is warned about only when it is created, as in the real server: updates of
  * pods come from machines. THREADS: pure functions. Source: pkg/api/{pod,persistentvolume,persistentvolumeclaim,
  * storage,node,service}, the strategies. When you deprecate something: a row. */
-#include "api/validate/validate_int.h"
+#include "api/validate/kinds_int.h"
 
 #define CLASS_ANNOTATION "volume.beta.kubernetes.io/storage-class"
 #define MOUNT_ANNOTATION "volume.beta.kubernetes.io/mount-options"

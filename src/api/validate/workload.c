@@ -1,7 +1,8 @@
 /* workload.c - deployments, replica sets, controller revisions, leases, and the small requests: Scale, Binding.
  *
  * THREADS: pure functions. Source: pkg/apis/apps/validation, pkg/apis/autoscaling, coordination. */
-#include "api/validate/validate_int.h"
+#include "api/validate/kinds_int.h"
+#include "api/validate/pod_int.h"
 
 #include "api/selector.h"
 

@@ -1,0 +1,22 @@
+/* kinds_int.h - the rules of each kind: what the table of validate.c points at. */
+#ifndef STOWAGE_API_VALIDATE_KINDS_INT_H
+#define STOWAGE_API_VALIDATE_KINDS_INT_H
+
+#include "api/validate/validate_int.h"
+
+/* A new object, a changed one. */
+change_rules pod_create, pod_update, namespace_create, namespace_update, node_create, node_update, pv_create, pv_update,
+    pvc_create, pvc_update, configmap_create, configmap_update, secret_create, secret_update, service_create,
+    service_update, endpoints_create, endpoints_update, slice_create, slice_update, event_create, event_update,
+    account_create, account_update, deployment_create, deployment_update, replicaset_create, replicaset_update,
+    revision_create, revision_update, lease_create, lease_update, class_create, class_update, attachment_create,
+    attachment_update, csidriver_create, csidriver_update, csinode_create, csinode_update, capacity_create,
+    capacity_update;
+void scale_check(const struct change *c);
+void binding_check(const json_t *binding, struct field_errors *errs);
+
+typedef void warning_rules(const json_t *obj, const json_t *old, struct strlist *out);
+warning_rules pod_warnings, pv_warnings, pvc_warnings, class_warnings, service_warnings, deployment_warnings,
+    replicaset_warnings, node_warnings;
+
+#endif
