@@ -111,24 +111,47 @@ static struct diff diff_map(const struct shape *s, const json_t *old, const json
     return d;
 }
 
+/* One side of a list comparison. */
+struct keyed_list {
+    const json_t *items;
+    char **keys;
+    size_t count;
+};
+
+/* The elements of that key: one, unless the list has duplicates (which lists of updates may). Returns new. */
+static json_t *items_of(const struct keyed_list *l, const char *key)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < l->count; i++)
+        if (strcmp(l->keys[i], key) == 0)
+            json_array_append(out, json_array_get(l->items, i));
+    return out;
+}
+
+/* Duplicates cannot be told apart: all elements of a key are then one leaf. */
+static struct diff diff_item(const struct shape *element, const struct keyed_list *old, const struct keyed_list *new,
+                             const char *key)
+{
+    _auto_json_ json_t *o = items_of(old, key), *n = items_of(new, key);
+    if (json_array_size(o) <= 1 && json_array_size(n) <= 1)
+        return diff_values(element, json_array_get(o, 0), json_array_get(n, 0));
+    return diff_leaf(json_array_size(o) > 0 ? o : NULL, json_array_size(n) > 0 ? n : NULL);
+}
+
 static struct diff diff_list(const struct shape *s, const json_t *old, const json_t *new)
 {
     struct diff d = {0};
     struct shape element = shape_of_element(s);
-    size_t old_count = json_array_size(old), new_count = json_array_size(new);
-    char **old_keys = item_keys(s, old), **new_keys = item_keys(s, new);
-    for (size_t i = 0; i < old_count; i++) {
-        if (item_keys_find(old_keys, i, old_keys[i]) >= 0)
-            continue; /* a duplicate: the first one counts */
-        int at = item_keys_find(new_keys, new_count, old_keys[i]);
-        hang(&d, old_keys[i],
-             diff_values(&element, json_array_get(old, i), at >= 0 ? json_array_get(new, (size_t)at) : NULL));
-    }
-    for (size_t i = 0; i < new_count; i++)
-        if (item_keys_find(old_keys, old_count, new_keys[i]) < 0 && item_keys_find(new_keys, i, new_keys[i]) < 0)
-            hang(&d, new_keys[i], diff_values(&element, NULL, json_array_get(new, i)));
-    item_keys_free(old_keys, old_count);
-    item_keys_free(new_keys, new_count);
+    struct keyed_list a = {old, item_keys(s, old), json_array_size(old)};
+    struct keyed_list b = {new, item_keys(s, new), json_array_size(new)};
+    for (size_t i = 0; i < a.count; i++)
+        if (item_keys_find(a.keys, i, a.keys[i]) < 0)
+            hang(&d, a.keys[i], diff_item(&element, &a, &b, a.keys[i]));
+    for (size_t i = 0; i < b.count; i++)
+        if (item_keys_find(a.keys, a.count, b.keys[i]) < 0 && item_keys_find(b.keys, i, b.keys[i]) < 0)
+            hang(&d, b.keys[i], diff_item(&element, &a, &b, b.keys[i]));
+    item_keys_free(a.keys, a.count);
+    item_keys_free(b.keys, b.count);
     return d;
 }
 

@@ -25,7 +25,7 @@ struct shape shape_of_field(const struct schema_field *f)
         return s;
     switch (f->shape) {
     case SHAPE_ONE:
-        if (f->base == SB_OBJECT && !f->type->map_atomic)
+        if (f->base == SB_OBJECT && (!f->type->map_atomic || f->map_granular))
             s = (struct shape){FORM_STRUCT, f->type, f};
         break;
     case SHAPE_LIST:

@@ -348,6 +348,26 @@ static void test_defaults_are_owned_by_updaters_only(void **state)
     assert_string_equal(fields, "{\"f:status\":{\"f:replicas\":{}}}");
 }
 
+static void test_odd_shapes(void **state)
+{
+    (void)state;
+    /* Duplicates of a key are one leaf; a claimRef has parts although its type is atomic elsewhere. */
+    struct manage_ctx ctx = {.res = resource_by_kind("", "v1", "Pod"), .manager = "m", .subresource = "", .now = "t1"};
+    _auto_json_ json_t *pod =
+        parse("{'kind':'Pod','apiVersion':'v1','metadata':{'name':'p'},'spec':{'containers':[{'name':'c',"
+              "'resources':{},'ports':[{'containerPort':80,'protocol':'TCP'},{'containerPort':80,"
+              "'protocol':'TCP'}]}]}}");
+    managed_update(&ctx, NULL, pod);
+    assert_entries(
+        pod, "m Update t1 {'f:spec':{'f:containers':{'k:{\\'name\\':\\'c\\'}':{'.':{},'f:name':{},'f:ports':{'.':{},"
+             "'k:{\\'containerPort\\':80,\\'protocol\\':\\'TCP\\'}':{}},'f:resources':{}}}}}");
+    ctx.res = resource_by_kind("", "v1", "PersistentVolume");
+    _auto_json_ json_t *pv =
+        parse("{'kind':'PersistentVolume','apiVersion':'v1','metadata':{'name':'p'},'spec':{'claimRef':{'name':'c'}}}");
+    managed_update(&ctx, NULL, pv);
+    assert_entries(pv, "m Update t1 {'f:spec':{'f:claimRef':{'.':{},'f:name':{}}}}");
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -370,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_kubectl_takes_over),
         cmocka_unit_test(test_keyed_lists),
         cmocka_unit_test(test_defaults_are_owned_by_updaters_only),
+        cmocka_unit_test(test_odd_shapes),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
