@@ -78,9 +78,9 @@ static _Noreturn void janitor(int pipe_end, const char *path)
     setsid();
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
-    for (int fd = 0; fd < 3; fd++)
-        close(fd);
-    while (read(pipe_end, &c, 1) < 0 && errno == EINTR)
+    dup2(pipe_end, 0); /* and nothing else: whoever waits for the end of another descriptor must not wait for us */
+    close_range(1, ~0U, 0);
+    while (read(0, &c, 1) < 0 && errno == EINTR)
         ;
     for (int i = 0; i < 50; i++) { /* the kernel may need a moment to take the mounts down */
         remove_tree(path);
