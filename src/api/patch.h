@@ -14,12 +14,6 @@ enum patch_type { PATCH_JSON, PATCH_MERGE, PATCH_STRATEGIC, PATCH_APPLY };
 int patch_json(const json_t *doc, const json_t *ops, json_t **out, struct err *e);
 int patch_merge(const json_t *doc, const json_t *patch, json_t **out, struct err *e);
 int patch_strategic(const struct schema_type *t, const json_t *doc, const json_t *patch, json_t **out, struct err *e);
-/* Can the result of a strategic patch become an object of type `t`? The real server words this unlike any other
- * decoding error
- * ("unrecognized type: int32"): -1 with that text, code INVALID. */
-int patch_convertible(const struct schema_type *t, const json_t *tree, struct err *e);
-/* The 422 that goes with it: ` "" is invalid: patch: Invalid value: "map[…]": why`. Returns new. */
-json_t *patch_unusable_status(const json_t *patch, const char *why);
 
 /* -- metadata.managedFields -- */
 struct manage_ctx {
@@ -31,7 +25,9 @@ struct manage_ctx {
 /* After a create or update: `obj` (new) gets its managedFields recomputed from what changed against `old` (NULL on
  * create). */
 void managed_update(const struct manage_ctx *ctx, const json_t *old, json_t *obj);
-/* Server-side apply of `applied` onto live (NULL: create). On conflict: CONFLICT and *out_status the full Status. */
+/* Server-side apply of `applied`, as the client sent it, onto live (NULL: create). On conflict: CONFLICT and
+ * *out_status the full Status. *out has its managedFields and still has to be decoded and defaulted (emptied containers
+ * are null in it). */
 int managed_apply(const struct manage_ctx *ctx, const json_t *live, const json_t *applied, bool force, json_t **out,
                   json_t **out_status, struct err *e);
 

@@ -23,10 +23,8 @@ static void run_patches(const json_t *doc, const json_t *patch)
         json_decref(out);
     if (patch_merge(doc, patch, &out, &e) == 0)
         json_decref(out);
-    if (patch_strategic(schema_type(deployments->type), doc, patch, &out, &e) == 0) {
-        patch_convertible(schema_type(deployments->type), out, &e);
+    if (patch_strategic(schema_type(deployments->type), doc, patch, &out, &e) == 0)
         json_decref(out);
-    }
 }
 
 static void run_apply(const json_t *doc, const json_t *patch)

@@ -169,31 +169,6 @@ static void test_strategic_scalars_and_maps(void **state)
         check(&rows[i], meta_patch);
 }
 
-static void test_convertible(void **state)
-{
-    (void)state;
-    static const char *const rows[][2] = {
-        {"{\"spec\":{\"replicas\":\"x\"}}", "unrecognized type: int32"},
-        {"{\"spec\":{\"template\":{\"spec\":{\"containers\":{\"name\":\"a\"}}}}}", "cannot restore slice from map"},
-        {"{\"metadata\":{\"labels\":{\"a\":5}}}", "unrecognized type: string"},
-        {"{\"spec\":5}", "cannot restore struct from: int64"},
-        {"{\"spec\":{\"replicas\":1}}", NULL},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        _auto_json_ json_t *tree = parse(rows[i][0]);
-        struct err e = ERR_INIT;
-        int done = patch_convertible(schema_type("apps.v1.Deployment"), tree, &e);
-        assert_int_equal(done, rows[i][1] == NULL ? 0 : -1);
-        if (rows[i][1] != NULL)
-            assert_string_equal(e.msg, rows[i][1]);
-    }
-    _auto_json_ json_t *patch = parse("{\"spec\":{\"replicas\":\"x\"}}");
-    _auto_json_ json_t *status = patch_unusable_status(patch, "unrecognized type: int32");
-    assert_string_equal(
-        jstr(status, "message"),
-        " \"\" is invalid: patch: Invalid value: \"map[spec:map[replicas:x]]\": unrecognized type: int32");
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -204,9 +179,10 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json_patch),  cmocka_unit_test(test_merge_patch),
-        cmocka_unit_test(test_strategic),   cmocka_unit_test(test_strategic_scalars_and_maps),
-        cmocka_unit_test(test_convertible),
+        cmocka_unit_test(test_json_patch),
+        cmocka_unit_test(test_merge_patch),
+        cmocka_unit_test(test_strategic),
+        cmocka_unit_test(test_strategic_scalars_and_maps),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
