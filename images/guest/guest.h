@@ -4,5 +4,8 @@
 
 int pause_main(int argc, char **argv);
 int event_simulator_main(int argc, char **argv);
+int nginx_main(int argc, char **argv);
+int httpd_main(int argc, char **argv);
+int curl_main(int argc, char **argv);
 
 #endif

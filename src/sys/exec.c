@@ -43,13 +43,20 @@ struct session {
     int master;
 };
 
+static int not_running(const char *id, struct err *e)
+{
+    return err_set(e, ERR_NOT_FOUND, "container \"%s\" is not running", id);
+}
+
 static int join(const struct node *n, const struct container *c, struct err *e)
 {
     cgroups_enter(&n->cgroups, c->box->spec.id);
     _auto_close_ int pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
-    if (pidfd < 0 || setns(pidfd, EXEC_SPACES) < 0)
-        return err_sys(e, errno, "join container %s", c->box->spec.id);
-    return 0;
+    if (pidfd >= 0 && setns(pidfd, EXEC_SPACES) == 0)
+        return 0;
+    if (errno == ESRCH)
+        return not_running(c->box->spec.id, e);
+    return err_sys(e, errno, "join container %s", c->box->spec.id);
 }
 
 static int make_pipes(struct session *s, struct err *e)
@@ -209,13 +216,13 @@ int req_exec(struct req *r, struct err *e)
     if (r->in.bad || !argv || !argv[0])
         return err_set(e, ERR_BAD_REQUEST, "malformed request");
     if (*id && (!c || c->state != CONTAINER_RUNNING))
-        return err_set(e, ERR_NOT_FOUND, "container \"%s\" is not running", id);
+        return not_running(id, e);
     fill_user(&s.user, c, (const char *const *)env);
     if (make_pipes(&s, e) < 0 || (c && join(r->node, c, e) < 0))
         return -1;
     const pid_t pid = fork();
-    if (pid < 0)
-        return err_sys(e, errno, "fork");
+    if (pid < 0) /* a process namespace whose first process ended takes no new one: ENOMEM */
+        return c && errno == ENOMEM ? not_running(id, e) : err_sys(e, errno, "fork");
     if (pid == 0)
         program_run(&s);
     monitor(r, &s, pid);
