@@ -47,14 +47,14 @@ struct schema_field {
     bool inlined;          /* came from an inlined struct (VolumeSource in Volume); JSON does not show the difference */
     bool nullable_pointer; /* Go pointer: absent stays absent */
     json_t *dflt;          /* static default that the server fills in, or NULL */
-    bool dflt_silent;                 /* OpenAPI does not tell it */
+    bool dflt_silent;      /* OpenAPI does not tell it */
     bool patch_merge, patch_replace, patch_retain_keys;
     const char *merge_key; /* patchMergeKey */
     enum schema_list list;
     bool list_undeclared;         /* a list without x-kubernetes-list-type in OpenAPI; treated as atomic */
     const char *const *list_keys; /* NULL-terminated; LIST_MAP */
-    bool map_atomic;                  /* struct or map replaced whole by apply */
-    bool map_granular;                /* not so here, although the type says atomic (claimRef of a volume) */
+    bool map_atomic;              /* struct or map replaced whole by apply */
+    bool map_granular;            /* not so here, although the type says atomic (claimRef of a volume) */
     const char *descr;            /* our own words */
     unsigned proto;               /* protobuf field number, 0 unknown */
     unsigned proto_inlined;       /* number of the inlined struct's message that holds it, 0: the type's own message */

@@ -28,6 +28,8 @@ struct draft {
 struct parser {
     struct draft **drafts;
     size_t count, cap;
+    struct draft **index; /* by name */
+    size_t index_size;
     const char *package, *group, *version, *openapi; /* of the current `package` line */
     const char *line;                                /* for errors */
     struct err *e;
@@ -55,11 +57,27 @@ static size_t words_cut(char *line, char *words[MAX_WORDS], const char **out_des
 
 /* -- types -- */
 
+/* After the first pass: a hash of the names, at most half full. */
+static void index_drafts(struct parser *p)
+{
+    for (p->index_size = 64; p->index_size < p->count * 2;)
+        p->index_size *= 2;
+    p->index = xcalloc(p->index_size, sizeof *p->index);
+    for (size_t i = 0; i < p->count; i++) {
+        const char *name = p->drafts[i]->type.name;
+        size_t at = str_hash32(name, strlen(name)) & (p->index_size - 1);
+        while (p->index[at])
+            at = (at + 1) & (p->index_size - 1);
+        p->index[at] = p->drafts[i];
+    }
+}
+
 static struct draft *draft_find(struct parser *p, const char *name)
 {
-    for (size_t i = 0; i < p->count; i++)
-        if (strcmp(p->drafts[i]->type.name, name) == 0)
-            return p->drafts[i];
+    size_t at = str_hash32(name, strlen(name)) & (p->index_size - 1);
+    for (; p->index[at]; at = (at + 1) & (p->index_size - 1))
+        if (strcmp(p->index[at]->type.name, name) == 0)
+            return p->index[at];
     return NULL;
 }
 
@@ -465,10 +483,12 @@ int schema_parse(const char *text, size_t len, struct schema_set *out, struct er
     struct parser p = {.line = "", .e = e};
     char *copy = xstrndup(text, len); /* names point into it for good */
     int rc = types_find(&p, copy);
+    index_drafts(&p);
     for (size_t i = 0; rc == 0 && i < p.count; i++)
         rc = fields_parse(&p, p.drafts[i]);
     for (size_t i = 0; rc == 0 && i < p.count; i++)
         rc = expand(&p, p.drafts[i]);
+    free(p.index);
     if (rc < 0)
         return -1;
     out->types = xcalloc(p.count + 1, sizeof *out->types);
