@@ -340,8 +340,7 @@ static void take_connection(int listener)
 
 /* ---- the loop ---- */
 
-static size_t fill_poll(struct pollfd *p, struct connection **who, const int *listeners, size_t count,
-                        size_t *out_first)
+static size_t fill_poll(struct pollfd *p, struct connection **who, const struct sockets *listeners, size_t *out_first)
 {
     size_t n = 0;
     for (size_t i = 0; i < listeners->count && !stop_soon; i++)
