@@ -1,4 +1,6 @@
-/* replay.c - runs a fuzz target over files: the regression corpus as an ordinary test. Arguments: directories or files. */
+/* replay.c - runs a fuzz target over every file of the directories given, in builds without libFuzzer.
+ *
+ * What a fuzzer once found stays in tests/fuzz/regression/<noun>/ and is tried again with each build. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -7,45 +9,35 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int replay_file(const char *path)
+/* Runs one file; 1 if it is one, else 0. */
+static int file_run(const char *path)
 {
-    FILE *f = fopen(path, "rb");
+    struct stat st;
+    FILE *f = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL;
     if (!f)
         return 0;
-    size_t cap = 1 << 20;
-    uint8_t *data = malloc(cap);
-    size_t n = data ? fread(data, 1, cap, f) : 0;
+    uint8_t *data = malloc((size_t)st.st_size + 1); /* exact size: a read past the end is seen */
+    size_t n = data ? fread(data, 1, (size_t)st.st_size, f) : 0;
     fclose(f);
-    LLVMFuzzerTestOneInput(data, n);
-    free(data);
+    uint8_t *exact = realloc(data, n ? n : 1);
+    LLVMFuzzerTestOneInput(exact ? exact : data, n);
+    free(exact ? exact : data);
     return 1;
-}
-
-static int replay_dir(const char *path)
-{
-    DIR *d = opendir(path);
-    int count = 0;
-    for (struct dirent *e; d && (e = readdir(d));) {
-        char file[4096];
-        struct stat st;
-        snprintf(file, sizeof file, "%s/%s", path, e->d_name);
-        if (stat(file, &st) == 0 && S_ISREG(st.st_mode))
-            count += replay_file(file);
-    }
-    if (d)
-        closedir(d);
-    return count;
 }
 
 int main(int argc, char **argv)
 {
     int count = 0;
-    LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
     for (int i = 1; i < argc; i++) {
-        struct stat st;
-        if (stat(argv[i], &st) == 0)
-            count += S_ISDIR(st.st_mode) ? replay_dir(argv[i]) : replay_file(argv[i]);
+        DIR *dir = opendir(argv[i]);
+        for (struct dirent *d = dir ? readdir(dir) : NULL; d; d = readdir(dir)) {
+            char path[4096];
+            snprintf(path, sizeof path, "%s/%s", argv[i], d->d_name);
+            count += file_run(path);
+        }
+        if (dir)
+            closedir(dir);
     }
-    printf("replayed %d inputs\n", count);
+    printf("%d inputs\n", count);
     return 0;
 }
