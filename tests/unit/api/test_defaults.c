@@ -121,7 +121,8 @@ static void test_service(void **state)
 static void test_others(void **state)
 {
     (void)state;
-    assert_defaults("Namespace", "metadata: {name: ns1}", "metadata.labels", "{\"kubernetes.io/metadata.name\":\"ns1\"}");
+    assert_defaults("Namespace", "metadata: {name: ns1}", "metadata.labels",
+                    "{\"kubernetes.io/metadata.name\":\"ns1\"}");
     assert_defaults(
         "CSIDriver", "spec: {}", "spec",
         "{\"attachRequired\":true,\"podInfoOnMount\":false,\"volumeLifecycleModes\":[\"Persistent\"],"
