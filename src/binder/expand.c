@@ -52,7 +52,7 @@ static int reconcile_expand(struct loop *l, const char *ns, const char *name, st
                        ? jmap(pv->tree, "metadata.annotations", ANN_PROVISIONED_BY)
                        : "kubernetes.io/aws-ebs");
     else
-        loop_event(l, claim->tree, pv_driver(pv->tree) ? EVENT_NORMAL : EVENT_WARNING, "ExternalExpanding",
+        loop_event(l, claim->tree, EVENT_NORMAL, "ExternalExpanding",
                    "waiting for an external controller to expand this PVC");
     return 0;
 }

@@ -51,7 +51,10 @@ static void map_volume(struct loop *l, const struct watch_event *ev)
         loop_enqueue(l, "", ev->obj->name);
     if (claim)
         loop_enqueue(l, jstr_or(pv, "spec.claimRef.namespace", ""), claim);
-    bool free_now = pv_phase(pv) == PV_AVAILABLE && (!ev->prev || pv_phase(ev->prev->tree) != PV_AVAILABLE);
+    /* Status writes of a volume that was free before help nobody; new labels, another class or size may. */
+    bool free_now = pv_phase(pv) == PV_AVAILABLE &&
+                    !(ev->prev && pv_phase(ev->prev->tree) == PV_AVAILABLE && same_member(ev->prev->tree, pv, "spec") &&
+                      same_member(ev->prev->tree, pv, "metadata.labels"));
     if (ev->type == WATCH_ADDED || ev->type == WATCH_DELETED || free_now)
         enqueue_waiting(l, pv_class(pv), ev->obj->name);
 }
