@@ -22,33 +22,48 @@ static void op_info(struct machine *m, struct machine_info *out)
 
 /* ---- nodes ---- */
 
+/* Asks the helper for a node; *out_fd is its channel. A node that just died may not be reaped yet. */
+static int node_spawn(struct machine *m, const struct node_spec *spec, int *out_fd, struct err *e)
+{
+    for (int waited = 0;; waited += 5) {
+        _auto_call_ struct call c = CALL_INIT;
+        wire_str(&c.body, spec->name);
+        wire_u32(&c.body, (uint32_t)spec->index);
+        wire_i64(&c.body, spec->nodefs_bytes);
+        if (call_do(m, "", OP_NODE_START, &c, e) == 0) {
+            *out_fd = msg_take_fd(&c.reply, 0);
+            return *out_fd >= 0 ? 0 : err_set(e, ERR_INTERNAL, "node \"%s\" has no channel", spec->name);
+        }
+        if (e->code != ERR_ALREADY_EXISTS || link_find(real_of(m), spec->name) || waited >= BUSY_WAIT_MS)
+            return -1;
+        nanosleep(&(struct timespec){0, 5 * 1000 * 1000}, NULL);
+        err_clear(e);
+    }
+}
+
 static int op_node_start(struct machine *m, const struct node_spec *spec, struct err *e)
 {
-    struct real *r = real_of(m);
-    _auto_call_ struct call c = CALL_INIT, hello = CALL_INIT;
-    wire_str(&c.body, spec->name);
-    wire_u32(&c.body, (uint32_t)spec->index);
-    wire_i64(&c.body, spec->nodefs_bytes);
-    if (call_do(m, "", OP_NODE_START, &c, e) < 0)
-        return -1;
-    const int fd = msg_take_fd(&c.reply, 0);
-    if (fd < 0)
-        return err_set(e, ERR_INTERNAL, "node \"%s\" has no channel", spec->name);
-    /* Its hello may come before anyone waits for it, so the channel is read here and listed after. */
+    _auto_msg_ struct msg hello = MSG_INIT;
+    _auto_call_ struct call ready = CALL_INIT;
     struct err answer = ERR_INIT;
-    if (chan_recv(fd, &hello.reply) == 1) {
-        struct wire_in in = wire_reader(hello.reply.body.data, hello.reply.body.len);
+    int fd = -1;
+    if (node_spawn(m, spec, &fd, e) < 0)
+        return -1;
+    /* The hello is read here, before the reader thread knows the channel. */
+    if (chan_recv(fd, &hello) == 1) {
+        struct wire_in in = wire_reader(hello.body.data, hello.body.len);
         wire_get_err(&in, &answer);
     } else {
         err_set(&answer, ERR_UNAVAILABLE, "it ended while it started");
     }
-    if (answer.code == ERR_OK) {
-        link_add(r, spec->name, fd);
-        return 0;
+    if (answer.code != ERR_OK) {
+        close(fd);
+        *e = answer;
+        return err_wrap(e, "start node \"%s\"", spec->name);
     }
-    close(fd);
-    *e = answer;
-    return err_wrap(e, "start node \"%s\"", spec->name);
+    link_add(real_of(m), spec->name, fd);
+    wire_str(&ready.body, spec->name);
+    return call_do(m, "", OP_NODE_READY, &ready, e);
 }
 
 static int op_node_stop(struct machine *m, const char *node, struct err *e)

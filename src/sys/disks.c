@@ -240,11 +240,11 @@ int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_p
     return 0;
 }
 
-void disks_node_gone(struct disks *d, const char *node)
+void disks_node_ready(struct disks *d, const char *node, pid_t node_pid)
 {
-    for (struct disk *k = d->attached, *next; k; k = next) {
-        next = k->next;
-        if (str_eq(k->node, node))
-            drop(d, k);
-    }
+    for (const struct disk *k = d->attached; k; k = k->next)
+        if (str_eq(k->node, node)) {
+            _auto_free_ char *made = node_device_path(node_pid, k->device);
+            mknod(made, S_IFBLK | 0660, k->loop.rdev);
+        }
 }

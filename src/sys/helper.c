@@ -222,6 +222,16 @@ static void on_node_start(struct helper *h, uint32_t id, struct wire_in *in)
         close(channel);
 }
 
+/* The API process has the node's hello: its /dev is there. */
+static void on_node_ready(struct helper *h, uint32_t id, struct wire_in *in)
+{
+    struct err e = ERR_INIT;
+    const struct helper_node *n = node_need(h, wire_need_str(in), &e);
+    if (n)
+        disks_node_ready(h->disks, n->name, n->pid);
+    reply(h, id, &e, NULL, -1);
+}
+
 static void on_node_stop(struct helper *h, uint32_t id, struct wire_in *in)
 {
     struct err e = ERR_INIT;
@@ -245,7 +255,6 @@ static void on_child_end(struct helper *h, pid_t pid)
         struct err ok = ERR_INIT;
         n->dead = true;
         if (n->stop_id) {
-            disks_node_gone(h->disks, n->name);
             reply(h, n->stop_id, &ok, NULL, -1);
             node_forget(h, n);
         }
@@ -298,6 +307,8 @@ static void on_request(struct helper *h, struct msg *m)
     struct wire_in in = wire_reader(m->body.data, m->body.len);
     if (m->kind == OP_NODE_START)
         on_node_start(h, m->id, &in);
+    else if (m->kind == OP_NODE_READY)
+        on_node_ready(h, m->id, &in);
     else if (m->kind == OP_NODE_STOP)
         on_node_stop(h, m->id, &in);
     else

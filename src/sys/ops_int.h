@@ -9,6 +9,7 @@
 /* Each row: name, text for traces. */
 #define HELPER_OPS(X)                                                                                                  \
     X(NODE_START, "node_start")                                                                                        \
+    X(NODE_READY, "node_ready")                                                                                        \
     X(NODE_STOP, "node_stop")                                                                                          \
     X(DISK_CREATE, "disk_create")                                                                                      \
     X(DISK_GROW, "disk_grow")                                                                                          \

@@ -358,11 +358,14 @@ static void node_stops_and_starts(void **state)
     (void)state;
     char out[256];
     assert_int_equal(node_run("worker-2", "echo kept > /opt/file", out, sizeof out), 0);
+    ok(m->ops->disk_create(m, "stays", GIB, &e));
+    ok(m->ops->disk_attach(m, "stays", "worker-2", "/dev/xvdbd", false, &e));
     ok(m->ops->node_stop(m, "worker-2", &e));
     assert_int_equal(m->ops->mkdir_p(m, "worker-2", "/x", 0755, &e), -1);
     ok(m->ops->node_start(m, &(struct node_spec){"worker-2", 1, 4 * GIB}, &e));
-    assert_int_equal(node_run("worker-2", "cat /opt/file", out, sizeof out), 0);
+    assert_int_equal(node_run("worker-2", "cat /opt/file; test -b /dev/xvdbd", out, sizeof out), 0);
     assert_string_equal(out, "kept\n");
+    ok(m->ops->disk_detach(m, "stays", "worker-2", &e));
 }
 
 static int start(void **state)
