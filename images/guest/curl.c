@@ -109,7 +109,7 @@ static void read_resolver(struct resolver *r)
             else if (server && !have)
                 have = inet_pton(AF_INET, word, &r->server) == 1;
             else if (options && strncmp(word, "ndots:", 6) == 0)
-                r->ndots = atoi(word + 6);
+                r->ndots = (int)strtol(word + 6, NULL, 10);
         }
     }
     if (f)

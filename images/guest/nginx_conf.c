@@ -136,7 +136,7 @@ static int set_error_page(struct reader *r, const struct directive *d)
     for (size_t i = 1; i + 1 < d->count && s->error_count < LISTS_MAX; i++) {
         if (d->words[i][0] == '=')
             continue;
-        s->errors[s->error_count].code = atoi(d->words[i]);
+        s->errors[s->error_count].code = (int)strtol(d->words[i], NULL, 10);
         s->errors[s->error_count++].page = page;
     }
     return 0;

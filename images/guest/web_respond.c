@@ -480,7 +480,7 @@ static bool try_files(const struct web *w, struct request *r, const struct serve
         const size_t n = strlen(candidate);
         const bool want_dir = n && candidate[n - 1] == '/';
         if (i + 1 == count && candidate[0] == '=') {
-            fail(w, r, v, s, atoi(candidate + 1), depth, p);
+            fail(w, r, v, s, (int)strtol(candidate + 1, NULL, 10), depth, p);
             free(candidate);
             return true;
         }

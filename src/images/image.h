@@ -11,21 +11,23 @@
 struct images;
 
 struct image {
-    const char *ref;                     /* as the pod names it */
-    const char *canonical;               /* "docker.io/library/nginx:1.7.9" */
-    const char *image_id;                /* "docker.io/library/nginx@sha256:…" as containerStatuses.imageID */
-    int64_t size;                        /* bytes */
-    const char *const *layers;           /* NULL-terminated absolute host directories, lowest first */
+    const char *ref;           /* as the pod names it */
+    const char *canonical;     /* "docker.io/library/nginx:1.7.9" */
+    const char *image_id;      /* "docker.io/library/nginx@sha256:…" as containerStatuses.imageID */
+    int64_t size;              /* bytes */
+    const char *const *layers; /* NULL-terminated absolute host directories, lowest first */
     const char *const *entrypoint, *const *cmd, *const *env; /* NULL-terminated */
-    const char *workdir, *user;          /* "/" and "" by default */
-    bool already_present;                /* was unpacked before this call */
+    const char *workdir, *user;                              /* "/" and "" by default */
+    bool already_present;                                    /* was unpacked before this call */
 };
 
-/* dir: the layer cache (below the data directory). guest: our static multi-call program (nginx, event-simulator, pause), embedded. */
+/* dir: the layer cache (below the data directory). guest: our static multi-call program (nginx, event-simulator,
+ * pause), embedded. */
 int images_open(const char *dir, struct images **out, struct err *e);
 void images_close(struct images *im);
-/* Finds and unpacks on first use (blocking; call on a worker). Returns new in *out (image_free). Errors: BAD_REQUEST = InvalidImageName ("couldn't parse image name …"); NOT_FOUND =
- * ErrImagePull text as an offline containerd gives it, plus how to import. */
+/* Finds and unpacks on first use (blocking; call on a worker). Returns new in *out (image_free). Errors: BAD_REQUEST =
+ * InvalidImageName ("couldn't parse image name …"); NOT_FOUND = ErrImagePull text as an offline containerd gives it,
+ * plus how to import. */
 int images_resolve(struct images *im, const char *ref, struct image **out, struct err *e);
 void image_free(struct image *i);
 /* "nginx" -> "docker.io/library/nginx:latest"; BAD_REQUEST when it does not parse. Returns new text. */

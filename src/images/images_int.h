@@ -67,6 +67,7 @@ const struct image_def *catalogue_find(const char *repository);
 const struct image_def *catalogue_rows(size_t *out_count);
 
 /* -- guest_data.c -- */
-extern const unsigned char guest_program[], guest_program_end[];
+extern const unsigned char guest_program[];
+extern const uint64_t guest_program_size;
 
 #endif

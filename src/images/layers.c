@@ -113,7 +113,7 @@ static int put_regular(int root, const struct layer_file *f, const char *version
     if (fchmod(fd, f->mode & 07777) < 0)
         return err_sys(e, errno, "chmod %s", f->path);
     if (f->text == LAYER_GUEST)
-        return write_all(fd, guest_program, (size_t)(guest_program_end - guest_program), e);
+        return write_all(fd, guest_program, guest_program_size, e);
     _auto_free_ char *text = with_version(f->text, version);
     return write_all(fd, text, strlen(text), e);
 }
@@ -200,7 +200,7 @@ static void fingerprint(const struct layer_def *def, char out[13])
         sha256_add(&s, f->path, strlen(f->path) + 1);
         sha256_add(&s, &f->mode, sizeof f->mode);
         if (f->text == LAYER_GUEST)
-            sha256_add(&s, guest_program, (size_t)(guest_program_end - guest_program));
+            sha256_add(&s, guest_program, guest_program_size);
         else if (f->text)
             sha256_add(&s, f->text, strlen(f->text) + 1);
     }

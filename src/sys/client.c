@@ -32,11 +32,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct waiter { /* on its caller's stack */
+struct waiter {
     struct waiter *next;
     uint32_t id;
     bool done;
-    struct msg *reply; /* filled in before done */
+    struct msg *reply; /* the caller's; filled in before done */
     pthread_cond_t cond;
 };
 
@@ -216,38 +216,52 @@ static int gone(const struct link *l, struct err *e)
     return err_set(e, ERR_UNAVAILABLE, "%s%s is gone", *l->node ? "node " : "the node helper", l->node);
 }
 
-static void waiter_drop_locked(struct link *l, const struct waiter *w)
+static struct waiter *waiter_add_locked(struct real *r, struct link *l, struct call *c)
+{
+    struct waiter *w = xcalloc(1, sizeof *w);
+    pthread_cond_init(&w->cond, NULL);
+    w->id = ++r->last_id ? r->last_id : ++r->last_id; /* 0 is for what nobody asked for */
+    w->reply = &c->reply;
+    w->next = l->waiters;
+    l->waiters = w;
+    return w;
+}
+
+static void waiter_drop_locked(struct link *l, struct waiter *w)
 {
     for (struct waiter **at = &l->waiters; *at; at = &(*at)->next)
         if (*at == w) {
             *at = w->next;
-            return;
+            break;
         }
+    pthread_cond_destroy(&w->cond);
+    free(w);
+}
+
+/* Sends and waits. The reply stays empty if the channel ends before. */
+static void exchange(struct real *r, struct link *l, enum op op, struct call *c)
+{
+    struct err lost = ERR_INIT;
+    pthread_mutex_lock(&r->mu);
+    if (l->alive) {
+        struct waiter *w = waiter_add_locked(r, l, c);
+        const uint32_t id = w->id;
+        pthread_mutex_unlock(&r->mu);
+        const bool sent = chan_send(l->fd, id, op, &c->body, NULL, 0, &lost) == 0;
+        pthread_mutex_lock(&r->mu);
+        while (sent && !w->done)
+            pthread_cond_wait(&w->cond, &r->mu);
+        waiter_drop_locked(l, w);
+    }
+    pthread_mutex_unlock(&r->mu);
 }
 
 static int call_link(struct real *r, struct link *l, enum op op, struct call *c, struct err *e)
 {
-    struct waiter w = {.reply = &c->reply};
-    pthread_cond_init(&w.cond, NULL);
-    pthread_mutex_lock(&r->mu);
-    bool alive = l->alive;
-    if (alive) {
-        w.id = ++r->last_id ? r->last_id : ++r->last_id; /* 0 is for what nobody asked for */
-        w.next = l->waiters;
-        l->waiters = &w;
-        pthread_mutex_unlock(&r->mu);
-        alive = chan_send(l->fd, w.id, op, &c->body, NULL, 0, e) == 0;
-        pthread_mutex_lock(&r->mu);
-        if (!alive)
-            waiter_drop_locked(l, &w);
-        while (alive && !w.done)
-            pthread_cond_wait(&w.cond, &r->mu);
-    }
-    pthread_mutex_unlock(&r->mu);
-    pthread_cond_destroy(&w.cond);
+    struct err answer = ERR_INIT;
+    exchange(r, l, op, c);
     if (!c->reply.body.len)
         return gone(l, e);
-    struct err answer = ERR_INIT;
     c->in = wire_reader(c->reply.body.data, c->reply.body.len);
     wire_get_err(&c->in, &answer);
     if (answer.code == ERR_OK)

@@ -2,8 +2,8 @@
  *
  *      2024-01-02T03:04:05.123456789Z stdout F line
  *
- * 'P' marks a piece of a line longer than 16 KiB (or one the container has not ended yet when it exits). At 10 MiB the file is
- * renamed with a time stamp and a new one begins; five files are kept in all. */
+ * 'P' marks a piece of a line longer than 16 KiB (or one the container has not ended yet when it exits). At 10 MiB the
+ * file is renamed with a time stamp and a new one begins; five files are kept in all. */
 #ifndef STOWAGE_SYS_CLOG_H
 #define STOWAGE_SYS_CLOG_H
 

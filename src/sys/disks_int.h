@@ -16,7 +16,8 @@ int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_p
                  struct err *e);
 /* ERR_BUSY while a filesystem on it is mounted. node_pid 0: the node is gone. */
 int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_pid, struct err *e);
-/* The node (again) has a /dev: makes the device nodes of what is attached to it. A disk stays attached while its node is down. */
+/* The node (again) has a /dev: makes the device nodes of what is attached to it. A disk stays attached while its node
+ * is down. */
 void disks_node_ready(struct disks *d, const char *node, pid_t node_pid);
 
 #endif

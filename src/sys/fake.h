@@ -1,7 +1,7 @@
 /* fake.h - test controls of the fake machine (machine_open_fake).
  *
- * The fake remembers everything and does nothing: disks have sizes, mounts are a list, files are memory files, containers run
- * until they are signalled. These calls let a test end a container, or make the N-th call fail. */
+ * The fake remembers everything and does nothing: disks have sizes, mounts are a list, files are memory files,
+ * containers run until they are signalled. These calls let a test end a container, or make the N-th call fail. */
 #ifndef STOWAGE_SYS_FAKE_H
 #define STOWAGE_SYS_FAKE_H
 

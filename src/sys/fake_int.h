@@ -46,11 +46,13 @@ int fake_disk_create(struct machine *m, const char *id, int64_t bytes, struct er
 int fake_disk_grow(struct machine *m, const char *id, int64_t bytes, struct err *e);
 int fake_disk_delete(struct machine *m, const char *id, struct err *e);
 int fake_disk_info(struct machine *m, const char *id, struct disk_info *out, struct err *e);
-int fake_disk_attach(struct machine *m, const char *id, const char *node, const char *device, bool read_only, struct err *e);
+int fake_disk_attach(struct machine *m, const char *id, const char *node, const char *device, bool read_only,
+                     struct err *e);
 int fake_disk_detach(struct machine *m, const char *id, const char *node, struct err *e);
 int fake_fs_mount(struct machine *m, const struct fs_mount *spec, struct err *e);
 int fake_fs_grow(struct machine *m, const char *node, const char *device, const char *target, struct err *e);
-int fake_bind(struct machine *m, const char *node, const char *source, const char *target, bool read_only, struct err *e);
+int fake_bind(struct machine *m, const char *node, const char *source, const char *target, bool read_only,
+              struct err *e);
 int fake_tmpfs(struct machine *m, const char *node, const char *target, int64_t bytes, mode_t mode, struct err *e);
 int fake_unmount(struct machine *m, const char *node, const char *target, struct err *e);
 bool fake_is_mounted(struct machine *m, const char *node, const char *target);
@@ -58,7 +60,8 @@ int fake_fs_stat(struct machine *m, const char *node, const char *path, struct f
 int fake_mkdir_p(struct machine *m, const char *node, const char *path, mode_t mode, struct err *e);
 int fake_remove_all(struct machine *m, const char *node, const char *path, struct err *e);
 int fake_stat(struct machine *m, const char *node, const char *path, struct stat *out, struct err *e);
-int fake_open(struct machine *m, const char *node, const char *path, int flags, mode_t mode, int *out_fd, struct err *e);
+int fake_open(struct machine *m, const char *node, const char *path, int flags, mode_t mode, int *out_fd,
+              struct err *e);
 int fake_chown_tree(struct machine *m, const char *node, const char *path, uint32_t gid, bool read_only, struct err *e);
 int fake_write_volume(struct machine *m, const char *node, const char *dir, const struct file_spec *files, size_t count,
                       int64_t gid, bool *out_changed, struct err *e);

@@ -1,13 +1,13 @@
 /* machine.h - the machine: nodes, disks, mounts, pod sandboxes, containers. The only door to kernel calls with effect.
  *
- * One ops table, three implementations: the real one (a privileged node helper, see helper.c), a fake (tests, and hosts where
- * mounts are not allowed: everything is remembered, nothing is done), and a tracing wrapper. Everything here is synchronous and
- * safe from any thread; callers run it on workers. Node paths are absolute paths *on the node* ("/var/lib/kubelet/pods/…"),
- * never on the user's machine.
+ * One ops table, three implementations: the real one (a privileged node helper, see helper.c), a fake (tests, and hosts
+ * where mounts are not allowed: everything is remembered, nothing is done), and a tracing wrapper. Everything here is
+ * synchronous and safe from any thread; callers run it on workers. Node paths are absolute paths *on the node*
+ * ("/var/lib/kubelet/pods/…"), never on the user's machine.
  *
- * Life cycle and safety: the node helper is started before any thread exists and is the parent (through PID namespaces) of every
- * node, pod and container process; mounts live in the nodes' mount namespaces; loop devices are autoclear. If the API process or
- * the helper dies in any way, the kernel takes all of it. */
+ * Life cycle and safety: the node helper is started before any thread exists and is the parent (through PID namespaces)
+ * of every node, pod and container process; mounts live in the nodes' mount namespaces; loop devices are autoclear. If
+ * the API process or the helper dies in any way, the kernel takes all of it. */
 #ifndef STOWAGE_SYS_MACHINE_H
 #define STOWAGE_SYS_MACHINE_H
 
@@ -23,8 +23,8 @@ struct machine;
 enum machine_cap { CAP_MOUNT = 1, CAP_LOOP = 2, CAP_OVERLAY = 4, CAP_NETNS = 8, CAP_CGROUP = 16, CAP_MKFS_EXT4 = 32 };
 struct machine_info {
     unsigned caps;
-    bool simulated;          /* the fake: pods and disks are remembered, not made */
-    char why[256];           /* what is missing and what to do, "" if nothing */
+    bool simulated; /* the fake: pods and disks are remembered, not made */
+    char why[256];  /* what is missing and what to do, "" if nothing */
     char kernel[128], os_image[128], arch[32], machine_id[40], boot_id[40];
     int cpus;
     int64_t memory_bytes;
@@ -32,26 +32,26 @@ struct machine_info {
 
 struct node_spec {
     const char *name;
-    int index;               /* 0, 1, …: its addresses are 172.30.0.(10+index), its pods 10.244.<index>.0/24 */
-    int64_t nodefs_bytes;    /* size of its filesystem (sparse) */
+    int index;            /* 0, 1, …: its addresses are 172.30.0.(10+index), its pods 10.244.<index>.0/24 */
+    int64_t nodefs_bytes; /* size of its filesystem (sparse) */
 };
 
 struct disk_info {
-    int64_t bytes;           /* logical size */
-    int64_t used;            /* blocks really used on the user's disk */
-    char node[64];           /* where attached, or "" */
-    char device[64];         /* "/dev/xvdba" there, or "" */
-    char loop[32];           /* "/dev/loop7" of the host, or "" */
+    int64_t bytes;   /* logical size */
+    int64_t used;    /* blocks really used on the user's disk */
+    char node[64];   /* where attached, or "" */
+    char device[64]; /* "/dev/xvdba" there, or "" */
+    char loop[32];   /* "/dev/loop7" of the host, or "" */
 };
 
 struct fs_mount {
     const char *node;
-    const char *device;      /* "/dev/xvdba" on the node */
-    const char *target;      /* made if missing */
-    const char *fstype;      /* "ext4", "xfs", … */
-    const char *options;     /* comma list for mount(8)/mount(2), or "" */
+    const char *device;  /* "/dev/xvdba" on the node */
+    const char *target;  /* made if missing */
+    const char *fstype;  /* "ext4", "xfs", … */
+    const char *options; /* comma list for mount(8)/mount(2), or "" */
     bool read_only;
-    bool format;             /* make the filesystem if the device is blank; fsck -a otherwise */
+    bool format; /* make the filesystem if the device is blank; fsck -a otherwise */
 };
 
 struct fs_stat {
@@ -59,33 +59,33 @@ struct fs_stat {
     char fstype[16];
 };
 
-struct file_spec {           /* one file of an atomically written volume (ConfigMap, Secret, projected) */
-    const char *path;        /* relative, may contain '/' */
+struct file_spec {    /* one file of an atomically written volume (ConfigMap, Secret, projected) */
+    const char *path; /* relative, may contain '/' */
     const void *data;
     size_t len;
     mode_t mode;
 };
 
-struct sandbox_spec {        /* a pod's namespaces: network, IPC, UTS */
-    const char *node, *id;   /* id: the pod uid */
+struct sandbox_spec {      /* a pod's namespaces: network, IPC, UTS */
+    const char *node, *id; /* id: the pod uid */
     const char *hostname;
-    const char *ip;          /* "10.244.1.7"; ignored with host_network */
+    const char *ip; /* "10.244.1.7"; ignored with host_network */
     bool host_network, host_pid, host_ipc;
     bool share_pid;
 };
 
-struct mount_spec {          /* a bind from the node into a container */
-    const char *source;      /* path on the node */
-    const char *target;      /* path in the container; missing parts are made */
+struct mount_spec {     /* a bind from the node into a container */
+    const char *source; /* path on the node */
+    const char *target; /* path in the container; missing parts are made */
     bool read_only;
-    bool device;             /* block-mode volume: source is a device node */
+    bool device; /* block-mode volume: source is a device node */
 };
 
 struct container_spec {
-    const char *node, *sandbox, *id;     /* id: 64 hex characters */
-    const char *const *layers;           /* NULL-terminated: absolute host paths, lowest first */
-    const char *rootfs_dir;              /* node path for upper and work directories */
-    const char *const *argv, *const *env;/* NULL-terminated */
+    const char *node, *sandbox, *id;      /* id: 64 hex characters */
+    const char *const *layers;            /* NULL-terminated: absolute host paths, lowest first */
+    const char *rootfs_dir;               /* node path for upper and work directories */
+    const char *const *argv, *const *env; /* NULL-terminated */
     const char *cwd;
     const struct mount_spec *mounts;
     size_t mount_count;
@@ -93,33 +93,33 @@ struct container_spec {
     const uint32_t *groups;
     size_t group_count;
     bool tty, stdin_open, read_only_root, privileged;
-    bool stdin_once;                     /* the first attached session that closes its input ends the container's */
-    uint64_t add_caps, drop_caps;        /* capability bits */
-    int64_t memory_bytes, cpu_milli;     /* 0 = no limit */
-    const char *log_path;                /* node path of the CRI log file */
+    bool stdin_once;                 /* the first attached session that closes its input ends the container's */
+    uint64_t add_caps, drop_caps;    /* capability bits */
+    int64_t memory_bytes, cpu_milli; /* 0 = no limit */
+    const char *log_path;            /* node path of the CRI log file */
 };
 
 struct exit_info {
-    char node[64], id[72];   /* container id */
-    int code;                /* exit code or 128+signal */
+    char node[64], id[72]; /* container id */
+    int code;              /* exit code or 128+signal */
     int signal;
     bool oom_killed;
-    int64_t finished_ns;     /* wall */
+    int64_t finished_ns; /* wall */
 };
 
-/* As struct exec_session in registry/node_ops.h; the caller closes them; -1 = absent. With a tty: exec gives only `in`, the pty
- * master (read, write, TIOCSWINSZ); attach gives the master as `in` (write, TIOCSWINSZ) and a pipe with the output as `out`,
- * because the output also goes to the log and to other sessions. */
+/* As struct exec_session in registry/node_ops.h; the caller closes them; -1 = absent. With a tty: exec gives only `in`,
+ * the pty master (read, write, TIOCSWINSZ); attach gives the master as `in` (write, TIOCSWINSZ) and a pipe with the
+ * output as `out`, because the output also goes to the log and to other sessions. */
 struct stream_fds {
     int in, out, err, exit_fd; /* exit_fd gives int32 code + 252 bytes of text, then EOF */
 };
 
 struct exec_spec {
     const char *node;
-    const char *id;          /* container, or "" for the node itself (node shell) */
+    const char *id;                       /* container, or "" for the node itself (node shell) */
     const char *const *argv, *const *env; /* env NULL = the container's */
-    const char *cwd;         /* NULL = the container's */
-    uint32_t uid, gid;       /* on the node; in a container it is always the container's own user */
+    const char *cwd;                      /* NULL = the container's */
+    uint32_t uid, gid;                    /* on the node; in a container it is always the container's own user */
     bool tty, want_stdin;
 };
 
@@ -134,13 +134,15 @@ struct machine_ops {
     int (*disk_grow)(struct machine *m, const char *id, int64_t bytes, struct err *e); /* attached loop follows */
     int (*disk_delete)(struct machine *m, const char *id, struct err *e);              /* BUSY while attached */
     int (*disk_info)(struct machine *m, const char *id, struct disk_info *out, struct err *e); /* NOT_FOUND */
-    int (*disk_attach)(struct machine *m, const char *id, const char *node, const char *device, bool read_only, struct err *e);
+    int (*disk_attach)(struct machine *m, const char *id, const char *node, const char *device, bool read_only,
+                       struct err *e);
     int (*disk_detach)(struct machine *m, const char *id, const char *node, struct err *e);
 
     /* -- mounts on a node; error messages as mount(8)'s "mount failed: exit status 32\nMounting command: …" -- */
     int (*fs_mount)(struct machine *m, const struct fs_mount *spec, struct err *e);
     int (*fs_grow)(struct machine *m, const char *node, const char *device, const char *target, struct err *e);
-    int (*bind)(struct machine *m, const char *node, const char *source, const char *target, bool read_only, struct err *e);
+    int (*bind)(struct machine *m, const char *node, const char *source, const char *target, bool read_only,
+                struct err *e);
     int (*tmpfs)(struct machine *m, const char *node, const char *target, int64_t bytes, mode_t mode, struct err *e);
     int (*unmount)(struct machine *m, const char *node, const char *target, struct err *e); /* not mounted is fine */
     bool (*is_mounted)(struct machine *m, const char *node, const char *target);
@@ -150,12 +152,15 @@ struct machine_ops {
     int (*mkdir_p)(struct machine *m, const char *node, const char *path, mode_t mode, struct err *e);
     int (*remove_all)(struct machine *m, const char *node, const char *path, struct err *e); /* never crosses a mount */
     int (*stat)(struct machine *m, const char *node, const char *path, struct stat *out, struct err *e);
-    int (*open)(struct machine *m, const char *node, const char *path, int flags, mode_t mode, int *out_fd, struct err *e);
-    int (*chown_tree)(struct machine *m, const char *node, const char *path, uint32_t gid, bool read_only, struct err *e); /* fsGroup */
+    int (*open)(struct machine *m, const char *node, const char *path, int flags, mode_t mode, int *out_fd,
+                struct err *e);
+    int (*chown_tree)(struct machine *m, const char *node, const char *path, uint32_t gid, bool read_only,
+                      struct err *e); /* fsGroup */
     /* The kubelet's AtomicWriter: timestamped directory, ..data link, stale files removed. *out_changed may be NULL. */
-    int (*write_volume)(struct machine *m, const char *node, const char *dir, const struct file_spec *files, size_t count,
-                        int64_t gid /* -1 none */, bool *out_changed, struct err *e);
-    int (*disk_usage)(struct machine *m, const char *node, const char *path, int64_t *out_bytes, int64_t *out_inodes, struct err *e);
+    int (*write_volume)(struct machine *m, const char *node, const char *dir, const struct file_spec *files,
+                        size_t count, int64_t gid /* -1 none */, bool *out_changed, struct err *e);
+    int (*disk_usage)(struct machine *m, const char *node, const char *path, int64_t *out_bytes, int64_t *out_inodes,
+                      struct err *e);
 
     /* -- pods -- */
     int (*sandbox_start)(struct machine *m, const struct sandbox_spec *spec, struct err *e);
@@ -180,8 +185,9 @@ struct machine {
     const struct machine_ops *ops;
 };
 
-/* Starts the node helper. MUST be called while the process has one thread. `self_exe`: path of our binary (the helper re-executes
- * it with a hidden verb). data_dir: absolute; disks and nodes live below it. Errors say what is missing and what to do. */
+/* Starts the node helper. MUST be called while the process has one thread. `self_exe`: path of our binary (the helper
+ * re-executes it with a hidden verb). data_dir: absolute; disks and nodes live below it. Errors say what is missing and
+ * what to do. */
 int machine_open_real(const char *self_exe, const char *data_dir, struct machine **out, struct err *e);
 /* fake.h has its test controls. Nothing is made; what was asked is remembered, so the rest of the house works. */
 struct machine *machine_open_fake(const char *why);
@@ -192,7 +198,8 @@ void machine_probe(struct machine_info *out);
 /* What this machine is; nothing is tried. */
 void machine_describe(struct machine_info *out);
 
-/* Entry of the hidden verbs (`stowage __helper`, `__node`, `__init` …); returns the exit code, or -1 if argv[1] is not one of them. */
+/* Entry of the hidden verbs (`stowage __helper`, `__node`, `__init` …); returns the exit code, or -1 if argv[1] is not
+ * one of them. */
 int sys_hidden_main(int argc, char **argv);
 
 #endif

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -184,6 +185,17 @@ static inline struct container_spec container(const char *pod, const char *id, c
 
 /* ---- the cluster ---- */
 
+static inline int shell(const char *script)
+{
+    int status = -1;
+    const pid_t pid = fork();
+    if (pid == 0) {
+        execl("/bin/sh", "sh", "-c", script, (char *)NULL);
+        _exit(127);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
 static inline void make_layer(void)
 {
     snprintf(layer_dir, sizeof layer_dir, "%s/images/layers/test", data_dir);
@@ -191,7 +203,7 @@ static inline void make_layer(void)
     _auto_free_ char *script = xasprintf("mkdir -p %s/bin %s/etc %s/tmp && cp /bin/busybox %s/bin/ && cd %s/bin && "
                                          "for a in $(./busybox --list); do ln -s busybox $a 2>/dev/null || :; done",
                                          layer_dir, layer_dir, layer_dir, layer_dir, layer_dir);
-    if (system(script) != 0)
+    if (shell(script) != 0)
         fail_msg("cannot make a layer");
 }
 
@@ -219,7 +231,7 @@ static inline struct machine *harness_start(void)
 static inline void harness_end(void)
 {
     _auto_free_ char *cmd = xasprintf("rm -rf %s", data_dir);
-    if (system(cmd) != 0)
+    if (shell(cmd) != 0)
         fail_msg("rm");
 }
 

@@ -74,7 +74,7 @@ static size_t family(int root, int *out, size_t max)
     for (size_t i = 0; i < n; i++) {
         DIR *d = opendir("/proc");
         for (const struct dirent *entry; (entry = readdir(d));) {
-            const int pid = atoi(entry->d_name);
+            const int pid = (int)strtol(entry->d_name, NULL, 10);
             if (pid > 0 && n < max && parent_of(pid) == out[i])
                 out[n++] = pid;
         }

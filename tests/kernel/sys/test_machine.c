@@ -30,7 +30,7 @@ static void node_has_its_own_root(void **state)
                      0);
     assert_int_not_equal(access("/usr/local/bin/mine", F_OK), 0);
     assert_int_equal(node_run("worker-1", "ls /proc | grep -c '^[0-9]'", out, sizeof out), 0);
-    assert_true(atoi(out) < 10); /* only its own processes */
+    assert_true(strtol(out, NULL, 10) < 10); /* only its own processes */
 }
 
 static void nodes_reach_each_other(void **state)
