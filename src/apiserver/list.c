@@ -113,7 +113,7 @@ static const char *list_metadata(struct request *rq, const struct page *p)
     return arena_printf(a, "{\"resourceVersion\":\"%" PRIu64 "\"%s%s}", snapshot_rv(p->snap), more, left);
 }
 
-/* What an item takes at most. */
+/* What the items take at most. */
 static size_t items_size(const struct page *p)
 {
     size_t n = 0;

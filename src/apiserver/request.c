@@ -12,10 +12,11 @@
 #include "apiserver/upgrade_int.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEEP_BODY = 64 * 1024, MANAGER_MAX = 128 };
+enum { KEEP_BODY = 16 * 1024, MANAGER_MAX = 128 };
 
 void request_init(struct request *rq)
 {
@@ -72,6 +73,13 @@ void request_begin(struct request *rq, struct MHD_Connection *mhd, const char *u
     rq->raw = arena_strndup(&rq->arena, uri, q ? (size_t)(q - uri) : strlen(uri));
     query_parse(&rq->arena, q ? arena_strdup(&rq->arena, q + 1) : NULL, &rq->query);
     make_audit_id(rq->audit_id);
+}
+
+void request_take_audit_id(struct request *rq)
+{
+    const char *id = request_header(rq, "Audit-ID");
+    if (!str_empty(id) && strlen(id) < sizeof rq->audit_id)
+        snprintf(rq->audit_id, sizeof rq->audit_id, "%s", id);
 }
 
 /* Also before the first request and after an aborted one: makes everything as new. */

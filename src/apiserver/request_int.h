@@ -74,6 +74,8 @@ void request_release(struct request *rq);
 /* A new request on the connection; `uri` is copied. */
 void request_begin(struct request *rq, struct MHD_Connection *mhd, const char *uri);
 void request_end(struct request *rq);
+/* The client may have chosen the id itself. */
+void request_take_audit_id(struct request *rq);
 
 /* A request header, or NULL. */
 const char *request_header(const struct request *rq, const char *name);

@@ -39,7 +39,7 @@
 enum {
     MAX_CONNECTIONS = 4096,
     IDLE_SECONDS = 120,
-    CONN_MEMORY = 64 * 1024,  /* headers, and afterwards the buffer of streamed answers */
+    CONN_MEMORY = 64 * 1024, /* headers, and afterwards the buffer of streamed answers */
     FIRST_PATIENCE_MS = 32 * 1000,
     NEXT_PATIENCE_MS = 190 * 1000,
     BODY_PATIENCE_MS = 60 * 1000,
@@ -179,6 +179,7 @@ static enum MHD_Result begin(struct request *rq, const char *method)
 {
     rq->begun = true;
     rq->method = method;
+    request_take_audit_id(rq);
     const char *length = request_header(rq, "Content-Length");
     uint64_t n = 0;
     if (length && str_to_u64(length, &n) && n > BODY_LIMIT) {

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # http.sh - sourced by the tests beside it: a bare server of its own for each test, and small words to ask it.
 #
 #     . "$SOURCE_DIR/tests/http/http.sh"

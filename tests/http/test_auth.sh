@@ -2,7 +2,7 @@
 # Who may what: tokens, anonymous requests, impersonation, service accounts; and what never shows.
 set -eu
 . "$SOURCE_DIR/tests/http/http.sh"
-serve
+serve "$@"
 bare() { curl -sS --max-time 20 --cacert "$dir/pki/ca.crt" -A test "$@"; }
 code() { bare -o /dev/null -w '%{http_code}' "$@"; }
 ns=/api/v1/namespaces/default

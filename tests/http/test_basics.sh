@@ -2,7 +2,7 @@
 # Requests and answers: status codes, headers, encodings, sizes.
 set -eu
 . "$SOURCE_DIR/tests/http/http.sh"
-serve
+serve "$@"
 
 # -- objects --
 expect "create" 201 "$(status POST /api/v1/namespaces/default/configmaps -d "$(configmap a)")"

@@ -2,7 +2,7 @@
 # Lists: pages, revisions, selectors, tables.
 set -eu
 . "$SOURCE_DIR/tests/http/http.sh"
-serve
+serve "$@"
 cm=/api/v1/namespaces/default/configmaps
 for i in 1 2 3 4 5 6 7; do api POST $cm -d "$(configmap "c$i" "g$((i % 2))")" >/dev/null; done
 names() { api GET "$1" | grep -o '"name":"c[0-9]*"' | sed 's/.*"\(c[0-9]*\)"/\1/' | tr '\n' ' '; }
