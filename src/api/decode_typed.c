@@ -103,8 +103,9 @@ static const char *key_read(struct decoder *d, size_t *out_len)
     json_cursor_peek(&d->c);
     const char *key = json_cursor_string(&d->c, &d->scratch, out_len);
     if (key == d->scratch.data) {
-        strlist_take(&d->keys, xstrndup(key, *out_len));
-        key = d->keys.items[d->keys.len - 1];
+        char *own = json_key_clean(key, *out_len, out_len);
+        strlist_take(&d->keys, own);
+        key = own;
     }
     json_cursor_take(&d->c, ':');
     return key;

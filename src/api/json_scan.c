@@ -371,6 +371,20 @@ json_t *json_string_clean(const char *s, size_t n)
     return json_stringn_nocheck(out.data, out.len);
 }
 
+char *json_key_clean(const char *s, size_t n, size_t *out_len)
+{
+    struct buf out = BUF_INIT;
+    for (const char *p = s; p < s + n;) {
+        if (*p) {
+            p = character_read(p, s + n, &out);
+        } else {
+            utf8_add(&out, 0xfffd);
+            p++;
+        }
+    }
+    return buf_steal(&out, out_len);
+}
+
 const char *json_cursor_string(struct json_cursor *c, struct buf *scratch, size_t *out_len)
 {
     const char *from = c->p + 1;

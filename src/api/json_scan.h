@@ -30,6 +30,9 @@ const char *json_cursor_string(struct json_cursor *c, struct buf *scratch, size_
 const char *json_token_kind(char first);
 /* Text from outside as a string, broken UTF-8 replaced. Returns new. */
 json_t *json_string_clean(const char *s, size_t n);
+/* The same as text of a member's name, in which a NUL is replaced, too: names are C strings everywhere else. Returns
+ * new. */
+char *json_key_clean(const char *s, size_t n, size_t *out_len);
 /* A number token as integer if it is one that fits, else as real. Returns new. */
 json_t *json_number(const char *s, size_t n);
 

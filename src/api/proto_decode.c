@@ -189,10 +189,15 @@ static int map_add(struct proto *d, const struct schema_field *f, const struct w
     struct wire_field key = {0}, value = {0};
     if (!*slot)
         *slot = json_object();
-    if (!w->is_bytes)
-        return wrong_wire(d, f) ? 0 : -1;
-    _auto_json_ json_t *name =
-        message_field(w->bytes, 1, &key) && key.is_bytes ? text_value(key.bytes) : json_string("");
+    if (!w->is_bytes) {
+        wrong_wire(d, f);
+        return -1;
+    }
+    size_t name_len = 0;
+    bool named = message_field(w->bytes, 1, &key) && key.is_bytes;
+    _auto_free_ char *name =
+        named ? json_key_clean((const char *)key.bytes.p, (size_t)(key.bytes.end - key.bytes.p), &name_len)
+              : xstrdup("");
     json_t *v = NULL;
     if (!message_field(w->bytes, 2, &value))
         v = f->shape == SHAPE_MAP ? zero_element(f) : json_array();
@@ -202,7 +207,7 @@ static int map_add(struct proto *d, const struct schema_field *f, const struct w
         v = value.is_bytes ? list_message(value.bytes) : wrong_wire(d, f);
     if (!v)
         return -1;
-    return json_object_setn_new_nocheck(*slot, json_string_value(name), json_string_length(name), v);
+    return json_object_setn_new_nocheck(*slot, name, name_len, v);
 }
 
 static int field_decode(struct proto *d, const struct schema_field *f, const struct wire_field *w, json_t **slot)

@@ -186,9 +186,11 @@ static int list_read(struct reader *r, unsigned depth, json_t **out)
 static int key_text(struct reader *r, const json_t *key, struct buf *out)
 {
     buf_clear(out);
-    if (json_is_string(key))
-        buf_add(out, json_string_value(key), json_string_length(key));
-    else if (json_is_number(key) || json_is_boolean(key))
+    if (json_is_string(key)) {
+        size_t n = 0;
+        _auto_free_ char *text = json_key_clean(json_string_value(key), json_string_length(key), &n);
+        buf_add(out, text, n);
+    } else if (json_is_number(key) || json_is_boolean(key))
         json_write(out, key);
     else
         return err_set(r->e, ERR_BAD_REQUEST, "error converting YAML to JSON: unsupported map key");

@@ -135,6 +135,15 @@ static void test_warn_and_ignore(void **state)
     assert_int_equal(warnings.len, 0);
 }
 
+/* Names are C strings everywhere else, so a NUL in one may not get through. */
+static void test_a_nul_in_a_name_is_replaced(void **state)
+{
+    (void)state;
+    assert_text(decoded("ConfigMap", MEDIA_JSON, FIELDS_STRICT, CM(",\"data\":{\"a\\u0000b\":\"c\\u0000d\"}")),
+                "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\"," ZERO_META ",\"data\":{\"a\xef\xbf\xbd"
+                "b\":\"c\\u0000d\"}}");
+}
+
 static void test_doubled_objects_are_merged(void **state)
 {
     (void)state;
@@ -207,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_values_become_canonical),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_warn_and_ignore),
+        cmocka_unit_test(test_a_nul_in_a_name_is_replaced),
         cmocka_unit_test(test_doubled_objects_are_merged),
         cmocka_unit_test(test_nesting_is_bounded),
         cmocka_unit_test(test_trees_are_checked_like_bodies),
