@@ -419,6 +419,20 @@ static int op_dial(struct machine *m, const char *node, const char *sandbox, uin
     return 0;
 }
 
+static int op_listen(struct machine *m, const char *ip, uint16_t port, int *out_fd, struct err *e)
+{
+    _auto_call_ struct call c = CALL_INIT;
+    wire_str(&c.body, ip);
+    wire_u32(&c.body, port);
+    if (call_do(m, "", OP_LISTEN, &c, e) < 0)
+        return -1;
+    const int fd = msg_take_fd(&c.reply, 0);
+    if (fd < 0)
+        return err_set(e, ERR_INTERNAL, "malformed reply");
+    *out_fd = fd;
+    return 0;
+}
+
 /* Cluster addresses are not balanced inside the cluster network yet: the table is accepted and ignored. */
 static int op_set_services(struct machine *m, const char *rules_json, struct err *e)
 {
@@ -458,6 +472,7 @@ const struct machine_ops client_ops = {
     .exec = op_exec,
     .attach = op_attach,
     .dial = op_dial,
+    .listen = op_listen,
     .on_exit = client_on_exit,
     .on_death = client_on_death,
     .set_services = op_set_services,

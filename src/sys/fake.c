@@ -267,6 +267,12 @@ static int fake_dial(struct machine *m, const char *node, const char *sandbox, u
     return no_processes(m, e);
 }
 
+static int fake_listen(struct machine *m, const char *ip, uint16_t port, int *out_fd, struct err *e)
+{
+    (void)ip, (void)port, (void)out_fd;
+    return no_processes(m, e);
+}
+
 static void fake_on_exit(struct machine *m, void (*fn)(void *arg, const struct exit_info *info), void *arg)
 {
     struct fake *f = fake_of(m);
@@ -380,6 +386,7 @@ static const struct machine_ops ops = {
     .exec = fake_exec,
     .attach = fake_attach,
     .dial = fake_dial,
+    .listen = fake_listen,
     .on_exit = fake_on_exit,
     .on_death = fake_on_death,
     .set_services = fake_set_services,

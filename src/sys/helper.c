@@ -302,6 +302,35 @@ static void on_disk(struct helper *h, uint32_t id, uint32_t op, struct wire_in *
     reply(h, id, &e, &out, -1);
 }
 
+/* ---- addresses of the cluster ---- */
+
+/* The address becomes one of the helper's: nodes and pods send what is not theirs here. */
+static int listen_at(struct helper *h, const char *ip, uint16_t port, struct err *e)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
+    const int on = 1;
+    if (inet_pton(AF_INET, ip, &at.sin_addr) != 1)
+        return err_set(e, ERR_BAD_REQUEST, "invalid address \"%s\"", ip);
+    _auto_close_ int nl = nl_open(e);
+    if (nl < 0 || network_make(h, e) < 0 || nl_addr_add(nl, NET_BRIDGE, at.sin_addr.s_addr, 32, e) < 0)
+        return -1;
+    _auto_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return err_sys(e, errno, "socket");
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, SOMAXCONN) < 0)
+        return err_sys(e, errno, "listen on %s:%u", ip, port);
+    return TAKE_FD(fd);
+}
+
+static void on_listen(struct helper *h, uint32_t id, struct wire_in *in)
+{
+    struct err e = ERR_INIT;
+    const char *ip = wire_need_str(in);
+    _auto_close_ int fd = listen_at(h, ip, (uint16_t)wire_get_u32(in), &e);
+    reply(h, id, &e, NULL, fd);
+}
+
 static void on_request(struct helper *h, struct msg *m)
 {
     struct wire_in in = wire_reader(m->body.data, m->body.len);
@@ -309,6 +338,8 @@ static void on_request(struct helper *h, struct msg *m)
         on_node_start(h, m->id, &in);
     else if (m->kind == OP_NODE_READY)
         on_node_ready(h, m->id, &in);
+    else if (m->kind == OP_LISTEN)
+        on_listen(h, m->id, &in);
     else if (m->kind == OP_NODE_STOP)
         on_node_stop(h, m->id, &in);
     else

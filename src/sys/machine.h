@@ -173,6 +173,10 @@ struct machine_ops {
     int (*attach)(struct machine *m, const char *node, const char *id, struct stream_fds *out, struct err *e);
     int (*dial)(struct machine *m, const char *node, const char *sandbox, uint16_t port, int *out_fd, struct err *e);
 
+    /* A listening TCP socket *inside* the cluster network, at an address that every node and pod reaches ("10.96.0.1",
+     * 443: how kubectl on a node and clients in pods find the API server). The caller accepts on it and closes it. */
+    int (*listen)(struct machine *m, const char *ip, uint16_t port, int *out_fd, struct err *e);
+
     /* Called from a machine thread for each container that ends. Set once, before the first container. */
     void (*on_exit)(struct machine *m, void (*fn)(void *arg, const struct exit_info *info), void *arg);
     /* Called once from a machine thread if the helper or a node dies without being asked ("" = the helper itself). */

@@ -16,7 +16,8 @@
     X(DISK_DELETE, "disk_delete")                                                                                      \
     X(DISK_INFO, "disk_info")                                                                                          \
     X(DISK_ATTACH, "disk_attach")                                                                                      \
-    X(DISK_DETACH, "disk_detach")
+    X(DISK_DETACH, "disk_detach")                                                                                      \
+    X(LISTEN, "listen")
 #define NODE_OPS(X)                                                                                                    \
     X(FS_MOUNT, "fs_mount")                                                                                            \
     X(FS_GROW, "fs_grow")                                                                                              \

@@ -100,6 +100,7 @@ WRAP(exec, (M, const struct exec_spec *s, struct stream_fds *out, E), (inner, s,
 WRAP(attach, (M, N, const char *id, struct stream_fds *out, E), (inner, node, id, out, e), "%s, %.12s", node, id)
 WRAP(dial, (M, N, const char *sandbox, uint16_t port, int *out_fd, E), (inner, node, sandbox, port, out_fd, e), "%s, %s, %u", node,
      sandbox, port)
+WRAP(listen, (M, const char *ip, uint16_t port, int *out_fd, E), (inner, ip, port, out_fd, e), "%s, %u", ip, port)
 WRAP(set_services, (M, const char *rules_json, E), (inner, rules_json, e), "%zu bytes", rules_json ? strlen(rules_json) : 0)
 // clang-format on
 
@@ -161,6 +162,7 @@ static const struct machine_ops ops = {
     .exec = trace_exec,
     .attach = trace_attach,
     .dial = trace_dial,
+    .listen = trace_listen,
     .on_exit = trace_on_exit,
     .on_death = trace_on_death,
     .set_services = trace_set_services,

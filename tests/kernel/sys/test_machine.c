@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 
@@ -353,6 +354,33 @@ static void pods_speak_with_each_other(void **state)
     ok(m->ops->sandbox_stop(m, "worker-1", "pod-e", &e));
 }
 
+static void cluster_addresses_are_reached_from_everywhere(void **state)
+{
+    (void)state;
+    int listener = -1;
+    ok(m->ops->listen(m, "10.96.0.1", 443, &listener, &e));
+    pod_start("pod-g", "10.244.0.10");
+    struct container_spec c = container("pod-g", "c9", "echo from pod | nc 10.96.0.1 443");
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    struct pollfd p = {listener, POLLIN, 0};
+    assert_int_equal(poll(&p, 1, 5000), 1);
+    const int fd = accept(listener, NULL, NULL);
+    char out[64] = "";
+    assert_int_equal(read(fd, out, 9), 9);
+    assert_string_equal(out, "from pod\n");
+    close(fd);
+    wait_exit("c9");
+    const char *const argv[] = {"bash", "-c", "echo from node > /dev/tcp/10.96.0.1/443", NULL};
+    const struct exec_spec x = {.node = "worker-2", .id = "", .argv = argv};
+    struct stream_fds fds;
+    ok(m->ops->exec(m, &x, &fds, &e));
+    assert_int_equal(finish(&fds, out, sizeof out), 0);
+    assert_int_equal(poll(&p, 1, 5000), 1);
+    close(listener);
+    ok(m->ops->container_remove(m, "worker-1", "c9", true, &e));
+    ok(m->ops->sandbox_stop(m, "worker-1", "pod-g", &e));
+}
+
 static void node_stops_and_starts(void **state)
 {
     (void)state;
@@ -394,7 +422,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(mount_errors_are_mounts_own), cmocka_unit_test(files_and_volumes),
         cmocka_unit_test(container_runs_and_ends),     cmocka_unit_test(container_sees_what_it_should),
         cmocka_unit_test(programs_that_cannot_start),  cmocka_unit_test(terminal_stdin_and_attach),
-        cmocka_unit_test(pods_speak_with_each_other),  cmocka_unit_test(node_stops_and_starts),
+        cmocka_unit_test(pods_speak_with_each_other),  cmocka_unit_test(cluster_addresses_are_reached_from_everywhere),
+        cmocka_unit_test(node_stops_and_starts),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
