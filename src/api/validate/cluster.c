@@ -139,6 +139,14 @@ static void pod_cidrs_check(const struct change *c)
         v_cidr(c->errs, ITEM(p, i), vitem(cidrs, i));
     if (n > 2 || (n == 2 && is_ipv6(vitem(cidrs, 0)) == is_ipv6(vitem(cidrs, 1))))
         v_invalid_go(c->errs, p, go_list_text("string", cidrs), "may specify no more than one CIDR for each IP family");
+    for (size_t i = 1; i < n; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(vitem(cidrs, i), vitem(cidrs, j)) != 0)
+                continue;
+            v_duplicate(c->errs, ITEM(p, i), vitem(cidrs, i));
+            break;
+        }
+    }
 }
 
 void node_create(const struct change *c)
@@ -187,4 +195,6 @@ void node_update(const struct change *c)
     addresses_check(c);
     once_set_check(c);
     taints_check(c);
+    if (strcmp(jstr_or(c->obj, "spec.externalID", ""), jstr_or(c->old, "spec.externalID", "")) != 0)
+        v_forbidden(c->errs, FIELD(FIELD(NULL, "spec"), "externalID"), "may not be updated");
 }

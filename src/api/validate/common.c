@@ -292,7 +292,7 @@ void v_access_modes(struct field_errors *errs, const struct vpath *p, const json
             v_unsupported(errs, p, mode, access_modes);
         if (strcmp(mode, "ReadWriteOncePod") == 0)
             single = true;
-        else
+        else if (one_of(mode, access_modes))
             other = true;
     }
     if (single && other)

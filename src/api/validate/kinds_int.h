@@ -5,13 +5,18 @@
 #include "api/validate/validate_int.h"
 
 /* A new object, a changed one. */
-change_rules pod_create, pod_update, namespace_create, namespace_update, node_create, node_update, pv_create, pv_update,
-    pvc_create, pvc_update, configmap_create, configmap_update, secret_create, secret_update, service_create,
-    service_update, endpoints_create, endpoints_update, slice_create, slice_update, event_create, event_update,
-    account_create, account_update, deployment_create, deployment_update, replicaset_create, replicaset_update,
-    revision_create, revision_update, lease_create, lease_update, class_create, class_update, attachment_create,
-    attachment_update, csidriver_create, csidriver_update, csinode_create, csinode_update, capacity_create,
-    capacity_update;
+change_rules pod_create, pod_update, pod_status_update, namespace_create, namespace_update, node_create, node_update,
+    pv_create, pv_update, pvc_create, pvc_update, configmap_create, configmap_update, secret_create, secret_update,
+    service_create, service_update, endpoints_create, endpoints_update, slice_create, slice_update, event_create,
+    event_update, account_create, account_update, deployment_create, deployment_update, replicaset_create,
+    replicaset_update, revision_create, revision_update, lease_create, lease_update, class_create, class_update,
+    attachment_create, attachment_update, csidriver_create, csidriver_update, csinode_create, csinode_update,
+    capacity_create, capacity_update;
+/* Parts of a pod's update (pod_gates.c); `spec_path` is "spec". */
+void pod_gates_check(const struct change *c, const struct vpath *spec_path);
+void pod_gated_changes_check(const struct change *c, const struct vpath *spec_path);
+/* Undoes in a copy of the new spec what a gated pod may change. */
+void pod_gated_restore(json_t *spec, const json_t *before);
 void scale_check(const struct change *c);
 void binding_check(const json_t *binding, struct field_errors *errs);
 

@@ -125,21 +125,6 @@ static void no_new_finalizers(struct field_errors *errs, const struct vpath *p, 
 
 /* -- create -- */
 
-/* A prefix that ends in a dash is fine: random characters follow. */
-static void generate_name_check(struct field_errors *errs, const struct vpath *p, const char *prefix, name_rule *rule)
-{
-    size_t n = strlen(prefix);
-    struct msgs m = {0};
-    _auto_free_ char *masked = xstrdup(prefix);
-    if (n > 1 && prefix[n - 1] == '-') {
-        masked[n - 2] = 'a';
-        masked[n - 1] = '\0';
-    }
-    rule(masked, &m);
-    for (size_t i = 0; i < m.len; i++)
-        v_invalid(errs, p, prefix, m.text[i]);
-}
-
 static void common_check(struct field_errors *errs, const struct vpath *p, const json_t *meta)
 {
     v_labels(errs, FIELD(p, "labels"), vget(meta, "labels"));
@@ -153,7 +138,7 @@ void meta_create(const json_t *obj, bool namespaced, name_rule *name, enum meta_
     const json_t *meta = vget(obj, "metadata");
     const char *ns = vstr(meta, "namespace");
     if (vstr(meta, "generateName")[0] != '\0')
-        generate_name_check(errs, FIELD(p, "generateName"), vstr(meta, "generateName"), name);
+        v_name_prefix(errs, FIELD(p, "generateName"), vstr(meta, "generateName"), name);
     if (vstr(meta, "name")[0] == '\0')
         v_required(errs, FIELD(p, "name"), "name or generateName is required");
     else

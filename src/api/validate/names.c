@@ -264,6 +264,20 @@ void v_name(struct field_errors *errs, const struct vpath *p, const char *value,
         v_invalid(errs, p, value, m.text[i]);
 }
 
+void v_name_prefix(struct field_errors *errs, const struct vpath *p, const char *prefix, name_rule *rule)
+{
+    size_t n = strlen(prefix);
+    struct msgs m = {0};
+    _auto_free_ char *masked = xstrdup(prefix);
+    if (n > 1 && prefix[n - 1] == '-') {
+        masked[n - 2] = 'a';
+        masked[n - 1] = '\0';
+    }
+    rule(masked, &m);
+    for (size_t i = 0; i < m.len; i++)
+        v_invalid(errs, p, prefix, m.text[i]);
+}
+
 char *name_complaints(const char *value, name_rule *rule)
 {
     struct msgs m = {0};

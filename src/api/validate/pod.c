@@ -6,36 +6,53 @@
 #include "api/validate/kinds_int.h"
 #include "api/validate/pod_int.h"
 
-static void dns_config_check(struct pod_rules *r, const struct vpath *p)
+static void dns_servers_check(struct pod_rules *r, const struct vpath *p, const json_t *servers)
 {
-    enum { MAX_SERVERS = 3, MAX_SEARCHES = 32, MAX_SEARCH_TEXT = 2048 };
-    const json_t *config = vget(r->spec, "dnsConfig");
-    const json_t *servers = vget(config, "nameservers"), *searches = vget(config, "searches");
-    const struct vpath *servers_at = FIELD(p, "nameservers"), *searches_at = FIELD(p, "searches");
-    size_t text = 0;
-    if (strcmp(vstr(r->spec, "dnsPolicy"), "None") == 0) {
-        if (config == NULL)
-            v_required(r->errs, p, "must provide `dnsConfig` when `dnsPolicy` is None");
-        else if (json_array_size(servers) == 0)
-            v_required(r->errs, servers_at, "must provide at least one DNS nameserver when `dnsPolicy` is None");
-        if (json_array_size(servers) == 0)
-            return;
-    }
+    enum { MAX_SERVERS = 3 };
     if (json_array_size(servers) > MAX_SERVERS)
-        v_invalid_go(r->errs, servers_at, go_list_text("string", servers), "must not have more than 3 nameservers");
+        v_invalid_go(r->errs, p, go_list_text("string", servers), "must not have more than 3 nameservers");
     for (size_t i = 0; i < json_array_size(servers); i++)
-        v_ip(r->errs, ITEM(servers_at, i), vitem(servers, i));
+        v_ip(r->errs, ITEM(p, i), vitem(servers, i));
+}
+
+static void dns_searches_check(struct pod_rules *r, const struct vpath *p, const json_t *searches)
+{
+    enum { MAX_SEARCHES = 32, MAX_TEXT = 2048 };
+    size_t text = 0;
     for (size_t i = 0; i < json_array_size(searches); i++)
         text += strlen(vitem(searches, i)) + (i > 0);
     if (json_array_size(searches) > MAX_SEARCHES)
-        v_invalid_go(r->errs, searches_at, go_list_text("string", searches), "must not have more than 32 search paths");
-    if (text > MAX_SEARCH_TEXT)
-        v_invalid_go(r->errs, searches_at, go_list_text("string", searches),
+        v_invalid_go(r->errs, p, go_list_text("string", searches), "must not have more than 32 search paths");
+    if (text > MAX_TEXT)
+        v_invalid_go(r->errs, p, go_list_text("string", searches),
                      "must not have more than 2048 characters (including spaces) in the search list");
     for (size_t i = 0; i < json_array_size(searches); i++) {
         const char *search = vitem(searches, i);
         _auto_free_ char *bare = xstrndup(search, strlen(search) - (str_ends(search, ".") ? 1 : 0));
-        v_name(r->errs, ITEM(searches_at, i), bare, rule_subdomain);
+        v_name(r->errs, ITEM(p, i), bare, rule_subdomain);
+    }
+}
+
+static void dns_config_check(struct pod_rules *r, const struct vpath *p)
+{
+    const json_t *config = vget(r->spec, "dnsConfig"), *servers = vget(config, "nameservers");
+    const struct vpath *options_at = FIELD(p, "options");
+    size_t i;
+    json_t *option;
+    if (strcmp(vstr(r->spec, "dnsPolicy"), "None") == 0 && json_array_size(servers) == 0) {
+        if (config == NULL)
+            v_required(r->errs, p, "must provide `dnsConfig` when `dnsPolicy` is None");
+        else
+            v_required(r->errs, FIELD(p, "nameservers"),
+                       "must provide at least one DNS nameserver when `dnsPolicy` is None");
+        return;
+    }
+    dns_servers_check(r, FIELD(p, "nameservers"), servers);
+    dns_searches_check(r, FIELD(p, "searches"), vget(config, "searches"));
+    json_array_foreach(vget(config, "options"), i, option)
+    {
+        if (vstr(option, "name")[0] == '\0')
+            v_required(r->errs, ITEM(options_at, i), "must not be empty");
     }
 }
 
@@ -101,7 +118,8 @@ static void late_names_check(struct pod_rules *r, const struct vpath *p)
         v_name(r->errs, FIELD(p, "priorityClassName"), vstr(r->spec, "priorityClassName"), rule_subdomain);
     if (vhas(r->spec, "runtimeClassName"))
         v_name(r->errs, FIELD(p, "runtimeClassName"), vstr(r->spec, "runtimeClassName"), rule_subdomain);
-    v_choice_opt(r->errs, p, r->spec, "preemptionPolicy", preemption);
+    if (vhas(r->spec, "preemptionPolicy"))
+        v_choice(r->errs, FIELD(p, "preemptionPolicy"), vstr(r->spec, "preemptionPolicy"), preemption);
     if (overhead != NULL) {
         _auto_json_ json_t *limits = json_pack("{s:O}", "limits", overhead);
         v_container_resources(r->errs, FIELD(p, "overhead"), limits, NULL);
@@ -116,6 +134,7 @@ void pod_spec_check(struct pod_rules *r, const struct vpath *p)
     static const char *const dns_policies[] = {"ClusterFirstWithHostNet", "ClusterFirst", "Default", "None", NULL};
     pod_volumes_check(r, FIELD(p, "volumes"));
     pod_containers_check(r, p);
+    v_host_network(r, p);
     v_choice(r->errs, FIELD(p, "restartPolicy"), vstr(r->spec, "restartPolicy"), restart_policies);
     v_choice(r->errs, FIELD(p, "dnsPolicy"), vstr(r->spec, "dnsPolicy"), dns_policies);
     v_labels(r->errs, FIELD(p, "nodeSelector"), vget(r->spec, "nodeSelector"));
@@ -124,6 +143,7 @@ void pod_spec_check(struct pod_rules *r, const struct vpath *p)
     dns_config_check(r, FIELD(p, "dnsConfig"));
     gates_check(r, p);
     v_topology_spread(r->errs, FIELD(p, "topologySpreadConstraints"), vget(r->spec, "topologySpreadConstraints"));
+    v_host_users(r, p);
     names_check(r, p);
     v_tolerations(r->errs, FIELD(p, "tolerations"), vget(r->spec, "tolerations"));
     host_aliases_check(r, FIELD(p, "hostAliases"));

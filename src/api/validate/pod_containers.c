@@ -176,8 +176,7 @@ static void ephemeral_fields_check(struct pod_rules *r, const struct vpath *p, c
 void v_image_blanks(struct field_errors *errs, const struct vpath *p, const json_t *c)
 {
     const char *image = vstr(c, "image");
-    size_t n = strlen(image);
-    if (n > 0 && (strchr(" \t\r\n", image[0]) != NULL || strchr(" \t\r\n", image[n - 1]) != NULL))
+    if (has_outer_blanks(image))
         v_invalid(errs, FIELD(p, "image"), image, "must not have leading or trailing whitespace");
 }
 

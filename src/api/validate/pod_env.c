@@ -77,7 +77,7 @@ static const char *const binary_divisors[] = {"1",   "1k",  "1M",  "1G",  "1T", 
                                               "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei", NULL};
 static const char *const cpu_divisors[] = {"1m", "1", NULL};
 static const struct {
-    const char *resource; /* ends of names */
+    const char *resource; /* part of names */
     const char *const *divisors;
     const char *detail;
 } divisor_rows[] = {
@@ -88,6 +88,9 @@ static const struct {
     {".ephemeral-storage", binary_divisors,
      "only divisor's values 1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei are supported with the local "
      "ephemeral storage resource"},
+    {"hugepages-", binary_divisors,
+     "only divisor's values 1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei are supported with the hugepages "
+     "resource"},
 };
 
 static void divisor_check(struct field_errors *errs, const struct vpath *p, const char *resource, const json_t *divisor)
@@ -97,7 +100,7 @@ static void divisor_check(struct field_errors *errs, const struct vpath *p, cons
         return;
     qty_text(divisor, text);
     for (size_t i = 0; i < ARRAY_LEN(divisor_rows); i++) {
-        if (str_ends(resource, divisor_rows[i].resource) && !one_of(text, divisor_rows[i].divisors))
+        if (strstr(resource, divisor_rows[i].resource) != NULL && !one_of(text, divisor_rows[i].divisors))
             v_invalid(errs, FIELD(p, "divisor"), resource, divisor_rows[i].detail);
     }
 }
@@ -119,7 +122,7 @@ void v_resource_field_ref(struct field_errors *errs, const struct vpath *p, cons
 
 static void key_ref_check(struct field_errors *errs, const struct vpath *p, const json_t *ref)
 {
-    v_required_str(errs, p, ref, "name");
+    v_name(errs, FIELD(p, "name"), vstr(ref, "name"), rule_subdomain);
     if (vstr(ref, "key")[0] == '\0')
         v_required(errs, FIELD(p, "key"), NULL);
     else
@@ -164,6 +167,15 @@ void v_env(struct field_errors *errs, const struct vpath *p, const json_t *env)
     }
 }
 
+/* A trailing dash passes here: the real server checks these names as prefixes. */
+static void source_name_check(struct field_errors *errs, const struct vpath *p, const char *name)
+{
+    if (name[0] == '\0')
+        v_required(errs, p, NULL);
+    else
+        v_name_prefix(errs, p, name, rule_subdomain);
+}
+
 void v_env_from(struct field_errors *errs, const struct vpath *p, const json_t *env_from)
 {
     static const char *const refs[] = {"configMapRef", "secretRef"};
@@ -178,7 +190,7 @@ void v_env_from(struct field_errors *errs, const struct vpath *p, const json_t *
             if (!vhas(from, refs[k]))
                 continue;
             sources++;
-            v_required_str(errs, FIELD(at, refs[k]), vget(from, refs[k]), "name");
+            source_name_check(errs, FIELD(FIELD(at, refs[k]), "name"), vstr(vget(from, refs[k]), "name"));
         }
         if (sources == 0)
             v_invalid(errs, p, "", "must specify one of: `configMapRef` or `secretRef`");

@@ -36,6 +36,8 @@ void v_affinity(struct field_errors *errs, const struct vpath *p, const json_t *
 void v_tolerations(struct field_errors *errs, const struct vpath *p, const json_t *tolerations);
 void v_taint_effect(struct field_errors *errs, const struct vpath *p, const char *effect, bool allow_empty);
 void v_topology_spread(struct field_errors *errs, const struct vpath *p, const json_t *constraints);
+void v_host_network(struct pod_rules *r, const struct vpath *spec_path);
+void v_host_users(struct pod_rules *r, const struct vpath *spec_path);
 void v_pod_security(struct pod_rules *r, const struct vpath *spec_path); /* pod_security.c */
 void v_container_security(struct field_errors *errs, const struct vpath *p, const json_t *context);
 void v_pod_template(struct field_errors *errs, const struct vpath *p, const json_t *template_); /* pod.c */

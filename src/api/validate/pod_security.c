@@ -35,6 +35,30 @@ static void seccomp_check(struct field_errors *errs, const struct vpath *p, cons
                      "can only be set when seccomp type is Localhost");
 }
 
+static void apparmor_check(struct field_errors *errs, const struct vpath *p, const json_t *profile)
+{
+    enum { PROFILE_MAX = 4095 };
+    static const char *const types[] = {"Localhost", "RuntimeDefault", "Unconfined", NULL};
+    const char *type = vstr(profile, "type"), *name = vstr(profile, "localhostProfile");
+    const struct vpath *name_at = FIELD(p, "localhostProfile");
+    if (profile == NULL)
+        return;
+    if (type[0] == '\0') {
+        v_required(errs, FIELD(p, "type"), "type is required when appArmorProfile is set");
+    } else if (!one_of(type, types)) {
+        v_unsupported(errs, FIELD(p, "type"), type, types);
+    } else if (strcmp(type, "Localhost") != 0) {
+        if (vhas(profile, "localhostProfile"))
+            v_invalid(errs, name_at, name, "can only be set when AppArmor type is Localhost");
+    } else if (name[0] == '\0') {
+        v_required(errs, name_at, "must be set when AppArmor type is Localhost");
+    } else if (has_outer_blanks(name)) {
+        v_invalid(errs, name_at, name, "must not be padded with whitespace");
+    } else if (strlen(name) > PROFILE_MAX) {
+        v_too_long(errs, name_at, PROFILE_MAX);
+    }
+}
+
 /* -- sysctls -- */
 
 /* ([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])? */
@@ -54,9 +78,28 @@ static bool is_sysctl(const char *name)
     return edge;
 }
 
-static void sysctls_check(struct field_errors *errs, const struct vpath *p, const json_t *sysctls)
+/* A parameter of a namespace that the pod shares with the host. */
+static void host_sysctl_check(struct pod_rules *r, const struct vpath *p, const char *name)
+{
+    static const struct {
+        const char *prefix, *member, *detail;
+    } rows[] = {
+        {"net.", "hostNetwork", "may not be specified when 'hostNetwork' is true"},
+        {"fs.mqueue.", "hostIPC", "may not be specified when 'hostIPC' is true"},
+        {"kernel.shm", "hostIPC", "may not be specified when 'hostIPC' is true"},
+        {"kernel.msg", "hostIPC", "may not be specified when 'hostIPC' is true"},
+        {"kernel.sem", "hostIPC", "may not be specified when 'hostIPC' is true"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (vbool(r->spec, rows[i].member) && str_starts(name, rows[i].prefix))
+            v_invalid(r->errs, p, name, rows[i].detail);
+    }
+}
+
+static void sysctls_check(struct pod_rules *r, const struct vpath *p, const json_t *sysctls)
 {
     _auto_strlist_ struct strlist names = {0};
+    struct field_errors *errs = r->errs;
     size_t i;
     json_t *sysctl;
     json_array_foreach(sysctls, i, sysctl)
@@ -71,25 +114,44 @@ static void sysctls_check(struct field_errors *errs, const struct vpath *p, cons
                       "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$");
         else if (strlist_has(&names, name))
             v_duplicate(errs, at, name);
+        host_sysctl_check(r, at, name);
         strlist_add(&names, name);
     }
 }
 
 /* -- pods -- */
 
-static void host_network_check(struct pod_rules *r, const struct vpath *containers)
+/* On the host's network a port is the node's; a template may leave that to the pod's defaults. */
+void v_host_network(struct pod_rules *r, const struct vpath *spec_path)
 {
+    const struct vpath *containers = FIELD(spec_path, "containers");
     size_t i, j;
     json_t *c, *port;
+    if (!vbool(r->spec, "hostNetwork"))
+        return;
     json_array_foreach(vget(r->spec, "containers"), i, c)
     {
         const struct vpath *ports = FIELD(ITEM(containers, i), "ports");
         json_array_foreach(vget(c, "ports"), j, port)
         {
-            if (vint(port, "hostPort") != vint(port, "containerPort"))
-                v_invalid_int(r->errs, FIELD(ITEM(ports, j), "containerPort"), vint(port, "containerPort"),
-                              "must match `hostPort` when `hostNetwork` is true");
+            int64_t host = vint(port, "hostPort");
+            if ((r->meta != NULL || host != 0) && host != vint(port, "containerPort"))
+                v_invalid_int(r->errs, FIELD(ITEM(ports, j), "hostPort"), host,
+                              "must match `containerPort` when `hostNetwork` is true");
         }
+    }
+}
+
+/* A user namespace of its own does not go with the host's other namespaces. */
+void v_host_users(struct pod_rules *r, const struct vpath *spec_path)
+{
+    static const char *const members[][2] = {
+        {"hostNetwork", "hostNetwork"}, {"hostPID", "HostPID"}, {"hostIPC", "HostIPC"}};
+    if (!vhas(r->spec, "hostUsers") || vbool(r->spec, "hostUsers"))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        if (vbool(r->spec, members[i][0]))
+            v_forbidden(r->errs, FIELD(spec_path, members[i][1]), "when `pod.Spec.HostUsers` is false");
     }
 }
 
@@ -99,8 +161,6 @@ void v_pod_security(struct pod_rules *r, const struct vpath *spec_path)
     static const char *const group_policies[] = {"Merge", "Strict", NULL};
     const json_t *context = vget(r->spec, "securityContext");
     const struct vpath *p = FIELD(spec_path, "securityContext");
-    if (vbool(r->spec, "hostNetwork"))
-        host_network_check(r, FIELD(spec_path, "containers"));
     id_check(r->errs, p, context, "fsGroup");
     id_check(r->errs, p, context, "runAsUser");
     id_check(r->errs, p, context, "runAsGroup");
@@ -111,9 +171,10 @@ void v_pod_security(struct pod_rules *r, const struct vpath *spec_path)
     if (vbool(r->spec, "shareProcessNamespace") && vbool(r->spec, "hostPID"))
         v_invalid_bool(r->errs, FIELD(p, "shareProcessNamespace"), true,
                        "ShareProcessNamespace and HostPID cannot both be enabled");
-    sysctls_check(r->errs, FIELD(p, "sysctls"), vget(context, "sysctls"));
+    sysctls_check(r, FIELD(p, "sysctls"), vget(context, "sysctls"));
     v_choice_opt(r->errs, p, context, "fsGroupChangePolicy", change_policies);
     seccomp_check(r->errs, FIELD(p, "seccompProfile"), vget(context, "seccompProfile"));
+    apparmor_check(r->errs, FIELD(p, "appArmorProfile"), vget(context, "appArmorProfile"));
     v_choice_opt(r->errs, p, context, "supplementalGroupsPolicy", group_policies);
 }
 

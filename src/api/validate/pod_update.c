@@ -1,8 +1,9 @@
 /* pod_update.c - what may change in a pod: images, a shorter deadline, more tolerations, fewer scheduling gates.
  *
  * DESIGN: the allowed changes are checked one by one, then undone in a copy of the new spec; if the copy still differs
- * from the old spec, something else changed, and the difference is told. Subresources have their own rules: status,
- * ephemeralcontainers. THREADS: pure functions. Source: pkg/apis/core/validation (ValidatePodUpdate). */
+ * from the old spec, something else changed, and the difference is told. What pods
+ * still held by gates may change is pod_gates.c. Ephemeral containers have their own rules; the status is pod_status.c.
+ * THREADS: pure functions. Source: pkg/apis/core/validation (ValidatePodUpdate). */
 #include "api/validate/kinds_int.h"
 #include "api/validate/pod_int.h"
 
@@ -89,39 +90,6 @@ static void tolerations_check(const struct change *c, const struct vpath *p)
     v_tolerations(c->errs, p, now);
 }
 
-static void gates_check(const struct change *c, const struct vpath *p)
-{
-    size_t i, j;
-    json_t *gate, *old;
-    json_array_foreach(vget(vget(c->obj, "spec"), "schedulingGates"), i, gate)
-    {
-        bool known = false;
-        json_array_foreach(vget(vget(c->old, "spec"), "schedulingGates"), j, old) known =
-            known || strcmp(vstr(old, "name"), vstr(gate, "name")) == 0;
-        if (known)
-            continue;
-        _auto_free_ char *detail =
-            xasprintf("only deletion is allowed, but found new scheduling gate '%s'", vstr(gate, "name"));
-        v_forbidden(c->errs, FIELD(ITEM(p, i), "name"), detail);
-    }
-}
-
-/* A pod still held by gates may get more node selector terms, never fewer. */
-static void gated_selector_check(const struct change *c, const struct vpath *p)
-{
-    const json_t *now = vget(vget(c->obj, "spec"), "nodeSelector");
-    const char *key;
-    json_t *value;
-    json_object_foreach(vget(vget(c->old, "spec"), "nodeSelector"), key, value)
-    {
-        const json_t *kept = vget(now, key);
-        if (kept == NULL || !json_equal(kept, value)) {
-            v_invalid_go(c->errs, p, go_map_text(now), "only additions to spec.nodeSelector are allowed");
-            return;
-        }
-    }
-}
-
 /* -- the rest must be equal -- */
 
 static void restore_images(json_t *spec, const json_t *from, const char *list)
@@ -149,7 +117,7 @@ static json_t *spec_restored(const struct change *c)
     if (vint(before, "terminationGracePeriodSeconds") < 0 && vint(spec, "terminationGracePeriodSeconds") == 1)
         vrestore(spec, before, "terminationGracePeriodSeconds");
     if (json_array_size(vget(before, "schedulingGates")) > 0)
-        vrestore(spec, before, "nodeSelector");
+        pod_gated_restore(spec, before);
     vrestore(spec, before, "serviceAccount"); /* the old name of serviceAccountName */
     return spec;
 }
@@ -159,7 +127,7 @@ static void rest_check(const struct change *c, const struct vpath *p)
     const json_t *before = vget(c->old, "spec");
     _auto_json_ json_t *spec = spec_restored(c);
     if (json_array_size(vget(before, "schedulingGates")) > 0)
-        gated_selector_check(c, FIELD(p, "nodeSelector"));
+        pod_gated_changes_check(c, p);
     if (go_equal(POD_SPEC, spec, before))
         return;
     _auto_free_ char *diff = go_diff(POD_SPEC, before, spec);
@@ -179,52 +147,8 @@ static void main_update(const struct change *c)
     if (!deadline_check(c, FIELD(p, "activeDeadlineSeconds")))
         return;
     tolerations_check(c, FIELD(p, "tolerations"));
-    gates_check(c, FIELD(p, "schedulingGates"));
+    pod_gates_check(c, p);
     rest_check(c, p);
-}
-
-/* -- status -- */
-
-static void states_check(const struct change *c, const char *list)
-{
-    const struct vpath *at = FIELD(FIELD(NULL, "status"), list);
-    const char *policy = vstr(vget(c->old, "spec"), "restartPolicy");
-    size_t i, j;
-    json_t *old, *now;
-    if (strcmp(policy, "Always") == 0)
-        return;
-    json_array_foreach(vget(vget(c->old, "status"), list), i, old)
-    {
-        const json_t *ended = vget(vget(old, "state"), "terminated");
-        if (ended == NULL || (strcmp(policy, "OnFailure") == 0 && vint(ended, "exitCode") != 0))
-            continue;
-        json_array_foreach(vget(vget(c->obj, "status"), list), j, now)
-        {
-            if (strcmp(vstr(now, "name"), vstr(old, "name")) == 0 && !vhas(vget(now, "state"), "terminated"))
-                v_forbidden(c->errs, FIELD(ITEM(at, i), "state"), "may not be transitioned to non-terminated state");
-        }
-    }
-}
-
-static void addresses_check(const struct change *c, const char *list)
-{
-    const struct vpath *at = FIELD(FIELD(NULL, "status"), list);
-    size_t i;
-    json_t *address;
-    json_array_foreach(vget(vget(c->obj, "status"), list), i, address) v_ip(c->errs, ITEM(at, i), vstr(address, "ip"));
-}
-
-static void status_update(const struct change *c)
-{
-    const char *nominated = vstr(vget(c->obj, "status"), "nominatedNodeName");
-    change_meta_update(c);
-    if (strcmp(vstr(vget(c->obj, "spec"), "nodeName"), vstr(vget(c->old, "spec"), "nodeName")) != 0)
-        v_forbidden(c->errs, FIELD(FIELD(NULL, "status"), "nodeName"), "may not be changed directly");
-    if (nominated[0] != '\0' && strcmp(nominated, vstr(vget(c->old, "status"), "nominatedNodeName")) != 0)
-        v_name(c->errs, FIELD(FIELD(NULL, "status"), "nominatedNodeName"), nominated, rule_subdomain);
-    states_check(c, "containerStatuses");
-    addresses_check(c, "podIPs");
-    addresses_check(c, "hostIPs");
 }
 
 /* -- ephemeral containers: added, never changed or removed -- */
@@ -236,6 +160,11 @@ static void ephemeral_update(const struct change *c)
     json_t *old, *now;
     change_meta_update(c);
     pod_check(c);
+    if (jmap(c->old, "metadata.annotations", "kubernetes.io/config.mirror") != NULL) {
+        field_errors_release(c->errs);
+        v_forbidden(c->errs, FIELD(NULL, ""), "static pods do not support ephemeral containers");
+        return;
+    }
     json_array_foreach(vget(vget(c->old, "spec"), "ephemeralContainers"), i, old)
     {
         const char *name = vstr(old, "name");
@@ -257,7 +186,7 @@ static void ephemeral_update(const struct change *c)
 void pod_update(const struct change *c)
 {
     if (strcmp(c->sub, "status") == 0)
-        status_update(c);
+        pod_status_update(c);
     else if (strcmp(c->sub, "ephemeralcontainers") == 0)
         ephemeral_update(c);
     else

@@ -56,23 +56,19 @@ struct projection {
     struct strlist paths;       /* where the sources so far put files */
 };
 
-static void place(struct projection *pr, const char *path, const char *source_name)
-{
-    if (path[0] == '\0')
-        return;
-    if (strlist_has(&pr->paths, path)) {
-        _auto_free_ char *value = xstrdup(source_name);
-        v_invalid(pr->errs, pr->volume, value, "conflicting duplicate paths");
-    } else {
-        strlist_add(&pr->paths, path);
-    }
-}
-
-static void place_items(struct projection *pr, const json_t *items, const char *source_name)
+/* `told_as`: what the complaint quotes; NULL for the path. */
+static void place_items(struct projection *pr, const json_t *items, const char *told_as)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(items, i, item) place(pr, vstr(item, "path"), source_name);
+    json_array_foreach(items, i, item)
+    {
+        const char *path = vstr(item, "path");
+        if (path[0] != '\0' && strlist_has(&pr->paths, path))
+            v_invalid(pr->errs, pr->volume, told_as != NULL ? told_as : path, "conflicting duplicate paths");
+        else if (path[0] != '\0')
+            strlist_add(&pr->paths, path);
+    }
 }
 
 /* A secret or config map: name, keys, paths. */
@@ -86,7 +82,7 @@ static void projected_object(struct projection *pr, const struct vpath *p, const
 static void projected_downward(struct projection *pr, const struct vpath *p, const json_t *source)
 {
     downward_items_check(pr->errs, p, source);
-    place_items(pr, vget(source, "items"), "downwardAPI");
+    place_items(pr, vget(source, "items"), NULL);
 }
 
 static void projected_token(struct projection *pr, const struct vpath *p, const json_t *source)
@@ -94,10 +90,9 @@ static void projected_token(struct projection *pr, const struct vpath *p, const 
     if (vhas(source, "expirationSeconds"))
         v_token_lifetime(pr->errs, FIELD(p, "expirationSeconds"), vint(source, "expirationSeconds"));
     if (vstr(source, "path")[0] == '\0')
-        v_required(pr->errs, FIELD(p, "path"), NULL);
+        v_required(pr->errs, FIELD(pr->volume, "path"), NULL);
     else
         v_unreserved_path(pr->errs, FIELD(pr->volume, "path"), vstr(source, "path"));
-    place(pr, vstr(source, "path"), "serviceAccountToken");
 }
 
 static const struct {
@@ -119,18 +114,16 @@ void v_projected(struct field_errors *errs, const struct vpath *p, const json_t 
     v_file_mode(errs, p, projected, "defaultMode");
     json_array_foreach(vget(projected, "sources"), i, entry)
     {
-        bool found = false;
+        const struct vpath *at = ITEM(list, i);
+        size_t found = 0;
         for (size_t k = 0; k < ARRAY_LEN(projections); k++) {
             const json_t *source = vget(entry, projections[k].name);
-            const struct vpath *at = FIELD(ITEM(list, i), projections[k].name);
-            if (source == NULL)
-                continue;
-            if (found)
-                v_forbidden(errs, at, "may not specify more than 1 volume type");
-            else
-                projections[k].rules(&pr, at, source);
-            found = true;
+            if (source != NULL)
+                projections[k].rules(&pr, FIELD(at, projections[k].name), source);
+            found += source != NULL;
         }
+        if (found > 1)
+            v_forbidden(errs, at, "may not specify more than 1 volume type per source");
     }
     strlist_release(&pr.paths);
 }

@@ -83,16 +83,26 @@ static void reclaim_check(const json_t *spec, bool inline_volume, const struct v
         v_unsupported(errs, at, policy, reclaim_policies);
 }
 
-static void affinity_check(const json_t *spec, const struct vpath *p, struct field_errors *errs)
+static void affinity_check(const json_t *spec, bool inline_volume, const struct vpath *p, struct field_errors *errs)
 {
     const json_t *affinity = vget(spec, "nodeAffinity");
     const struct vpath *at = FIELD(p, "nodeAffinity");
     if (affinity == NULL)
         return;
-    if (vhas(affinity, "required"))
+    if (inline_volume)
+        v_forbidden(errs, at, "may not be specified " INLINE_CONTEXT);
+    else if (vhas(affinity, "required"))
         v_node_selector(errs, FIELD(at, "required"), vget(affinity, "required"), false);
     else
         v_required(errs, FIELD(at, "required"), "must specify required node constraints");
+}
+
+/* Names that complaints use for some sources: slips of the real server that clients see. */
+static const char *told_as(const char *source, bool second)
+{
+    if (!second && strcmp(source, "gcePersistentDisk") == 0)
+        return "persistentDisk";
+    return second && strcmp(source, "cephfs") == 0 ? "cephFS" : source;
 }
 
 static void sources_check(const json_t *spec, const struct vpath *p, struct field_errors *errs)
@@ -102,12 +112,12 @@ static void sources_check(const json_t *spec, const struct vpath *p, struct fiel
         const json_t *source = vget(spec, sources[i]);
         if (source == NULL)
             continue;
-        if (found) {
-            v_forbidden(errs, FIELD(p, sources[i]), "may not specify more than 1 volume type");
+        if (found && strcmp(sources[i], "flexVolume") != 0) { /* a second flexVolume was never refused */
+            v_forbidden(errs, FIELD(p, told_as(sources[i], true)), "may not specify more than 1 volume type");
             continue;
         }
         found = true;
-        volume_source_check(SOURCE_PV, sources[i], source, FIELD(p, sources[i]), errs);
+        volume_source_check(SOURCE_PV, sources[i], source, FIELD(p, told_as(sources[i], false)), errs);
         if (strcmp(sources[i], "local") == 0 && !vhas(spec, "nodeAffinity"))
             v_required(errs, FIELD(p, "nodeAffinity"), "Local volume requires node affinity");
     }
@@ -168,7 +178,7 @@ void pv_spec_check(const json_t *spec, bool inline_volume, const struct vpath *p
     if (!inline_volume)
         capacity_check(spec, FIELD(p, "capacity"), errs);
     reclaim_check(spec, inline_volume, p, errs);
-    affinity_check(spec, p, errs);
+    affinity_check(spec, inline_volume, p, errs);
     sources_check(spec, p, errs);
     if (is_root(vstr(host_path, "path")) && strcmp(vstr(spec, "persistentVolumeReclaimPolicy"), "Recycle") == 0)
         v_forbidden(errs, FIELD(p, "persistentVolumeReclaimPolicy"),

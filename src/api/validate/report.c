@@ -141,6 +141,12 @@ bool one_of(const char *s, const char *const *list)
     return false;
 }
 
+bool has_outer_blanks(const char *s)
+{
+    size_t n = strlen(s);
+    return n > 0 && (strchr(" \t\r\n", s[0]) != NULL || strchr(" \t\r\n", s[n - 1]) != NULL);
+}
+
 void sorted_keys(const json_t *map, struct strlist *out)
 {
     const char *key;

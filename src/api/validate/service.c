@@ -96,20 +96,10 @@ static void port_conflicts_check(const struct change *c, const json_t *spec, con
 
 static void exposed_check(const struct change *c, const json_t *spec, const char *kind)
 {
-    enum { KUBELET_PORT = 10250 };
-    const struct vpath *ports = FIELD(SPEC, "ports");
-    size_t i;
-    json_t *port;
-    json_array_foreach(vget(spec, "ports"), i, port)
-    {
-        if (strcmp(kind, "LoadBalancer") == 0 && vint(port, "port") == KUBELET_PORT)
-            v_invalid_int(c->errs, ITEM(ports, i), KUBELET_PORT,
-                          "may not expose port 10250 externally since it is used by kubelet");
-    }
-    if (is_headless(spec)) {
-        _auto_free_ char *detail = xasprintf("may not be set to 'None' for %s services", kind);
-        v_invalid(c->errs, ITEM(FIELD(SPEC, "clusterIPs"), 0), "None", detail);
-    }
+    if (!is_headless(spec))
+        return;
+    _auto_free_ char *detail = xasprintf("may not be set to 'None' for %s services", kind);
+    v_invalid(c->errs, ITEM(FIELD(SPEC, "clusterIPs"), 0), "None", detail);
 }
 
 static void external_name_check(const struct change *c, const json_t *spec)
@@ -224,44 +214,101 @@ static void affinity_check(const struct change *c, const json_t *spec)
     }
 }
 
-static void traffic_check(const struct change *c, const json_t *spec)
+static bool is_external(const json_t *spec)
 {
-    const char *policy = vstr(spec, "externalTrafficPolicy");
-    const struct vpath *p = FIELD(SPEC, "externalTrafficPolicy");
-    bool external = is_type(spec, "LoadBalancer") || is_type(spec, "NodePort") ||
-                    (is_type(spec, "ClusterIP") && json_array_size(vget(spec, "externalIPs")) > 0);
-    if (!external && policy[0] != '\0')
-        v_invalid(c->errs, p, policy, "may only be set for externally-accessible services");
-    else if (external)
-        v_choice(c->errs, p, policy, traffic_policies);
-    if (vint(spec, "healthCheckNodePort") < 0)
-        v_invalid_int(c->errs, FIELD(SPEC, "healthCheckNodePort"), vint(spec, "healthCheckNodePort"),
-                      "must be greater than or equal to 0");
-    v_choice_opt(c->errs, SPEC, spec, "internalTrafficPolicy", traffic_policies);
-    if (vhas(spec, "trafficDistribution") && strcmp(vstr(spec, "trafficDistribution"), "PreferClose") != 0)
-        v_unsupported(c->errs, FIELD(SPEC, "trafficDistribution"), vstr(spec, "trafficDistribution"),
-                      (const char *const[]){"PreferClose", NULL});
+    return is_type(spec, "LoadBalancer") || is_type(spec, "NodePort") ||
+           (is_type(spec, "ClusterIP") && json_array_size(vget(spec, "externalIPs")) > 0);
 }
 
+static bool needs_health_check(const json_t *spec)
+{
+    return is_type(spec, "LoadBalancer") && strcmp(vstr(spec, "externalTrafficPolicy"), "Local") == 0;
+}
+
+static void traffic_check(const struct change *c, const json_t *spec)
+{
+    static const char *const distributions[] = {"PreferClose", NULL};
+    const char *policy = vstr(spec, "externalTrafficPolicy");
+    const struct vpath *p = FIELD(SPEC, "externalTrafficPolicy"), *health_at = FIELD(SPEC, "healthCheckNodePort");
+    int64_t health = vint(spec, "healthCheckNodePort");
+    if (!is_external(spec) && policy[0] != '\0')
+        v_invalid(c->errs, p, policy, "may only be set for externally-accessible services");
+    else if (is_external(spec))
+        v_choice(c->errs, p, policy, traffic_policies);
+    if (health != 0 && needs_health_check(spec))
+        v_port(c->errs, health_at, health);
+    else if (health != 0)
+        v_invalid_int(c->errs, health_at, health,
+                      "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'");
+    v_choice_opt(c->errs, SPEC, spec, "internalTrafficPolicy", traffic_policies);
+    v_choice_opt(c->errs, SPEC, spec, "trafficDistribution", distributions);
+}
+
+/* -- load balancers -- */
+
+#define BALANCER_ONLY "may only be used when `type` is 'LoadBalancer'"
+
+static char *trimmed(const char *s)
+{
+    s += strspn(s, " \t");
+    size_t n = strlen(s);
+    while (n > 0 && (s[n - 1] == ' ' || s[n - 1] == '\t'))
+        n--;
+    return xstrndup(s, n);
+}
+
+/* The ranges once stood in an annotation; both forms may be padded. */
 static void source_ranges_check(const struct change *c, const json_t *spec)
 {
+    static const char annotation[] = "service.beta.kubernetes.io/load-balancer-source-ranges";
     const json_t *ranges = vget(spec, "loadBalancerSourceRanges");
-    const struct vpath *p = FIELD(SPEC, "loadBalancerSourceRanges");
-    if (json_array_size(ranges) > 0 && !is_type(spec, "LoadBalancer"))
-        v_forbidden(c->errs, p, "may only be used when `type` is 'LoadBalancer'");
-    for (size_t i = 0; is_type(spec, "LoadBalancer") && i < json_array_size(ranges); i++)
-        v_cidr(c->errs, ITEM(p, i), vitem(ranges, i));
-    if (vhas(spec, "allocateLoadBalancerNodePorts") && !is_type(spec, "LoadBalancer"))
-        v_forbidden(c->errs, FIELD(SPEC, "allocateLoadBalancerNodePorts"),
-                    "may only be used when `type` is 'LoadBalancer'");
-    if (vhas(spec, "loadBalancerClass") && !is_type(spec, "LoadBalancer"))
-        v_forbidden(c->errs, FIELD(SPEC, "loadBalancerClass"), "may only be used when `type` is 'LoadBalancer'");
+    const char *text = jmap(c->obj, "metadata.annotations", annotation);
+    const struct vpath *p = FIELD(SPEC, "LoadBalancerSourceRanges");
+    const struct vpath *annotation_at = KEY(FIELD(FIELD(NULL, "metadata"), "annotations"), annotation);
+    _auto_strlist_ struct strlist parts = {0};
+    bool listed = json_array_size(ranges) > 0;
+    for (size_t i = 0; i < json_array_size(ranges); i++)
+        strlist_add(&parts, vitem(ranges, i));
+    if (!listed && text != NULL && text[strspn(text, " \t")] != '\0')
+        strlist_split(&parts, text, ',');
+    if ((listed || text != NULL) && !is_type(spec, "LoadBalancer"))
+        v_forbidden(c->errs, listed ? p : annotation_at, BALANCER_ONLY);
+    for (size_t i = 0; i < parts.len; i++) {
+        _auto_free_ char *range = trimmed(parts.items[i]);
+        v_cidr(c->errs, listed ? ITEM(p, i) : annotation_at, range);
+    }
+}
+
+static void balancer_check(const struct change *c, const json_t *spec)
+{
+    bool balancer = is_type(spec, "LoadBalancer");
+    const struct vpath *class_at = FIELD(SPEC, "loadBalancerClass");
+    source_ranges_check(c, spec);
+    if (!balancer && vhas(spec, "allocateLoadBalancerNodePorts"))
+        v_forbidden(c->errs, FIELD(SPEC, "allocateLoadBalancerNodePorts"), BALANCER_ONLY);
+    if (!balancer && vhas(spec, "loadBalancerClass"))
+        v_forbidden(c->errs, class_at, BALANCER_ONLY);
+    else if (vhas(spec, "loadBalancerClass"))
+        v_name(c->errs, class_at, vstr(spec, "loadBalancerClass"), rule_qualified);
+}
+
+/* Two annotations say the same thing. */
+static void topology_check(const struct change *c)
+{
+    static const char hints[] = "service.kubernetes.io/topology-aware-hints";
+    static const char mode[] = "service.kubernetes.io/topology-mode";
+    const char *a = jmap(c->obj, "metadata.annotations", hints), *b = jmap(c->obj, "metadata.annotations", mode);
+    if (a == NULL || b == NULL || strcmp(a, b) == 0)
+        return;
+    _auto_free_ char *detail = xasprintf("must match annotations[%s] when both are specified", hints);
+    v_invalid(c->errs, KEY(FIELD(FIELD(NULL, "metadata"), "annotations"), mode), b, detail);
 }
 
 void service_create(const struct change *c)
 {
     const json_t *spec = vget(c->obj, "spec");
     change_meta_create(c);
+    topology_check(c);
     type_check(c, spec);
     ports_check(c, spec, FIELD(SPEC, "ports"));
     v_labels(c->errs, FIELD(SPEC, "selector"), vget(spec, "selector"));
@@ -270,7 +317,7 @@ void service_create(const struct change *c)
     external_ips_check(c, spec);
     v_choice(c->errs, FIELD(SPEC, "type"), vstr(spec, "type"), service_types);
     port_conflicts_check(c, spec, FIELD(SPEC, "ports"));
-    source_ranges_check(c, spec);
+    balancer_check(c, spec);
     if (one_of(vstr(spec, "type"), service_types))
         traffic_check(c, spec);
 }
@@ -295,6 +342,21 @@ static void kept_check(const struct change *c, const char *member)
     }
 }
 
+static void balancer_update_check(const struct change *c, const json_t *now, const json_t *before)
+{
+    const char *class = vstr(now, "loadBalancerClass");
+    if (is_type(now, "LoadBalancer") && is_type(before, "LoadBalancer") &&
+        strcmp(class, vstr(before, "loadBalancerClass")) != 0) {
+        _auto_buf_ struct buf quoted = BUF_INIT;
+        buf_add_quoted(&quoted, class, strlen(class));
+        v_invalid_go(c->errs, FIELD(SPEC, "loadBalancerClass"),
+                     vhas(now, "loadBalancerClass") ? buf_steal(&quoted, NULL) : NULL, "may not change once set");
+    }
+    if (needs_health_check(now) && needs_health_check(before) &&
+        vint(now, "healthCheckNodePort") != vint(before, "healthCheckNodePort"))
+        v_forbidden(c->errs, FIELD(SPEC, "healthCheckNodePort"), "field is immutable");
+}
+
 void service_update(const struct change *c)
 {
     const json_t *now = vget(c->obj, "spec"), *before = vget(c->old, "spec");
@@ -306,5 +368,6 @@ void service_update(const struct change *c)
         kept_check(c, "clusterIPs");
         kept_check(c, "ipFamilies");
     }
+    balancer_update_check(c, now, before);
     service_create(c);
 }

@@ -60,6 +60,7 @@ bool vbool(const json_t *obj, const char *key);
 bool vhas(const json_t *obj, const char *key);
 const char *vitem(const json_t *list, size_t i); /* a list of texts; never NULL */
 bool one_of(const char *s, const char *const *list);
+bool has_outer_blanks(const char *s);
 /* In a copy: gives `into` the member that `from` has, or has not. Shares the value. */
 void vrestore(json_t *into, const json_t *from, const char *member);
 /* The keys of a map in sorted order, so that messages do not depend on chance. */
@@ -76,6 +77,8 @@ name_rule rule_label, rule_subdomain, rule_dns1035, rule_qualified, rule_qualifi
     rule_label_value, rule_config_key, rule_port_name, rule_path_segment, rule_env_name, rule_header_name, rule_percent;
 /* Reports each complaint of the rule about `value`. */
 void v_name(struct field_errors *errs, const struct vpath *p, const char *value, name_rule *rule);
+/* The same for the beginning of a name, which may end in a dash: characters follow. */
+void v_name_prefix(struct field_errors *errs, const struct vpath *p, const char *prefix, name_rule *rule);
 /* Complaints joined with ';' (tolerations and taints). NULL if none, else new text. */
 char *name_complaints(const char *value, name_rule *rule);
 bool name_ok(const char *value, name_rule *rule);

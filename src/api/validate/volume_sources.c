@@ -16,7 +16,7 @@ typedef void source_rules(const struct source *s);
 static const char *const host_path_types[] = {"",     "BlockDevice",  "CharDevice", "Directory", "DirectoryOrCreate",
                                               "File", "FileOrCreate", "Socket",     NULL};
 
-/* A reference to a secret: its name, in a persistent volume its namespace too. */
+/* A reference to a secret: its name, perhaps its namespace too. */
 static void secret_ref_check(const struct source *s, const char *key, bool with_namespace)
 {
     const json_t *ref = vget(s->json, key);
@@ -109,24 +109,57 @@ static void nfs(const struct source *s)
 
 static void glusterfs(const struct source *s)
 {
-    if (s->use == SOURCE_PV && vhas(s->json, "endpointsNamespace"))
-        v_required_str(s->errs, s->path, s->json, "endpointsNamespace");
+    const char *ns = vstr(s->json, "endpointsNamespace");
+    const struct vpath *at = FIELD(s->path, "endpointsNamespace");
+    if (s->use != SOURCE_PV || !vhas(s->json, "endpointsNamespace"))
+        return;
+    if (ns[0] == '\0')
+        v_invalid(s->errs, at, ns, "if the endpointnamespace is set, it must be a valid namespace name");
+    else
+        v_name(s->errs, at, ns, rule_label);
+}
+
+/* iqn.2001-04.com.example:storage, eui.02004567A425678D, naa.52004567BA64678D */
+static bool is_iscsi_name(const char *name)
+{
+    if (strlen(name) < 4)
+        return false;
+    size_t digits = strspn(name + 4, "0123456789abcdefABCDEF");
+    if (str_starts(name, "iqn")) {
+        bool dated = strlen(name) > 12 && strspn(name + 4, "0123456789") == 4 && name[8] == '-' &&
+                     strspn(name + 9, "0123456789") == 2;
+        return name[3] == '.' && dated && strcspn(name + 11, " ") == strlen(name + 11);
+    }
+    if (str_starts(name, "eui"))
+        return name[3] == '.' && digits == 16 && name[4 + digits] == '\0';
+    return name[3] == '.' && (digits == 16 || digits == 32) && name[4 + digits] == '\0';
+}
+
+static void iscsi_name_check(const struct source *s, const struct vpath *p, const char *name)
+{
+    static const char *const prefixes[] = {"iqn", "eui", "naa"};
+    bool known = false;
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+        known = known || str_starts(name, prefixes[i]);
+    if (!known && s->use == SOURCE_POD)
+        v_invalid(s->errs, p, name, "must be valid format starting with iqn, eui, or naa");
+    else if (!known || !is_iscsi_name(name))
+        v_invalid(s->errs, p, name, "must be valid format");
 }
 
 static void iscsi(const struct source *s)
 {
-    static const char *const prefixes[] = {"iqn", "eui", "naa"};
     const char *iqn = vstr(s->json, "iqn");
-    bool known = false;
-    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-        known = known || str_starts(iqn, prefixes[i]);
-    if (iqn[0] != '\0' && !known)
-        v_invalid(s->errs, FIELD(s->path, "iqn"), iqn, "must be valid format starting with iqn, eui, or naa");
+    if (iqn[0] != '\0')
+        iscsi_name_check(s, FIELD(s->path, "iqn"), iqn);
     v_range(s->errs, FIELD(s->path, "lun"), vint(s->json, "lun"), 0, 255);
     bool chap = vbool(s->json, "chapAuthDiscovery") || vbool(s->json, "chapAuthSession");
     if (chap && !vhas(s->json, "secretRef"))
         v_required(s->errs, FIELD(s->path, "secretRef"), NULL);
-    secret_ref_check(s, "secretRef", false);
+    if (s->use == SOURCE_PV)
+        secret_ref_check(s, "secretRef", false);
+    if (vhas(s->json, "initiatorName"))
+        iscsi_name_check(s, FIELD(s->path, "initiatorname"), vstr(s->json, "initiatorName"));
 }
 
 static void fibre_channel(const struct source *s)
@@ -180,6 +213,11 @@ static void flocker(const struct source *s)
 
 static void storage_os(const struct source *s)
 {
+    static const char *const names[] = {"volumeName", "volumeNamespace"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (vstr(s->json, names[i])[0] != '\0')
+            v_name(s->errs, FIELD(s->path, names[i]), vstr(s->json, names[i]), rule_label);
+    }
     secret_ref_check(s, "secretRef", s->use == SOURCE_PV);
 }
 
@@ -211,6 +249,23 @@ static void csi_in_pod(const struct source *s)
         v_name(s->errs, FIELD(s->path, "name"), vstr(ref, "name"), rule_subdomain);
 }
 
+/* References of a CSI volume are checked as names besides. */
+static void csi_secret_check(const struct source *s, const char *key)
+{
+    static const struct {
+        const char *member;
+        name_rule *rule;
+    } parts[] = {{"name", rule_subdomain}, {"namespace", rule_label}};
+    const json_t *ref = vget(s->json, key);
+    const struct vpath *p = FIELD(s->path, key);
+    for (size_t i = 0; ref != NULL && i < ARRAY_LEN(parts); i++) {
+        if (vstr(ref, parts[i].member)[0] == '\0')
+            v_required(s->errs, FIELD(p, parts[i].member), NULL);
+        else
+            v_name(s->errs, FIELD(p, parts[i].member), vstr(ref, parts[i].member), parts[i].rule);
+    }
+}
+
 static void csi(const struct source *s)
 {
     static const char *const secrets[] = {"controllerPublishSecretRef", "controllerExpandSecretRef",
@@ -222,7 +277,7 @@ static void csi(const struct source *s)
     v_csi_driver_name(s->errs, FIELD(s->path, "driver"), vstr(s->json, "driver"));
     v_required_str(s->errs, s->path, s->json, "volumeHandle");
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
-        secret_ref_check(s, secrets[i], true);
+        csi_secret_check(s, secrets[i]);
 }
 
 /* -- what the cluster's own objects give -- */

@@ -54,6 +54,11 @@ static const struct {
     {"services", SERVICE("'type':'ExternalName'"), "spec.externalName: Required value"},
     {"services", SERVICE("'type':'NodePort','clusterIP':'None','clusterIPs':['None'],'ports':[{'port':1}]"),
      "spec.clusterIPs[0]: Invalid value: \"None\": may not be set to 'None' for NodePort services"},
+    {"services", SERVICE("'ports':[{'port':80}],'loadBalancerSourceRanges':['x'],'externalTrafficPolicy':'Local'"),
+     "spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'\n"
+     "spec.LoadBalancerSourceRanges[0]: Invalid value: \"x\": must be a valid CIDR value, (e.g. 10.9.8.0/24 or "
+     "2001:db8::/64)\n"
+     "spec.externalTrafficPolicy: Invalid value: \"Local\": may only be set for externally-accessible services"},
     {"endpoints", "{'metadata':{'name':'e'},'subsets':[{},{'addresses':[{'ip':'127.0.0.1'}]}]}",
      "subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`\n"
      "subsets[1].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, "

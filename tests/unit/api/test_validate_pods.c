@@ -5,6 +5,10 @@
 #define POD(container, spec)                                                                                           \
     "{'metadata':{'name':'p'},'spec':{'serviceAccountName':'default','containers':[{'name':'c','image':'i'" container  \
     "}]" spec "}}"
+#define GATED(spec) POD("", ",'schedulingGates':[{'name':'a.b/c'}]" spec)
+#define AFFINITY(op)                                                                                                   \
+    ",'affinity':{'nodeAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':{'nodeSelectorTerms':[{"            \
+    "'matchExpressions':[{'key':'k','operator':" op "}]}]}}}"
 #define VOLUME(source) POD("", ",'volumes':[{'name':'v'" source "}]")
 
 static const struct {
@@ -78,6 +82,8 @@ static const struct {
     {VOLUME(",'projected':{'sources':[{'secret':{'name':'a','items':[{'key':'k','path':'p'}]}},"
             "{'configMap':{'name':'b','items':[{'key':'k','path':'p'}]}}]}"),
      "spec.volumes[0].projected: Invalid value: \"b\": conflicting duplicate paths"},
+    {VOLUME(",'projected':{'sources':[{'secret':{'name':'a'},'configMap':{'name':'b'}}]}"),
+     "spec.volumes[0].projected.sources[0]: Forbidden: may not specify more than 1 volume type per source"},
     {VOLUME(",'csi':{'driver':'d.example.com','nodePublishSecretRef':{}}"),
      "spec.volumes[0].csi.nodePublishSecretRef.name: Required value"},
     /* mounts and devices */
@@ -113,6 +119,16 @@ static const struct {
              "{'maxSkew':1,'topologyKey':'zone','whenUnsatisfiable':'DoNotSchedule'}]"),
      "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero\n"
      "spec.topologySpreadConstraints[0].{topologyKey, whenUnsatisfiable}: Duplicate value: \"{zone, DoNotSchedule}\""},
+    {POD("", ",'dnsConfig':{'nameservers':['x'],'options':[{}]},'hostUsers':false,'hostPID':true"),
+     "spec.dnsConfig.nameservers[0]: Invalid value: \"x\": must be a valid IP address, (e.g. 10.9.8.7 or "
+     "2001:db8::ffff)\n"
+     "spec.dnsConfig.options[0]: Required value: must not be empty\n"
+     "spec.HostPID: Forbidden: when `pod.Spec.HostUsers` is false"},
+    {POD(",'ports':[{'containerPort':80,'hostPort':81}]",
+         ",'hostNetwork':true,'securityContext':{'sysctls':[{'name':'net.core.somaxconn','value':'1'}]}"),
+     "spec.containers[0].ports[0].hostPort: Invalid value: 81: must match `containerPort` when `hostNetwork` is true\n"
+     "spec.securityContext.sysctls[0].name: Invalid value: \"net.core.somaxconn\": may not be specified when "
+     "'hostNetwork' is true"},
     {POD("", ",'hostAliases':[{'ip':'x','hostnames':['ok']}]"),
      "spec.hostAliases[0].ip: Invalid value: \"x\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"},
     {POD("", ",'ephemeralContainers':[{'name':'e','image':'i'}]"),
@@ -148,6 +164,18 @@ static const struct {
      "spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds"},
     {POD("", ",'activeDeadlineSeconds':5"), POD("", ",'activeDeadlineSeconds':9"),
      "spec.activeDeadlineSeconds: Invalid value: 9: must be less than or equal to previous value"},
+    {GATED(",'nodeSelector':{'a':'b'}"), GATED(",'nodeSelector':{'a':'b','c':'d'}"), ""},
+    {GATED(",'nodeSelector':{'a':'b'}"), GATED(",'nodeSelector':{'a':'c'}"),
+     "spec.nodeSelector: Invalid value: map[string]string{\"a\":\"c\"}: only additions to spec.nodeSelector are "
+     "allowed "
+     "(no mutations or deletions)"},
+    {GATED(""), GATED(AFFINITY("'In','values':['x']")), ""},
+    {GATED(AFFINITY("'In','values':['x']")), GATED(AFFINITY("'Exists'")),
+     "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]: Invalid value: "
+     "core.NodeSelectorTerm{MatchExpressions:[]core.NodeSelectorRequirement{core.NodeSelectorRequirement{Key:\"k\", "
+     "Operator:\"Exists\", Values:[]string(nil)}}, MatchFields:[]core.NodeSelectorRequirement(nil)}: only additions "
+     "are "
+     "allowed (no mutations or deletions)"},
     {POD("", ""), POD("", ",'schedulingGates':[{'name':'a.b/c'}]"),
      "spec.schedulingGates[0].name: Forbidden: only deletion is allowed, but found new scheduling gate 'a.b/c'"},
     {POD("", ""),
@@ -210,9 +238,22 @@ static void test_ephemeral_containers(void **state)
                   "spec.ephemeralContainers: Forbidden: existing ephemeral containers \"e\" may not be removed\n");
 }
 
+#define STATUS(text)                                                                                                   \
+    "{'metadata':{'name':'p'},'spec':{'serviceAccountName':'default','restartPolicy':'Never','containers':[{'name':'"  \
+    "c',"                                                                                                              \
+    "'image':'i'}]},'status':{" text "}}"
+
 static void test_status(void **state)
 {
     (void)state;
+    assert_update(
+        "pods", "status", STATUS("'containerStatuses':[{'name':'c','state':{'terminated':{'exitCode':1}}}]"),
+        STATUS("'containerStatuses':[{'name':'c','state':{'running':{}}}],'hostIP':'1.2.3.4',"
+               "'hostIPs':[{'ip':'1.2.3.5'}],'podIPs':[{'ip':'1.1.1.1'},{'ip':'1.1.1.2'}]"),
+        "status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state\n"
+        "status.podIPs: Invalid value: []core.PodIP{core.PodIP{IP:\"1.1.1.1\"}, core.PodIP{IP:\"1.1.1.2\"}}: may "
+        "specify no more than one IP for each IP family\n"
+        "status.hostIPs[0].ip: Invalid value: \"1.2.3.5\": must be equal to `hostIP`");
     assert_update(
         "pods", "status", POD("", ""),
         "{'metadata':{'name':'p'},'spec':{'serviceAccountName':'default','containers':[{'name':'c','image':"

@@ -36,6 +36,11 @@ static const struct {
      "`operator` is 'In' or 'NotIn'"},
     {"persistentvolumes", PV(",'csi':{'driver':'d','volumeHandle':'','nodePublishSecretRef':{'name':'s'}}"),
      "spec.csi.volumeHandle: Required value\nspec.csi.nodePublishSecretRef.namespace: Required value"},
+    {"persistentvolumes", PV(",'iscsi':{'targetPortal':'1.2.3.4','iqn':'iqn','lun':1}"),
+     "spec.iscsi.iqn: Invalid value: \"iqn\": must be valid format"},
+    {"persistentvolumes", PV(",'iscsi':{'targetPortal':'1.2.3.4','iqn':'iqn.2001-04.com.example:x','lun':300}"),
+     "spec.iscsi.lun: Invalid value: 300: must be between 0 and 255, inclusive"},
+    {"persistentvolumes", PV(",'gcePersistentDisk':{'pdName':''}"), "spec.persistentDisk.pdName: Required value"},
     {"persistentvolumes", PV(",'fc':{'targetWWNs':['w']},'volumeMode':'File'"),
      "spec.fc.lun: Required value: lun is required if targetWWNs is specified\n"
      "spec.volumeMode: Unsupported value: \"File\": supported values: \"Block\", \"Filesystem\""},
@@ -51,7 +56,8 @@ static const struct {
     {"persistentvolumeclaims", "{'metadata':{'name':'c'},'spec':{}}",
      "spec.accessModes: Required value: at least 1 access mode is required\nspec.resources[storage]: Required value"},
     {"persistentvolumeclaims",
-     "{'metadata':{'name':'c'},'spec':{'accessModes':['ReadWriteOncePod','Some'],'resources':{'requests':{'storage':"
+     "{'metadata':{'name':'c'},'spec':{'accessModes':['ReadWriteOncePod','ReadWriteMany','Some'],'resources':{'"
+     "requests':{'storage':"
      "'-1Gi'}}}}",
      "spec.accessModes: Unsupported value: \"Some\": supported values: \"ReadOnlyMany\", \"ReadWriteMany\", "
      "\"ReadWriteOnce\", \"ReadWriteOncePod\"\n"
