@@ -7,5 +7,6 @@ int event_simulator_main(int argc, char **argv);
 int nginx_main(int argc, char **argv);
 int httpd_main(int argc, char **argv);
 int curl_main(int argc, char **argv);
+int df_main(int argc, char **argv);
 
 #endif

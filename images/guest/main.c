@@ -14,6 +14,7 @@ static const struct {
 } applets[] = {
     {"pause", pause_main}, {"event-simulator", event_simulator_main}, {"nginx", nginx_main},
     {"httpd", httpd_main}, {"httpd-foreground", httpd_main},          {"curl", curl_main},
+    {"df", df_main},
 };
 
 int main(int argc, char **argv)

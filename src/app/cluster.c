@@ -4,8 +4,13 @@
  * -> loops run
  *
  * DESIGN: struct cluster holds every part; cluster_close() takes down what is there in reverse, so a failed start and a
- * normal stop share one path. Nothing here decides anything about objects. When you add a folder of loops: one line in
- * add_loops(). */
+ * normal stop share one path. Nothing here decides anything about objects.
+ *
+ * When the node helper or a node dies unasked, every pod of it is gone and with them what their volumes had open: the
+ * cluster then stops as a whole, with a message, and the next start finds all that was acknowledged. A machine thread
+ * hears of the death (on_death), the main thread acts on it (cluster_wait).
+ *
+ * When you add a folder of loops: one line in add_loops(). */
 #include "app/cluster.h"
 
 #include "api/resource.h"
@@ -32,6 +37,7 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +45,7 @@
 #include <unistd.h>
 
 #define POOL_THREADS 16
+#define ANY_PORT     6443 /* what the kubernetes Service names until the kernel has picked one */
 #define REGION       "us-east-1"
 #define SERVICE_CIDR "10.96.0.0/12"
 #define POD_CIDR     "10.244.0.0/16"
@@ -62,6 +69,9 @@ struct cluster {
     char *kubeconfig;
     char why[256]; /* simulated: why */
     bool started;
+    pthread_mutex_t mu; /* guards the two below */
+    bool lost;          /* the node helper or a node died */
+    char lost_node[64]; /* "" = the helper */
 };
 
 /* -- parts -- */
@@ -81,6 +91,20 @@ static int open_machine(struct cluster *c, struct err *e)
     if (info.simulated)
         snprintf(c->why, sizeof c->why, "%s", info.why[0] ? info.why : "the kernel is not used");
     return 0;
+}
+
+/* On a machine thread. The main thread waits for signals, so it is told by one. */
+static void on_death(void *arg, const char *node)
+{
+    struct cluster *c = arg;
+    pthread_mutex_lock(&c->mu);
+    bool first = !c->lost;
+    c->lost = true;
+    if (first || !*node)
+        snprintf(c->lost_node, sizeof c->lost_node, "%s", node);
+    pthread_mutex_unlock(&c->mu);
+    if (first)
+        kill(getpid(), SIGTERM);
 }
 
 static void block_signals(sigset_t *set)
@@ -158,7 +182,10 @@ static int open_api(struct cluster *c, struct err *e)
         .pki = &c->pki,
         .plain_http = c->conf.plain_http,
     };
-    return apiserver_start(&conf, &c->api, e);
+    if (apiserver_start(&conf, &c->api, e) < 0)
+        return -1;
+    /* With --listen :0 the port is known only now. */
+    return c->conf.port ? 0 : registry_bootstrap(c->registry, c->conf.host, apiserver_port(c->api), e);
 }
 
 static int write_kubeconfigs(struct cluster *c, struct err *e)
@@ -184,12 +211,13 @@ static int start(struct cluster *c, struct err *e)
         return -1;
     privileges_drop(); /* the helper is there: from here on threads may be made, and nothing needs the kernel's keys */
     block_signals(&set);
+    c->machine->ops->on_death(c->machine, on_death, c);
     schema_init();
     resource_init();
     if (open_state(c, e) < 0)
         return -1;
     c->pool = pool_new("stowage-job", POOL_THREADS);
-    if (registry_bootstrap(c->registry, c->conf.host, c->conf.port, e) < 0 ||
+    if (registry_bootstrap(c->registry, c->conf.host, c->conf.port ? c->conf.port : ANY_PORT, e) < 0 ||
         profile_apply(c->registry, c->conf.profile, e) < 0 || open_nodes(c, e) < 0)
         return -1;
     add_loops(c);
@@ -204,6 +232,7 @@ int cluster_open(const struct up_conf *conf, struct cluster **out, struct err *e
     struct cluster *c = xcalloc(1, sizeof *c);
     c->conf = *conf;
     c->data = (struct datadir){.lock = -1, .janitor = -1};
+    pthread_mutex_init(&c->mu, NULL);
     json_object_seed(0);
     if (start(c, e) < 0) {
         cluster_close(c);
@@ -215,13 +244,19 @@ int cluster_open(const struct up_conf *conf, struct cluster **out, struct err *e
 
 int cluster_wait(struct cluster *c, struct err *e)
 {
-    (void)c;
     sigset_t set;
     int sig;
     block_signals(&set);
-    if (sigwait(&set, &sig) != 0)
-        return err_sys(e, errno, "wait for signals");
-    return 0;
+    int rc = sigwait(&set, &sig);
+    if (rc != 0)
+        return err_sys(e, rc, "wait for signals");
+    pthread_mutex_lock(&c->mu);
+    if (c->lost)
+        rc = err_set(e, ERR_UNAVAILABLE,
+                     "%s%s died, so the cluster stops; objects and volumes are kept, start it again with `stowage up`",
+                     *c->lost_node ? "node " : "the node helper", c->lost_node);
+    pthread_mutex_unlock(&c->mu);
+    return rc;
 }
 
 void cluster_close(struct cluster *c)
@@ -249,6 +284,7 @@ void cluster_close(struct cluster *c)
     pki_release(&c->pki);
     free(c->kubeconfig);
     datadir_close(&c->data);
+    pthread_mutex_destroy(&c->mu);
     free(c);
 }
 

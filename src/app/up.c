@@ -1,8 +1,9 @@
 /* up.c - `stowage up`: in the foreground with a word of welcome, or detached.
  *
  * DESIGN: --detach forks first, while nothing exists yet; the parent waits on a pipe for one line from the child, "ok"
- * or the error, so its exit code and message are those of the start. The child's later words go to <data>/stowage.log.
- */
+ * or the error, so its exit code and message are those of the start. In the child, standard output and error become
+ * <data>/stowage.log before anything is started, so that no process of the cluster holds on to the caller's terminal or
+ * pipe; what the user must read at the start goes through copies that are closed once it is said. */
 #include "app/up.h"
 
 #include "app/cluster.h"
@@ -19,59 +20,82 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void welcome(const struct up_conf *conf, const struct cluster *c, int64_t ms)
+/* Where a start is told of. */
+struct audience {
+    int out, err; /* the user's */
+    int ready;    /* the waiting parent's pipe, or -1 */
+};
+
+static void welcome(const struct up_conf *conf, const struct cluster *c, int64_t ms, const struct audience *to)
 {
     if (*cluster_simulated(c))
-        fprintf(stderr, "stowage: pods and disks are simulated: %s\n", cluster_simulated(c));
+        dprintf(to->err, "stowage: pods and disks are simulated: %s\n", cluster_simulated(c));
     if (conf->quiet)
         return;
-    printf("Cluster ready at %s in %d ms: %d node%s, profile %s, data in %s\n\n  export KUBECONFIG=%s\n\n",
-           cluster_url(c), (int)ms, conf->nodes, conf->nodes == 1 ? "" : "s", conf->profile,
-           conf->ephemeral ? "memory and a temporary directory" : conf->data_dir, cluster_kubeconfig(c));
+    dprintf(to->out, "Cluster ready at %s in %d ms: %d node%s, profile %s, data in %s\n\n  export KUBECONFIG=%s\n\n",
+            cluster_url(c), (int)ms, conf->nodes, conf->nodes == 1 ? "" : "s", conf->profile,
+            conf->ephemeral ? "memory and a temporary directory" : conf->data_dir, cluster_kubeconfig(c));
     if (!conf->detach)
-        printf("Then, in another terminal: kubectl get nodes. Ctrl-C stops the cluster%s.\n",
-               conf->ephemeral ? "" : "; everything is kept");
-    fflush(stdout);
+        dprintf(to->out, "Then, in another terminal: kubectl get nodes. Ctrl-C stops the cluster%s.\n",
+                conf->ephemeral ? "" : "; everything is kept");
 }
 
-static int serve(const struct up_conf *conf, int ready_fd, struct err *e)
+/* Says that it runs, and lets go of whoever waited for that. */
+static void announce(const struct up_conf *conf, const struct cluster *c, int64_t ms, struct audience *to)
+{
+    welcome(conf, c, ms, to);
+    if (to->ready < 0)
+        return;
+    ssize_t n = write(to->ready, "ok", 2);
+    (void)n;
+    close(to->ready);
+    close(to->out);
+    close(to->err);
+    *to = (struct audience){STDOUT_FILENO, STDERR_FILENO, -1};
+}
+
+static int serve(const struct up_conf *conf, struct audience *to, struct err *e)
 {
     struct cluster *c;
     int64_t began = clock_mono_ms(clock_real());
     log_set_level(conf->verbose ? LOG_LEVEL_DEBUG : conf->quiet ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN);
     if (cluster_open(conf, &c, e) < 0)
         return -1;
-    welcome(conf, c, clock_mono_ms(clock_real()) - began);
-    if (ready_fd >= 0) {
-        ssize_t n = write(ready_fd, "ok", 2);
-        (void)n;
-        close(ready_fd);
-        dup2(STDERR_FILENO, STDOUT_FILENO); /* let go of the terminal: a caller may wait for its end */
-    }
+    announce(conf, c, clock_mono_ms(clock_real()) - began, to);
     int rc = cluster_wait(c, e);
-    if (!conf->quiet && !conf->detach)
+    if (rc == 0 && !conf->quiet && !conf->detach)
         fprintf(stderr, "\nstowage: stopping\n");
     cluster_close(c);
     return rc;
 }
 
-/* The detached child: its standard streams become the log. Never returns. */
+/* Standard streams become the log; the user's come back as copies that no program we execute inherits. */
+static struct audience leave_terminal(const char *data_dir, int ready_fd)
+{
+    _auto_free_ char *log = xasprintf("%s/stowage.log", data_dir);
+    struct audience to = {fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), ready_fd};
+    mkdir(data_dir, 0755); /* a start that fails says why */
+    _auto_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    _auto_close_ int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    setsid();
+    dup2(null, STDIN_FILENO);
+    dup2(fd >= 0 ? fd : null, STDOUT_FILENO);
+    dup2(fd >= 0 ? fd : null, STDERR_FILENO);
+    return to;
+}
+
+/* The detached child. Never returns. */
 static _Noreturn void run_detached(const struct up_conf *conf, int ready_fd)
 {
     struct err e = ERR_INIT;
-    _auto_free_ char *log = xasprintf("%s/stowage.log", conf->data_dir);
-    setsid();
-    mkdir(conf->data_dir, 0755);
-    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    dup2(null, STDIN_FILENO);
-    if (fd >= 0)
-        dup2(fd, STDERR_FILENO);
-    if (serve(conf, ready_fd, &e) < 0) {
-        dprintf(ready_fd, "%d %s", (int)e.code, e.msg);
-        _exit(err_exit_code(e.code));
-    }
-    _exit(0);
+    struct audience to = leave_terminal(conf->data_dir, ready_fd);
+    if (serve(conf, &to, &e) == 0)
+        _exit(0);
+    if (to.ready >= 0)
+        dprintf(to.ready, "%d %s", (int)e.code, e.msg);
+    else
+        log_line(LOG_LEVEL_ERROR, "stowage", "%s", e.msg);
+    _exit(err_exit_code(e.code));
 }
 
 static int wait_ready(int fd, struct err *e)
@@ -114,5 +138,6 @@ static int detach(const struct up_conf *conf, struct err *e)
 
 int app_up(const struct up_conf *conf, struct err *e)
 {
-    return conf->detach ? detach(conf, e) : serve(conf, -1, e);
+    struct audience to = {STDOUT_FILENO, STDERR_FILENO, -1};
+    return conf->detach ? detach(conf, e) : serve(conf, &to, e);
 }

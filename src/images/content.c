@@ -77,6 +77,7 @@ static const struct layer_file debian_files[] = {
     FILE_("etc/os-release",
           "PRETTY_NAME=\"Debian GNU/Linux @VERSION@\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"@VERSION@\"\n"
           "ID=debian\nHOME_URL=\"https://www.debian.org/\"\n"),
+    GUEST_("bin/df"),
     GUEST_("usr/bin/curl"),
 };
 static const struct layer_file ubuntu_files[] = {
@@ -88,6 +89,7 @@ static const struct layer_file ubuntu_files[] = {
           "ID_LIKE=debian\nHOME_URL=\"https://www.ubuntu.com/\"\n"),
     FILE_("etc/lsb-release",
           "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=@VERSION@\nDISTRIB_DESCRIPTION=\"Ubuntu @VERSION@ LTS\"\n"),
+    GUEST_("bin/df"),
     GUEST_("usr/bin/curl"),
 };
 static const struct layer_file centos_files[] = {
@@ -99,6 +101,7 @@ static const struct layer_file centos_files[] = {
     FILE_("etc/os-release", "NAME=\"CentOS Linux\"\nVERSION=\"@VERSION@\"\nID=\"centos\"\nID_LIKE=\"rhel "
                             "fedora\"\nVERSION_ID=\"@VERSION@\"\n"
                             "PRETTY_NAME=\"CentOS Linux @VERSION@\"\n"),
+    GUEST_("bin/df"),
     GUEST_("usr/bin/curl"),
 };
 static const struct layer_file event_simulator_files[] = {GUEST_("usr/bin/event-simulator"), DIR_("log")};

@@ -107,7 +107,8 @@ static char *with_version(const char *text, const char *version)
 
 static int put_regular(int root, const struct layer_file *f, const char *version, struct err *e)
 {
-    _auto_close_ int fd = openat(root, f->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, f->mode & 07777);
+    unlinkat(root, f->path, 0); /* it may be a link to busybox, which must stay as it is */
+    _auto_close_ int fd = openat(root, f->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, f->mode & 07777);
     if (fd < 0)
         return err_sys(e, errno, "create %s", f->path);
     if (fchmod(fd, f->mode & 07777) < 0)

@@ -95,7 +95,7 @@ has "mount" "$device /www ext4 rw" "$(k exec "$pod" -- cat /proc/mounts)"
 k exec "$pod" -- sh -c 'dd if=/dev/zero of=/www/fill bs=1M count=64 2>/dev/null && sync'
 used=$(k exec "$pod" -- df -m /www | awk 'NR == 2 { print $3 }')
 [ "$used" -ge 64 ] && [ "$used" -lt 120 ] || die "used after writing 64M: $used"
-handle=$(k get pv "$pv" -o 'jsonpath={.spec.csi.volumeHandle}')
+handle=$(k get pv "$pv" -o 'jsonpath={.spec.awsElasticBlockStore.volumeID}')
 [ -f "$WORK/data/disks/$handle.img" ] || die "no disk of the volume: $(ls "$WORK/data/disks")"
 losetup -a | grep -q "$handle" || die "no loop device for $handle"
 

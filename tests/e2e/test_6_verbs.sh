@@ -79,12 +79,12 @@ k create sa robot
 say "run, exec, attach, logs"
 k run box --image=busybox --restart=Never -- sh -c 'i=0; while true; do i=$((i+1)); echo line $i; sleep 0.2; done'
 k wait --for=condition=Ready pod/box --timeout=30s
-eq "exec exit code" 7 "$(k exec box -- sh -c 'exit 7' 2>/dev/null; echo $?)"
+eq "exec exit code" 7 "$(k exec box -- sh -c 'exit 7' 2>/dev/null || echo $?)"
 eq "exec stdin" hello "$(echo hello | k exec -i box -- cat)"
 fails k exec box -- nosuchprogram
 has "exec of nothing" 'executable file not found in $PATH' "$out"
 has "exec -it is a terminal" "/dev/pts" "$(on_tty "$KUBECTL exec -it box -- tty")"
-eq "terminal size" "33 111" "$(script -qec "stty rows 33 cols 111; $KUBECTL exec -it box -- sh -c 'sleep 0.5; stty size'" /dev/null </dev/null | tr -d '\r' | tail -n 1)"
+eq "terminal size" "33 111" "$(script -qec "stty rows 33 cols 111; $KUBECTL exec -it box -- sh -c 'sleep 0.5; stty size'" /dev/null </dev/null | tr -d '\r' | tail -n 1 | sed 's/^^@//')"
 within 5 "log lines" sh -c "[ \$($KUBECTL logs box | wc -l) -ge 5 ]"
 eq "--tail" 2 "$(k logs box --tail=2 | wc -l)"
 has "--timestamps" "T" "$(k logs box --timestamps --tail=1 | cut -c1-20)"

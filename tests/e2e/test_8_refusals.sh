@@ -56,5 +56,7 @@ fails k create -f /dev/null
 head -c 4000000 /dev/zero | tr '\0' a >big
 fails k create cm big --from-file=big
 eq "nothing was made" "" "$(k get pvc,pods -o name)"
-eq "no token, no entry" 401 "$(curl -sk -o /dev/null -w '%{http_code}' "$(k config view --minify -o 'jsonpath={.clusters[0].cluster.server}')/api/v1/pods")"
+server=$(k config view --minify -o 'jsonpath={.clusters[0].cluster.server}')
+has "no token" 'User \"system:anonymous\" cannot list resource' "$(curl -sk "$server/api/v1/pods")"
+eq "a wrong token" 401 "$(curl -sk -o /dev/null -w '%{http_code}' -H 'Authorization: Bearer nonsense' "$server/api/v1/pods")"
 eq "kubeconfig is private" 600 "$(stat -c %a "$KUBECONFIG")"
