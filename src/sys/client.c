@@ -173,6 +173,7 @@ static void *teller(void *arg)
         void (*on_exit)(void *, const struct exit_info *) = r->closing ? NULL : r->on_exit;
         void (*on_death)(void *, const char *) = r->closing ? NULL : r->on_death;
         void *exit_arg = r->on_exit_arg, *death_arg = r->on_death_arg;
+        r->telling = true;
         pthread_mutex_unlock(&r->mu);
         if (h->is_death && on_death)
             on_death(death_arg, h->exit.node);
@@ -180,6 +181,8 @@ static void *teller(void *arg)
             on_exit(exit_arg, &h->exit);
         free(h);
         pthread_mutex_lock(&r->mu);
+        r->telling = false;
+        pthread_cond_broadcast(&r->told_one);
     }
     pthread_mutex_unlock(&r->mu);
     return NULL;
@@ -191,6 +194,8 @@ void client_on_exit(struct machine *m, void (*fn)(void *arg, const struct exit_i
     pthread_mutex_lock(&r->mu);
     r->on_exit = fn;
     r->on_exit_arg = arg;
+    while (!fn && r->telling && !pthread_equal(pthread_self(), r->teller))
+        pthread_cond_wait(&r->told_one, &r->mu);
     pthread_mutex_unlock(&r->mu);
 }
 
@@ -336,6 +341,7 @@ int machine_open_real(const char *self_exe, const char *data_dir, struct machine
     r->data_dir = xstrdup(data_dir);
     pthread_mutex_init(&r->mu, NULL);
     pthread_cond_init(&r->told, NULL);
+    pthread_cond_init(&r->told_one, NULL);
     r->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (r->epoll < 0 || pipe2(r->wake, O_CLOEXEC) < 0)
         BUG("out of descriptors");
@@ -390,6 +396,7 @@ void client_close(struct machine *m)
     close(r->wake[1]);
     pthread_mutex_destroy(&r->mu);
     pthread_cond_destroy(&r->told);
+    pthread_cond_destroy(&r->told_one);
     free(r->data_dir);
     free(r);
 }

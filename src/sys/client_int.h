@@ -38,6 +38,8 @@ struct real {
     pthread_cond_t told;
     void (*on_exit)(void *arg, const struct exit_info *info);
     void *on_exit_arg;
+    bool telling; /* a callback runs */
+    pthread_cond_t told_one;
     void (*on_death)(void *arg, const char *node);
     void *on_death_arg;
 };

@@ -193,6 +193,16 @@ static int op_bind(struct machine *m, const char *node, const char *source, cons
     return call_do(m, node, OP_BIND, &c, e);
 }
 
+static int op_bind_beneath(struct machine *m, const char *node, const char *root, const char *path, const char *target,
+                           struct err *e)
+{
+    _auto_call_ struct call c = CALL_INIT;
+    wire_str(&c.body, root);
+    wire_str(&c.body, path);
+    wire_str(&c.body, target);
+    return call_do(m, node, OP_BIND_BENEATH, &c, e);
+}
+
 static int op_tmpfs(struct machine *m, const char *node, const char *target, int64_t bytes, mode_t mode, struct err *e)
 {
     _auto_call_ struct call c = CALL_INIT;
@@ -390,6 +400,7 @@ static int op_exec(struct machine *m, const struct exec_spec *s, struct stream_f
     wire_u32(&c.body, s->gid);
     wire_u32(&c.body, s->tty);
     wire_u32(&c.body, s->want_stdin);
+    wire_i64(&c.body, s->timeout_ms);
     if (call_do(m, s->node, OP_EXEC, &c, e) < 0)
         return -1;
     take_streams(&c, out);
@@ -453,6 +464,7 @@ const struct machine_ops client_ops = {
     .fs_mount = op_fs_mount,
     .fs_grow = op_fs_grow,
     .bind = op_bind,
+    .bind_beneath = op_bind_beneath,
     .tmpfs = op_tmpfs,
     .unmount = op_unmount,
     .is_mounted = op_is_mounted,

@@ -18,6 +18,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,6 +40,7 @@ struct exec_result {
 struct session {
     struct user_spec user;
     bool want_stdin;
+    int64_t timeout_ms;                    /* 0 = none */
     int in[2], out[2], err[2], exit_fd[2]; /* pipes: read end, write end */
     int sync[2];
     int master;
@@ -163,16 +166,31 @@ static void hand_over(struct req *r, struct session *s)
     req_reply(r, &ok);
 }
 
+/* Lets it run for its time; then it is killed. Returns whether it was. */
+static bool stop_late(const struct session *s, pid_t pid)
+{
+    _auto_close_ int fd = s->timeout_ms > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    struct pollfd p = {fd, POLLIN, 0};
+    const int ms = s->timeout_ms > INT_MAX ? INT_MAX : (int)s->timeout_ms;
+    if (fd < 0 || poll(&p, 1, ms) != 0)
+        return false;
+    kill(pid, SIGKILL);
+    return true;
+}
+
 static _Noreturn void monitor(struct req *r, struct session *s, pid_t pid)
 {
     struct exec_result result = {0};
     int status = 0;
     wait_started(s, &result);
     hand_over(r, s);
+    const bool late = stop_late(s, pid);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (!result.message[0])
         result.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    if (late && !result.message[0])
+        snprintf(result.message, sizeof result.message, "timed out");
     if (write(s->exit_fd[1], &result, sizeof result) < 0)
         _exit(0); /* nobody asks any more */
     _exit(0);
@@ -212,6 +230,7 @@ int req_exec(struct req *r, struct err *e)
     s.user.gid = wire_get_u32(&r->in);
     s.user.tty = wire_get_bool(&r->in);
     s.want_stdin = wire_get_bool(&r->in);
+    s.timeout_ms = wire_get_i64(&r->in);
     const struct container *c = *id ? container_find(r->node, id) : NULL;
     if (r->in.bad || !argv || !argv[0])
         return err_set(e, ERR_BAD_REQUEST, "malformed request");

@@ -196,9 +196,14 @@ static void report_exit(void *arg)
     pthread_mutex_lock(&x->f->mu);
     void (*fn)(void *, const struct exit_info *) = x->f->on_exit;
     void *fn_arg = x->f->on_exit_arg;
+    x->f->telling = true;
     pthread_mutex_unlock(&x->f->mu);
     if (fn)
         fn(fn_arg, &x->info);
+    pthread_mutex_lock(&x->f->mu);
+    x->f->telling = false;
+    pthread_cond_broadcast(&x->f->told);
+    pthread_mutex_unlock(&x->f->mu);
     free(x);
 }
 
@@ -279,6 +284,8 @@ static void fake_on_exit(struct machine *m, void (*fn)(void *arg, const struct e
     pthread_mutex_lock(&f->mu);
     f->on_exit = fn;
     f->on_exit_arg = arg;
+    while (!fn && f->telling)
+        pthread_cond_wait(&f->told, &f->mu);
     pthread_mutex_unlock(&f->mu);
 }
 
@@ -303,6 +310,7 @@ static void fake_close(struct machine *m)
     while (f->rows)
         fake_drop(f, f->rows);
     pthread_mutex_destroy(&f->mu);
+    pthread_cond_destroy(&f->told);
     free(f);
 }
 
@@ -367,6 +375,7 @@ static const struct machine_ops ops = {
     .fs_mount = fake_fs_mount,
     .fs_grow = fake_fs_grow,
     .bind = fake_bind,
+    .bind_beneath = fake_bind_beneath,
     .tmpfs = fake_tmpfs,
     .unmount = fake_unmount,
     .is_mounted = fake_is_mounted,
@@ -399,6 +408,7 @@ struct machine *machine_open_fake(const char *why)
     f->machine.ops = &ops;
     snprintf(f->why, sizeof f->why, "%s", why ? why : "");
     pthread_mutex_init(&f->mu, NULL);
+    pthread_cond_init(&f->told, NULL);
     f->exits = pool_new("fake-exit", 1);
     f->last_pid = 1000;
     return &f->machine;

@@ -169,6 +169,13 @@ int fake_bind(struct machine *m, const char *node, const char *source, const cha
     return fake_leave(f, add_mount(f, node, source, target, from ? from->bytes : 0, e));
 }
 
+int fake_bind_beneath(struct machine *m, const char *node, const char *root, const char *path, const char *target,
+                      struct err *e)
+{
+    _auto_free_ char *source = xasprintf("%s/%s", root, path);
+    return fake_bind(m, node, source, target, false, e);
+}
+
 int fake_tmpfs(struct machine *m, const char *node, const char *target, int64_t bytes, mode_t mode, struct err *e)
 {
     (void)mode;

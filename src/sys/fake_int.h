@@ -31,6 +31,8 @@ struct fake {
     enum err_code fail_code;
     void (*on_exit)(void *arg, const struct exit_info *info);
     void *on_exit_arg;
+    bool telling; /* a callback runs */
+    pthread_cond_t told;
     struct pool *exits;
 };
 
@@ -53,6 +55,8 @@ int fake_fs_mount(struct machine *m, const struct fs_mount *spec, struct err *e)
 int fake_fs_grow(struct machine *m, const char *node, const char *device, const char *target, struct err *e);
 int fake_bind(struct machine *m, const char *node, const char *source, const char *target, bool read_only,
               struct err *e);
+int fake_bind_beneath(struct machine *m, const char *node, const char *root, const char *path, const char *target,
+                      struct err *e);
 int fake_tmpfs(struct machine *m, const char *node, const char *target, int64_t bytes, mode_t mode, struct err *e);
 int fake_unmount(struct machine *m, const char *node, const char *target, struct err *e);
 bool fake_is_mounted(struct machine *m, const char *node, const char *target);

@@ -121,6 +121,7 @@ struct exec_spec {
     const char *cwd;                      /* NULL = the container's */
     uint32_t uid, gid;                    /* on the node; in a container it is always the container's own user */
     bool tty, want_stdin;
+    int64_t timeout_ms; /* killed after that, with the text "timed out"; 0 = never */
 };
 
 struct machine_ops {
@@ -143,6 +144,9 @@ struct machine_ops {
     int (*fs_grow)(struct machine *m, const char *node, const char *device, const char *target, struct err *e);
     int (*bind)(struct machine *m, const char *node, const char *source, const char *target, bool read_only,
                 struct err *e);
+    /* As bind, of `path` below `root`: links in it never lead out of root; missing directories are made. */
+    int (*bind_beneath)(struct machine *m, const char *node, const char *root, const char *path, const char *target,
+                        struct err *e);
     int (*tmpfs)(struct machine *m, const char *node, const char *target, int64_t bytes, mode_t mode, struct err *e);
     int (*unmount)(struct machine *m, const char *node, const char *target, struct err *e); /* not mounted is fine */
     bool (*is_mounted)(struct machine *m, const char *node, const char *target);
@@ -177,7 +181,8 @@ struct machine_ops {
      * 443: how kubectl on a node and clients in pods find the API server). The caller accepts on it and closes it. */
     int (*listen)(struct machine *m, const char *ip, uint16_t port, int *out_fd, struct err *e);
 
-    /* Called from a machine thread for each container that ends. Set once, before the first container. */
+    /* Called from a machine thread for each container that ends. Set before the first container; when it is taken away
+     * (NULL) it does not run any more once this returns. */
     void (*on_exit)(struct machine *m, void (*fn)(void *arg, const struct exit_info *info), void *arg);
     /* Called once from a machine thread if the helper or a node dies without being asked ("" = the helper itself). */
     void (*on_death)(struct machine *m, void (*fn)(void *arg, const char *node), void *arg);

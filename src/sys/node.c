@@ -34,6 +34,7 @@ static const struct {
     [OP_FS_MOUNT] = {req_fs_mount, FORKED},
     [OP_FS_GROW] = {req_fs_grow, FORKED},
     [OP_BIND] = {req_bind, INLINE},
+    [OP_BIND_BENEATH] = {req_bind_beneath, INLINE},
     [OP_TMPFS] = {req_tmpfs, INLINE},
     [OP_UNMOUNT] = {req_unmount, FORKED},
     [OP_IS_MOUNTED] = {req_is_mounted, INLINE},

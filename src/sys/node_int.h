@@ -72,6 +72,8 @@ int req_tmpfs(struct req *r, struct err *e);
 int req_unmount(struct req *r, struct err *e);
 int req_is_mounted(struct req *r, struct err *e);
 int req_fs_stat(struct req *r, struct err *e);
+/* node_subpath.c: */
+int req_bind_beneath(struct req *r, struct err *e);
 /* node_files.c: */
 int req_mkdir_p(struct req *r, struct err *e);
 int req_remove_all(struct req *r, struct err *e);

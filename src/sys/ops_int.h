@@ -22,6 +22,7 @@
     X(FS_MOUNT, "fs_mount")                                                                                            \
     X(FS_GROW, "fs_grow")                                                                                              \
     X(BIND, "bind")                                                                                                    \
+    X(BIND_BENEATH, "bind_beneath")                                                                                    \
     X(TMPFS, "tmpfs")                                                                                                  \
     X(UNMOUNT, "unmount")                                                                                              \
     X(IS_MOUNTED, "is_mounted")                                                                                        \

@@ -74,6 +74,8 @@ WRAP(fs_mount, (M, const struct fs_mount *s, E), (inner, s, e), "%s, %s -> %s, %
 WRAP(fs_grow, (M, N, const char *device, const char *target, E), (inner, node, device, target, e), "%s, %s, %s", node, device, target)
 WRAP(bind, (M, N, const char *source, const char *target, bool read_only, E), (inner, node, source, target, read_only, e),
      "%s, %s -> %s%s", node, source, target, read_only ? ", ro" : "")
+WRAP(bind_beneath, (M, N, const char *root, const char *path, const char *target, E), (inner, node, root, path, target, e),
+     "%s, %s // %s -> %s", node, root, path, target)
 WRAP(tmpfs, (M, N, const char *target, int64_t bytes, mode_t mode, E), (inner, node, target, bytes, mode, e), "%s, %s, %lld, %o", node,
      target, (long long)bytes, (unsigned)mode)
 WRAP(unmount, (M, N, const char *target, E), (inner, node, target, e), "%s, %s", node, target)
@@ -143,6 +145,7 @@ static const struct machine_ops ops = {
     .fs_mount = trace_fs_mount,
     .fs_grow = trace_fs_grow,
     .bind = trace_bind,
+    .bind_beneath = trace_bind_beneath,
     .tmpfs = trace_tmpfs,
     .unmount = trace_unmount,
     .is_mounted = trace_is_mounted,
