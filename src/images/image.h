@@ -29,6 +29,8 @@ void images_close(struct images *im);
  * InvalidImageName ("couldn't parse image name …"); NOT_FOUND = ErrImagePull text as an offline containerd gives it,
  * plus how to import. */
 int images_resolve(struct images *im, const char *ref, struct image **out, struct err *e);
+/* Was it unpacked before? (imagePullPolicy: Never, and what events say.) False for names that do not parse. */
+bool images_present(struct images *im, const char *ref);
 void image_free(struct image *i);
 /* "nginx" -> "docker.io/library/nginx:latest"; BAD_REQUEST when it does not parse. Returns new text. */
 int image_normalize(const char *ref, char **out, struct err *e);

@@ -153,14 +153,30 @@ static int add_layer(struct images *im, struct image_box *b, const char *id, con
     return 0;
 }
 
-/* Notes that the image was used; was it before? */
-static bool note_pulled(struct images *im, const char *canonical)
+/* The file that says an image was used. Returns new. */
+static char *pulled_path(const struct images *im, const char *canonical)
 {
     _auto_free_ char *name = xstrdup(canonical);
     for (char *c = name; *c; c++)
         if (*c == '/')
             *c = '+';
-    _auto_free_ char *path = xasprintf("%s/%s", im->pulled, name);
+    return xasprintf("%s/%s", im->pulled, name);
+}
+
+bool images_present(struct images *im, const char *ref)
+{
+    _auto_free_ char *canonical = NULL;
+    struct err e = ERR_INIT;
+    if (image_normalize(ref, &canonical, &e) < 0)
+        return false;
+    _auto_free_ char *path = pulled_path(im, canonical);
+    return access(path, F_OK) == 0;
+}
+
+/* Notes that the image was used; was it before? */
+static bool note_pulled(struct images *im, const char *canonical)
+{
+    _auto_free_ char *path = pulled_path(im, canonical);
     pthread_mutex_lock(&im->mu);
     const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     pthread_mutex_unlock(&im->mu);
