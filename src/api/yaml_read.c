@@ -15,7 +15,7 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { DEPTH_MAX = 1000, WEIGHT_MAX = 32 << 20 };
+enum { DEPTH_MAX = 1000, WEIGHT_BASE = 1 << 20, WEIGHT_PER_BYTE = 10 };
 
 struct anchor {
     char *name;    /* owned */
@@ -29,7 +29,8 @@ struct reader {
     bool have_event;
     struct anchor *anchors;
     size_t anchor_count;
-    size_t weight; /* nodes and bytes so far, aliases expanded */
+    size_t weight;     /* nodes and bytes so far, aliases expanded */
+    size_t weight_max; /* ten times the text and a bit */
     struct strlist *dups;
     struct err *e;
 };
@@ -48,7 +49,7 @@ static void reader_release(struct reader *r)
 
 static void reader_init(struct reader *r, const char *text, size_t len, struct strlist *dups, struct err *e)
 {
-    *r = (struct reader){.dups = dups, .e = e};
+    *r = (struct reader){.weight_max = WEIGHT_BASE + len * WEIGHT_PER_BYTE, .dups = dups, .e = e};
     if (!yaml_parser_initialize(&r->parser))
         BUG("out of memory");
     yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, len);
@@ -81,7 +82,7 @@ static int next(struct reader *r)
 static int weigh(struct reader *r, size_t more)
 {
     r->weight += more;
-    if (r->weight > WEIGHT_MAX)
+    if (r->weight > r->weight_max)
         return err_set(r->e, ERR_BAD_REQUEST, "yaml: document contains excessive aliasing");
     return 0;
 }
