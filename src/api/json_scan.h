@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* 0 if the text is one JSON value. Else BAD_REQUEST with the text of Go's encoding/json ("invalid character 'x' …"). */
+/* 0 if the text is one JSON value. Else BAD_REQUEST with the words of Go's encoding/json: "invalid character …". */
 int json_scan(const char *s, size_t n, struct err *e);
 
 /* A position in text that json_scan() has passed: the functions below need no error path. */
