@@ -215,7 +215,9 @@ static int set_access_log(struct reader *r, const struct directive *d)
 
 static int set_error_log(struct reader *r, const struct directive *d)
 {
+    const char *level = d->count > 2 ? d->words[2] : "error";
     r->web->error_log = strdup(d->words[1]);
+    r->web->notices = strcmp(level, "notice") == 0 || strcmp(level, "info") == 0 || strcmp(level, "debug") == 0;
     return 0;
 }
 

@@ -69,7 +69,8 @@ struct web {
     const char *product;  /* Server header: "nginx/1.7.9" */
     const char *log_tail; /* after the combined log line: " \"-\"" in nginx's image */
     int access_fd, error_fd;
-    bool tokens; /* version shown in headers and pages */
+    bool tokens;  /* version shown in headers and pages */
+    bool notices; /* error_log level notice or below */
     /* The body of an error page; returns its length. */
     size_t (*error_page)(const struct web *w, int code, const char *reason, char *out, size_t size);
 };

@@ -56,6 +56,8 @@ void web_log(const struct web *w, const char *level, const char *fmt, ...)
     const time_t now = time(NULL);
     struct tm tm;
     va_list ap;
+    if (strcmp(level, "notice") == 0 && !w->notices)
+        return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);

@@ -1,6 +1,8 @@
 /* catalogue.c - the built-in images, as data: what courses use (nginx, busybox and friends).
  *
- * How to add one: a row here (and a tag rule above it); a layer in content.c if no present one fits. THREADS: constant.
+ * A repository may have several rows: the first whose
+ * tags have the tag counts. How to add one: a row here (and a tag rule above it); a layer in content.c if no present
+ * one fits. THREADS: constant.
  */
 #include "images/images_int.h"
 
@@ -10,14 +12,17 @@
 #define PATH_ALL "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define MIB      (INT64_C(1024) * 1024)
 
+#define NGINX_SUFFIXES                                                                                                 \
+    "alpine perl slim otel bookworm bullseye buster alpine3.17 alpine3.18 alpine3.19 alpine3.20 alpine3.21 alpine3.22"
 static const struct tag_rule nginx_tags = {
-    .names = "latest=1.29.1 mainline=1.29.1 stable=1.28.0 alpine=1.29.1 1=1.29.1 bookworm=1.29.1 perl=1.29.1 "
-             "alpine-slim=1.29.1",
-    .versions =
-        "1.7:12 1.8:1 1.9:15 1.10:3 1.11:13 1.12:2 1.13:12 1.14:2 1.15:12 1.16:1 1.17:10 1.18:0 1.19:10 1.20:2 1.21:6 "
-        "1.22:1 1.23:4 1.24:0 1.25:5 1.26:3 1.27:5 1.28:0 1.29:1",
-    .suffixes = "alpine perl slim otel bookworm bullseye buster alpine3.17 alpine3.18 alpine3.19 alpine3.20 alpine3.21 "
-                "alpine3.22",
+    .names = "latest=1.29.1 mainline=1.29.1 stable=1.28.0 alpine=1.29.1 1=1.29.1 bookworm=1.29.1 perl=1.29.1",
+    .versions = "1.19:10 1.20:2 1.21:6 1.22:1 1.23:4 1.24:0 1.25:5 1.26:3 1.27:5 1.28:0 1.29:1",
+    .suffixes = NGINX_SUFFIXES,
+};
+/* These had no entry point script and said nothing when they started. */
+static const struct tag_rule old_nginx_tags = {
+    .versions = "1.7:12 1.8:1 1.9:15 1.10:3 1.11:13 1.12:2 1.13:12 1.14:2 1.15:12 1.16:1 1.17:10 1.18:0",
+    .suffixes = NGINX_SUFFIXES,
 };
 static const struct tag_rule httpd_tags = {
     .names = "latest=2.4.65 alpine=2.4.65 2=2.4.65 bookworm=2.4.65 trixie=2.4.65",
@@ -89,6 +94,15 @@ static const struct image_def rows[] = {
      {"nginx", "-g", "daemon off;"},
      {PATH_ALL, "NGINX_VERSION=@VERSION@"},
      .size = 72324501},
+    {"docker.io/library/nginx",
+     &old_nginx_tags,
+     "debian",
+     "9",
+     "nginx-old",
+     {NULL},
+     {"nginx", "-g", "daemon off;"},
+     {PATH_ALL, "NGINX_VERSION=@VERSION@"},
+     .size = 39938244},
     {"docker.io/library/httpd",
      &httpd_tags,
      "debian",
@@ -143,7 +157,7 @@ static const struct image_def rows[] = {
      &any_version,
      "debian",
      "12",
-     "nginx",
+     "nginx-old",
      {NULL},
      {"nginx", "-g", "daemon off;"},
      {PATH_ALL, "NGINX_VERSION=1.7.9"},
@@ -156,9 +170,9 @@ const struct image_def *catalogue_rows(size_t *out_count)
     return rows;
 }
 
-const struct image_def *catalogue_find(const char *repository)
+const struct image_def *catalogue_find(const char *repository, const struct image_def *after)
 {
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+    for (size_t i = after ? (size_t)(after - rows) + 1 : 0; i < ARRAY_LEN(rows); i++)
         if (str_eq(rows[i].repository, repository))
             return &rows[i];
     return NULL;

@@ -130,23 +130,51 @@ static const char nginx_entrypoint[] =
     "fi\n"
     "exec \"$@\"\n";
 
-static const char nginx_conf[] = "user  nginx;\n"
-                                 "worker_processes  auto;\n"
-                                 "error_log  /var/log/nginx/error.log notice;\n"
-                                 "pid        /run/nginx.pid;\n"
-                                 "\n"
-                                 "events {\n"
-                                 "    worker_connections  1024;\n"
-                                 "}\n"
-                                 "\n"
-                                 "http {\n"
-                                 "    include       /etc/nginx/mime.types;\n"
-                                 "    default_type  application/octet-stream;\n"
-                                 "    access_log  /var/log/nginx/access.log  main;\n"
-                                 "    sendfile        on;\n"
-                                 "    keepalive_timeout  65;\n"
-                                 "    include /etc/nginx/conf.d/*.conf;\n"
-                                 "}\n";
+#define NGINX_CONF(log_level)                                                                                          \
+    "user  nginx;\n"                                                                                                   \
+    "worker_processes  auto;\n"                                                                                        \
+    "error_log  /var/log/nginx/error.log " log_level ";\n"                                                             \
+    "pid        /run/nginx.pid;\n"                                                                                     \
+    "\n"                                                                                                               \
+    "events {\n"                                                                                                       \
+    "    worker_connections  1024;\n"                                                                                  \
+    "}\n"                                                                                                              \
+    "\n"                                                                                                               \
+    "http {\n"                                                                                                         \
+    "    include       /etc/nginx/mime.types;\n"                                                                       \
+    "    default_type  application/octet-stream;\n"                                                                    \
+    "    access_log  /var/log/nginx/access.log  main;\n"                                                               \
+    "    sendfile        on;\n"                                                                                        \
+    "    keepalive_timeout  65;\n"                                                                                     \
+    "    include /etc/nginx/conf.d/*.conf;\n"                                                                          \
+    "}\n"
+
+/* What the image's own scripts do and say. */
+static const char nginx_listen_script[] =
+    "#!/bin/sh\n"
+    "# The default server listens on IPv6 too, unless someone changed its file.\n"
+    "me=10-listen-on-ipv6-by-default.sh\n"
+    "say() { [ -n \"$NGINX_ENTRYPOINT_QUIET_LOGS\" ] || echo \"$me: $*\"; }\n"
+    "conf=/etc/nginx/conf.d/default.conf\n"
+    "[ -f $conf ] || { say \"info: $conf is not a file or does not exist\"; exit 0; }\n"
+    "touch $conf 2>/dev/null || { say \"info: can not modify $conf (read-only file system?)\"; exit 0; }\n"
+    "grep -q 'listen  *\\[::\\]:80;' $conf && { say \"info: IPv6 listen already enabled\"; exit 0; }\n"
+    "say \"info: Getting the checksum of $conf\"\n"
+    "sed -i 's/listen  *80;/listen       80;\\n    listen  [::]:80;/' $conf\n"
+    "say \"info: Enabled listen on IPv6 in $conf\"\n";
+static const char nginx_template_script[] =
+    "#!/bin/sh\n"
+    "# Files in /etc/nginx/templates become configuration, with the environment's values put in.\n"
+    "for t in /etc/nginx/templates/*.template; do\n"
+    "    [ -f \"$t\" ] || exit 0\n"
+    "    out=/etc/nginx/conf.d/$(basename \"$t\" .template)\n"
+    "    echo \"20-envsubst-on-templates.sh: Running envsubst on $t to $out\"\n"
+    "    awk '{ out = \"\"; while (match($0, /\\$\\{?[A-Za-z_][A-Za-z0-9_]*\\}?/)) {\n"
+    "        word = substr($0, RSTART, RLENGTH); name = word; gsub(/[${}]/, \"\", name)\n"
+    "        out = out substr($0, 1, RSTART - 1) (name in ENVIRON ? ENVIRON[name] : word)\n"
+    "        $0 = substr($0, RSTART + RLENGTH) } print out $0 }' \"$t\" > \"$out\"\n"
+    "done\n";
+static const char nginx_tune_script[] = "#!/bin/sh\n# The number of workers is the configuration's.\nexit 0\n";
 
 static const char nginx_default_conf[] = "server {\n"
                                          "    listen       80;\n"
@@ -200,27 +228,32 @@ static const char mime_types[] = "types {\n"
                                  "    video/mp4               mp4;\n"
                                  "}\n";
 
+#define NGINX_COMMON                                                                                                   \
+    GUEST_("usr/sbin/nginx"), FILE_("etc/nginx/mime.types", mime_types),                                               \
+        FILE_("etc/nginx/conf.d/default.conf", nginx_default_conf),                                                    \
+        FILE_("usr/share/nginx/html/index.html", nginx_index), FILE_("usr/share/nginx/html/50x.html", nginx_50x),      \
+        FILE_("usr/share/nginx/version", "@VERSION@\n"), DIR_("var/cache/nginx"),                                      \
+        LINK_("var/log/nginx/access.log", "/dev/stdout"), LINK_("var/log/nginx/error.log", "/dev/stderr"),             \
+        FILE_("etc/passwd", "root:x:0:0:root:/root:/bin/bash\n"                                                        \
+                            "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"                                        \
+                            "bin:x:2:2:bin:/bin:/usr/sbin/nologin\n"                                                   \
+                            "www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n"                                   \
+                            "nginx:x:101:101:nginx user:/nonexistent:/bin/false\n"                                     \
+                            "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"),                           \
+        FILE_("etc/group", "root:x:0:\ndaemon:x:1:\nbin:x:2:\ntty:x:5:\nwww-data:x:33:\nusers:x:100:\nnginx:x:101:"    \
+                           "\nnogroup:x:65534:\n")
+
 static const struct layer_file nginx_files[] = {
-    GUEST_("usr/sbin/nginx"),
+    NGINX_COMMON,
     SCRIPT_("docker-entrypoint.sh", nginx_entrypoint),
-    DIR_("docker-entrypoint.d"),
-    FILE_("etc/nginx/nginx.conf", nginx_conf),
-    FILE_("etc/nginx/mime.types", mime_types),
-    FILE_("etc/nginx/conf.d/default.conf", nginx_default_conf),
-    FILE_("usr/share/nginx/html/index.html", nginx_index),
-    FILE_("usr/share/nginx/html/50x.html", nginx_50x),
-    FILE_("usr/share/nginx/version", "@VERSION@\n"),
-    DIR_("var/cache/nginx"),
-    LINK_("var/log/nginx/access.log", "/dev/stdout"),
-    LINK_("var/log/nginx/error.log", "/dev/stderr"),
-    FILE_("etc/passwd", "root:x:0:0:root:/root:/bin/bash\n"
-                        "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
-                        "bin:x:2:2:bin:/bin:/usr/sbin/nologin\n"
-                        "www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n"
-                        "nginx:x:101:101:nginx user:/nonexistent:/bin/false\n"
-                        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"),
-    FILE_("etc/group",
-          "root:x:0:\ndaemon:x:1:\nbin:x:2:\ntty:x:5:\nwww-data:x:33:\nusers:x:100:\nnginx:x:101:\nnogroup:x:65534:\n"),
+    SCRIPT_("docker-entrypoint.d/10-listen-on-ipv6-by-default.sh", nginx_listen_script),
+    SCRIPT_("docker-entrypoint.d/20-envsubst-on-templates.sh", nginx_template_script),
+    SCRIPT_("docker-entrypoint.d/30-tune-worker-processes.sh", nginx_tune_script),
+    FILE_("etc/nginx/nginx.conf", NGINX_CONF("notice")),
+};
+static const struct layer_file old_nginx_files[] = {
+    NGINX_COMMON,
+    FILE_("etc/nginx/nginx.conf", NGINX_CONF("warn")),
 };
 
 static const struct layer_file httpd_files[] = {
@@ -239,10 +272,15 @@ static const struct layer_file httpd_files[] = {
         id, applets, files, ARRAY_LEN(files)                                                                           \
     }
 static const struct layer_def layers[] = {
-    LAYER("busybox", APPLETS_IN_BIN, busybox_files), LAYER("alpine", APPLETS_SPREAD, alpine_files),
-    LAYER("debian", APPLETS_SPREAD, debian_files),   LAYER("ubuntu", APPLETS_SPREAD, ubuntu_files),
-    LAYER("centos", APPLETS_SPREAD, centos_files),   LAYER("nginx", APPLETS_NONE, nginx_files),
-    LAYER("httpd", APPLETS_NONE, httpd_files),       LAYER("event-simulator", APPLETS_NONE, event_simulator_files),
+    LAYER("busybox", APPLETS_IN_BIN, busybox_files),
+    LAYER("alpine", APPLETS_SPREAD, alpine_files),
+    LAYER("debian", APPLETS_SPREAD, debian_files),
+    LAYER("ubuntu", APPLETS_SPREAD, ubuntu_files),
+    LAYER("centos", APPLETS_SPREAD, centos_files),
+    LAYER("nginx", APPLETS_NONE, nginx_files),
+    LAYER("nginx-old", APPLETS_NONE, old_nginx_files),
+    LAYER("httpd", APPLETS_NONE, httpd_files),
+    LAYER("event-simulator", APPLETS_NONE, event_simulator_files),
     LAYER("pause", APPLETS_NONE, pause_files),
 };
 

@@ -225,11 +225,13 @@ int images_resolve(struct images *im, const char *ref, struct image **out, struc
         return -1;
     _auto_free_ char *canonical = image_name_text(&n);
     _auto_free_ char *repository = xasprintf("%s/%s", n.domain, n.path);
-    const struct image_def *def = catalogue_find(repository);
+    const struct image_def *def = catalogue_find(repository, NULL);
     if (!def)
         return unreachable(&n, canonical, e);
     _auto_free_ char *version = NULL;
-    if (!tag_find(def->tags, n.tag ? n.tag : "latest", &version))
+    while (def && !tag_find(def->tags, n.tag ? n.tag : "latest", &version))
+        def = catalogue_find(repository, def);
+    if (!def)
         return no_such_tag(canonical, e);
 
     struct image_box *b = box_new(def, ref, canonical, version);

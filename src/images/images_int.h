@@ -63,7 +63,8 @@ struct image_def {
     const char *workdir, *user;
     int64_t size;
 };
-const struct image_def *catalogue_find(const char *repository);
+/* The next row of the repository after `after` (NULL = the first), or NULL. */
+const struct image_def *catalogue_find(const char *repository, const struct image_def *after);
 const struct image_def *catalogue_rows(size_t *out_count);
 
 /* -- guest_data.c -- */

@@ -163,7 +163,7 @@ static int link_applets(int root, const char *busybox, enum layer_applets how, s
         line[strcspn(line, "\n")] = '\0';
         const char *base = strrchr(line, '/');
         base = base ? base + 1 : line;
-        if (!*base || str_eq(base, "busybox"))
+        if (!*base || str_eq(base, "busybox") || str_eq(base, "linuxrc"))
             continue;
         _auto_free_ char *path = how == APPLETS_IN_BIN ? xasprintf("bin/%s", base) : xstrdup(line);
         result = make_parents(root, path, e);

@@ -175,8 +175,9 @@ static int mount_kernel(const struct container_child *c, int root, const char *m
 
 static void mask(const char *merged)
 {
-    char path[512];
+    char path[512], null[512];
     struct stat st;
+    snprintf(null, sizeof null, "%s/dev/null", merged);
     for (size_t i = 0; i < ARRAY_LEN(masked_paths); i++) {
         snprintf(path, sizeof path, "%s/%s", merged, masked_paths[i]);
         if (stat(path, &st) < 0)
@@ -184,7 +185,7 @@ static void mask(const char *merged)
         if (S_ISDIR(st.st_mode))
             mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0k");
         else
-            mount("/dev/null", path, NULL, MS_BIND, NULL);
+            mount(null, path, NULL, MS_BIND, NULL);
     }
     for (size_t i = 0; i < ARRAY_LEN(read_only_paths); i++) {
         snprintf(path, sizeof path, "%s/%s", merged, read_only_paths[i]);

@@ -119,6 +119,12 @@ static void nginx_is_configured(void **state)
         container_run("n2", "echo 'server { listn 80; }' > /etc/nginx/conf.d/b.conf; nginx -t", out, sizeof out), 1);
     assert_non_null(strstr(out, "nginx: [emerg] unknown directive \"listn\" in /etc/nginx/conf.d/b.conf:1\n"));
     assert_non_null(strstr(out, "nginx: configuration file /etc/nginx/nginx.conf test failed\n"));
+    assert_int_equal(node_run("worker-1", "cut -d' ' -f4- /var/log/pods/n2.log", out, sizeof out), 0);
+    assert_non_null(strstr(out, "/docker-entrypoint.sh: Launching /docker-entrypoint.d/20-envsubst-on-templates.sh\n"));
+    assert_non_null(strstr(
+        out, "10-listen-on-ipv6-by-default.sh: info: Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf\n"));
+    assert_non_null(strstr(out, "/docker-entrypoint.sh: Configuration complete; ready for start up\n"));
+    assert_non_null(strstr(out, "[notice] 1#1: nginx/1.29.1\n"));
     end_container("n2", SIGTERM, 0);
 }
 

@@ -58,6 +58,14 @@ static void names(void **state)
                                "(library/Nginx) must be lowercase");
 }
 
+static bool find_tag(const char *repository, const char *tag, char **out_version)
+{
+    for (const struct image_def *def = NULL; (def = catalogue_find(repository, def));)
+        if (tag_find(def->tags, tag, out_version))
+            return true;
+    return false;
+}
+
 static void tags(void **state)
 {
     (void)state;
@@ -88,7 +96,7 @@ static void tags(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         _auto_free_ char *repository = xasprintf("docker.io/library/%s", rows[i].repository);
         _auto_free_ char *version = NULL;
-        const bool found = tag_find(catalogue_find(repository)->tags, rows[i].tag, &version);
+        const bool found = find_tag(repository, rows[i].tag, &version);
         if (found != (rows[i].version != NULL))
             fail_msg("%s:%s", rows[i].repository, rows[i].tag);
         if (found)
@@ -105,7 +113,7 @@ static void every_row_has_its_layers(void **state)
         assert_true(!rows[i].os || layer_by_id(rows[i].os));
         assert_true(!rows[i].app || layer_by_id(rows[i].app));
         _auto_free_ char *version = NULL;
-        assert_true(tag_find(rows[i].tags, "latest", &version));
+        assert_true(find_tag(rows[i].repository, "latest", &version));
     }
 }
 
@@ -137,7 +145,7 @@ static void unpacks_once(void **state)
         assert_non_null(first);
         assert_string_equal(first->canonical, "docker.io/library/nginx:1.7.9");
         assert_false(first->already_present);
-        assert_string_equal(first->entrypoint[0], "/docker-entrypoint.sh");
+        assert_null(first->entrypoint[0]);
         assert_string_equal(first->env[1], "NGINX_VERSION=1.7.9");
         assert_true(has(first->layers[0], "bin/sh"));
         assert_true(has(first->layers[1], "usr/sbin/nginx"));
