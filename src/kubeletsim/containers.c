@@ -437,6 +437,7 @@ static int run_process(struct start *s, struct err *e)
     out->mounts = s->mounts;
     out->tty = jbool(s->spec, "tty", false);
     out->stdin_open = jbool(s->spec, "stdin", false);
+    out->stdin_once = jbool(s->spec, "stdinOnce", false);
     out->log_path = keep(s, xasprintf("%s/%d.log", log_dir, c->restarts));
     if (m->ops->mkdir_p(m, out->node, log_dir, 0755, e) < 0) {
         s->reason = "CreateContainerError";
