@@ -393,7 +393,7 @@ static void send_exit(struct container *c, int code, int sig)
 {
     _auto_buf_ struct buf body = BUF_INIT;
     struct err lost = ERR_INIT;
-    const bool oom = sig == SIGKILL && cgroups_oom_killed(&c->node->cgroups, c->box->spec.id);
+    const bool oom = code != 0 && cgroups_oom_killed(&c->node->cgroups, c->box->spec.id);
     wire_str(&body, c->box->spec.id);
     wire_u32(&body, (uint32_t)code);
     wire_u32(&body, (uint32_t)sig);

@@ -79,6 +79,8 @@ static inline void harness_on_exit(void *arg, const struct exit_info *info)
     pthread_mutex_unlock(&exits.mu);
 }
 
+static struct exit_info last_exit; /* of the last wait_exit() */
+
 static inline int wait_exit(const char *id)
 {
     struct timespec until;
@@ -89,7 +91,7 @@ static inline int wait_exit(const char *id)
     while (code < 0) {
         for (unsigned i = 0; i < exits.count && i < 64; i++)
             if (str_eq(exits.seen[i].id, id))
-                code = exits.seen[i].code;
+                code = exits.seen[i].code, last_exit = exits.seen[i];
         if (code < 0 && pthread_cond_timedwait(&exits.cond, &exits.mu, &until) == ETIMEDOUT)
             break;
     }

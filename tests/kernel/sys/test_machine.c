@@ -316,6 +316,91 @@ static void terminal_stdin_and_attach(void **state)
     ok(m->ops->sandbox_stop(m, "worker-1", "pod-d", &e));
 }
 
+static void limits_hold(void **state)
+{
+    (void)state;
+    struct machine_info info;
+    m->ops->info(m, &info);
+    if (!(info.caps & CAP_CGROUP))
+        return;
+    pod_start("pod-l", "10.244.0.30");
+    struct container_spec c = container("pod-l", "limit", "exec tail /dev/zero");
+    c.memory_bytes = 32 * MIB;
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    assert_int_equal(wait_exit("limit"), 137);
+    assert_true(last_exit.oom_killed);
+    assert_int_equal(last_exit.signal, SIGKILL);
+    ok(m->ops->container_remove(m, "worker-1", "limit", true, &e));
+    ok(m->ops->sandbox_stop(m, "worker-1", "pod-l", &e));
+}
+
+static void one_pod_shares_its_processes(void **state)
+{
+    (void)state;
+    char out[4096];
+    const struct sandbox_spec pod = {
+        .node = "worker-1", .id = "pod-s", .hostname = "pod-s", .ip = "10.244.0.31", .share_pid = true};
+    ok(m->ops->sandbox_start(m, &pod, &e));
+    struct container_spec a = container("pod-s", "s1", "sleep 1234"), b = container("pod-s", "s2", "sleep 4321");
+    ok(m->ops->container_start(m, &a, NULL, &e));
+    ok(m->ops->container_start(m, &b, NULL, &e));
+    assert_int_equal(container_run("s1", "cat /proc/*/cmdline | tr '\\0' ' '", out, sizeof out), 0);
+    assert_non_null(strstr(out, "sleep 1234"));
+    assert_non_null(strstr(out, "sleep 4321"));
+    ok(m->ops->container_signal(m, "worker-1", "s1", SIGKILL, &e));
+    assert_int_equal(wait_exit("s1"), 137);
+    assert_int_equal(container_run("s2", "true", out, sizeof out), 0);
+    ok(m->ops->sandbox_stop(m, "worker-1", "pod-s", &e)); /* with the first process go all others */
+    assert_int_equal(wait_exit("s2"), 137);
+    ok(m->ops->container_remove(m, "worker-1", "s1", true, &e));
+    ok(m->ops->container_remove(m, "worker-1", "s2", true, &e));
+}
+
+static void block_volumes_are_devices(void **state)
+{
+    (void)state;
+    char out[4096];
+    ok(m->ops->disk_create(m, "raw", 64 * MIB, &e));
+    ok(m->ops->disk_attach(m, "raw", "worker-1", "/dev/xvdbe", false, &e));
+    pod_start("pod-k", "10.244.0.32");
+    const struct mount_spec mounts[] = {{"/dev/xvdbe", "/dev/block", false, true},
+                                        {"/dev/xvdbe", "/data/raw", false, true}};
+    struct container_spec c = container("pod-k", "raw", "sleep 1000");
+    c.mounts = mounts;
+    c.mount_count = 2;
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    assert_int_equal(
+        container_run("raw", "echo hello > /dev/block; head -c 5 /data/raw; test -b /data/raw", out, sizeof out), 0);
+    assert_string_equal(out, "hello");
+    ok(m->ops->container_signal(m, "worker-1", "raw", SIGKILL, &e));
+    wait_exit("raw");
+    ok(m->ops->container_remove(m, "worker-1", "raw", true, &e));
+    ok(m->ops->sandbox_stop(m, "worker-1", "pod-k", &e));
+    ok(m->ops->disk_detach(m, "raw", "worker-1", &e));
+    ok(m->ops->disk_delete(m, "raw", &e));
+}
+
+static void links_in_an_image_do_not_lead_out(void **state)
+{
+    (void)state;
+    char out[1024];
+    pod_start("pod-x", "10.244.0.33");
+    struct container_spec c = container("pod-x", "out", "sleep 1000");
+    /* The layer has /escape -> /../../../../etc: inside, that is the container's own /etc. */
+    _auto_free_ char *link = xasprintf("%s/escape", layer_dir);
+    assert_int_equal(symlink("../../../../../../etc", link), 0);
+    const struct mount_spec mounts[] = {{"/mnt", "/escape/inside", false, false}};
+    c.mounts = mounts;
+    c.mount_count = 1;
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    assert_int_equal(container_run("out", "grep -c /etc/inside /proc/mounts", out, sizeof out), 0);
+    assert_int_equal(node_run("worker-1", "test -e /etc/inside", out, sizeof out), 1);
+    ok(m->ops->container_signal(m, "worker-1", "out", SIGKILL, &e));
+    wait_exit("out");
+    ok(m->ops->container_remove(m, "worker-1", "out", true, &e));
+    ok(m->ops->sandbox_stop(m, "worker-1", "pod-x", &e));
+}
+
 static void pods_speak_with_each_other(void **state)
 {
     (void)state;
@@ -417,12 +502,22 @@ int main(int argc, char **argv)
 {
     harness_main(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(node_has_its_own_root),       cmocka_unit_test(nodes_reach_each_other),
-        cmocka_unit_test(disk_becomes_a_filesystem),   cmocka_unit_test(grown_disk_is_larger_at_the_next_mount),
-        cmocka_unit_test(mount_errors_are_mounts_own), cmocka_unit_test(files_and_volumes),
-        cmocka_unit_test(container_runs_and_ends),     cmocka_unit_test(container_sees_what_it_should),
-        cmocka_unit_test(programs_that_cannot_start),  cmocka_unit_test(terminal_stdin_and_attach),
-        cmocka_unit_test(pods_speak_with_each_other),  cmocka_unit_test(cluster_addresses_are_reached_from_everywhere),
+        cmocka_unit_test(node_has_its_own_root),
+        cmocka_unit_test(nodes_reach_each_other),
+        cmocka_unit_test(disk_becomes_a_filesystem),
+        cmocka_unit_test(grown_disk_is_larger_at_the_next_mount),
+        cmocka_unit_test(mount_errors_are_mounts_own),
+        cmocka_unit_test(files_and_volumes),
+        cmocka_unit_test(container_runs_and_ends),
+        cmocka_unit_test(container_sees_what_it_should),
+        cmocka_unit_test(programs_that_cannot_start),
+        cmocka_unit_test(terminal_stdin_and_attach),
+        cmocka_unit_test(pods_speak_with_each_other),
+        cmocka_unit_test(limits_hold),
+        cmocka_unit_test(one_pod_shares_its_processes),
+        cmocka_unit_test(block_volumes_are_devices),
+        cmocka_unit_test(links_in_an_image_do_not_lead_out),
+        cmocka_unit_test(cluster_addresses_are_reached_from_everywhere),
         cmocka_unit_test(node_stops_and_starts),
     };
     return cmocka_run_group_tests(tests, start, stop);
