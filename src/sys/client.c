@@ -315,7 +315,9 @@ static int spawn_helper(const char *self_exe, const char *data_dir, pid_t *out_p
     }
     close(pair[0]);
     if (code == EPERM)
-        return err_set(e, ERR_UNSUPPORTED, "containers and disks need root: start Stowage with sudo");
+        return err_set(e, ERR_UNSUPPORTED, "%s",
+                       geteuid() ? "containers and disks need root: start Stowage with sudo"
+                                 : "namespaces are not allowed here: in a container, start it with --privileged");
     return err_sys(e, code, "start the node helper");
 }
 

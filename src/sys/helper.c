@@ -21,6 +21,7 @@
 #include "sys/hidden_int.h"
 #include "sys/netlink.h"
 #include "sys/ops_int.h"
+#include "sys/probe_int.h"
 #include "sys/proc_int.h"
 #include "sys/wire.h"
 
@@ -364,7 +365,7 @@ static const struct {
 /* A /dev of our own: loop device nodes come and go here, never on the user's machine. */
 static int private_dev(struct err *e)
 {
-    if (mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=0755,size=1m") < 0)
+    if (mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=0755,size=4m") < 0)
         return err_sys(e, errno, "mount a private /dev");
     for (size_t i = 0; i < ARRAY_LEN(devices); i++) {
         char path[64];
@@ -375,13 +376,27 @@ static int private_dev(struct err *e)
     return 0;
 }
 
+/* What nodes will need; found out now, while the caller can still choose the simulation. */
+static int check_kernel(struct err *e)
+{
+    const unsigned needed = CAP_LOOP | CAP_OVERLAY | CAP_MKFS_EXT4;
+    unsigned caps = 0;
+    mkdir("/dev/probe", 0755);
+    caps |= probe_loop() ? CAP_LOOP : 0;
+    caps |= probe_overlay("/dev/probe") ? CAP_OVERLAY : 0;
+    caps |= proc_has("mkfs.ext4") ? CAP_MKFS_EXT4 : 0;
+    if (caps == needed)
+        return 0;
+    return err_set(e, ERR_UNSUPPORTED, "%s", probe_advice(caps, needed));
+}
+
 static int helper_init(struct helper *h, struct err *e)
 {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return err_sys(e, errno, "make mounts private");
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return err_sys(e, errno, "mount /proc");
-    if (private_dev(e) < 0)
+    if (private_dev(e) < 0 || check_kernel(e) < 0)
         return -1;
     h->images = xasprintf("%s/images", h->data_dir);
     if (proc_mkdir_p(h->images, 0755, e) < 0)

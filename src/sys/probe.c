@@ -4,7 +4,7 @@
  * overlay, a loop device, a network namespace, a cgroup; the child reports a bit for each, and its end undoes all of
  * it. THREADS: any; the child executes nothing but system calls. */
 #include "sys/machine.h"
-#include "sys/loopdev.h"
+#include "sys/probe_int.h"
 #include "sys/proc_int.h"
 
 #include "base/mem.h"
@@ -12,10 +12,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/loop.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -69,25 +71,45 @@ void machine_describe(struct machine_info *out)
 
 /* ---- trying ---- */
 
-static bool try_overlay(void)
+bool probe_overlay(const char *dir)
 {
-    const char *const dirs[] = {"/tmp/l", "/tmp/u", "/tmp/w", "/tmp/m"};
-    for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-        mkdir(dirs[i], 0755);
-    return mount("overlay", "/tmp/m", "overlay", 0, "lowerdir=/tmp/l,upperdir=/tmp/u,workdir=/tmp/w") == 0;
+    static const char *const parts[] = {"lower", "upper", "work", "merged"};
+    char path[4][256], options[800];
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        snprintf(path[i], sizeof path[i], "%s/%s", dir, parts[i]);
+        mkdir(path[i], 0755);
+    }
+    snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s", path[0], path[1], path[2]);
+    return mount("overlay", path[3], "overlay", 0, options) == 0 && umount2(path[3], MNT_DETACH) == 0;
 }
 
-static bool try_loop(void)
+/* Asking for a number makes no device of anybody's: it stays free for whoever configures it first. */
+bool probe_loop(void)
 {
-    struct loopdev loop = {.fd = -1};
-    struct err e = ERR_INIT;
-    _auto_close_ int fd = open("/tmp/disk", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0 || ftruncate(fd, 1 << 20) < 0 || mount("tmpfs", "/dev", "tmpfs", 0, NULL) < 0 ||
-        mknod("/dev/loop-control", S_IFCHR | 0600, makedev(10, 237)) < 0)
-        return false;
-    const bool ok = loopdev_attach("/tmp/disk", false, &loop, &e) == 0;
-    loopdev_release(&loop);
-    return ok;
+    _auto_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    return control >= 0 && ioctl(control, LOOP_CTL_GET_FREE) >= 0;
+}
+
+static const struct {
+    unsigned cap;
+    const char *advice;
+} advices[] = {
+    {CAP_NETNS, "namespaces are not allowed: run as root (sudo stowage up), and not in an unprivileged container"},
+    {CAP_MOUNT, "mounting is not allowed: run as root; in a container, start it with --privileged"},
+    {CAP_LOOP,
+     "loop devices are not available: load the module (modprobe loop); in a container, start it with --privileged. "
+     "Linux 5.8 or newer is needed"},
+    {CAP_OVERLAY, "overlay mounts are not available: load the module (modprobe overlay)"},
+    {CAP_MKFS_EXT4, "mkfs.ext4 is missing: install the package e2fsprogs"},
+    {CAP_CGROUP, "cgroups are not writable: limits of CPU and memory are not enforced"},
+};
+
+const char *probe_advice(unsigned caps, unsigned needed)
+{
+    for (size_t i = 0; i < ARRAY_LEN(advices); i++)
+        if ((needed & advices[i].cap) && !(caps & advices[i].cap))
+            return advices[i].advice;
+    return "";
 }
 
 /* In a child with its own mount and network namespace. Returns the bits of what worked. */
@@ -97,25 +119,14 @@ static unsigned try_all(void)
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("tmpfs", "/tmp", "tmpfs", 0, NULL) < 0)
         return caps;
     caps |= CAP_MOUNT;
-    caps |= try_overlay() ? CAP_OVERLAY : 0;
+    caps |= probe_overlay("/tmp") ? CAP_OVERLAY : 0;
     caps |= proc_has("mkfs.ext4") ? CAP_MKFS_EXT4 : 0;
     caps |= access("/sys/fs/cgroup", W_OK) == 0 ? CAP_CGROUP : 0;
-    caps |= try_loop() ? CAP_LOOP : 0; /* last: it replaces /dev */
+    if (mount("tmpfs", "/dev", "tmpfs", 0, NULL) == 0 &&
+        mknod("/dev/loop-control", S_IFCHR | 0600, makedev(10, 237)) == 0)
+        caps |= probe_loop() ? CAP_LOOP : 0;
     return caps;
 }
-
-static const struct {
-    unsigned cap;
-    const char *advice;
-} advices[] = {
-    {CAP_NETNS, "namespaces are not allowed: run as root (sudo stowage up), outside of an unprivileged container"},
-    {CAP_MOUNT, "mounting is not allowed: run as root, or start the container with --privileged"},
-    {CAP_LOOP, "loop devices are not available: load the module (modprobe loop); in a container, use --privileged. "
-               "Linux 5.8 or newer is needed"},
-    {CAP_OVERLAY, "overlay mounts are not available: load the module (modprobe overlay)"},
-    {CAP_MKFS_EXT4, "mkfs.ext4 is missing: install the package e2fsprogs"},
-    {CAP_CGROUP, "cgroups are not writable: limits of CPU and memory are not enforced"},
-};
 
 void machine_probe(struct machine_info *out)
 {
@@ -137,9 +148,5 @@ void machine_probe(struct machine_info *out)
         waitpid(pid, NULL, 0);
     }
     close(fds[0]);
-    for (size_t i = 0; i < ARRAY_LEN(advices); i++)
-        if (!(out->caps & advices[i].cap)) {
-            snprintf(out->why, sizeof out->why, "%s", advices[i].advice);
-            break;
-        }
+    snprintf(out->why, sizeof out->why, "%s", probe_advice(out->caps, UINT32_MAX));
 }

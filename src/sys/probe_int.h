@@ -1,0 +1,14 @@
+/* probe_int.h - small trials of what the kernel allows, and what to do where it does not. Private to sys. */
+#ifndef STOWAGE_SYS_PROBE_INT_H
+#define STOWAGE_SYS_PROBE_INT_H
+
+#include <stdbool.h>
+
+/* In a private mount namespace; `dir` is a writable scratch directory (a tmpfs). */
+bool probe_overlay(const char *dir);
+/* With a /dev of our own. */
+bool probe_loop(void);
+/* Words for the first of the capabilities that is missing in `caps`, "" if none. CAP_CGROUP is not needed to run. */
+const char *probe_advice(unsigned caps, unsigned needed);
+
+#endif
