@@ -171,6 +171,16 @@ static json_t *shaped_schema(json_t *defs, const struct schema_field *f, bool si
     }
 }
 
+/* The values there are, on the value itself: of a list, on its items. */
+static void enums_add(json_t *out, const struct schema_field *f)
+{
+    json_t *at = f->shape == SHAPE_LIST ? json_object_get(out, "items") : out;
+    json_t *values = json_array();
+    for (const char *const *v = f->enums; *v; v++)
+        json_array_append_new(values, json_string(*v));
+    json_object_set_new(at, "enum", values);
+}
+
 static json_t *field_default(const struct schema_field *f)
 {
     if (f->dflt && !f->dflt_silent)
@@ -215,6 +225,8 @@ static json_t *field_schema(json_t *defs, const struct schema_field *f, enum dia
         json_object_set_new(out, "default", dflt);
     if (f->descr)
         json_object_set_new(out, "description", json_string(f->descr));
+    if (f->enums && d == OPENAPI_V3)
+        enums_add(out, f);
     list_extensions(out, f);
     patch_extensions(out, f);
     return out;

@@ -25,6 +25,7 @@
  *     always            written even when empty (no omitempty); structs, times and quantities held by value always are
  *     required          required in OpenAPI
  *     default=TEXT      default that the server fills in and OpenAPI tells; fill=TEXT one that OpenAPI does not tell
+ *     enum=A|B          the values there are; only told, not checked
  *     patch=WORDS merge=KEY     strategic merge: merge, replace, retainKeys; the list's key
  *     set  map=K1,K2  unlisted  server-side apply: what kind of list (none of them: atomic)
  *     atomic            a map or struct that apply replaces as a whole; granular: not so, although its type says atomic

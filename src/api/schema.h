@@ -56,6 +56,7 @@ struct schema_field {
     bool map_atomic;              /* struct or map replaced whole by apply */
     bool map_granular;            /* not so here, although the type says atomic (claimRef of a volume) */
     const char *descr;            /* our own words */
+    const char *const *enums;     /* NULL-terminated; the values OpenAPI tells, or NULL */
     unsigned proto;               /* protobuf field number, 0 unknown */
     unsigned proto_inlined;       /* number of the inlined struct's message that holds it, 0: the type's own message */
 };

@@ -325,14 +325,21 @@ static void patch_parse(struct schema_field *f, const char *words)
     f->patch_retain_keys = strstr(words, "retainKeys") != NULL;
 }
 
-static const char *const *keys_parse(char *text)
+/* "a,b" as a NULL-terminated list; empty words are kept. */
+static const char *const *words_parse(char *text, char separator)
 {
-    const char **keys = xcalloc(8, sizeof *keys);
-    char *save = NULL;
-    size_t n = 0;
-    for (char *w = strtok_r(text, ",", &save); w && n < 7; w = strtok_r(NULL, ",", &save))
-        keys[n++] = w;
-    return keys;
+    size_t n = 1;
+    for (const char *p = text; *p; p++)
+        n += *p == separator;
+    const char **words = xcalloc(n + 1, sizeof *words);
+    char *at = text;
+    for (size_t i = 0; i < n; i++) {
+        words[i] = at;
+        at += strcspn(at, (char[]){separator, '\0'});
+        if (*at)
+            *at++ = '\0';
+    }
+    return words;
 }
 
 static int flag_parse(struct parser *p, struct schema_field *f, char *w)
@@ -360,9 +367,11 @@ static int flag_parse(struct parser *p, struct schema_field *f, char *w)
         f->merge_key = w + 6;
     else if (str_starts(w, "go="))
         f->go_name = w + 3;
+    else if (str_starts(w, "enum="))
+        f->enums = words_parse(w + 5, '|');
     else if (str_starts(w, "map=")) {
         f->list = LIST_MAP;
-        f->list_keys = keys_parse(w + 4);
+        f->list_keys = words_parse(w + 4, ',');
     } else
         return bad(p, "unknown flag", w);
     return 0;

@@ -119,6 +119,55 @@ static void test_refusals(void **state)
         assert_text(decoded(refusals[i].kind, MEDIA_JSON, FIELDS_STRICT, refusals[i].body), refusals[i].says);
 }
 
+/* Times of an ObjectMeta: what is read, or what is said. */
+static const struct {
+    const char *sent, *says;
+} times[] = {
+    {"2024-01-02T03:04:05Z", "2024-01-02T03:04:05Z"},
+    {"2024-01-02T03:04:05.999999999-05:30", "2024-01-02T08:34:05Z"},
+    {"2024-01-02T3:04:05Z", "2024-01-02T03:04:05Z"},
+    {"9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"},
+    {"2023-02-29T00:00:00Z", "parsing time \"2023-02-29T00:00:00Z\": day out of range"},
+    {"2024-13-01T00:00:00Z", "parsing time \"2024-13-01T00:00:00Z\": month out of range"},
+    {"2024-01-02 03:04:05Z",
+     "parsing time \"2024-01-02 03:04:05Z\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \" 03:04:05Z\" "
+     "as \"T\""},
+    {"2024-01-02T03:04:05",
+     "parsing time \"2024-01-02T03:04:05\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"\" as "
+     "\"Z07:00\""},
+    {"2024-01-02T03:04:05Zx", "parsing time \"2024-01-02T03:04:05Zx\": extra text: \"x\""},
+};
+
+static void test_times(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        _auto_free_ char *body = xasprintf("{\"metadata\":{\"creationTimestamp\":\"%s\"}}", times[i].sent);
+        char *text = decoded("ConfigMap", MEDIA_JSON, FIELDS_STRICT, body);
+        if (!strstr(text, times[i].says))
+            fail_msg("%s: %s", times[i].sent, text);
+        free(text);
+    }
+}
+
+/* Go names the byte at which its decoder gave up. */
+static void test_base64_offsets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sent;
+        int offset;
+    } rows[] = {{"a", 0}, {"aGk", 0}, {"aGk=x", 4}, {"aG=k", 2}, {"aGVsbG8!", 7}, {"=", 0}, {"aGVsbG8gd29ybG", 12}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _auto_free_ char *body = xasprintf("{\"data\":{\"a\":\"%s\"}}", rows[i].sent);
+        _auto_free_ char *says = xasprintf("illegal base64 data at input byte %d", rows[i].offset);
+        char *text = decoded("Secret", MEDIA_JSON, FIELDS_STRICT, body);
+        if (!str_ends(text, says))
+            fail_msg("%s: %s", rows[i].sent, text);
+        free(text);
+    }
+}
+
 static void test_warn_and_ignore(void **state)
 {
     (void)state;
@@ -215,6 +264,8 @@ int main(void)
         cmocka_unit_test(test_members_come_in_order_and_empties_go),
         cmocka_unit_test(test_values_become_canonical),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_base64_offsets),
         cmocka_unit_test(test_warn_and_ignore),
         cmocka_unit_test(test_a_nul_in_a_name_is_replaced),
         cmocka_unit_test(test_doubled_objects_are_merged),

@@ -49,6 +49,10 @@ static void test_v3_core(void **state)
     assert_string_equal(jstr(containers, "x-kubernetes-list-type"), "map");
     assert_text(json_text(jat(schema_in(doc, "io.k8s.api.core.v1.ContainerPort"), "properties.protocol.default")),
                 "\"TCP\"");
+    assert_text(
+        json_text(jat(schema_in(doc, "io.k8s.api.core.v1.PersistentVolumeClaimSpec"), "properties.accessModes.items")),
+        "{\"type\":\"string\",\"default\":\"\",\"enum\":[\"ReadOnlyMany\",\"ReadWriteMany\",\"ReadWriteOnce\","
+        "\"ReadWriteOncePod\"]}");
     assert_null(schema_in(doc, "io.k8s.api.core.v1.VolumeSource"));
     json_decref(doc);
 }
