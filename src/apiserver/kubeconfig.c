@@ -93,6 +93,14 @@ int kubeconfig_write(const char *path, const struct kubeconfig *k, struct err *e
     return write_config(path, config, e);
 }
 
+void kubeconfig_text(const struct kubeconfig *k, struct buf *out)
+{
+    _auto_json_ json_t *config = json_object();
+    put_cluster(config, k);
+    _auto_free_ char *text = yaml_text(config);
+    buf_adds(out, text);
+}
+
 /* Returns new; an absent or empty file is an empty object. */
 static int read_config(const char *path, json_t **out, struct err *e)
 {

@@ -31,7 +31,10 @@ struct kubeconfig {
     const char *ca_pem; /* NULL for plain HTTP */
     const char *token;  /* NULL for plain HTTP */
 };
-/* Writes a file that holds just this cluster. Atomic; mode 0600. */
+/* The text of a file that holds just this cluster, appended. */
+struct buf;
+void kubeconfig_text(const struct kubeconfig *k, struct buf *out);
+/* Writes that file. Atomic; mode 0600. */
 int kubeconfig_write(const char *path, const struct kubeconfig *k, struct err *e);
 /* Adds (or renews) the cluster, context and user in the user's own file, makes the context current, and leaves
  * everything else in it as it was; comments do not survive, as with kubectl itself. Follows a symbolic link. Atomic;

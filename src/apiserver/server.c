@@ -13,6 +13,7 @@
  *
  * THREADS: the library's callbacks run on its threads, one connection always on the same one. Lock order: waker.mu,
  * conns_mu. */
+#include "apiserver/inside_int.h"
 #include "apiserver/server_int.h"
 
 #include "apiserver/authn_int.h"
@@ -397,6 +398,7 @@ void apiserver_stop(struct apiserver *s)
 {
     if (!s)
         return;
+    inside_stop(s->inside);
     int fd = MHD_quiesce_daemon(s->daemon);
     sleeper_list_stop(&s->sleepers);
     upgrades_stop(s->upgrades);

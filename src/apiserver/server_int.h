@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 struct authn;
+struct inside;
 struct upgrades;
 
 /* One client connection. Made when it is accepted, freed when it is closed. */
@@ -37,6 +38,7 @@ struct apiserver {
     struct waker *waker;
     struct authn *authn;
     struct upgrades *upgrades;
+    struct inside *inside; /* owned; NULL without a socket in the cluster's network */
     struct sleeper_list sleepers;
     int64_t started_ns; /* wall */
 

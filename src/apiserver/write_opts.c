@@ -21,7 +21,7 @@ static void check_manager(const char *m, struct field_errors *errs)
         unsigned char c = (unsigned char)m[i];
         if (c < ' ' || c == 127) {
             char why[64];
-            snprintf(why, sizeof why, "invalid character U+%04X (at %zu)", c, i);
+            snprintf(why, sizeof why, "invalid character U+%04X (at position %zu)", c, i);
             fe_invalid_str(errs, "fieldManager", m, why);
             return;
         }

@@ -18,6 +18,7 @@
 #include "apiserver/apiserver.h"
 #include "apiserver/pki.h"
 #include "app/datadir.h"
+#include "app/nodefiles.h"
 #include "app/privileges.h"
 #include "app/profile.h"
 #include "app/requests.h"
@@ -48,6 +49,7 @@
 #define ANY_PORT     6443 /* what the kubernetes Service names until the kernel has picked one */
 #define REGION       "us-east-1"
 #define SERVICE_CIDR "10.96.0.0/12"
+#define API_INSIDE   "10.96.0.1"
 #define POD_CIDR     "10.244.0.0/16"
 #define CLUSTER_DNS  "10.96.0.10"
 
@@ -82,6 +84,8 @@ static int open_machine(struct cluster *c, struct err *e)
     if (c->conf.simulate) {
         c->machine = machine_open_fake("--simulate was given");
     } else if (machine_open_real(c->conf.self_exe, c->data.path, &c->machine, e) < 0) {
+        if (e->code != ERR_UNSUPPORTED)
+            return -1; /* an accident is no reason to pretend */
         c->machine = machine_open_fake(e->msg);
         err_clear(e);
     }
@@ -188,6 +192,19 @@ static int open_api(struct cluster *c, struct err *e)
     return c->conf.port ? 0 : registry_bootstrap(c->registry, c->conf.host, apiserver_port(c->api), e);
 }
 
+/* The API inside the cluster's network, at the address of the kubernetes Service, and a kubeconfig on each node for it.
+ */
+static int open_inside(struct cluster *c, struct err *e)
+{
+    int fd = -1;
+    if (c->why[0] || c->conf.plain_http)
+        return 0;
+    if (c->machine->ops->listen(c->machine, API_INSIDE, 443, &fd, e) < 0 || apiserver_listen_inside(c->api, fd, e) < 0)
+        return err_wrap(e, "the API inside the cluster's network");
+    struct kubeconfig k = {"stowage", "https://" API_INSIDE ":443", c->pki.ca_pem, c->pki.admin_token};
+    return nodefiles_write(c->machine, c->conf.nodes, &k, e);
+}
+
 static int write_kubeconfigs(struct cluster *c, struct err *e)
 {
     struct kubeconfig k = {"stowage", apiserver_url(c->api), c->pki.ca_pem, c->pki.admin_token};
@@ -221,7 +238,7 @@ static int start(struct cluster *c, struct err *e)
         profile_apply(c->registry, c->conf.profile, e) < 0 || open_nodes(c, e) < 0)
         return -1;
     add_loops(c);
-    if (open_api(c, e) < 0 || write_kubeconfigs(c, e) < 0 || control_start(c->control, e) < 0)
+    if (open_api(c, e) < 0 || open_inside(c, e) < 0 || write_kubeconfigs(c, e) < 0 || control_start(c->control, e) < 0)
         return -1;
     c->started = true;
     return local_serve(c->data.path, requests_handle, c, &c->local, e);
