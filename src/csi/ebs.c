@@ -131,7 +131,7 @@ static int ebs_create(const struct csi_driver *d, struct machine *m, const struc
                       struct csi_volume *out, struct err *e)
 {
     (void)d;
-    int64_t bytes;
+    int64_t bytes = 0;
     if (check_capabilities(req, e) < 0 || check_parameters(req, e) < 0 || round_size(req, &bytes, e) < 0)
         return -1;
     char handle[32];
