@@ -432,6 +432,21 @@ bool containers_reap(struct node *n, pid_t pid, int status)
     return true;
 }
 
+void containers_close_fds(struct node *n)
+{
+    for (struct container *c = n->containers; c; c = c->next) {
+        int *const fds[] = {&c->sync.fd, &c->streams[0].watch.fd, &c->streams[1].watch.fd, &c->input, &c->master,
+                            &c->log.fd};
+        for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+            close_fd(fds[i]);
+        for (struct sink *s = c->sinks; s; s = s->next) {
+            close_fd(&s->out);
+            close_fd(&s->err);
+            close_fd(&s->exit_fd);
+        }
+    }
+}
+
 int req_container_signal(struct req *r, struct err *e)
 {
     const char *id = wire_need_str(&r->in);

@@ -142,7 +142,8 @@ static bool node_name_ok(const char *name)
 static _Noreturn void node_child(struct helper *h, const char *name, int index, int64_t bytes, int channel,
                                  int net_ready)
 {
-    close(h->sock);
+    const int keep[] = {channel, net_ready};
+    proc_keep_fds(keep, ARRAY_LEN(keep));
     _auto_free_ char *dir = xasprintf("%s/nodes/%s", h->data_dir, name);
     const struct node_boot boot = {
         .name = name,
@@ -390,13 +391,21 @@ static int check_kernel(struct err *e)
     return err_set(e, ERR_UNSUPPORTED, "%s", probe_advice(caps, needed));
 }
 
-static int helper_init(struct helper *h, struct err *e)
+static int own_mounts(struct err *e)
 {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return err_sys(e, errno, "make mounts private");
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return err_sys(e, errno, "mount /proc");
-    if (private_dev(e) < 0 || check_kernel(e) < 0)
+    return private_dev(e);
+}
+
+static int helper_init(struct helper *h, struct err *e)
+{
+    struct err refused = ERR_INIT;
+    if (own_mounts(&refused) < 0)
+        return err_set(e, ERR_UNSUPPORTED, "%s (%s)", probe_advice(0, CAP_MOUNT), refused.msg);
+    if (check_kernel(e) < 0)
         return -1;
     h->images = xasprintf("%s/images", h->data_dir);
     if (proc_mkdir_p(h->images, 0755, e) < 0)
@@ -445,7 +454,10 @@ int helper_main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN); /* Ctrl-C is for the API process, which ends us in its own order */
     setsid();
-    helper_init(&h, &e);
+    if (helper_init(&h, &e) < 0 && (e.sys_errno == EPERM || e.sys_errno == EACCES || e.sys_errno == ENODEV)) {
+        e.code = ERR_UNSUPPORTED; /* a rule of this machine, not an accident */
+        err_wrap(&e, "%s", probe_advice(CAP_NETNS, CAP_MOUNT));
+    }
     _auto_buf_ struct buf body = BUF_INIT;
     wire_err(&body, &e);
     if (chan_send(h.sock, 0, MSG_HELLO, &body, NULL, 0, &(struct err){0}) < 0 || e.code != ERR_OK)

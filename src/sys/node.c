@@ -112,6 +112,7 @@ void req_run_forked(struct req *r, req_fn fn)
     if (pid == 0) {
         proc_reset_signals();
         signal(SIGPIPE, SIG_IGN);
+        containers_close_fds(r->node);
         run(r, fn);
         _exit(0);
     }

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -271,9 +272,32 @@ static void copy_machine_files(const char *root)
             if (write(to, chunk, (size_t)n) != n)
                 break;
     }
-    char path[512];
+}
+
+/* The links through which Debian's tools find each other (awk -> mawk). Copied: a bind would show the user's disk in
+ * df. */
+static void copy_alternatives(const char *root)
+{
+    char path[512], target[512], old[512];
     snprintf(path, sizeof path, "%s/etc/alternatives", root);
-    bind_read_only("/etc/alternatives", path);
+    _auto_close_ int to = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = to < 0 ? NULL : opendir("/etc/alternatives");
+    for (const struct dirent *entry; d && (entry = readdir(d));) {
+        const ssize_t n = readlinkat(dirfd(d), entry->d_name, target, sizeof target - 1);
+        if (n <= 0)
+            continue;
+        target[n] = '\0';
+        if (symlinkat(target, to, entry->d_name) == 0 || errno != EEXIST)
+            continue;
+        const ssize_t had = readlinkat(to, entry->d_name, old, sizeof old);
+        if (had == n && memcmp(old, target, (size_t)n) == 0)
+            continue;
+        unlinkat(to, entry->d_name, 0);
+        if (symlinkat(target, to, entry->d_name) < 0)
+            break;
+    }
+    if (d)
+        closedir(d);
 }
 
 static void write_etc(const char *root, const char *name)
@@ -292,6 +316,7 @@ static void write_etc(const char *root, const char *name)
              name);
     put(root, "etc/hosts", text, true);
     copy_machine_files(root);
+    copy_alternatives(root);
 }
 
 /* ---- kernel filesystems ---- */

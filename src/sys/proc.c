@@ -85,6 +85,22 @@ int proc_run(const char *const *argv, struct buf *out_text)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+void proc_keep_fds(const int *keep, size_t count)
+{
+    unsigned from = 3;
+    for (;;) {
+        unsigned next = ~0u;
+        for (size_t i = 0; i < count; i++)
+            if (keep[i] >= 0 && (unsigned)keep[i] >= from && (unsigned)keep[i] < next)
+                next = (unsigned)keep[i];
+        if (next > from)
+            syscall(SYS_close_range, from, next == ~0u ? ~0u : next - 1, 0);
+        if (next == ~0u)
+            return;
+        from = next + 1;
+    }
+}
+
 pid_t proc_clone(uint64_t flags)
 {
     return (pid_t)syscall(SYS_clone, (unsigned long)(flags | SIGCHLD), 0L, 0L, 0L, 0L);

@@ -16,6 +16,9 @@ int proc_run(const char *const *argv, struct buf *out_text);
 bool proc_has(const char *program);
 /* Default signal handling and mask, as a fresh child should have. */
 void proc_reset_signals(void);
+/* Closes every descriptor from 3 on except these. A long-lived child must not hold what is not its own: a pipe's end, a
+ * loop device. */
+void proc_keep_fds(const int *keep, size_t count);
 /* fork() with namespaces: clone3-like flags, runs on in the child as fork does. */
 pid_t proc_clone(uint64_t flags);
 /* Makes each directory of the path. */

@@ -296,6 +296,29 @@ static void terminal_stdin_and_attach(void **state)
     assert_int_equal(wait_exit("c5"), 0);
     ok(m->ops->container_remove(m, "worker-1", "c5", true, &e));
 
+    /* A session that goes on elsewhere does not hold back the end of another's input or output. */
+    struct container_spec other = container("pod-d", "other", "sleep 1000");
+    ok(m->ops->container_start(m, &other, NULL, &e));
+    c = container("pod-d", "again", "cat");
+    c.stdin_open = c.stdin_once = true;
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    const char *const long_argv[] = {"sleep", "1000", NULL};
+    const struct exec_spec long_exec = {.node = "worker-1", .id = "other", .argv = long_argv};
+    struct stream_fds long_fds;
+    ok(m->ops->exec(m, &long_exec, &long_fds, &e));
+    ok(m->ops->attach(m, "worker-1", "again", &fds, &e));
+    assert_int_equal(write(fds.in, "x", 1), 1);
+    close(fds.in);
+    fds.in = -1;
+    assert_int_equal(finish(&fds, out, sizeof out), 0);
+    assert_string_equal(out, "x");
+    ok(m->ops->container_signal(m, "worker-1", "other", SIGKILL, &e));
+    assert_int_equal(finish(&long_fds, out, sizeof out), 137);
+    wait_exit("other");
+    wait_exit("again");
+    ok(m->ops->container_remove(m, "worker-1", "other", true, &e));
+    ok(m->ops->container_remove(m, "worker-1", "again", true, &e));
+
     c = container("pod-d", "c6", "sleep 1000");
     c.uid = 1000;
     ok(m->ops->container_start(m, &c, NULL, &e));
@@ -479,6 +502,7 @@ static void node_stops_and_starts(void **state)
     assert_int_equal(node_run("worker-2", "cat /opt/file; test -b /dev/xvdbd", out, sizeof out), 0);
     assert_string_equal(out, "kept\n");
     ok(m->ops->disk_detach(m, "stays", "worker-2", &e));
+    assert_int_equal(loops_of(data_dir), 2); /* the node that started later holds nothing of it */
 }
 
 static int start(void **state)
