@@ -16,7 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BUNDLES              "/var/lib/containerd/io.containerd.runtime.v2.task/k8s.io"
 #define PULL_FIRST_MS        10000
 #define PULL_LAST_MS         300000
 #define MESSAGE_MAX          4096

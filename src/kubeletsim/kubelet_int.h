@@ -15,11 +15,14 @@
 
 #include <pthread.h>
 
-#define NODES_MAX  16
-#define POD_IPS    254
-#define ROOT_DIR   "/var/lib/kubelet"
-#define USER_AGENT "kubelet"
-#define PATH_LEN   1024
+#define NODES_MAX   16
+#define POD_IPS     254
+#define ROOT_DIR    "/var/lib/kubelet"
+#define STAGING_DIR ROOT_DIR "/plugins/kubernetes.io/csi" /* mount points of disks */
+#define BUNDLES     "/var/lib/containerd/io.containerd.runtime.v2.task/k8s.io" /* containers' roots */
+#define LOG_DIR     "/var/log/pods"
+#define USER_AGENT  "kubelet"
+#define PATH_LEN    1024
 
 /* -- containers -- */
 enum container_state { CONTAINER_WAITING, CONTAINER_RUNNING, CONTAINER_EXITED };
@@ -233,6 +236,8 @@ const char *status_phase(const struct pod_run *p);
 int node_register(struct kubelet *k, struct node_run *n, struct err *e);
 void node_volume_in_use(struct kubelet *k, struct node_run *n, const char *unique, bool used);
 extern const struct loop_def nodes_loop_def;
+/* leftovers.c: before the first pod of a node that just started. */
+void node_clear_leftovers(struct kubelet *k, const struct node_run *n);
 
 /* -- streams.c, logs.c -- */
 extern const struct node_ops kubelet_ops;

@@ -24,7 +24,7 @@ void pod_dir(const struct pod_run *p, char out[PATH_LEN])
 
 void pod_log_dir(const char *ns, const char *pod, const char *uid, const char *container, char out[PATH_LEN])
 {
-    int n = snprintf(out, PATH_LEN, "/var/log/pods/%s_%s_%s", ns, pod, uid);
+    int n = snprintf(out, PATH_LEN, LOG_DIR "/%s_%s_%s", ns, pod, uid);
     if (container && n > 0 && n < PATH_LEN)
         snprintf(out + n, (size_t)(PATH_LEN - n), "/%s", container);
 }

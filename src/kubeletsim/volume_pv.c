@@ -146,7 +146,7 @@ static struct staged *staged_find(struct kubelet *k, int node, const char *uniqu
 static void staging_path(const struct volume_run *v, char out[PATH_LEN])
 {
     const char *handle = jstr_or(v->source, "volumeHandle", "");
-    snprintf(out, PATH_LEN, ROOT_DIR "/plugins/kubernetes.io/csi/%.200s/%016llx/globalmount", v->driver->name,
+    snprintf(out, PATH_LEN, STAGING_DIR "/%.200s/%016llx/globalmount", v->driver->name,
              (unsigned long long)str_hash64(handle, strlen(handle)));
 }
 
@@ -187,6 +187,8 @@ static void unstage(struct pod_run *p, struct volume_run *v)
         if (--s->users == 0) {
             if (v->driver->unstage)
                 v->driver->unstage(v->driver, k->m, pod_node(p), target, &e);
+            *strrchr(target, '/') = '\0';
+            k->m->ops->remove_all(k->m, pod_node(p), target, &e); /* the mount point; never what is mounted there */
             *at = s->next;
             free(s->unique);
             free(s);
