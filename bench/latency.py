@@ -46,7 +46,7 @@ def claim(name, size): return {'apiVersion': 'v1', 'kind': 'PersistentVolumeClai
 def pod(name): return {'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': name}, 'spec': {'containers': [{'name': 'c', 'image': 'busybox', 'command': ['sleep', '100000'], 'volumeMounts': [{'name': 'v', 'mountPath': '/data'}]}], 'volumes': [{'name': 'v', 'persistentVolumeClaim': {'claimName': name}}]}}
 if what == 'fill':
     for i in range(count):
-        call(c, 'POST', '/api/v1/namespaces/default/configmaps', {'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {'name': 'fill-%05d' % i, 'labels': {'app': 'fill'}}, 'data': {'text': 'x' * 300}})
+        call(c, 'POST', '/api/v1/namespaces/default/configmaps', {'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {'name': 'fill-%05d' % i}, 'data': {'text': 'x' * 100}})
 for i in range(count if what != 'fill' else 0):
     name = '%s-%d' % (what, i)
     if what == 'claim':
