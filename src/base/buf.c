@@ -119,7 +119,8 @@ void buf_add_quoted(struct buf *b, const char *s, size_t n)
 
 /* Bytes that JSON text must escape, as Go does: controls, quote, backslash, and <, >, &. */
 static const unsigned char json_special[256] = {
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 0x00 - 0x1f */
+    1,         1,          1,         1,         1,         1,          1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1,         1,          1,         1,         1,         1,          1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 0x00 - 0x1f */
     ['"'] = 1, ['\\'] = 1, ['<'] = 1, ['>'] = 1, ['&'] = 1, [0xe2] = 1,
 };
 

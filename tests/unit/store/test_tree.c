@@ -38,7 +38,7 @@ static int check_one(struct sobj *o, void *arg)
     assert_true(c < 0 || (c == 0 && strcmp(w->last_name, o->name) < 0) || w->seen == 0);
     snprintf(w->last_ns, sizeof w->last_ns, "%s", o->ns);
     snprintf(w->last_name, sizeof w->last_name, "%s", o->name);
-    int k = atoi(o->name + 1) * 7 + atoi(o->ns + 2);
+    int k = (int)(strtol(o->name + 1, NULL, 10) * 7 + strtol(o->ns + 2, NULL, 10));
     assert_int_equal(kit_value(o), w->model->value[k]);
     w->seen++;
     return 0;
