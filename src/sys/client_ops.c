@@ -444,11 +444,11 @@ static int op_listen(struct machine *m, const char *ip, uint16_t port, int *out_
     return 0;
 }
 
-/* Cluster addresses are not balanced inside the cluster network yet: the table is accepted and ignored. */
 static int op_set_services(struct machine *m, const char *rules_json, struct err *e)
 {
-    (void)m, (void)rules_json, (void)e;
-    return 0;
+    _auto_call_ struct call c = CALL_INIT;
+    wire_str(&c.body, rules_json);
+    return call_do(m, "", OP_SET_SERVICES, &c, e);
 }
 
 const struct machine_ops client_ops = {

@@ -23,6 +23,7 @@
 #include "sys/ops_int.h"
 #include "sys/probe_int.h"
 #include "sys/proc_int.h"
+#include "sys/svc_int.h"
 #include "sys/wire.h"
 
 #include "base/mem.h"
@@ -62,6 +63,7 @@ struct helper {
     struct helper_node *nodes;
     char **argv;
     bool network; /* bridge made */
+    int services; /* to the service process, -1 = none */
 };
 
 static void reply(struct helper *h, uint32_t id, const struct err *e, const struct buf *payload, int fd)
@@ -333,6 +335,22 @@ static void on_listen(struct helper *h, uint32_t id, struct wire_in *in)
     reply(h, id, &e, NULL, fd);
 }
 
+/* The service process is started with the first table, and again if it died. */
+static void on_set_services(struct helper *h, struct msg *m)
+{
+    struct err e = ERR_INIT;
+    for (int i = 0; i < 2; i++) {
+        err_clear(&e);
+        if (h->services < 0 && (network_make(h, &e) < 0 || svc_start(&h->services, &e) < 0))
+            break;
+        if (chan_send(h->services, 0, OP_SET_SERVICES, &m->body, NULL, 0, &e) == 0)
+            break;
+        close(h->services);
+        h->services = -1;
+    }
+    reply(h, m->id, &e, NULL, -1);
+}
+
 static void on_request(struct helper *h, struct msg *m)
 {
     struct wire_in in = wire_reader(m->body.data, m->body.len);
@@ -340,6 +358,8 @@ static void on_request(struct helper *h, struct msg *m)
         on_node_start(h, m->id, &in);
     else if (m->kind == OP_NODE_READY)
         on_node_ready(h, m->id, &in);
+    else if (m->kind == OP_SET_SERVICES)
+        on_set_services(h, m);
     else if (m->kind == OP_LISTEN)
         on_listen(h, m->id, &in);
     else if (m->kind == OP_NODE_STOP)
@@ -391,21 +411,13 @@ static int check_kernel(struct err *e)
     return err_set(e, ERR_UNSUPPORTED, "%s", probe_advice(caps, needed));
 }
 
-static int own_mounts(struct err *e)
+static int helper_init(struct helper *h, struct err *e)
 {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return err_sys(e, errno, "make mounts private");
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return err_sys(e, errno, "mount /proc");
-    return private_dev(e);
-}
-
-static int helper_init(struct helper *h, struct err *e)
-{
-    struct err refused = ERR_INIT;
-    if (own_mounts(&refused) < 0)
-        return err_set(e, ERR_UNSUPPORTED, "%s (%s)", probe_advice(0, CAP_MOUNT), refused.msg);
-    if (check_kernel(e) < 0)
+    if (private_dev(e) < 0 || check_kernel(e) < 0)
         return -1;
     h->images = xasprintf("%s/images", h->data_dir);
     if (proc_mkdir_p(h->images, 0755, e) < 0)
@@ -445,7 +457,7 @@ static void serve(struct helper *h)
 
 int helper_main(int argc, char **argv)
 {
-    struct helper h = {.sock = HELPER_FD, .data_dir = argc > 2 ? argv[2] : "/", .argv = argv};
+    struct helper h = {.sock = HELPER_FD, .data_dir = argc > 2 ? argv[2] : "/", .argv = argv, .services = -1};
     struct err e = ERR_INIT;
     char *data_dir = xstrdup(h.data_dir); /* argv is overwritten by the title */
     h.data_dir = data_dir;

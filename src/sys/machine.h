@@ -186,7 +186,10 @@ struct machine_ops {
     void (*on_exit)(struct machine *m, void (*fn)(void *arg, const struct exit_info *info), void *arg);
     /* Called once from a machine thread if the helper or a node dies without being asked ("" = the helper itself). */
     void (*on_death)(struct machine *m, void (*fn)(void *arg, const char *node), void *arg);
-    /* Service load balancing inside the cluster network; replaces the whole table. See net.h. */
+    /* Services inside the cluster network: TCP balancing and names; replaces the whole table. JSON:
+     * {"dns": "10.96.0.10",
+     *  "services": [{"ip": "10.96.3.4", "port": 80, "targets": ["10.244.0.5:8080"]}],   (no target: connection refused)
+     *  "names": {"web.default.svc.cluster.local": ["10.96.3.4"]}} */
     int (*set_services)(struct machine *m, const char *rules_json, struct err *e);
     void (*close)(struct machine *m); /* stops everything; frees m */
 };

@@ -141,15 +141,27 @@ int nl_link_del(int nl, const char *name, struct err *e)
     return finish(nl, &r, "delete", name, e);
 }
 
-int nl_addr_add(int nl, const char *name, uint32_t addr, unsigned prefix, struct err *e)
+static int addr_change(int nl, uint16_t type, uint16_t flags, const char *name, uint32_t addr, unsigned prefix)
 {
     struct request r;
     const struct ifaddrmsg msg = {
         .ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)prefix, .ifa_index = if_nametoindex(name)};
-    begin(&r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &msg, sizeof msg);
+    begin(&r, type, flags, &msg, sizeof msg);
     attr(&r, IFA_LOCAL, &addr, sizeof addr);
     attr(&r, IFA_ADDRESS, &addr, sizeof addr);
-    return finish(nl, &r, "add address to", name, e);
+    return transact(nl, &r);
+}
+
+int nl_addr_add(int nl, const char *name, uint32_t addr, unsigned prefix, struct err *e)
+{
+    const int code = addr_change(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, name, addr, prefix);
+    return code == 0 || code == -EEXIST ? 0 : err_sys(e, -code, "network: add address to %s", name);
+}
+
+int nl_addr_del(int nl, const char *name, uint32_t addr, unsigned prefix, struct err *e)
+{
+    const int code = addr_change(nl, RTM_DELADDR, 0, name, addr, prefix);
+    return code == 0 || code == -EADDRNOTAVAIL ? 0 : err_sys(e, -code, "network: delete address of %s", name);
 }
 
 int nl_route_add(int nl, uint32_t dst, unsigned prefix, uint32_t gateway, struct err *e)

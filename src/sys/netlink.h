@@ -17,6 +17,7 @@ int nl_veth_add(int nl, const char *name, const char *peer, pid_t pid, int ns_fd
 int nl_link_up(int nl, const char *name, const char *master /* NULL = none */, struct err *e);
 int nl_link_del(int nl, const char *name, struct err *e);
 int nl_addr_add(int nl, const char *name, uint32_t addr, unsigned prefix, struct err *e);
+int nl_addr_del(int nl, const char *name, uint32_t addr, unsigned prefix, struct err *e); /* not there is fine */
 int nl_route_add(int nl, uint32_t dst, unsigned prefix, uint32_t gateway, struct err *e);
 
 #endif

@@ -17,7 +17,8 @@
     X(DISK_INFO, "disk_info")                                                                                          \
     X(DISK_ATTACH, "disk_attach")                                                                                      \
     X(DISK_DETACH, "disk_detach")                                                                                      \
-    X(LISTEN, "listen")
+    X(LISTEN, "listen")                                                                                                \
+    X(SET_SERVICES, "set_services")
 #define NODE_OPS(X)                                                                                                    \
     X(FS_MOUNT, "fs_mount")                                                                                            \
     X(FS_GROW, "fs_grow")                                                                                              \

@@ -489,6 +489,48 @@ static void cluster_addresses_are_reached_from_everywhere(void **state)
     ok(m->ops->sandbox_stop(m, "worker-1", "pod-g", &e));
 }
 
+static void services_and_names_work(void **state)
+{
+    (void)state;
+    char out[4096];
+    pod_start("pod-t", "10.244.0.40");
+    pod_start("pod-u", "10.244.0.41");
+    struct container_spec server =
+        container("pod-t", "server", "while true; do echo from server | nc -l -p 8080; done");
+    struct container_spec client = container("pod-u", "client", "sleep 1000");
+    ok(m->ops->container_start(m, &server, NULL, &e));
+    ok(m->ops->container_start(m, &client, NULL, &e));
+    ok(m->ops->set_services(m,
+                            "{\"dns\": \"10.96.0.10\", \"services\": ["
+                            "{\"ip\": \"10.96.3.4\", \"port\": 80, \"targets\": [\"10.244.0.40:8080\"]},"
+                            "{\"ip\": \"10.96.3.5\", \"port\": 80, \"targets\": []}],"
+                            "\"names\": {\"web.default.svc.cluster.local\": [\"10.96.3.4\"]}}",
+                            &e));
+    for (int i = 0; i < 100 && strcmp(out, "from server\n") != 0; i++) {
+        container_run("client", "nc -w 2 10.96.3.4 80", out, sizeof out);
+        usleep(20000);
+    }
+    assert_string_equal(out, "from server\n");
+    assert_int_equal(container_run("client", "nc -w 2 10.96.3.5 80", out, sizeof out), 1);
+    assert_non_null(strstr(out, "Connection refused"));
+    assert_int_equal(container_run("client", "nslookup web.default.svc.cluster.local 10.96.0.10", out, sizeof out), 0);
+    assert_non_null(strstr(out, "10.96.3.4"));
+    assert_int_equal(container_run("client", "nslookup nosuch.default.svc.cluster.local 10.96.0.10", out, sizeof out),
+                     1);
+    assert_non_null(strstr(out, "NXDOMAIN"));
+    ok(m->ops->set_services(m, "{}", &e)); /* gone again */
+    usleep(50000);
+    assert_int_not_equal(container_run("client", "nc -w 1 10.96.3.4 80", out, sizeof out), 0);
+    ok(m->ops->container_signal(m, "worker-1", "server", SIGKILL, &e));
+    ok(m->ops->container_signal(m, "worker-1", "client", SIGKILL, &e));
+    wait_exit("server");
+    wait_exit("client");
+    ok(m->ops->container_remove(m, "worker-1", "server", true, &e));
+    ok(m->ops->container_remove(m, "worker-1", "client", true, &e));
+    ok(m->ops->sandbox_stop(m, "worker-1", "pod-t", &e));
+    ok(m->ops->sandbox_stop(m, "worker-1", "pod-u", &e));
+}
+
 static void node_stops_and_starts(void **state)
 {
     (void)state;
@@ -542,6 +584,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(block_volumes_are_devices),
         cmocka_unit_test(links_in_an_image_do_not_lead_out),
         cmocka_unit_test(cluster_addresses_are_reached_from_everywhere),
+        cmocka_unit_test(services_and_names_work),
         cmocka_unit_test(node_stops_and_starts),
     };
     return cmocka_run_group_tests(tests, start, stop);
