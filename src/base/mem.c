@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-_Noreturn void bug_at(const char *file, int line, const char *fmt, ...)
+void bug_at(const char *file, int line, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);

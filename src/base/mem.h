@@ -48,6 +48,6 @@ void json_cleanup(json_t **j); /* json_decref */
 
 /* Our own fault: prints where and aborts. Never reachable from a user's input. */
 #define BUG(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
-_Noreturn void bug_at(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void bug_at(const char *file, int line, const char *fmt, ...) __attribute__((noreturn, format(printf, 3, 4)));
 
 #endif
