@@ -126,8 +126,9 @@ size_t dns_answer(const json_t *names, const uint8_t *query, size_t len, uint8_t
     if (list && (type == TYPE_A || type == TYPE_ANY))
         n += answer_addresses(list, out + n, size - n, &count);
     if (back) {
-        uint8_t target[NAME_SIZE + 2];
-        n += put_record(out + n, TYPE_PTR, target, write_name(back, target));
+        uint8_t target[NAME_SIZE + 2] = {0};
+        const size_t target_len = write_name(back, target);
+        n += put_record(out + n, TYPE_PTR, target, target_len);
         count++;
     }
     out[2] = (uint8_t)(0x84 | (query[2] & 1)); /* answer, authoritative; recursion desired as asked */
