@@ -33,6 +33,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -85,15 +86,38 @@ static void conn_wait(struct conn *c, int patience_ms)
 
 /* -- connections -- */
 
+static int64_t handshake_goes_on(struct wake *wk, unsigned why)
+{
+    (void)why;
+    struct conn *c = (struct conn *)((char *)wk - offsetof(struct conn, handshake_wake));
+    sleeper_wake(&c->handshake, WOKE_DATA);
+    return WAKE_NEVER;
+}
+
+/* Forgets old wake-ups before it waits for new bytes: what comes in between fires at once. */
+static void handshake_waits(void *arg)
+{
+    struct conn *c = arg;
+    sleeper_reasons(&c->handshake);
+    waker_arm(c->srv->waker, &c->handshake_wake, c->fd, EPOLLIN | EPOLLRDHUP, WAKE_NEVER);
+    sleeper_park(&c->handshake);
+}
+
+static void conn_begin_tls(struct conn *c, struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *tls = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    sleeper_init(&c->handshake, &c->srv->sleepers, mhd);
+    c->handshake_wake = (struct wake){.fire = handshake_goes_on, .fd = -1};
+    c->tls = tls_io_new(tls->tls_session, c->fd, handshake_waits, c);
+}
+
 static struct conn *conn_new(struct apiserver *s, struct MHD_Connection *mhd)
 {
     struct conn *c = xcalloc(1, sizeof *c);
     c->srv = s;
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    if (!s->plain_http) {
-        const union MHD_ConnectionInfo *tls = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-        c->tls = tls_io_new(tls->tls_session, c->fd);
-    }
+    if (!s->plain_http)
+        conn_begin_tls(c, mhd);
     request_init(&c->rq);
     c->rq.srv = s;
     c->rq.conn = c;
@@ -119,6 +143,10 @@ static void conn_free(struct conn *c)
         c->next->prev = c->prev;
     pthread_mutex_unlock(&s->conns_mu);
     request_release(&c->rq);
+    if (c->tls) {
+        waker_disarm(s->waker, &c->handshake_wake);
+        sleeper_release(&c->handshake);
+    }
     tls_io_free(c->tls);
     free(c);
 }

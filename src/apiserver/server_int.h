@@ -22,6 +22,8 @@ struct conn {
     atomic_llong waiting_since;
     atomic_int patience_ms;
     struct tls_io *tls;       /* owned; NULL in plain HTTP */
+    struct sleeper handshake; /* while TLS waits for the client; only if tls */
+    struct wake handshake_wake;
     struct conn *prev, *next; /* guarded by apiserver.conns_mu */
 };
 

@@ -7,8 +7,9 @@
 
 struct tls_io;
 
-/* `session` is a gnutls_session_t. Borrows both; must live as long as the session. */
-struct tls_io *tls_io_new(void *session, int fd);
+/* `session` is a gnutls_session_t. Borrows all; must live as long as the session. wait(arg) is called, on the
+ * connection's thread, whenever the handshake can go no further until the client sends something. */
+struct tls_io *tls_io_new(void *session, int fd, void (*wait)(void *arg), void *arg);
 void tls_io_free(struct tls_io *io);
 /* The next record (a header) is held back until the one after it (its body), which is sure to come at once. */
 void tls_io_join(struct tls_io *io);
