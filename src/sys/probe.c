@@ -120,8 +120,6 @@ static unsigned try_all(void)
         return caps;
     caps |= CAP_MOUNT;
     caps |= probe_overlay("/tmp") ? CAP_OVERLAY : 0;
-    caps |= proc_has("mkfs.ext4") ? CAP_MKFS_EXT4 : 0;
-    caps |= access("/sys/fs/cgroup", W_OK) == 0 ? CAP_CGROUP : 0;
     if (mount("tmpfs", "/dev", "tmpfs", 0, NULL) == 0 &&
         mknod("/dev/loop-control", S_IFCHR | 0600, makedev(10, 237)) == 0)
         caps |= probe_loop() ? CAP_LOOP : 0;
@@ -131,7 +129,8 @@ static unsigned try_all(void)
 void machine_probe(struct machine_info *out)
 {
     machine_describe(out);
-    out->caps = 0;
+    out->caps = proc_has("mkfs.ext4") ? CAP_MKFS_EXT4 : 0;
+    out->caps |= access("/sys/fs/cgroup", W_OK) == 0 ? CAP_CGROUP : 0;
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) < 0)
         return;
@@ -144,7 +143,7 @@ void machine_probe(struct machine_info *out)
     if (pid > 0) {
         unsigned caps = 0;
         if (read(fds[0], &caps, sizeof caps) == sizeof caps)
-            out->caps = caps;
+            out->caps |= caps;
         waitpid(pid, NULL, 0);
     }
     close(fds[0]);
