@@ -2,12 +2,16 @@
  *
  * On v2 controllers must be enabled from the root down ("+memory +cpu" in cgroup.subtree_control of every parent); on
  * v1 each controller has a tree of its own. What a machine does not allow is left out silently: limits are a courtesy,
- * not a promise; `stowage doctor` tells. THREADS: none. */
+ * not a promise; `stowage doctor` tells.
+ *
+ * A killed cluster leaves empty groups (the kernel never removes them itself). The next one that starts, whichever it
+ * is, removes those whose helper is gone: a living helper is a member of its cluster's group. THREADS: none. */
 #include "sys/cgroup_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -39,17 +43,50 @@ static int remove_group(const char *path, const struct stat *st, int flag, struc
     return 0;
 }
 
+static const char *const v2_trees[] = {ROOT};
+
+/* The trees of this machine: one a controller, or one. */
+static const char *const *trees(size_t *out_count)
+{
+    const bool v2 = is_v2();
+    *out_count = v2 ? ARRAY_LEN(v2_trees) : ARRAY_LEN(v1_trees);
+    return v2 ? v2_trees : v1_trees;
+}
+
+static void remove_in(const char *tree, const char *cluster)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", tree, cluster);
+    nftw(path, remove_group, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 void cgroup_remove_tree(const char *cluster)
 {
-    char path[256];
-    if (is_v2()) {
-        snprintf(path, sizeof path, ROOT "/%s", cluster);
-        nftw(path, remove_group, 8, FTW_DEPTH | FTW_PHYS);
-        return;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(v1_trees); i++) {
-        snprintf(path, sizeof path, "%s/%s", v1_trees[i], cluster);
-        nftw(path, remove_group, 8, FTW_DEPTH | FTW_PHYS);
+    size_t count = 0;
+    const char *const *all = trees(&count);
+    for (size_t i = 0; i < count; i++)
+        remove_in(all[i], cluster);
+}
+
+static bool helper_lives(const char *tree, const char *cluster)
+{
+    char path[512], byte;
+    snprintf(path, sizeof path, "%s/%s/helper/cgroup.procs", tree, cluster);
+    _auto_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, &byte, 1) == 1;
+}
+
+void cgroup_remove_stale(void)
+{
+    size_t count = 0;
+    const char *const *all = trees(&count);
+    for (size_t i = 0; i < count; i++) {
+        DIR *d = opendir(all[i]);
+        for (const struct dirent *entry; d && (entry = readdir(d));)
+            if (str_starts(entry->d_name, "stowage-") && !helper_lives(all[i], entry->d_name))
+                remove_in(all[i], entry->d_name);
+        if (d)
+            closedir(d);
     }
 }
 
@@ -131,6 +168,18 @@ void cgroups_make(const struct cgroups *c, const char *id, int64_t memory_bytes,
 void cgroups_enter(const struct cgroups *c, const char *id)
 {
     each_tree(c, enter_one, id);
+}
+
+void cgroup_enter_helper(const char *cluster)
+{
+    struct cgroups c;
+    cgroups_open(&c, cluster);
+    cgroups_make(&c, "helper", 0, 0);
+    cgroups_enter(&c, "helper");
+    const int fds[] = {c.memory, c.v2 ? -1 : c.cpu, c.v2 ? -1 : c.pids};
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
 }
 
 void cgroups_remove(const struct cgroups *c, const char *id)

@@ -12,6 +12,10 @@
 char *cgroup_cluster_name(const char *data_dir);
 /* Removes the parent group and all below; what still has processes stays. */
 void cgroup_remove_tree(const char *cluster);
+/* Removes what clusters left that ended badly: those without a living helper. */
+void cgroup_remove_stale(void);
+/* The helper marks its cluster's group as alive by being in it. */
+void cgroup_enter_helper(const char *cluster);
 
 struct cgroups {
     bool v2;

@@ -8,7 +8,7 @@
 
 static struct err e;
 
-#define ROUNDS 30
+#define ROUNDS 50
 
 /* ---- the victim: a process that works until it is killed ---- */
 
