@@ -22,6 +22,7 @@
 #include "app/privileges.h"
 #include "app/profile.h"
 #include "app/requests.h"
+#include "app/simulated.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -94,7 +95,7 @@ static int open_machine(struct cluster *c, struct err *e)
     c->machine->ops->info(c->machine, &info);
     if (info.simulated)
         snprintf(c->why, sizeof c->why, "%s", info.why[0] ? info.why : "the kernel is not used");
-    return 0;
+    return simulated_check(c->data.path, info.simulated, c->why, e);
 }
 
 /* On a machine thread. The main thread waits for signals, so it is told by one. */
@@ -131,6 +132,8 @@ static int open_state(struct cluster *c, struct err *e)
         return -1;
     struct registry_conf registry = {c->store, clock_real(), SERVICE_CIDR, POD_CIDR};
     c->registry = registry_new(&registry);
+    if (*c->why)
+        simulated_restore(c->registry, c->machine);
     return images_open(images, &c->images, e);
 }
 
@@ -320,6 +323,11 @@ const char *cluster_kubeconfig(const struct cluster *c)
 const char *cluster_simulated(const struct cluster *c)
 {
     return c->why;
+}
+
+bool cluster_ephemeral(const struct cluster *c)
+{
+    return c->conf.ephemeral;
 }
 
 struct machine *cluster_machine(struct cluster *c)

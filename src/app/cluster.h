@@ -20,6 +20,7 @@ void cluster_close(struct cluster *c);
 const char *cluster_url(const struct cluster *c);
 const char *cluster_kubeconfig(const struct cluster *c); /* path */
 const char *cluster_simulated(const struct cluster *c);  /* why, or "" */
+bool cluster_ephemeral(const struct cluster *c);
 struct machine *cluster_machine(struct cluster *c);
 /* What `stowage status` shows. Returns new. */
 json_t *cluster_status(struct cluster *c);

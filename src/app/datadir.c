@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -21,7 +22,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int make_path(const char *path, struct err *e)
+#define EPHEMERAL "ephemeral-"
+
+char *datadir_name(const char *path, bool ephemeral)
+{
+    return ephemeral ? xasprintf("%s/" EPHEMERAL "%d", path, (int)getpid()) : xstrdup(path);
+}
+
+int datadir_make(const char *path, struct err *e)
 {
     _auto_free_ char *copy = xstrdup(path);
     for (char *p = copy + 1;; p++) {
@@ -110,11 +118,38 @@ static int start_janitor(const char *path, struct err *e)
     return fds[1];
 }
 
+/* Was it locked once, and is it no longer? (The owner writes the file after it has the lock.) */
+static bool abandoned(const char *dir)
+{
+    struct stat st;
+    struct err e = ERR_INIT;
+    _auto_free_ char *file = xasprintf("%s/lock", dir);
+    if (stat(file, &st) < 0 || st.st_size == 0)
+        return false;
+    _auto_close_ int lock = lock_it(dir, &e);
+    return lock >= 0;
+}
+
+/* Removes ephemeral directories whose cluster and janitor were both killed. */
+static void sweep(const char *path)
+{
+    DIR *dir = opendir(path);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+        _auto_free_ char *own = xasprintf("%s/%s", path, entry->d_name);
+        if (str_starts(entry->d_name, EPHEMERAL) && abandoned(own))
+            remove_tree(own);
+    }
+    if (dir)
+        closedir(dir);
+}
+
 int datadir_open(const char *path, bool ephemeral, struct datadir *out, struct err *e)
 {
     struct datadir d = {.lock = -1, .janitor = -1};
-    d.path = ephemeral ? xasprintf("%s/ephemeral-%d", path, (int)getpid()) : xstrdup(path);
-    int rc = make_path(d.path, e);
+    d.path = datadir_name(path, ephemeral);
+    if (ephemeral)
+        sweep(path);
+    int rc = datadir_make(d.path, e);
     if (rc == 0 && ephemeral)
         rc = d.janitor = start_janitor(d.path, e);
     if (rc >= 0)

@@ -16,10 +16,10 @@ static int op_status(struct cluster *c, const json_t *request _unused_, json_t *
     return 0;
 }
 
-static int op_down(struct cluster *c _unused_, const json_t *request _unused_, json_t **out, int fds[4] _unused_,
+static int op_down(struct cluster *c, const json_t *request _unused_, json_t **out, int fds[4] _unused_,
                    struct err *e _unused_)
 {
-    *out = json_pack("{s:i}", "pid", (int)getpid());
+    *out = json_pack("{s:i, s:b}", "pid", (int)getpid(), "ephemeral", cluster_ephemeral(c));
     kill(getpid(), SIGTERM);
     return 0;
 }

@@ -2,11 +2,13 @@
  *
  * DESIGN: --detach forks first, while nothing exists yet; the parent waits on a pipe for one line from the child, "ok"
  * or the error, so its exit code and message are those of the start. In the child, standard output and error become
- * <data>/stowage.log before anything is started, so that no process of the cluster holds on to the caller's terminal or
- * pipe; what the user must read at the start goes through copies that are closed once it is said. */
+ * stowage.log in the data directory before anything is started, so that no process of the cluster holds on to the
+ * caller's terminal or pipe; what the user must read at the start goes through copies that are closed once it is said.
+ */
 #include "app/up.h"
 
 #include "app/cluster.h"
+#include "app/datadir.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -17,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* Where a start is told of. */
@@ -70,11 +71,13 @@ static int serve(const struct up_conf *conf, struct audience *to, struct err *e)
 }
 
 /* Standard streams become the log; the user's come back as copies that no program we execute inherits. */
-static struct audience leave_terminal(const char *data_dir, int ready_fd)
+static struct audience leave_terminal(const struct up_conf *conf, int ready_fd)
 {
-    _auto_free_ char *log = xasprintf("%s/stowage.log", data_dir);
+    struct err later = ERR_INIT;
+    _auto_free_ char *dir = datadir_name(conf->data_dir, conf->ephemeral);
+    _auto_free_ char *log = xasprintf("%s/stowage.log", dir);
     struct audience to = {fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), ready_fd};
-    mkdir(data_dir, 0755); /* a start that fails says why */
+    datadir_make(dir, &later); /* the start itself says so if this fails */
     _auto_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     _auto_close_ int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     setsid();
@@ -88,7 +91,7 @@ static struct audience leave_terminal(const char *data_dir, int ready_fd)
 static _Noreturn void run_detached(const struct up_conf *conf, int ready_fd)
 {
     struct err e = ERR_INIT;
-    struct audience to = leave_terminal(conf->data_dir, ready_fd);
+    struct audience to = leave_terminal(conf, ready_fd);
     if (serve(conf, &to, &e) == 0)
         _exit(0);
     if (to.ready >= 0)

@@ -1,0 +1,55 @@
+/* simulated.c - see simulated.h.
+ *
+ * DESIGN: the first start leaves its mark: a real cluster has a directory "nodes" with the nodes' filesystems (made by
+ * the node helper), a simulated one an empty file "simulated". The disks of a simulated cluster are no more than a name
+ * and a size, and both are in the PersistentVolume. */
+#include "app/simulated.h"
+
+#include "api/quantity.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "control/objects.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+static bool exists(const char *dir, const char *name)
+{
+    _auto_free_ char *path = xasprintf("%s/%s", dir, name);
+    return access(path, F_OK) == 0;
+}
+
+int simulated_check(const char *data_dir, bool simulated, const char *why, struct err *e)
+{
+    if (simulated && exists(data_dir, "nodes"))
+        return err_set(
+            e, ERR_UNSUPPORTED,
+            "the cluster in %s has real disks, which a simulated one cannot use (simulated because: %s); choose "
+            "another directory with --data",
+            data_dir, why);
+    if (!simulated && exists(data_dir, "simulated"))
+        return err_set(e, ERR_UNSUPPORTED,
+                       "the cluster in %s was simulated, so its volumes have no disks; start it with --simulate, or "
+                       "choose another directory with --data",
+                       data_dir);
+    if (!simulated)
+        return 0;
+    _auto_free_ char *mark = xasprintf("%s/simulated", data_dir);
+    _auto_close_ int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    return fd < 0 ? err_sys(e, errno, "make %s", mark) : 0;
+}
+
+void simulated_restore(struct registry *r, struct machine *m)
+{
+    _auto_objlist_ struct objlist volumes = {0};
+    objlist_load(&volumes, r, RES.persistentvolumes->bucket, NULL);
+    for (size_t i = 0; i < volumes.len; i++) {
+        const json_t *pv = volumes.trees[i];
+        const char *handle = jstr(pv, "spec.csi.volumeHandle");
+        struct err e = ERR_INIT;
+        if (handle)
+            m->ops->disk_create(m, handle, quantity_bytes(jstr(pv, "spec.capacity.storage"), 0), &e);
+    }
+}
