@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -101,9 +102,8 @@ static void close_fds(int fds[LOCAL_MAX_FDS])
     }
 }
 
-int local_call(const char *data_dir, const json_t *request, json_t **out, int fds[LOCAL_MAX_FDS], struct err *e)
+static int connect_in(const char *data_dir, struct err *e)
 {
-    int got[LOCAL_MAX_FDS] = {-1, -1, -1, -1};
     struct sockaddr_un addr;
     _auto_close_ int dir = socket_address(data_dir, false, &addr, e);
     if (dir < 0)
@@ -113,6 +113,50 @@ int local_call(const char *data_dir, const json_t *request, json_t **out, int fd
         return err_sys(e, errno, "socket");
     if (connect(sock, (struct sockaddr *)&addr, sizeof addr) < 0)
         return err_set(e, ERR_UNAVAILABLE, "no cluster runs in %s (start one with `stowage up`)", data_dir);
+    return TAKE_FD(sock);
+}
+
+/* An ephemeral cluster lives in a directory of its own below; the one that runs answers for the directory above. */
+static int connect_ephemeral(const char *data_dir, struct err *e)
+{
+    int found = -1;
+    DIR *dir = opendir(data_dir);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+        struct err none = ERR_INIT;
+        _auto_free_ char *path = xasprintf("%s/%s", data_dir, entry->d_name);
+        _auto_close_ int sock = str_starts(entry->d_name, "ephemeral-") ? connect_in(path, &none) : -1;
+        if (sock >= 0 && found >= 0) {
+            close(found);
+            found = err_set(e, ERR_USAGE, "several ephemeral clusters run in %s; name one, as in --data %s", data_dir,
+                            path);
+            break;
+        }
+        if (sock >= 0)
+            found = TAKE_FD(sock);
+    }
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+static int connect_cluster(const char *data_dir, struct err *e)
+{
+    int sock = connect_in(data_dir, e);
+    if (sock >= 0)
+        return sock;
+    struct err several = ERR_INIT;
+    sock = connect_ephemeral(data_dir, &several);
+    if (several.code != ERR_OK)
+        *e = several;
+    return sock;
+}
+
+int local_call(const char *data_dir, const json_t *request, json_t **out, int fds[LOCAL_MAX_FDS], struct err *e)
+{
+    int got[LOCAL_MAX_FDS] = {-1, -1, -1, -1};
+    _auto_close_ int sock = connect_cluster(data_dir, e);
+    if (sock < 0)
+        return -1;
     _auto_json_ json_t *answer = NULL;
     if (send_packet(sock, request, NULL, 0, e) < 0 || receive_packet(sock, &answer, got, e) < 0)
         return -1;

@@ -28,9 +28,12 @@ static int doctor_run(const struct cli *cli _unused_, int argc _unused_, char **
         bool ok = info.caps & rows[i].cap;
         printf("%-4s %-24s %s\n", ok ? "ok" : "no", rows[i].what, ok ? "" : rows[i].without);
     }
-    bool real = (info.caps & (CAP_MOUNT | CAP_LOOP | CAP_OVERLAY)) == (CAP_MOUNT | CAP_LOOP | CAP_OVERLAY);
-    printf("\n%s\n", real ? "Everything a storage lab needs is real on this machine."
-                          : "The cluster comes up here, but what is marked \"no\" is simulated.");
+    const unsigned needed = CAP_MOUNT | CAP_NETNS | CAP_LOOP | CAP_OVERLAY | CAP_MKFS_EXT4;
+    bool real = (info.caps & needed) == needed;
+    printf("\n%s\n", real
+                         ? "Everything a storage lab needs is real on this machine."
+                         : "The cluster comes up here, but simulated: API, binding and scheduling work, pods and disks "
+                           "are only remembered.");
     if (info.why[0])
         printf("%s\n", info.why);
     return real ? 0 : 1;

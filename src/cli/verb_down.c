@@ -44,7 +44,8 @@ static int down_run(const struct cli *cli _unused_, int argc, char **argv, struc
         return -1;
     if (wait_gone((pid_t)jint(answer, "pid", 0), e) < 0)
         return -1;
-    printf("stopped the cluster in %s; its objects and volumes are kept for the next `stowage up`\n", dir);
+    printf("stopped the cluster in %s; its objects and volumes are %s\n", dir,
+           jbool(answer, "ephemeral", false) ? "gone: it was ephemeral" : "kept for the next `stowage up`");
     return 0;
 }
 

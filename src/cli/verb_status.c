@@ -18,7 +18,8 @@ static void print_status(const json_t *s)
     printf("nodes        %d, %s\n", (int)jint(s, "nodes", 0), jbool(s, "ready", false) ? "Ready" : "not ready yet");
     printf("objects      %d\n", (int)jint(s, "objects", 0));
     const char *why = jstr_or(s, "simulated", "");
-    printf("kernel       %s%s\n", *why ? "simulated: " : "real disks, mounts and processes", why);
+    printf("kernel       %s%s\n",
+           *why ? "simulated (pods and disks are only remembered): " : "real disks, mounts and processes", why);
 }
 
 static int status_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
