@@ -84,12 +84,13 @@ struct node_condition {
 
 static json_t *conditions_of(const struct kubelet *k, const json_t *old)
 {
+    _auto_free_ char *simulated = xasprintf("pods and disks are only remembered, not made: %s", k->info.why);
     struct node_condition rows[] = {
         {"MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"},
         {"DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"},
         {"PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"},
         {"Ready", "True", "KubeletReady", "kubelet is posting ready status"},
-        {"StowageSimulated", "True", "KernelNotUsed", k->info.why},
+        {"StowageSimulated", "True", "KernelNotUsed", simulated},
     };
     char now[TIME_TEXT_LEN];
     now_text(k, now);
@@ -288,7 +289,8 @@ static void announce(struct kubelet *k, struct node_run *n)
         control_event(k->control, &source, ref, "", EVENT_NORMAL, reasons[i], "Node %s status is now: %s", n->name,
                       reasons[i]);
     if (k->info.simulated)
-        control_event(k->control, &source, ref, "", EVENT_WARNING, "Simulated", "%s", k->info.why);
+        control_event(k->control, &source, ref, "", EVENT_WARNING, "Simulated",
+                      "Pods and disks are only remembered, not made: %s", k->info.why);
 }
 
 static int nodes_reconcile(struct loop *l, const char *ns, const char *name, struct err *e)
