@@ -11,7 +11,8 @@
  * --addr A          default 127.0.0.1
  * --plain           plain HTTP, everybody is the administrator
  * --window N        events kept for watches that resume (to test what is too old)
- * --log-program     pods' logs come from a small stand-in for a node: see node_log()
+ * --node-program    logs, exec and port-forward come from a small stand-in for a node: see node_log(), node_exec(),
+ * node_dial()
  *
  * Ends on SIGTERM or SIGINT. */
 #include "apiserver/apiserver.h"
@@ -23,12 +24,19 @@
 #include "registry/node_ops.h"
 #include "registry/registry.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,7 +44,7 @@ struct args {
     const char *addr, *data, *journal, *kubeconfig;
     int port;
     unsigned window;
-    bool plain, log_program;
+    bool plain, node_program;
 };
 
 static int parse(int argc, char **argv, struct args *a)
@@ -49,7 +57,7 @@ static int parse(int argc, char **argv, struct args *a)
         {"journal", required_argument, NULL, 'j'},
         {"plain", no_argument, NULL, 'P'},
         {"window", required_argument, NULL, 'w'},
-        {"log-program", no_argument, NULL, 'l'},
+        {"node-program", no_argument, NULL, 'l'},
         {NULL, 0, NULL, 0},
     };
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -76,7 +84,7 @@ static int parse(int argc, char **argv, struct args *a)
             a->plain = true;
             break;
         case 'l':
-            a->log_program = true;
+            a->node_program = true;
             break;
         default:
             return -1;
@@ -117,7 +125,81 @@ static int node_log(void *self, const struct log_req *req, int *out_fd, struct e
     return 0;
 }
 
-static const struct node_ops log_program = {.log = node_log};
+struct child {
+    pid_t pid;
+    int exit_fd;
+};
+
+static void *wait_for_child(void *arg)
+{
+    struct child c = *(struct child *)arg;
+    free(arg);
+    int status = 0;
+    waitpid(c.pid, &status, 0);
+    struct exec_exit end = {.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)};
+    if (write(c.exit_fd, &end, sizeof end) != sizeof end)
+        perror("exit code");
+    close(c.exit_fd);
+    return NULL;
+}
+
+static int spawn(char *const *argv, const int fds[3], pid_t *out)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    for (int i = 0; i < 3; i++)
+        posix_spawn_file_actions_adddup2(&actions, fds[i], i);
+    posix_spawnattr_t attr;
+    posix_spawnattr_init(&attr);
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+    int rc = posix_spawnp(out, argv[0], &actions, &attr, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attr);
+    return rc;
+}
+
+/* Runs the command beside us, without a container or a terminal. */
+static int node_exec(void *self, const struct exec_req *req, struct exec_session *out, struct err *e)
+{
+    (void)self;
+    int in[2], text[2], errors[2], end[2];
+    if (pipe2(in, O_CLOEXEC) < 0 || pipe2(text, O_CLOEXEC) < 0 || pipe2(errors, O_CLOEXEC) < 0 ||
+        pipe2(end, O_CLOEXEC) < 0)
+        return err_set(e, ERR_SYS, "no pipe");
+    struct child *c = xcalloc(1, sizeof *c);
+    c->exit_fd = end[1];
+    int rc = spawn((char *const *)(uintptr_t)req->argv, (int[]){in[0], text[1], errors[1]}, &c->pid);
+    close(in[0]);
+    close(text[1]);
+    close(errors[1]);
+    pthread_t thread;
+    if (rc != 0 || pthread_create(&thread, NULL, wait_for_child, c) != 0)
+        return err_set(e, ERR_SYS, "no process: %s", strerror(rc));
+    pthread_detach(thread);
+    *out = (struct exec_session){.in = in[1], .out = text[0], .err = errors[0], .exit_fd = end[0]};
+    return 0;
+}
+
+/* Any port of any pod is one of this machine. */
+static int node_dial(void *self, const char *ns, const char *pod, uint16_t port, int *out_fd, struct err *e)
+{
+    (void)self;
+    (void)ns;
+    (void)pod;
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof sa) < 0) {
+        close_cleanup(&fd);
+        return err_set(e, ERR_SYS, "connect: %s", strerror(errno));
+    }
+    *out_fd = fd;
+    return 0;
+}
+
+static const struct node_ops node_program = {.log = node_log, .exec = node_exec, .dial = node_dial};
 
 /* -- the house, as far as it is needed -- */
 
@@ -137,8 +219,8 @@ static int house_open(struct house *h, const struct args *a, struct err *e)
     struct registry_conf registry = {
         .store = h->store, .clock = clock_real(), .service_cidr = "10.96.0.0/12", .pod_cidr = "10.244.0.0/16"};
     h->registry = registry_new(&registry);
-    if (a->log_program)
-        registry_set_node_ops(h->registry, &log_program, NULL);
+    if (a->node_program)
+        registry_set_node_ops(h->registry, &node_program, NULL);
     struct apiserver_conf api = {.registry = h->registry,
                                  .clock = clock_real(),
                                  .addr = a->addr,

@@ -2,7 +2,7 @@
 # Pod logs: refusals, the text, following, clients that leave.
 set -eu
 . "$SOURCE_DIR/tests/http/http.sh"
-serve --log-program
+serve --node-program
 pods=/api/v1/namespaces/default/pods
 api POST /api/v1/namespaces/default/serviceaccounts -d '{"metadata":{"name":"default"}}' >/dev/null
 pod() { printf '{"metadata":{"name":"%s"},"spec":{"nodeName":"%s","containers":[%s]}}' "$1" "$2" "$3"; }

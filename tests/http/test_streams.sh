@@ -1,0 +1,66 @@
+#!/bin/sh
+# Streams through the upgrade: exec over WebSocket and SPDY, port-forward; idle sessions cost nothing; the server stops with
+# sessions open.
+set -eu
+. "$SOURCE_DIR/tests/http/http.sh"
+command -v kubectl >/dev/null || { echo "skipped: no kubectl"; exit 77; }
+serve --node-program
+export KUBECONFIG="$dir/kubeconfig"
+api POST /api/v1/namespaces/default/serviceaccounts -d '{"metadata":{"name":"default"}}' >/dev/null
+api POST /api/v1/namespaces/default/pods -d '{"metadata":{"name":"web"},"spec":{"nodeName":"n1","containers":[{"name":"c","image":"busybox"}]}}' >/dev/null
+type=application/merge-patch+json
+api PATCH /api/v1/namespaces/default/pods/web/status -d '{"status":{"phase":"Running","containerStatuses":[{"name":"c","ready":true,"restartCount":0,"image":"busybox","imageID":"x","containerID":"containerd://1","state":{"running":{"startedAt":"2024-01-01T00:00:00Z"}}}]}}' >"$dir/made"
+type=application/json
+grep -q '"phase":"Running"' "$dir/made" || { cat "$dir/made"; exit 1; }
+
+for ws in true false; do
+    export KUBECTL_REMOTE_COMMAND_WEBSOCKETS=$ws
+    expect "output ($ws)" "hello" "$(kubectl exec web -- echo hello 2>&1)"
+    expect "input ($ws)" "ABC" "$(echo abc | kubectl exec -i web -- tr a-z A-Z 2>&1)"
+    code=0
+    kubectl exec web -- sh -c 'exit 7' >/dev/null 2>&1 || code=$?
+    expect "exit code ($ws)" 7 "$code"
+    expect "errors ($ws)" "oops" "$(kubectl exec web -- sh -c 'echo oops >&2' 2>&1 >/dev/null)"
+    head -c 3000000 /dev/urandom >"$dir/data"
+    expect "three megabytes there and back ($ws)" "$(cksum <"$dir/data")" "$(kubectl exec -i web -- cat <"$dir/data" | cksum)"
+done
+
+# port-forward: the pod's port is our own server's
+for ws in true false; do
+    KUBECTL_PORT_FORWARD_WEBSOCKETS=$ws kubectl port-forward pod/web ":$port" >"$dir/forward" 2>&1 &
+    forward=$!
+    for _ in $(seq 50); do
+        local=$(sed -n 's/^Forwarding from 127.0.0.1:\([0-9]*\) .*/\1/p' "$dir/forward")
+        [ -z "$local" ] || break
+        sleep 0.1
+    done
+    expect "forwarded ($ws)" ok "$(curl -sS --max-time 10 --cacert "$dir/pki/ca.crt" "https://127.0.0.1:$local/readyz" 2>&1)"
+    kill $forward
+    wait $forward 2>/dev/null || true
+done
+
+# idle sessions
+clients=
+for ws in true false; do
+    export KUBECTL_REMOTE_COMMAND_WEBSOCKETS=$ws
+    for _ in 1 2 3 4 5; do
+        kubectl exec web -- sleep 60 >/dev/null 2>&1 &
+        clients="$clients $!"
+    done
+done
+sleep 2
+before=$(ticks)
+sleep 5
+used=$(($(ticks) - before))
+[ "$used" -le 8 ] || expect "processor time of 10 idle sessions in 5 s" "at most 8 ticks" "$used"
+expect "others are served" ok "$(api GET /readyz)"
+threads=$(ls "/proc/$pid/task" | wc -l)
+[ "$threads" -ge 10 ] || expect "sessions open" "10 threads" "$threads"
+
+# stopping ends them all
+kill "$pid"
+code=0
+wait "$pid" || code=$?
+pid=
+expect "stops with sessions open" 0 "$code"
+for c in $clients; do wait "$c" 2>/dev/null || true; done
