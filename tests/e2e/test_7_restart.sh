@@ -47,7 +47,7 @@ for victim in api helper; do
     if [ $victim = api ]; then
         kill -9 "$("$STOWAGE" status --data "$WORK/data" --json | jq .pid)"
     else
-        kill -9 "$(pgrep -f '__helper' | head -n 1)"
+        kill -9 "$(pgrep -f "__helper $WORK/data" | head -n 1)"
     fi
     sleep 0.5
     "$STOWAGE" down --data "$WORK/data" >/dev/null 2>&1 || true
