@@ -35,8 +35,8 @@ struct apiserver_conf {
 
 /* Listens and answers from now on. Becomes the registry's issuer of service account tokens. */
 int apiserver_start(const struct apiserver_conf *conf, struct apiserver **out_server, struct err *e);
-/* Also answers on this listening socket (taken), which lives in the cluster's own network: the kubernetes Service's address, for
- * kubectl on a node and clients in pods. Once a server. UNSUPPORTED under plain HTTP. */
+/* Also answers on this listening socket (taken), which lives in the cluster's own network: the kubernetes Service's
+ * address, for kubectl on a node and clients in pods. Once a server. UNSUPPORTED under plain HTTP. */
 int apiserver_listen_inside(struct apiserver *s, int take_fd, struct err *e);
 /* Ends watches and streams, waits for requests under way, and frees everything. NULL is fine. */
 void apiserver_stop(struct apiserver *s);
