@@ -32,7 +32,7 @@ k scale deploy web --replicas=3
 within 20 "three pods" value_is 3 k get deploy web -o 'jsonpath={.status.readyReplicas}'
 k set image deploy/web nginx=nginx:1.27
 k rollout status deploy/web --timeout=60s
-eq "image" nginx:1.27 "$(k get pods -l app=web -o 'jsonpath={.items[0].spec.containers[0].image}')"
+has "image" nginx:1.27 "$(k get pods -l app=web -o 'jsonpath={.items[*].spec.containers[0].image}')"
 has "history" 2 "$(k rollout history deploy/web)"
 k rollout undo deploy/web
 k rollout status deploy/web --timeout=60s
