@@ -44,6 +44,7 @@ pod() { k get pod -l app=ngx --field-selector=status.phase=Running -o 'jsonpath=
 fetch() {
     target=$1
     shift
+    : >forward.out # else the last one's words may be read before the new process empties it
     k port-forward "$target" 0:80 >forward.out 2>&1 &
     forward=$!
     within 10 "port-forward $target" grep -q 'Forwarding from 127.0.0.1' forward.out
