@@ -178,6 +178,14 @@ static int open_nodes(struct cluster *c, struct err *e)
     return 0;
 }
 
+/* Appends what to do. Returns -1. */
+static int advise(struct err *e, const char *what)
+{
+    size_t n = strlen(e->msg);
+    snprintf(e->msg + n, sizeof e->msg - n, "; %s", what);
+    return -1;
+}
+
 static int open_api(struct cluster *c, struct err *e)
 {
     struct apiserver_conf conf = {
@@ -190,7 +198,7 @@ static int open_api(struct cluster *c, struct err *e)
         .plain_http = c->conf.plain_http,
     };
     if (apiserver_start(&conf, &c->api, e) < 0)
-        return -1;
+        return advise(e, "choose another address with --listen");
     /* With --listen :0 the port is known only now. */
     return c->conf.port ? 0 : registry_bootstrap(c->registry, c->conf.host, apiserver_port(c->api), e);
 }
@@ -255,6 +263,8 @@ int cluster_open(const struct up_conf *conf, struct cluster **out, struct err *e
     pthread_mutex_init(&c->mu, NULL);
     json_object_seed(0);
     if (start(c, e) < 0) {
+        if (e->code == ERR_NO_SPACE)
+            advise(e, "make room there, or choose a directory on another disk with --data");
         cluster_close(c);
         return -1;
     }

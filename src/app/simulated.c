@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 static bool exists(const char *dir, const char *name)
@@ -41,15 +42,25 @@ int simulated_check(const char *data_dir, bool simulated, const char *why, struc
     return fd < 0 ? err_sys(e, errno, "make %s", mark) : 0;
 }
 
+/* The disk behind a volume: its CSI handle, or the end of "aws://<zone>/<id>" in the older form. NULL: none. */
+static const char *disk_of(const json_t *pv)
+{
+    const char *handle = jstr(pv, "spec.csi.volumeHandle"), *ebs = jstr(pv, "spec.awsElasticBlockStore.volumeID");
+    if (handle || !ebs)
+        return handle;
+    const char *slash = strrchr(ebs, '/');
+    return slash ? slash + 1 : ebs;
+}
+
 void simulated_restore(struct registry *r, struct machine *m)
 {
     _auto_objlist_ struct objlist volumes = {0};
     objlist_load(&volumes, r, RES.persistentvolumes->bucket, NULL);
     for (size_t i = 0; i < volumes.len; i++) {
         const json_t *pv = volumes.trees[i];
-        const char *handle = jstr(pv, "spec.csi.volumeHandle");
+        const char *disk = disk_of(pv);
         struct err e = ERR_INIT;
-        if (handle)
-            m->ops->disk_create(m, handle, quantity_bytes(jstr(pv, "spec.capacity.storage"), 0), &e);
+        if (disk)
+            m->ops->disk_create(m, disk, quantity_bytes(jstr(pv, "spec.capacity.storage"), 0), &e);
     }
 }
