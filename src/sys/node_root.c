@@ -89,6 +89,8 @@ static int format_nodefs(const char *file, struct err *e)
         return 0;
     if (status == 127)
         return err_set(e, ERR_UNSUPPORTED, "mkfs.ext4 is missing: install the package e2fsprogs");
+    if (strstr(buf_str(&text), strerror(ENOSPC)))
+        return err_sys(e, ENOSPC, "format %s", file);
     return err_set(e, ERR_SYS, "mkfs.ext4 %s failed: exit status %d: %s", file, status, buf_str(&text));
 }
 
