@@ -1,0 +1,107 @@
+#!/bin/sh
+# Where the kernel must not be touched, or does not let us: the cluster comes up all the same, binding and scheduling work,
+# pods show Running, and everything that is asked says that it is simulated and why.
+#
+# Three ways to get there: --simulate, a user without rights, root of a user namespace only.
+. "$SOURCE_DIR/tests/e2e/lib.sh"
+chmod 755 "$WORK"
+
+cat >"$WORK/app.yaml" <<'YAML'
+kind: PersistentVolumeClaim
+apiVersion: v1
+metadata: {name: data}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 1Gi}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: nginx
+        image: nginx
+        volumeMounts: [{name: v, mountPath: /www}]
+      volumes: [{name: v, persistentVolumeClaim: {claimName: data}}]
+YAML
+
+# starts WHY COMMAND...: the command starts a simulated cluster in $WORK/data; it says so, and why
+starts() {
+    why=$1
+    shift
+    "$@" >"$WORK/up.out" 2>"$WORK/up.err" || { cat "$WORK/up.err"; die "did not start: $*"; }
+    has "up says it" "pods and disks are simulated: " "$(cat "$WORK/up.err")"
+    has "up says why" "$why" "$(cat "$WORK/up.err")"
+    has "up says where" "export KUBECONFIG=$WORK/data/kubeconfig" "$(cat "$WORK/up.out")"
+    export KUBECONFIG="$WORK/data/kubeconfig"
+}
+
+works() {
+    why=$1
+    eq "nodes" "True True" "$(k get nodes -o 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}')"
+    has "node condition" "$why" "$(k get node node01 -o 'jsonpath={.status.conditions[?(@.type=="StowageSimulated")].message}')"
+    has "describe node" "StowageSimulated   True" "$(k describe node node01)"
+    has "status" "simulated" "$("$STOWAGE" status --data "$WORK/data")"
+    has "status says why" "$why" "$("$STOWAGE" status --data "$WORK/data" --json | jq -r .simulated)"
+    k apply -f "$WORK/app.yaml"
+    k rollout status deploy/web --timeout=30s
+    within 5 "bound" phase_is pvc data Bound
+    eq "capacity" 1Gi "$(k get pvc data -o 'jsonpath={.status.capacity.storage}')"
+    eq "pod" Running "$(k get pods -l app=web -o 'jsonpath={.items[0].status.phase}')"
+    fails k exec deploy/web -- ls
+    has "exec" "this cluster is simulated" "$out"
+    fails "$STOWAGE" shell --data "$WORK/data" -- true
+    has "shell" "this cluster is simulated" "$out"
+}
+
+say "--simulate"
+starts "--simulate was given" "$STOWAGE" up --simulate --detach --data "$WORK/data" --listen 127.0.0.1:0
+works "--simulate was given"
+[ ! -e "$WORK/data/nodes" ] || die "a simulated cluster made nodes"
+
+say "down and up: the pod runs again, on the volume it had"
+"$STOWAGE" down --data "$WORK/data"
+starts "--simulate was given" "$STOWAGE" up --simulate --detach --data "$WORK/data" --listen 127.0.0.1:0
+restarted() { [ "$(k get pods -l app=web -o 'jsonpath={.items[0].status.containerStatuses[0].restartCount}{.items[0].status.phase}')" = 1Running ]; }
+within 20 "runs again" restarted
+k delete deploy web --wait
+k delete pvc data --timeout=20s
+within 10 "the volume goes" sh -c "[ -z \"\$($KUBECTL get pv -o name)\" ]"
+
+say "neither becomes the other"
+"$STOWAGE" down --data "$WORK/data"
+fails "$STOWAGE" up --detach --data "$WORK/data" --listen 127.0.0.1:0
+has "simulated, now real" "start it with --simulate, or choose another directory with --data" "$out"
+"$STOWAGE" up --detach --quiet --data "$WORK/real" --nodes 1 --listen 127.0.0.1:0
+"$STOWAGE" down --data "$WORK/real" >/dev/null
+fails "$STOWAGE" up --detach --simulate --data "$WORK/real" --listen 127.0.0.1:0
+has "real, now simulated" "choose another directory with --data" "$out"
+rm -rf "$WORK/data" "$WORK/real"
+
+if command -v setpriv >/dev/null; then
+    say "a user without rights"
+    mkdir "$WORK/data"
+    chown 65534:65534 "$WORK/data"
+    nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+    if nobody test -x "$STOWAGE"; then
+        starts "need root" nobody "$STOWAGE" up --detach --data "$WORK/data" --listen 127.0.0.1:0
+        works "need root"
+        eq "its own files only" "" "$(find "$WORK/data" ! -user 65534)"
+        out=$(nobody "$STOWAGE" doctor) && die "doctor is content without rights"
+        has "doctor" "but simulated" "$out"
+        has "doctor knows mkfs" "ok   mkfs.ext4" "$out"
+        nobody "$STOWAGE" down --data "$WORK/data"
+    fi
+    rm -rf "$WORK/data"
+fi
+
+if unshare -Ur true 2>/dev/null; then
+    say "root of a user namespace only"
+    starts "not allowed" unshare -Ur "$STOWAGE" up --detach --data "$WORK/data" --listen 127.0.0.1:0
+    works "not allowed"
+    "$STOWAGE" down --data "$WORK/data"
+fi
