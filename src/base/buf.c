@@ -76,43 +76,27 @@ void buf_addf(struct buf *b, const char *fmt, ...)
     va_end(ap);
 }
 
+/* The letter after the backslash for characters that have one in both Go and JSON, else 0. */
+static char short_escape(unsigned char c)
+{
+    static const char letters[] = {
+        ['"'] = '"', ['\\'] = '\\', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't', ['\b'] = 'b', ['\f'] = 'f'};
+    return c < sizeof letters ? letters[c] : 0;
+}
+
 void buf_add_quoted(struct buf *b, const char *s, size_t n)
 {
     buf_addc(b, '"');
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s[i];
-        switch (c) {
-        case '"':
-        case '\\':
-            buf_addf(b, "\\%c", c);
-            break;
-        case '\n':
-            buf_adds(b, "\\n");
-            break;
-        case '\r':
-            buf_adds(b, "\\r");
-            break;
-        case '\t':
-            buf_adds(b, "\\t");
-            break;
-        case '\a':
-            buf_adds(b, "\\a");
-            break;
-        case '\b':
-            buf_adds(b, "\\b");
-            break;
-        case '\f':
-            buf_adds(b, "\\f");
-            break;
-        case '\v':
-            buf_adds(b, "\\v");
-            break;
-        default:
-            if (c < 0x20 || c == 0x7f)
-                buf_addf(b, "\\x%02x", c);
-            else
-                buf_addc(b, (char)c);
-        }
+        if (short_escape(c))
+            buf_addf(b, "\\%c", short_escape(c));
+        else if (c == '\a' || c == '\v')
+            buf_adds(b, c == '\a' ? "\\a" : "\\v");
+        else if (c < 0x20 || c == 0x7f)
+            buf_addf(b, "\\x%02x", c);
+        else
+            buf_addc(b, (char)c);
     }
     buf_addc(b, '"');
 }
@@ -126,30 +110,10 @@ static const unsigned char json_special[256] = {
 
 static void json_escape(struct buf *b, unsigned char c)
 {
-    switch (c) {
-    case '"':
-    case '\\':
-        buf_addc(b, '\\');
-        buf_addc(b, (char)c);
-        break;
-    case '\n':
-        buf_adds(b, "\\n");
-        break;
-    case '\r':
-        buf_adds(b, "\\r");
-        break;
-    case '\t':
-        buf_adds(b, "\\t");
-        break;
-    case '\b':
-        buf_adds(b, "\\b");
-        break;
-    case '\f':
-        buf_adds(b, "\\f");
-        break;
-    default:
+    if (short_escape(c))
+        buf_addf(b, "\\%c", short_escape(c));
+    else
         buf_addf(b, "\\u%04x", c);
-    }
 }
 
 /* U+2028 and U+2029 are escaped by Go, the rest of UTF-8 is passed through. */
