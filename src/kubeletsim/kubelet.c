@@ -1,19 +1,31 @@
-/* kubelet.c - set-up, the table of pods, the loop that feeds the pod workers.
+/* kubelet.c - set-up, the loop that feeds the pod workers, who must look again when something changes.
  *
- * DESIGN: the loop's key is "namespace/pod". A reconcile refreshes what is known of the pod, hands pending container
- * exits to it, and lets its state machine (worker.c) take as many steps as it can without blocking. Pods of other names
- * that must look again (a ConfigMap changed, a volume was attached) are enqueued by the maps below.
+ * DESIGN: the loop's key is "namespace/pod". A reconcile refreshes what is known of the pod, hands over what other
+ * threads noted about it, and lets its state machine (worker.c) take as many steps as it can without blocking. While a
+ * job of the pod runs, notes are only collected: nothing of the pod changes under the job's feet.
  *
- * INVARIANTS: a pod_run exists from the first sight of a bound pod until nothing of it is left on the node; a pod that
- * was deleted and made anew under the same name waits until its predecessor is gone.
+ * INVARIANTS: a pod_run exists from the first sight of a bound pod until its object is gone and nothing of it is left
+ * on the node; a pod that was deleted and made anew under the same name waits until its predecessor is gone.
+ *
+ * THREADS: the loop thread; kubelet_event() is for all. kubelet_close() comes after the loops stopped: then log
+ * readers, hooks and probes are told to end through k->closing and waited for.
  *
  * When you add a watched kind here, also give it a map function that enqueues just the pods it concerns. */
-#include "kubeletsim/kubelet_int.h"
+#include "kubeletsim/pod_int.h"
+#include "kubeletsim/volumes_int.h"
 
+#include "api/json_scan.h"
+
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Hooks and probes may each wait as long as their time-out says. */
+#define PATIENT_THREADS 64
 
 int64_t kubelet_now(const struct kubelet *k)
 {
@@ -41,213 +53,96 @@ int kubelet_node_index(const struct kubelet *k, const char *name)
     return -1;
 }
 
-struct pod_run *kubelet_find(struct kubelet *k, const char *ns, const char *name, const char *uid)
+/* -- events -- */
+
+static const char *container_list(const struct pod_run *p, const char *container)
 {
-    for (struct pod_run *p = k->pods; p; p = p->next)
-        if (str_eq(p->ns, ns) && str_eq(p->name, name) && (!uid || str_eq(p->uid, uid)))
-            return p;
-    return NULL;
+    for (size_t i = 0; i < p->container_count; i++) {
+        const struct container_run *c = &p->containers[i];
+        if (str_eq(c->name, container))
+            return container_is_init(c)             ? "initContainers"
+                   : c->kind == CONTAINER_EPHEMERAL ? "ephemeralContainers"
+                                                    : "containers";
+    }
+    return "containers";
 }
 
 void kubelet_event(struct kubelet *k, const struct pod_run *p, const char *container, enum event_type type,
                    const char *reason, const char *fmt, ...)
 {
-    char text[1024], path[160] = "";
+    _auto_free_ char *path =
+        container ? xasprintf("spec.%s{%s}", container_list(p, container), container) : xstrdup("");
+    struct event_source source = {.component = "kubelet", .host = pod_node(p)};
+    char text[2048];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    if (container) {
-        const char *list = "containers";
-        for (size_t i = 0; i < p->container_count; i++)
-            if (p->containers[i].init && str_eq(p->containers[i].name, container))
-                list = "initContainers";
-        snprintf(path, sizeof path, "spec.%s{%s}", list, container);
-    }
-    struct event_source source = {"kubelet", pod_node(p)};
-    control_event(k->control, &source, pod_tree(p), path, type, reason, "%s", text);
+    /* What containers say need not be UTF-8. */
+    _auto_json_ json_t *clean = json_string_clean(text, strlen(text));
+    control_event(k->control, &source, pod_tree(p), path, type, reason, "%s", json_string_value(clean));
 }
 
-/* -- exits -- */
+/* -- the loop -- */
 
-static void on_exit_note(void *arg, const struct exit_info *info)
+static void inbox_add(struct pod_run *p, struct note *take_notes)
 {
-    struct kubelet *k = arg;
-    struct exit_note *note = xcalloc(1, sizeof *note);
-    note->info = *info;
-    _auto_free_ char *ns = NULL;
-    _auto_free_ char *pod = NULL;
-    pthread_mutex_lock(&k->mu);
-    note->next = k->exits;
-    k->exits = note;
-    for (struct running **r = &k->running; *r; r = &(*r)->next) {
-        if (!str_eq((*r)->id, info->id))
-            continue;
-        struct running *dead = *r;
-        ns = dead->ns;
-        pod = dead->pod;
-        *r = dead->next;
-        free(dead);
-        break;
-    }
-    pthread_mutex_unlock(&k->mu);
-    if (ns && k->pods_loop)
-        loop_enqueue(k->pods_loop, ns, pod);
+    struct note **end = &p->inbox;
+    while (*end)
+        end = &(*end)->next;
+    *end = take_notes;
 }
 
-void kubelet_note_running(struct kubelet *k, const struct pod_run *p, const char *id)
+static void inbox_hand_over(struct pod_run *p)
 {
-    struct running *r = xcalloc(1, sizeof *r);
-    snprintf(r->id, sizeof r->id, "%s", id);
-    r->ns = xstrdup(p->ns);
-    r->pod = xstrdup(p->name);
-    pthread_mutex_lock(&k->mu);
-    r->next = k->running;
-    k->running = r;
-    pthread_mutex_unlock(&k->mu);
-}
-
-/* Takes the exits of this pod's containers out of the list and hands them over. */
-static void deliver_exits(struct pod_run *p)
-{
-    struct kubelet *k = p->k;
-    struct exit_note *mine = NULL;
-    pthread_mutex_lock(&k->mu);
-    for (struct exit_note **at = &k->exits; *at;) {
-        bool ours = false;
-        for (size_t i = 0; i < p->container_count; i++)
-            ours = ours || (p->containers[i].id[0] && str_eq(p->containers[i].id, (*at)->info.id));
-        if (!ours) {
-            at = &(*at)->next;
-            continue;
-        }
-        struct exit_note *note = *at;
-        *at = note->next;
-        note->next = mine;
-        mine = note;
-    }
-    pthread_mutex_unlock(&k->mu);
-    while (mine) {
-        struct exit_note *note = mine;
-        mine = note->next;
-        pod_take_exit(p, &note->info);
-        free(note);
+    while (p->inbox) {
+        struct note *n = p->inbox;
+        p->inbox = n->next;
+        n->next = NULL; /* note_free() frees a list */
+        if (str_eq(n->uid, p->uid))
+            pod_take_note(p, n);
+        note_free(n);
     }
 }
 
-/* -- the table of pods -- */
-
-static void add_containers(struct pod_run *p, const json_t *list, bool init)
+static struct pod_run *pod_meet(struct kubelet *k, struct sobj *obj)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *spec = json_array_get(list, i);
-        struct container_run *c = &p->containers[p->container_count++];
-        c->name = jstr_or(spec, "name", "");
-        c->init = init;
-        c->sidecar = init && str_eq(jstr(spec, "restartPolicy"), "Always");
-        snprintf(c->reason, sizeof c->reason, "%s",
-                 p->init_count > 0 && !(init && i == 0) ? "PodInitializing" : "ContainerCreating");
-        if (init)
-            snprintf(c->reason, sizeof c->reason, "PodInitializing");
-    }
-}
-
-static struct pod_run *pod_run_new(struct kubelet *k, struct sobj *obj, int node)
-{
-    struct pod_run *p = xcalloc(1, sizeof *p);
-    const json_t *init = jat(obj->tree, "spec.initContainers"), *main = jat(obj->tree, "spec.containers");
-    p->k = k;
-    p->obj = sobj_ref(obj);
-    p->ns = xstrdup(obj->ns);
-    p->name = xstrdup(obj->name);
-    p->uid = xstrdup(jstr_or(obj->tree, "metadata.uid", ""));
-    p->node = node;
-    p->init_count = json_array_size(init);
-    p->containers = xcalloc(p->init_count + json_array_size(main), sizeof *p->containers);
-    add_containers(p, init, true);
-    add_containers(p, main, false);
-    p->next = k->pods;
-    k->pods = p;
-    status_restore(p);
-    return p;
-}
-
-void pod_run_free(struct pod_run *p)
-{
-    struct kubelet *k = p->k;
-    for (struct pod_run **at = &k->pods; *at; at = &(*at)->next) {
-        if (*at == p) {
-            *at = p->next;
-            break;
-        }
-    }
-    volumes_release(p);
-    for (size_t i = 0; i < p->container_count; i++) {
-        struct container_run *c = &p->containers[i];
-        free(c->message);
-        free(c->image);
-        free(c->image_id);
-        free(c->end.message);
-        free(c->last.message);
-    }
-    free(p->containers);
-    free(p->ns);
-    free(p->name);
-    free(p->uid);
-    sobj_unref(p->obj);
-    free(p);
-}
-
-/* The container names borrow from the spec they were made from; names never change, so pointing them at the new version
- * keeps them alive. */
-static void see_version(struct pod_run *p, struct sobj *obj)
-{
-    if (p->busy || obj == p->obj)
-        return;
-    const json_t *lists[] = {jat(obj->tree, "spec.initContainers"), jat(obj->tree, "spec.containers")};
-    size_t at = 0;
-    for (size_t l = 0; l < ARRAY_LEN(lists); l++)
-        for (size_t i = 0; i < json_array_size(lists[l]) && at < p->container_count; i++)
-            p->containers[at++].name = jstr_or(json_array_get(lists[l], i), "name", "");
-    struct sobj *old = p->obj;
-    p->obj = sobj_ref(obj);
-    sobj_unref(old);
-}
-
-static bool is_terminal(const json_t *pod)
-{
-    const char *phase = jstr_or(pod, "status.phase", "");
-    return str_eq(phase, "Succeeded") || str_eq(phase, "Failed");
+    int node = obj ? kubelet_node_index(k, jstr(obj->tree, "spec.nodeName")) : -1;
+    return node < 0 ? NULL : pod_run_new(k, obj, node);
 }
 
 static int pods_reconcile(struct loop *l, const char *ns, const char *name, struct err *e _unused_)
 {
     struct kubelet *k = loop_env(l);
-    _auto_sobj_ struct sobj *obj = reg_read(k->conf.registry, RES.pods, ns, name);
-    const char *uid = obj ? jstr(obj->tree, "metadata.uid") : NULL;
-    struct pod_run *p = kubelet_find(k, ns, name, NULL);
-    if (!p && obj) {
-        int node = kubelet_node_index(k, jstr(obj->tree, "spec.nodeName"));
-        if (node < 0 || (is_terminal(obj->tree) && !jat(obj->tree, "metadata.deletionTimestamp")))
-            return 0;
-        p = pod_run_new(k, obj, node);
+    struct note *notes = notes_take(k, ns, name);
+    struct pod_run *p = pod_run_find(k, ns, name);
+    if (p && p->busy) {
+        inbox_add(p, notes);
+        return 0; /* the job's end enqueues this key again */
     }
+    _auto_sobj_ struct sobj *obj = reg_read(k->conf.registry, RES.pods, ns, name);
     if (!p)
+        p = pod_meet(k, obj);
+    if (!p) {
+        note_free(notes);
         return 0;
-    if (obj && str_eq(uid, p->uid))
-        see_version(p, obj);
+    }
+    inbox_add(p, notes);
+    if (obj && str_eq(jstr(obj->tree, "metadata.uid"), p->uid))
+        pod_see_version(p, obj);
     else
         p->gone = true;
-    deliver_exits(p);
-    if (p->busy)
-        return 0; /* the job's end enqueues this key again */
+    p->wake = 0;
+    inbox_hand_over(p);
     pod_step(p);
-    if (p->stage != POD_DONE)
-        return 0;
-    bool replaced = p->gone && obj;
-    pod_run_free(p);
-    if (replaced)
-        loop_enqueue(l, ns, name);
+    if (p->stage == POD_DONE) {
+        pod_run_free(p);
+        if (obj)
+            loop_enqueue(l, ns, name);
+    } else if (p->wake) {
+        int64_t left = p->wake - kubelet_mono(k);
+        loop_enqueue_after(l, ns, name, left > 0 ? left : 1);
+    }
     return 0;
 }
 
@@ -255,14 +150,13 @@ static int pods_reconcile(struct loop *l, const char *ns, const char *name, stru
 
 static bool uses_object(const json_t *pod, const char *kind, const char *name)
 {
-    static const char *const member[][2] = {{"configMap", "name"}, {"secret", "secretName"}};
+    const char *member = str_eq(kind, "configMap") ? "name" : "secretName";
     size_t i, j;
     const json_t *v, *s;
-    bool config = str_eq(kind, "configMap");
     json_array_foreach(jat(pod, "spec.volumes"), i, v)
     {
-        const json_t *direct = json_object_get(v, member[config ? 0 : 1][0]);
-        if (direct && str_eq(jstr(direct, member[config ? 0 : 1][1]), name))
+        const json_t *direct = json_object_get(v, kind);
+        if (direct && str_eq(jstr(direct, member), name))
             return true;
         json_array_foreach(jat(v, "projected.sources"), j, s)
         {
@@ -273,6 +167,13 @@ static bool uses_object(const json_t *pod, const char *kind, const char *name)
     return false;
 }
 
+static void wake_waiting(struct loop *l, struct pod_run *p)
+{
+    if (p->stage == POD_VOLUMES)
+        p->not_before = 0;
+    loop_enqueue(l, p->ns, p->name);
+}
+
 static void wake_users(struct loop *l, const struct watch_event *ev, const char *kind)
 {
     struct kubelet *k = loop_env(l);
@@ -280,7 +181,7 @@ static void wake_users(struct loop *l, const struct watch_event *ev, const char 
         if (!str_eq(p->ns, ev->obj->ns) || !uses_object(pod_tree(p), kind, ev->obj->name))
             continue;
         p->refresh = true;
-        loop_enqueue(l, p->ns, p->name);
+        wake_waiting(l, p);
     }
 }
 
@@ -294,32 +195,62 @@ static void secret_changed(struct loop *l, const struct watch_event *ev)
     wake_users(l, ev, "secret");
 }
 
-/* Claims, volumes and attachments: whoever waits for volumes looks again. */
-static void storage_changed(struct loop *l, const struct watch_event *ev _unused_)
+static bool uses_claim(const struct pod_run *p, const char *claim)
+{
+    size_t i;
+    const json_t *v;
+    json_array_foreach(jat(pod_tree(p), "spec.volumes"), i, v)
+    {
+        _auto_free_ char *made =
+            json_object_get(v, "ephemeral") ? xasprintf("%s-%s", p->name, jstr_or(v, "name", "")) : NULL;
+        if (str_eq(jstr(v, "persistentVolumeClaim.claimName"), claim) || str_eq(made, claim))
+            return true;
+    }
+    return false;
+}
+
+static void claim_changed(struct loop *l, const struct watch_event *ev)
 {
     struct kubelet *k = loop_env(l);
-    for (struct pod_run *p = k->pods; p; p = p->next) {
-        if (p->stage != POD_VOLUMES)
-            continue;
-        p->not_before = 0;
-        loop_enqueue(l, p->ns, p->name);
-    }
+    for (struct pod_run *p = k->pods; p; p = p->next)
+        if (p->stage == POD_VOLUMES && str_eq(p->ns, ev->obj->ns) && uses_claim(p, ev->obj->name))
+            wake_waiting(l, p);
+}
+
+/* Attached or detached: whoever waits for volumes on that node looks again. */
+static void attachment_changed(struct loop *l, const struct watch_event *ev)
+{
+    struct kubelet *k = loop_env(l);
+    int node = kubelet_node_index(k, jstr(ev->obj->tree, "spec.nodeName"));
+    for (struct pod_run *p = k->pods; p; p = p->next)
+        if (p->stage == POD_VOLUMES && p->node == node)
+            wake_waiting(l, p);
 }
 
 static const struct loop_watch pods_watches[] = {
     {"pods", NULL},
     {"configmaps", configmap_changed},
     {"secrets", secret_changed},
-    {"volumeattachments.storage.k8s.io", storage_changed},
-    {"persistentvolumeclaims", storage_changed},
+    {"volumeattachments.storage.k8s.io", attachment_changed},
+    {"persistentvolumeclaims", claim_changed},
     {NULL, NULL},
 };
+
+/* From here on there is no loop to enqueue to: what other threads still note stays where it is. */
+static void pods_stop(struct loop *l)
+{
+    struct kubelet *k = loop_env(l);
+    pthread_mutex_lock(&k->mu);
+    k->pods_loop = NULL;
+    pthread_mutex_unlock(&k->mu);
+}
 
 static const struct loop_def pods_loop_def = {
     .name = "kubelet",
     .component = "kubelet",
     .watches = pods_watches,
     .reconcile = pods_reconcile,
+    .stop = pods_stop,
     .max_backoff_ms = 10000,
 };
 
@@ -327,7 +258,7 @@ void kubelet_add_loops(struct kubelet *k, struct control *c)
 {
     k->control = c;
     k->pods_loop = control_add(c, &pods_loop_def, k);
-    k->nodes_loop = control_add(c, &nodes_loop_def, k);
+    control_add(c, &nodes_loop_def, k);
 }
 
 const struct node_ops *kubelet_node_ops(void)
@@ -361,8 +292,9 @@ static int start_nodes(struct kubelet *k, struct err *e)
     struct node_job jobs[NODES_MAX] = {0};
     for (int i = 0; i < k->conf.nodes; i++) {
         jobs[i] = (struct node_job){.k = k, .n = &k->nodes[i]};
-        if (pthread_create(&jobs[i].thread, NULL, start_node, &jobs[i]) != 0)
-            BUG("no thread for node %d", i);
+        int rc = pthread_create(&jobs[i].thread, NULL, start_node, &jobs[i]);
+        if (rc != 0)
+            BUG("no thread for node %d: %s", i, strerror(rc));
     }
     int rc = 0;
     for (int i = 0; i < k->conf.nodes; i++) {
@@ -386,17 +318,32 @@ static void name_node(struct kubelet *k, int i)
     snprintf(n->zone, sizeof n->zone, "%s%c", k->conf.region, 'a' + (i < 2 ? 0 : (i - 1) % 3));
 }
 
-int kubelet_open(const struct kubelet_conf *conf, struct kubelet **out, struct err *e)
+static struct kubelet *kubelet_new(const struct kubelet_conf *conf)
 {
     struct kubelet *k = xcalloc(1, sizeof *k);
     k->conf = *conf;
     k->m = conf->machine;
+    k->notes_tail = &k->notes;
     pthread_mutex_init(&k->mu, NULL);
     pthread_mutex_init(&k->stage_mu, NULL);
+    pthread_cond_init(&k->stage_free, NULL);
+    pthread_cond_init(&k->readers_gone, NULL);
+    k->closing = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (k->closing < 0)
+        BUG("eventfd: %s", strerror(errno));
+    k->patient = pool_new("stowage-wait", conf->step_mode ? 0 : PATIENT_THREADS);
     k->m->ops->info(k->m, &k->info);
-    k->m->ops->on_exit(k->m, on_exit_note, k);
     for (int i = 0; i < conf->nodes; i++)
         name_node(k, i);
+    return k;
+}
+
+int kubelet_open(const struct kubelet_conf *conf, struct kubelet **out, struct err *e)
+{
+    if (conf->nodes < 1 || conf->nodes > NODES_MAX)
+        return err_set(e, ERR_USAGE, "a cluster has 1 to %d nodes", NODES_MAX);
+    struct kubelet *k = kubelet_new(conf);
+    k->m->ops->on_exit(k->m, notes_exit, k);
     int rc = start_nodes(k, e);
     for (int i = 0; rc == 0 && i < conf->nodes; i++)
         rc = node_register(k, &k->nodes[i], e);
@@ -408,27 +355,33 @@ int kubelet_open(const struct kubelet_conf *conf, struct kubelet **out, struct e
     return 0;
 }
 
+static void staged_release(struct kubelet *k)
+{
+    while (k->staged) {
+        struct staged *next = k->staged->next;
+        free(k->staged->unique);
+        free(k->staged);
+        k->staged = next;
+    }
+}
+
 void kubelet_close(struct kubelet *k)
 {
     if (!k)
         return;
     k->m->ops->on_exit(k->m, NULL, NULL);
+    eventfd_write(k->closing, 1);
+    logs_close(k);
+    pool_free(k->patient);
     while (k->pods)
         pod_run_free(k->pods);
-    while (k->exits) {
-        struct exit_note *next = k->exits->next;
-        free(k->exits);
-        k->exits = next;
-    }
-    while (k->running) {
-        struct running *next = k->running->next;
-        free(k->running->ns);
-        free(k->running->pod);
-        free(k->running);
-        k->running = next;
-    }
+    notes_release(k);
+    staged_release(k);
     for (int i = 0; i < k->conf.nodes; i++)
         json_decref(k->nodes[i].in_use);
+    close(k->closing);
+    pthread_cond_destroy(&k->readers_gone);
+    pthread_cond_destroy(&k->stage_free);
     pthread_mutex_destroy(&k->mu);
     pthread_mutex_destroy(&k->stage_mu);
     free(k);

@@ -1,7 +1,8 @@
-/* kubelet.h - the nodes of the cluster: registration, pod workers, volumes, containers, logs and streams.
+/* kubelet.h - the nodes of the cluster: registration, pod workers, volumes, containers, probes, logs and streams.
  *
- * One loop serves the pods of all nodes; what blocks runs as jobs on the worker pool, one at a time per pod. Source of
- * the behaviour: Kubernetes 1.32 pkg/kubelet (statuses, events, texts, order of writes). */
+ * One loop serves the pods of all nodes; what blocks runs as jobs on the worker pool, one at a time per pod; hooks and
+ * probes, which may wait for seconds, run on threads of their own. Source of the behaviour: Kubernetes 1.32 pkg/kubelet
+ * (statuses, events, texts, order of writes). */
 #ifndef STOWAGE_KUBELETSIM_KUBELET_H
 #define STOWAGE_KUBELETSIM_KUBELET_H
 
@@ -28,15 +29,18 @@ struct kubelet_conf {
     const char *region;          /* "us-east-1"; zones are region + a, b, c */
     const char *cluster_dns;     /* "10.96.0.10" */
     const char *kubelet_version; /* "v1.32.13" */
+    bool step_mode;              /* tests: hooks and probes run inline, as control's jobs do */
 };
 
-/* Starts the nodes on the machine and writes their Node, CSINode and Lease objects. Blocks until each node runs. */
+/* Starts the nodes on the machine, cleans them of what pods that are no more left there, and writes their Node, CSINode
+ * and Lease objects. Blocks until each node runs. */
 int kubelet_open(const struct kubelet_conf *conf, struct kubelet **out, struct err *e);
 /* Adds the loops (pods, node heartbeats) to the runtime; before control_start(). */
 void kubelet_add_loops(struct kubelet *k, struct control *c);
 /* What the API server asks of a node; give it to registry_set_node_ops() with `k` as self. */
 const struct node_ops *kubelet_node_ops(void);
-/* After control_stop(). Leaves the machine to its owner. NULL is fine. */
+/* After control_stop(), and when nobody calls node_ops any more. Waits for its own threads (log readers, hooks,
+ * probes), which it tells to end. Leaves the machine to its owner. NULL is fine. */
 void kubelet_close(struct kubelet *k);
 /* "controlplane", "node01", … */
 void kubelet_node_name(int index, char out[64]);

@@ -16,9 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Names in a directory of the node; none if it is not there (or the node is simulated). */
-static void list_dir(struct machine *m, const char *node, const char *path, struct strlist *out)
+void node_list_dir(struct kubelet *k, const char *node, const char *path, struct strlist *out)
 {
+    struct machine *m = k->m;
     struct err e = ERR_INIT;
     int fd = -1;
     if (m->ops->open(m, node, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, &fd, &e) < 0)
@@ -72,7 +72,7 @@ void node_clear_leftovers(struct kubelet *k, const struct node_run *n)
     objlist_load(&pods, k->conf.registry, RES.pods->bucket, NULL);
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         _auto_strlist_ struct strlist names = {0};
-        list_dir(k->m, n->name, places[i].dir, &names);
+        node_list_dir(k, n->name, places[i].dir, &names);
         for (size_t j = 0; j < names.len; j++)
             if (!places[i].of_pods || !pod_lives(&pods, n->name, uid_of(names.items[j])))
                 remove_in(k->m, n->name, places[i].dir, names.items[j]);

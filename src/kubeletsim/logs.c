@@ -1,9 +1,16 @@
 /* logs.c - a container's log: from the CRI file on its node to a pipe of plain lines.
  *
  * DESIGN: one thread a request reads the file, selects (since, tail, limit), strips or keeps the time stamps, and
- * writes into a pipe; a reader that goes away ends it through EPIPE. Following waits on inotify for the file to grow
- * (and looks every half second whether the container still runs), so an idle follower costs nothing. A rotated file is
- * followed under its new inode. Source: pkg/kubelet/kuberuntime/logs, kubelet_pods.go validateContainerLogStatus. */
+ * writes into a pipe. A follower sleeps until the file grows or is rotated (inotify), the pod's status changes
+ * (logs_wake), its reader goes away, or the kubelet closes: an idle one costs nothing. After a rotation it goes on in
+ * the new file under the old name.
+ *
+ * INVARIANTS: a reader is in k->readers from before its thread starts until its last touch of the kubelet;
+ * logs_close() waits until the list is empty. A container's end is seen in the status only after all its output is in
+ * the file, so one more read after that is the last.
+ *
+ * THREADS: logs_open() on stream threads; each reader has its own. LOCK: k->mu for the list. Source:
+ * pkg/kubelet/kuberuntime/logs, kubelet_pods.go validateContainerLogStatus. */
 #include "kubeletsim/kubelet_int.h"
 
 #include "base/buf.h"
@@ -11,54 +18,108 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CHUNK      16384
-#define FOLLOW_MS  500
+#define LOOK_MS    30000 /* a follower looks by itself that often, whatever was missed */
 #define STACK_SIZE (256 * 1024)
 
-struct reader {
+struct log_reader {
     struct kubelet *k;
     char *ns, *pod, *container, *node, *path; /* owned */
     int restart;                              /* which instance: <restart>.log */
     struct log_req req;                       /* strings inside are not used */
-    int in, out;
+    int in, out, notify, wake;
     struct buf pending; /* bytes of an unfinished line */
     int64_t sent;
     bool done;
+    struct log_reader *next; /* under k->mu */
 };
 
-static void reader_free(struct reader *r)
+static void reader_free(struct log_reader *r)
 {
+    const int fds[] = {r->in, r->out, r->notify, r->wake};
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
     free(r->ns);
     free(r->pod);
     free(r->container);
     free(r->node);
     free(r->path);
     buf_release(&r->pending);
-    if (r->in >= 0)
-        close(r->in);
-    if (r->out >= 0)
-        close(r->out);
     free(r);
+}
+
+/* -- who reads -- */
+
+static void reader_list(struct log_reader *r)
+{
+    pthread_mutex_lock(&r->k->mu);
+    r->next = r->k->readers;
+    r->k->readers = r;
+    pthread_mutex_unlock(&r->k->mu);
+}
+
+static void reader_unlist(struct log_reader *r)
+{
+    struct kubelet *k = r->k;
+    pthread_mutex_lock(&k->mu);
+    struct log_reader **at = &k->readers;
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+    if (!k->readers)
+        pthread_cond_broadcast(&k->readers_gone);
+    pthread_mutex_unlock(&k->mu);
+}
+
+void logs_wake(struct kubelet *k, const char *ns, const char *pod)
+{
+    pthread_mutex_lock(&k->mu);
+    for (struct log_reader *r = k->readers; r; r = r->next)
+        if (str_eq(r->pod, pod) && str_eq(r->ns, ns))
+            eventfd_write(r->wake, 1);
+    pthread_mutex_unlock(&k->mu);
+}
+
+void logs_close(struct kubelet *k)
+{
+    pthread_mutex_lock(&k->mu);
+    while (k->readers)
+        pthread_cond_wait(&k->readers_gone, &k->mu);
+    pthread_mutex_unlock(&k->mu);
 }
 
 /* -- one line: "2024-01-02T03:04:05.123456789Z stdout F text" -- */
 
-static void emit(struct reader *r, const char *data, size_t n)
+/* Waits until the pipe takes something; false when nobody reads or the kubelet closes. */
+static bool wait_room(const struct log_reader *r)
 {
-    if (r->req.limit_bytes >= 0 && r->sent + (int64_t)n > r->req.limit_bytes) {
+    struct pollfd p[2] = {{r->out, POLLOUT, 0}, {r->k->closing, POLLIN, 0}};
+    while (poll(p, 2, -1) < 0)
+        if (errno != EINTR)
+            return false;
+    return !(p[0].revents & POLLERR) && !p[1].revents;
+}
+
+static void emit(struct log_reader *r, const char *data, size_t n)
+{
+    if (r->req.limit_bytes >= 0 && r->sent + (int64_t)n >= r->req.limit_bytes) {
         n = (size_t)(r->req.limit_bytes - r->sent);
         r->done = true;
     }
     while (n > 0) {
         ssize_t w = write(r->out, data, n);
+        if (w < 0 && errno == EAGAIN && wait_room(r))
+            continue;
         if (w < 0 && errno == EINTR)
             continue;
         if (w <= 0) {
@@ -71,7 +132,7 @@ static void emit(struct reader *r, const char *data, size_t n)
     }
 }
 
-static bool is_wanted(const struct reader *r, const char *stamp, size_t n)
+static bool is_wanted(const struct log_reader *r, const char *stamp, size_t n)
 {
     char text[64];
     int64_t when;
@@ -82,7 +143,7 @@ static bool is_wanted(const struct reader *r, const char *stamp, size_t n)
 }
 
 /* line has no line end. */
-static void take_line(struct reader *r, const char *line, size_t n)
+static void take_line(struct log_reader *r, const char *line, size_t n)
 {
     const char *end = line + n;
     const char *stream = memchr(line, ' ', n);
@@ -100,13 +161,13 @@ static void take_line(struct reader *r, const char *line, size_t n)
     emit(r, buf_str(&out), out.len);
 }
 
-static void take_lines(struct reader *r)
+static void take_lines(struct log_reader *r)
 {
     size_t at = 0;
-    for (;;) {
+    while (!r->done) {
         const char *start = buf_str(&r->pending) + at;
         const char *end = memchr(start, '\n', r->pending.len - at);
-        if (!end || r->done)
+        if (!end)
             break;
         take_line(r, start, (size_t)(end - start));
         at += (size_t)(end - start) + 1;
@@ -115,7 +176,7 @@ static void take_lines(struct reader *r)
 }
 
 /* Reads what is there now. */
-static void drain(struct reader *r)
+static void drain(struct log_reader *r)
 {
     while (!r->done) {
         ssize_t n = read(r->in, buf_reserve(&r->pending, CHUNK), CHUNK);
@@ -129,7 +190,7 @@ static void drain(struct reader *r)
 }
 
 /* Moves to the start of the last `tail` lines. */
-static void seek_tail(struct reader *r)
+static void seek_tail(struct log_reader *r)
 {
     char chunk[CHUNK];
     off_t at = lseek(r->in, 0, SEEK_END);
@@ -153,79 +214,86 @@ static void seek_tail(struct reader *r)
 
 /* -- following -- */
 
-static const json_t *container_status(const json_t *pod, const char *name)
-{
-    static const char *const lists[] = {"status.containerStatuses", "status.initContainerStatuses"};
-    for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-        size_t i;
-        const json_t *s;
-        json_array_foreach(jat(pod, lists[l]), i, s)
-        {
-            if (str_eq(jstr(s, "name"), name))
-                return s;
-        }
-    }
-    return NULL;
-}
-
-static bool still_runs(const struct reader *r)
+static bool still_runs(const struct log_reader *r)
 {
     _auto_sobj_ struct sobj *pod = reg_read(r->k->conf.registry, RES.pods, r->ns, r->pod);
-    const json_t *s = pod ? container_status(pod->tree, r->container) : NULL;
+    const json_t *s = pod ? container_status_find(pod->tree, r->container) : NULL;
     return s && jat(s, "state.running") && jint(s, "restartCount", 0) == r->restart;
 }
 
-static void reopen_if_rotated(struct reader *r)
+/* The descriptor reaches the file in the node's mount namespace, where its name means nothing here. */
+static void watch_file(struct log_reader *r)
+{
+    char proc[64];
+    snprintf(proc, sizeof proc, "/proc/self/fd/%d", r->in);
+    inotify_add_watch(r->notify, proc, IN_MODIFY | IN_MOVE_SELF | IN_ATTRIB);
+}
+
+/* Is there a new file under the name? Then goes on there, after the last of the old one. */
+static void follow_rotation(struct log_reader *r)
 {
     struct stat have, now;
     struct err e = ERR_INIT;
     struct machine *m = r->k->m;
-    if (fstat(r->in, &have) < 0 || m->ops->stat(m, r->node, r->path, &now, &e) < 0 || have.st_ino == now.st_ino)
-        return;
     int fd = -1;
-    if (m->ops->open(m, r->node, r->path, O_RDONLY | O_CLOEXEC, 0, &fd, &e) < 0)
+    if (fstat(r->in, &have) < 0 || m->ops->stat(m, r->node, r->path, &now, &e) < 0 || have.st_ino == now.st_ino ||
+        m->ops->open(m, r->node, r->path, O_RDONLY | O_CLOEXEC, 0, &fd, &e) < 0)
         return;
     drain(r);
     close(r->in);
     r->in = fd;
+    watch_file(r);
+    drain(r);
 }
 
-static void follow(struct reader *r)
+/* True if the file was moved away. */
+static bool take_events(struct log_reader *r)
 {
-    char proc[64];
-    _auto_close_ int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    snprintf(proc, sizeof proc, "/proc/self/fd/%d", r->in);
-    if (notify >= 0)
-        inotify_add_watch(notify, proc, IN_MODIFY);
+    _Alignas(struct inotify_event) char events[4096];
+    bool moved = false;
+    ssize_t n;
+    while ((n = read(r->notify, events, sizeof events)) > 0)
+        for (ssize_t at = 0; at < n;) {
+            const struct inotify_event *ev = (const struct inotify_event *)(const void *)(events + at);
+            moved = moved || (ev->mask & (IN_MOVE_SELF | IN_ATTRIB));
+            at += (ssize_t)sizeof *ev + (ssize_t)ev->len;
+        }
+    return moved;
+}
+
+static void follow(struct log_reader *r)
+{
+    watch_file(r);
+    drain(r); /* what came before the watch */
     while (!r->done) {
-        struct pollfd p[2] = {{notify, POLLIN, 0}, {r->out, 0, 0}};
-        int n = poll(p, 2, FOLLOW_MS);
-        if (p[1].revents & (POLLERR | POLLHUP))
-            return;
-        char events[1024];
-        while (n > 0 && read(notify, events, sizeof events) > 0)
-            ;
+        struct pollfd p[4] = {{r->notify, POLLIN, 0}, {r->wake, POLLIN, 0}, {r->out, 0, 0}, {r->k->closing, POLLIN, 0}};
+        eventfd_t ignored;
         bool running = still_runs(r);
         drain(r);
         if (!running)
             return;
-        if (n == 0)
-            reopen_if_rotated(r);
+        int n = poll(p, ARRAY_LEN(p), LOOK_MS);
+        if ((p[2].revents & (POLLERR | POLLHUP)) || p[3].revents)
+            return;
+        if (p[1].revents)
+            eventfd_read(r->wake, &ignored);
+        if (take_events(r) || n == 0)
+            follow_rotation(r);
     }
 }
 
 static void *run(void *arg)
 {
-    struct reader *r = arg;
-    sigset_t pipe;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
+    struct log_reader *r = arg;
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
     if (r->req.tail >= 0)
         seek_tail(r);
     drain(r);
     if (r->req.follow && !r->done)
         follow(r);
+    reader_unlist(r);
     reader_free(r);
     return NULL;
 }
@@ -260,7 +328,7 @@ static int pick_instance(const struct log_req *req, const json_t *status, int *o
     return 0;
 }
 
-static int start_reader(struct reader *r, int *out_fd, struct err *e)
+static int start_reader(struct log_reader *r, int *out_fd, struct err *e)
 {
     int fds[2];
     pthread_t thread;
@@ -268,17 +336,37 @@ static int start_reader(struct reader *r, int *out_fd, struct err *e)
     if (pipe2(fds, O_CLOEXEC) < 0)
         return err_sys(e, errno, "pipe");
     r->out = fds[1];
+    fcntl(r->out, F_SETFL, O_NONBLOCK);
+    r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    r->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
+    reader_list(r);
     int rc = pthread_create(&thread, &attr, run, r);
     pthread_attr_destroy(&attr);
     if (rc != 0) {
+        reader_unlist(r);
         close(fds[0]);
         return err_sys(e, rc, "log reader");
     }
     *out_fd = fds[0];
     return 0;
+}
+
+static struct log_reader *reader_new(struct kubelet *k, const struct log_req *req, const struct sobj *pod, int instance)
+{
+    char dir[PATH_LEN];
+    snprintf(dir, sizeof dir, LOG_DIR "/%s_%s_%s/%s", req->ns, req->pod, jstr_or(pod->tree, "metadata.uid", ""),
+             req->container);
+    struct log_reader *r = xcalloc(1, sizeof *r);
+    *r = (struct log_reader){.k = k, .restart = instance, .req = *req, .in = -1, .out = -1, .notify = -1, .wake = -1};
+    r->ns = xstrdup(req->ns);
+    r->pod = xstrdup(req->pod);
+    r->container = xstrdup(req->container);
+    r->node = xstrdup(jstr_or(pod->tree, "spec.nodeName", ""));
+    r->path = xasprintf("%s/%d.log", dir, instance);
+    return r;
 }
 
 int logs_open(void *self, const struct log_req *req, int *out_fd, struct err *e)
@@ -291,17 +379,9 @@ int logs_open(void *self, const struct log_req *req, int *out_fd, struct err *e)
     if (str_empty(want.container))
         want.container = jstr_or(json_array_get(jat(pod->tree, "spec.containers"), 0), "name", "");
     int instance;
-    if (pick_instance(&want, container_status(pod->tree, want.container), &instance, e) < 0)
+    if (pick_instance(&want, container_status_find(pod->tree, want.container), &instance, e) < 0)
         return -1;
-    char dir[PATH_LEN];
-    pod_log_dir(req->ns, req->pod, jstr_or(pod->tree, "metadata.uid", ""), want.container, dir);
-    struct reader *r = xcalloc(1, sizeof *r);
-    *r = (struct reader){.k = k, .restart = instance, .req = want, .in = -1, .out = -1};
-    r->ns = xstrdup(req->ns);
-    r->pod = xstrdup(req->pod);
-    r->container = xstrdup(want.container);
-    r->node = xstrdup(jstr_or(pod->tree, "spec.nodeName", ""));
-    r->path = xasprintf("%s/%d.log", dir, instance);
+    struct log_reader *r = reader_new(k, &want, pod, instance);
     if (k->m->ops->open(k->m, r->node, r->path, O_RDONLY | O_CLOEXEC, 0, &r->in, e) < 0 ||
         start_reader(r, out_fd, e) < 0) {
         reader_free(r);

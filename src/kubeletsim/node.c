@@ -4,7 +4,7 @@
  * volumesAttached, labels and annotations that users add) is left alone. The lease is renewed every 10 s, the status
  * written every 5 min or on change. Source: pkg/kubelet/kubelet_node_status.go, nodestatus/setters.go,
  * component-helpers lease controller, nodeinfomanager. */
-#include "kubeletsim/kubelet_int.h"
+#include "kubeletsim/volumes_int.h"
 
 #include "csi/driver.h"
 
@@ -12,13 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEASE_NS         "kube-node-lease"
-#define LEASE_SECONDS    40
-#define RENEW_MS         10000
-#define STATUS_MS        300000
-#define RESERVED_MEMORY  (INT64_C(100) << 20) /* the hard eviction threshold */
-#define NODEFS_THRESHOLD 10                   /* percent */
-#define INSTANCE_TYPE    "t3.medium"
+#define LEASE_NS      "kube-node-lease"
+#define LEASE_SECONDS 40
+#define RENEW_MS      10000
+#define STATUS_MS     300000
+#define INSTANCE_TYPE "t3.medium"
 
 static void now_text(const struct kubelet *k, char out[TIME_TEXT_LEN])
 {
@@ -30,12 +28,12 @@ static void now_text(const struct kubelet *k, char out[TIME_TEXT_LEN])
 static json_t *labels_of(const struct kubelet *k, const struct node_run *n)
 {
     const char *const rows[][2] = {
-        {"beta.kubernetes.io/arch", "amd64"},
+        {"beta.kubernetes.io/arch", k->info.arch},
         {"beta.kubernetes.io/instance-type", INSTANCE_TYPE},
         {"beta.kubernetes.io/os", "linux"},
         {"failure-domain.beta.kubernetes.io/region", k->conf.region},
         {"failure-domain.beta.kubernetes.io/zone", n->zone},
-        {"kubernetes.io/arch", "amd64"},
+        {"kubernetes.io/arch", k->info.arch},
         {"kubernetes.io/hostname", n->name},
         {"kubernetes.io/os", "linux"},
         {"node.kubernetes.io/instance-type", INSTANCE_TYPE},
@@ -82,7 +80,7 @@ struct node_condition {
     const char *type, *status, *reason, *message;
 };
 
-static json_t *conditions_of(const struct kubelet *k, const json_t *old)
+static json_t *node_conditions(const struct kubelet *k, const json_t *old)
 {
     _auto_free_ char *simulated = xasprintf("pods and disks are only remembered, not made: %s", k->info.why);
     struct node_condition rows[] = {
@@ -111,6 +109,17 @@ static json_t *conditions_of(const struct kubelet *k, const json_t *old)
     return list;
 }
 
+int64_t node_allocatable(const struct kubelet *k, const char *resource)
+{
+    if (str_eq(resource, "cpu"))
+        return k->info.cpus;
+    if (str_eq(resource, "memory"))
+        return k->info.memory_bytes - RESERVED_MEMORY;
+    if (str_eq(resource, "ephemeral-storage"))
+        return k->conf.nodefs_bytes / 100 * (100 - NODEFS_THRESHOLD);
+    return -1;
+}
+
 static void set_resources(const struct kubelet *k, json_t *status)
 {
     int64_t memory_ki = k->info.memory_bytes >> 10, disk_ki = k->conf.nodefs_bytes >> 10;
@@ -120,11 +129,11 @@ static void set_resources(const struct kubelet *k, json_t *status)
     } rows[] = {
         {"cpu", xasprintf("%d", k->info.cpus), xasprintf("%d", k->info.cpus)},
         {"ephemeral-storage", xasprintf("%lldKi", (long long)disk_ki),
-         xasprintf("%lld", (long long)(k->conf.nodefs_bytes / 100 * (100 - NODEFS_THRESHOLD)))},
+         xasprintf("%lld", (long long)node_allocatable(k, "ephemeral-storage"))},
         {"hugepages-1Gi", xstrdup("0"), xstrdup("0")},
         {"hugepages-2Mi", xstrdup("0"), xstrdup("0")},
         {"memory", xasprintf("%lldKi", (long long)memory_ki),
-         xasprintf("%lldKi", (long long)(memory_ki - (RESERVED_MEMORY >> 10)))},
+         xasprintf("%lldKi", (long long)(node_allocatable(k, "memory") >> 10))},
         {"pods", xstrdup("110"), xstrdup("110")},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -145,7 +154,7 @@ static void add_image(const char *canonical, int64_t size, void *arg)
 static void fill_status(const struct kubelet *k, const struct node_run *n, json_t *status)
 {
     set_resources(k, status);
-    jset(status, "conditions", conditions_of(k, json_object_get(status, "conditions")));
+    jset(status, "conditions", node_conditions(k, json_object_get(status, "conditions")));
     jset(status, "addresses",
          json_pack("[{s:s, s:s}, {s:s, s:s}]", "type", "InternalIP", "address", n->ip, "type", "Hostname", "address",
                    n->name));
@@ -160,7 +169,7 @@ static void fill_status(const struct kubelet *k, const struct node_run *n, json_
         {"kubeletVersion", k->conf.kubelet_version},
         {"kubeProxyVersion", k->conf.kubelet_version},
         {"operatingSystem", "linux"},
-        {"architecture", "amd64"},
+        {"architecture", k->info.arch},
     };
     json_t *out = jmake_obj(status, "nodeInfo");
     for (size_t i = 0; i < ARRAY_LEN(info); i++)
@@ -268,10 +277,24 @@ int node_register(struct kubelet *k, struct node_run *n, struct err *e)
     return 0;
 }
 
-void node_volume_in_use(struct kubelet *k, struct node_run *n, const char *unique, bool used)
+void node_volumes_in_use(struct kubelet *k, struct node_run *n)
 {
     struct err e = ERR_INIT;
-    if (used ? jarr_add_unique(n->in_use, unique) : jarr_remove(n->in_use, unique))
+    _auto_strlist_ struct strlist names = {0};
+    for (const struct pod_run *p = k->pods; p; p = p->next)
+        for (size_t i = 0; p->node == n->index && i < p->volume_count; i++) {
+            const char *name = p->volumes[i].unique;
+            if (name && !strlist_has(&names, name))
+                strlist_add(&names, name);
+        }
+    strlist_sort(&names);
+    json_t *list = json_array();
+    for (size_t i = 0; i < names.len; i++)
+        json_array_append_new(list, json_string(names.items[i]));
+    bool same = json_equal(list, n->in_use);
+    json_decref(n->in_use);
+    n->in_use = list;
+    if (!same)
         write_status(k, n, &e);
 }
 

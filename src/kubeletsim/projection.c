@@ -1,9 +1,11 @@
 /* projection.c - what configMap, secret, downwardAPI and projected volumes contain, as a list of files.
  *
  * DESIGN: each source appends files; the caller gives the list to the machine, which writes it atomically. Missing
- * objects are errors unless optional; the texts are the kubelet's. Runs on workers: reads the registry, touches nothing
- * of the pod_run. Source: pkg/volume/{configmap,secret,downwardapi,projected}. */
-#include "kubeletsim/kubelet_int.h"
+ * objects are errors unless optional; the texts are the kubelet's. A projected volume names all that is wrong with it.
+ *
+ * THREADS: workers; reads the registry and the pod. Source: pkg/volume/{configmap,secret,downwardapi,projected},
+ * pkg/kubelet/token. */
+#include "kubeletsim/volumes_int.h"
 
 #include "api/base64.h"
 #include "base/buf.h"
@@ -14,24 +16,25 @@
 
 #define DEFAULT_MODE   0644
 #define TOKEN_LIFETIME 3607
+#define TOKEN_DAY      86400
 
 void files_release(struct files *f)
 {
     for (size_t i = 0; i < f->len; i++) {
-        free((char *)f->items[i].path);
-        free((void *)f->items[i].data);
+        free((void *)(uintptr_t)f->items[i].path);
+        free((void *)(uintptr_t)f->items[i].data);
     }
     free(f->items);
     *f = (struct files){0};
 }
 
-/* The last source that gives a path wins. Takes data. */
+/* The last source that gives a path wins. */
 static void add_file(struct files *f, const char *path, void *take_data, size_t len, mode_t mode)
 {
     for (size_t i = 0; i < f->len; i++) {
         if (!str_eq(f->items[i].path, path))
             continue;
-        free((void *)f->items[i].data);
+        free((void *)(uintptr_t)f->items[i].data);
         f->items[i] = (struct file_spec){f->items[i].path, take_data, len, mode};
         return;
     }
@@ -42,25 +45,19 @@ static void add_file(struct files *f, const char *path, void *take_data, size_t 
     f->items[f->len++] = (struct file_spec){xstrdup(path), take_data, len, mode};
 }
 
-/* base64 to bytes; invalid text gives what came before it (the API refused it long before). Returns new. */
-static void *decode_base64(const char *text, size_t *out_len)
-{
-    struct buf out = BUF_INIT;
-    size_t at;
-    base64_decode(text, strlen(text), &out, &at);
-    return buf_steal(&out, out_len);
-}
-
 /* -- objects with data -- */
 
 struct keyed {
-    const char *kind; /* "configmap", "secret": for messages */
-    const struct resource *res;
+    const char *kind;          /* "configmap", "secret": for messages */
     const char *text_member;   /* plain text values, or NULL */
     const char *binary_member; /* base64 values */
     const char *missing_key;   /* message prefix */
 };
+static const struct keyed config_maps = {"configmap", "data", "binaryData",
+                                         "configmap references non-existent config key"};
+static const struct keyed secrets = {"secret", NULL, "data", "references non-existent secret key"};
 
+/* Returns new bytes, or NULL if there is no such key. */
 static void *keyed_value(const struct keyed *k, const json_t *obj, const char *key, size_t *out_len)
 {
     const json_t *text = k->text_member ? json_object_get(json_object_get(obj, k->text_member), key) : NULL;
@@ -69,7 +66,12 @@ static void *keyed_value(const struct keyed *k, const json_t *obj, const char *k
         return xmemdup(json_string_value(text), *out_len + 1);
     }
     const char *binary = json_string_value(json_object_get(json_object_get(obj, k->binary_member), key));
-    return binary ? decode_base64(binary, out_len) : NULL;
+    struct buf out = BUF_INIT;
+    size_t at; /* invalid text gives what came before it: the API refused it long before */
+    if (!binary)
+        return NULL;
+    base64_decode(binary, strlen(binary), &out, &at);
+    return buf_steal(&out, out_len);
 }
 
 static void add_all(const struct keyed *k, const json_t *obj, mode_t mode, struct files *out)
@@ -92,7 +94,8 @@ static int add_keyed(struct pod_run *p, const struct keyed *k, const char *name,
                      struct files *out, struct err *e)
 {
     bool optional = jbool(source, "optional", false);
-    _auto_sobj_ struct sobj *obj = reg_read(p->k->conf.registry, k->res, p->ns, name);
+    const struct resource *res = k == &secrets ? RES.secrets : RES.configmaps;
+    _auto_sobj_ struct sobj *obj = reg_read(p->k->conf.registry, res, p->ns, name);
     if (!obj)
         return optional ? 0 : err_set(e, ERR_NOT_FOUND, "%s \"%s\" not found", k->kind, name);
     const json_t *items = json_object_get(source, "items");
@@ -115,15 +118,14 @@ static int add_keyed(struct pod_run *p, const struct keyed *k, const char *name,
     return 0;
 }
 
-static const struct keyed *keyed_kind(bool secret)
+static int add_config_map(struct pod_run *p, const json_t *s, mode_t mode, struct files *out, struct err *e)
 {
-    static struct keyed kinds[2] = {
-        {"configmap", NULL, "data", "binaryData", "configmap references non-existent config key"},
-        {"secret", NULL, NULL, "data", "references non-existent secret key"},
-    };
-    kinds[0].res = RES.configmaps;
-    kinds[1].res = RES.secrets;
-    return &kinds[secret];
+    return add_keyed(p, &config_maps, jstr_or(s, "name", ""), s, mode, out, e);
+}
+
+static int add_secret(struct pod_run *p, const json_t *s, mode_t mode, struct files *out, struct err *e)
+{
+    return add_keyed(p, &secrets, jstr_or(s, "secretName", jstr_or(s, "name", "")), s, mode, out, e);
 }
 
 /* -- downward API -- */
@@ -147,21 +149,24 @@ static int add_downward(struct pod_run *p, const json_t *source, mode_t mode, st
 
 /* -- service account token: asked for at the front door, as the kubelet does -- */
 
-static int add_token(struct pod_run *p, const json_t *source, mode_t mode, struct files *out, struct err *e)
+static json_t *token_request(const struct pod_run *p, const json_t *source)
 {
-    const char *account = jstr_or(pod_tree(p), "spec.serviceAccountName", "default");
     json_t *spec = json_object();
-    json_t *request =
-        json_pack("{s:s, s:s, s:o}", "apiVersion", "authentication.k8s.io/v1", "kind", "TokenRequest", "spec", spec);
-    jset_int(spec, "expirationSeconds", jint(source, "expirationSeconds", TOKEN_LIFETIME));
     const char *audience = jstr(source, "audience");
+    jset_int(spec, "expirationSeconds", jint(source, "expirationSeconds", TOKEN_LIFETIME));
     jset(spec, "audiences", audience ? json_pack("[s]", audience) : json_array());
     jset(spec, "boundObjectRef",
          json_pack("{s:s, s:s, s:s, s:s}", "kind", "Pod", "apiVersion", "v1", "name", p->name, "uid", p->uid));
+    return json_pack("{s:s, s:s, s:o}", "apiVersion", "authentication.k8s.io/v1", "kind", "TokenRequest", "spec", spec);
+}
+
+static int add_token(struct pod_run *p, const json_t *source, mode_t mode, struct files *out, struct err *e)
+{
+    const char *account = jstr_or(pod_tree(p), "spec.serviceAccountName", "default");
     _auto_answer_ struct reg_answer ans = {0};
     struct reg_ctx ctx = {.user = "system:node", .manager = USER_AGENT, .loop = true};
     struct reg_target target = {RES.serviceaccounts, p->ns, account, "token"};
-    struct reg_body body = {.tree = request};
+    struct reg_body body = {.tree = token_request(p, source)};
     if (reg_create(p->k->conf.registry, &ctx, &target, &body, &ans, e) < 0)
         return err_wrap(e, "failed to fetch token");
     const char *token = jstr(ans.body, "status.token");
@@ -173,18 +178,32 @@ static int add_token(struct pod_run *p, const json_t *source, mode_t mode, struc
 
 /* -- the four volume types -- */
 
+static const struct {
+    const char *key;
+    int (*add)(struct pod_run *p, const json_t *source, mode_t mode, struct files *out, struct err *e);
+} sources[] = {
+    {"configMap", add_config_map},
+    {"secret", add_secret},
+    {"downwardAPI", add_downward},
+    {"serviceAccountToken", add_token},
+};
+
 static int add_source(struct pod_run *p, const char *key, const json_t *s, mode_t mode, struct files *out,
                       struct err *e)
 {
-    if (str_eq(key, "configMap"))
-        return add_keyed(p, keyed_kind(false), jstr_or(s, "name", ""), s, mode, out, e);
-    if (str_eq(key, "secret"))
-        return add_keyed(p, keyed_kind(true), jstr_or(s, "secretName", jstr_or(s, "name", "")), s, mode, out, e);
-    if (str_eq(key, "downwardAPI"))
-        return add_downward(p, s, mode, out, e);
-    if (str_eq(key, "serviceAccountToken"))
-        return add_token(p, s, mode, out, e);
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++)
+        if (str_eq(sources[i].key, key))
+            return sources[i].add(p, s, mode, out, e);
     return 0;
+}
+
+/* "e1", or "[e1, e2]" as Go's aggregate prints several. */
+static int fail_with(const struct strlist *errors, struct err *e)
+{
+    _auto_free_ char *all = strlist_join(errors, ", ");
+    if (errors->len == 0)
+        return 0;
+    return err_set(e, ERR_NOT_FOUND, errors->len > 1 ? "[%s]" : "%s", all);
 }
 
 int project_volume(struct pod_run *p, const char *key, const json_t *source, struct files *out, struct err *e)
@@ -192,17 +211,36 @@ int project_volume(struct pod_run *p, const char *key, const json_t *source, str
     mode_t mode = (mode_t)jint(source, "defaultMode", DEFAULT_MODE);
     if (!str_eq(key, "projected"))
         return add_source(p, key, source, mode, out, e);
+    _auto_strlist_ struct strlist errors = {0};
     size_t i;
-    const json_t *s;
+    json_t *s;
     json_array_foreach(json_object_get(source, "sources"), i, s)
     {
         const char *kind;
         json_t *value;
-        json_object_foreach((json_t *)s, kind, value)
+        json_object_foreach(s, kind, value)
         {
-            if (add_source(p, kind, value, mode, out, e) < 0)
-                return -1;
+            struct err why = ERR_INIT;
+            if (add_source(p, kind, value, mode, out, &why) < 0)
+                strlist_add(&errors, why.msg);
         }
     }
-    return 0;
+    return fail_with(&errors, e);
+}
+
+int64_t project_renewal(const char *key, const json_t *source)
+{
+    int64_t soonest = 0;
+    size_t i;
+    const json_t *s;
+    json_array_foreach(str_eq(key, "projected") ? json_object_get(source, "sources") : NULL, i, s)
+    {
+        const json_t *token = json_object_get(s, "serviceAccountToken");
+        int64_t seconds = jint(token, "expirationSeconds", TOKEN_LIFETIME) * 8 / 10;
+        if (seconds > TOKEN_DAY)
+            seconds = TOKEN_DAY;
+        if (token && (!soonest || seconds < soonest))
+            soonest = seconds;
+    }
+    return soonest;
 }

@@ -1,34 +1,32 @@
 /* restart.c - which container of a pod starts next, and when.
  *
- * DESIGN: init containers run one after the other, each to success (sidecars only to "running"); then all others, in
- * the spec's order. A container that ended is started again if the pod's policy says so: the first time at once, then
- * 10 s, 20 s … 5 min after its end; a run of ten minutes forgets the back-off. An image that cannot be pulled backs off
- * by the same figures. Source: kuberuntime_manager.go computePodActions, doBackOff; flowcontrol/backoff.go. */
-#include "kubeletsim/kubelet_int.h"
+ * DESIGN: init containers run one after the other, each to success (sidecars only until they are started); then all
+ * others, in the spec's order. Once a regular container has been started, sidecars restart on their own and the other
+ * init containers are history. A container that ended is started again if the pod's policy says so: the first time at
+ * once, then 10 s, 20 s … 5 min after its end; a run of ten minutes forgets the back-off. Ephemeral containers start
+ * once, whatever the others do.
+ *
+ * THREADS: the loop thread. Source: kuberuntime_manager.go computePodActions, doBackOff; flowcontrol/backoff.go. */
+#include "kubeletsim/pod_int.h"
 
 #include <stdlib.h>
 
-#define BACKOFF_FIRST_MS 10000
-#define BACKOFF_LAST_MS  300000
-#define BACKOFF_FORGET_S 600
-
-static const char *restart_policy(const struct pod_run *p)
-{
-    return jstr_or(pod_tree(p), "spec.restartPolicy", "Always");
-}
+#define BACKOFF_FIRST_MS  10000
+#define BACKOFF_LAST_MS   300000
+#define BACKOFF_FORGET_MS (2 * BACKOFF_LAST_MS)
 
 bool container_restarts(const struct pod_run *p, const struct container_run *c)
 {
-    const char *policy = restart_policy(p);
-    if (p->stage >= POD_STOP)
+    const char *policy = jstr_or(pod_tree(p), "spec.restartPolicy", "Always");
+    if (p->stage >= POD_STOP || c->kind == CONTAINER_EPHEMERAL)
         return false;
-    if (c->sidecar)
+    if (c->kind == CONTAINER_SIDECAR)
         return true;
     if (str_eq(policy, "Never"))
         return false;
-    if (str_eq(policy, "Always") && !c->init)
+    if (str_eq(policy, "Always") && c->kind == CONTAINER_REGULAR)
         return true;
-    return c->end.exit_code != 0;
+    return c->end.exit_code != 0 || c->must_restart;
 }
 
 bool container_done(const struct pod_run *p, const struct container_run *c)
@@ -36,40 +34,43 @@ bool container_done(const struct pod_run *p, const struct container_run *c)
     return c->state == CONTAINER_EXITED && !container_restarts(p, c);
 }
 
-static void remember_end(struct container_run *c)
+bool pod_initialized(const struct pod_run *p)
 {
+    bool has_init = false;
+    for (size_t i = 0; i < p->container_count; i++) {
+        const struct container_run *c = &p->containers[i];
+        if (c->kind == CONTAINER_REGULAR && c->id[0])
+            return true;
+        has_init = has_init || container_is_init(c);
+    }
+    return !has_init;
+}
+
+static bool backoff_forgotten(const struct container_run *c)
+{
+    return (c->end.finished - c->backoff_at) / 1000000 > BACKOFF_FORGET_MS;
+}
+
+void container_prepare_restart(struct pod_run *p, struct container_run *c)
+{
+    c->backoff_ms = c->backoff_ms && !backoff_forgotten(c) ? c->backoff_ms * 2 : BACKOFF_FIRST_MS;
+    if (c->backoff_ms > BACKOFF_LAST_MS)
+        c->backoff_ms = BACKOFF_LAST_MS;
+    c->backoff_at = kubelet_now(p->k);
     free(c->last.message);
     c->last = c->end;
     c->end = (struct container_end){0};
-}
-
-/* An ended container that starts again: its end becomes lastState, its back-off grows. */
-static void prepare_restart(struct container_run *c)
-{
-    int64_t ran = (c->end.finished - c->end.started) / 1000000000;
-    if (ran > BACKOFF_FORGET_S)
-        c->backoff_ms = 0;
-    c->backoff_ms = c->backoff_ms ? c->backoff_ms * 2 : BACKOFF_FIRST_MS;
-    if (c->backoff_ms > BACKOFF_LAST_MS)
-        c->backoff_ms = BACKOFF_LAST_MS;
-    remember_end(c);
+    c->end_unread = false;
     c->state = CONTAINER_WAITING;
+    c->not_before = 0;
     c->restarts++;
 }
 
-/* Is it due? Else the wait goes into *wait_ms if it is shorter. */
-static bool due(struct pod_run *p, struct container_run *c, int64_t *wait_ms)
+int64_t container_restart_due(const struct pod_run *p, const struct container_run *c)
 {
-    if (c->state == CONTAINER_EXITED) {
-        int64_t since_end = (kubelet_now(p->k) - c->end.finished) / 1000000;
-        c->not_before = kubelet_mono(p->k) + (c->backoff_ms > since_end ? c->backoff_ms - since_end : 0);
-    }
-    int64_t left = c->not_before - kubelet_mono(p->k);
-    if (left <= 0)
-        return true;
-    if (*wait_ms < 0 || left < *wait_ms)
-        *wait_ms = left;
-    return false;
+    int64_t since_end_ms = (kubelet_now(p->k) - c->end.finished) / 1000000;
+    int64_t wait_ms = backoff_forgotten(c) ? 0 : c->backoff_ms - since_end_ms;
+    return kubelet_mono(p->k) + (wait_ms > 0 ? wait_ms : 0);
 }
 
 static bool wants_start(const struct pod_run *p, const struct container_run *c)
@@ -77,25 +78,39 @@ static bool wants_start(const struct pod_run *p, const struct container_run *c)
     return c->state == CONTAINER_WAITING || (c->state == CONTAINER_EXITED && container_restarts(p, c));
 }
 
+/* Is it time? Else the pod will be woken. */
+static bool is_due(struct pod_run *p, const struct container_run *c)
+{
+    int64_t at = c->state == CONTAINER_EXITED ? container_restart_due(p, c) : c->not_before;
+    if (at <= kubelet_mono(p->k))
+        return true;
+    pod_wake_at(p, at);
+    return false;
+}
+
 /* May what follows this init container go on? */
 static bool init_passed(const struct container_run *c)
 {
-    if (c->sidecar)
-        return c->state == CONTAINER_RUNNING;
+    if (c->kind == CONTAINER_SIDECAR)
+        return container_is_started(c);
     return c->state == CONTAINER_EXITED && c->end.exit_code == 0;
 }
 
-struct container_run *container_next(struct pod_run *p, int64_t *out_wait_ms)
+struct container_run *container_next(struct pod_run *p)
 {
+    bool held = false;
+    struct container_run *next = NULL;
     for (size_t i = 0; i < p->container_count; i++) {
         struct container_run *c = &p->containers[i];
-        if (wants_start(p, c) && due(p, c, out_wait_ms)) {
-            if (c->state == CONTAINER_EXITED)
-                prepare_restart(c);
-            return c;
-        }
-        if (c->init && !init_passed(c))
-            return NULL;
+        bool history = p->init_done && c->kind == CONTAINER_INIT;
+        if (c->hook_runs)
+            return NULL; /* one after the other: the next start waits for the hook */
+        if (history || next || (held && c->kind != CONTAINER_EPHEMERAL))
+            continue;
+        if (wants_start(p, c) && is_due(p, c))
+            next = c;
+        else if (!p->init_done && container_is_init(c) && !init_passed(c))
+            held = true;
     }
-    return NULL;
+    return next;
 }

@@ -1,21 +1,17 @@
-/* sandbox.c - a pod's namespaces and its directory on the node: made before its containers, gone after them.
+/* sandbox.c - a pod's namespaces and address; its clean-up in two parts.
  *
- * DESIGN: everything the pod has on the node lives under /var/lib/kubelet/pods/<uid> and
- * /var/log/pods/<ns>_<pod>_<uid>, so cleaning up is unmounting and removing two trees. Jobs run on workers. Source:
- * pkg/kubelet/kubelet_pods.go (hosts file), network/dns/dns.go, kuberuntime_container.go killContainer. */
-#include "kubeletsim/kubelet_int.h"
+ * DESIGN: everything a pod has on its node lives under /var/lib/kubelet/pods/<uid> and /var/log/pods/<ns>_<pod>_<uid>.
+ * When its containers have ended, what holds resources goes (containers, namespaces, mounts); directories and logs go
+ * when it is deleted. Addresses of a node are given out in turn, so that one that was just freed rests a while.
+ *
+ * INVARIANTS: directories are removed only after every mount in them is gone; the machine refuses to remove through a
+ * mount all the same.
+ *
+ * THREADS: jobs on workers; addresses on the loop thread. */
+#include "kubeletsim/volumes_int.h"
 
-#include "base/buf.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-#define CLUSTER_DOMAIN "cluster.local"
 
 void pod_dir(const struct pod_run *p, char out[PATH_LEN])
 {
@@ -29,90 +25,35 @@ void pod_log_dir(const char *ns, const char *pod, const char *uid, const char *c
         snprintf(out + n, (size_t)(PATH_LEN - n), "/%s", container);
 }
 
-void pod_hostname(const json_t *pod, char out[64])
-{
-    snprintf(out, 64, "%s", jstr_or(pod, "spec.hostname", jstr_or(pod, "metadata.name", "")));
-    for (size_t n = strlen(out); n > 0 && (out[n - 1] == '-' || out[n - 1] == '.'); n--)
-        out[n - 1] = '\0';
-}
+/* -- addresses -- */
 
-static int write_file(struct pod_run *p, const char *path, const char *text, struct err *e)
+bool pod_take_ip(struct pod_run *p)
 {
-    struct machine *m = p->k->m;
-    _auto_close_ int fd = -1;
-    if (m->ops->open(m, pod_node(p), path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644, &fd, e) < 0)
-        return -1;
-    size_t n = strlen(text);
-    if (write(fd, text, n) != (ssize_t)n)
-        return err_sys(e, errno, "write %s", path);
-    return 0;
-}
-
-static void add_aliases(const json_t *pod, struct buf *out)
-{
-    size_t i, j;
-    const json_t *alias, *name;
-    const json_t *list = jat(pod, "spec.hostAliases");
-    if (json_array_size(list) > 0)
-        buf_adds(out, "\n# Entries added by HostAliases.\n");
-    json_array_foreach(list, i, alias)
-    {
-        buf_adds(out, jstr_or(alias, "ip", ""));
-        json_array_foreach(json_object_get(alias, "hostnames"), j, name)
-        {
-            buf_addf(out, "\t%s", json_string_value(name));
-        }
-        buf_addc(out, '\n');
+    struct node_run *n = &p->k->nodes[p->node];
+    if (jbool(pod_tree(p), "spec.hostNetwork", false)) {
+        snprintf(p->ip, sizeof p->ip, "%s", n->ip);
+        return true;
     }
-}
-
-static void hosts_text(const struct pod_run *p, struct buf *out)
-{
-    const json_t *pod = pod_tree(p);
-    char host[64];
-    const char *subdomain = jstr(pod, "spec.subdomain");
-    pod_hostname(pod, host);
-    buf_adds(out, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
-                  "fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n");
-    if (subdomain)
-        buf_addf(out, "%s\t%s.%s.%s.svc." CLUSTER_DOMAIN "\t%s\n", p->ip, host, subdomain, p->ns, host);
-    else
-        buf_addf(out, "%s\t%s\n", p->ip, host);
-    add_aliases(pod, out);
-}
-
-static void resolv_text(const struct pod_run *p, struct buf *out)
-{
-    buf_addf(out,
-             "search %s.svc." CLUSTER_DOMAIN " svc." CLUSTER_DOMAIN " " CLUSTER_DOMAIN
-             "\nnameserver %s\noptions ndots:5\n",
-             p->ns, p->k->conf.cluster_dns);
-}
-
-static int write_pod_files(struct pod_run *p, struct err *e)
-{
-    char dir[PATH_LEN], path[PATH_LEN + 32], host[80];
-    struct machine *m = p->k->m;
-    pod_dir(p, dir);
-    if (m->ops->mkdir_p(m, pod_node(p), dir, 0750, e) < 0)
-        return -1;
-    _auto_buf_ struct buf hosts = BUF_INIT;
-    _auto_buf_ struct buf resolv = BUF_INIT;
-    hosts_text(p, &hosts);
-    resolv_text(p, &resolv);
-    pod_hostname(pod_tree(p), host);
-    size_t n = strlen(host);
-    host[n] = '\n';
-    host[n + 1] = '\0';
-    const char *const files[][2] = {
-        {"etc-hosts", buf_str(&hosts)}, {"resolv.conf", buf_str(&resolv)}, {"hostname", host}};
-    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, files[i][0]);
-        if (write_file(p, path, files[i][1], e) < 0)
-            return -1;
+    for (int tried = 0; tried < POD_IPS && !p->ip[0]; tried++) {
+        int i = (n->next_ip + tried) % POD_IPS;
+        if (n->ips[i])
+            continue;
+        n->ips[i] = true;
+        n->next_ip = (i + 1) % POD_IPS;
+        snprintf(p->ip, sizeof p->ip, "10.244.%d.%d", n->index, i + 2);
     }
-    return 0;
+    return p->ip[0] != '\0';
 }
+
+void pod_give_ip(struct pod_run *p)
+{
+    unsigned a, b, c, d;
+    if (sscanf(p->ip, "%u.%u.%u.%u", &a, &b, &c, &d) == 4 && a == 10 && d >= 2 && d < POD_IPS + 2)
+        p->k->nodes[p->node].ips[d - 2] = false;
+    p->ip[0] = '\0';
+}
+
+/* -- start -- */
 
 void sandbox_start_job(struct job *j)
 {
@@ -120,7 +61,7 @@ void sandbox_start_job(struct job *j)
     const json_t *pod = pod_tree(p);
     struct machine *m = p->k->m;
     char host[64];
-    pod_hostname(pod, host);
+    pod_hostname(p, host);
     struct sandbox_spec spec = {
         .node = pod_node(p),
         .id = p->uid,
@@ -131,96 +72,61 @@ void sandbox_start_job(struct job *j)
         .host_ipc = jbool(pod, "spec.hostIPC", false),
         .share_pid = jbool(pod, "spec.shareProcessNamespace", false),
     };
-    j->ok = write_pod_files(p, &j->err) == 0 && m->ops->sandbox_start(m, &spec, &j->err) == 0;
+    j->ok = pod_files_write(p, &j->err) == 0 && m->ops->sandbox_start(m, &spec, &j->err) == 0;
 }
 
-/* -- stopping -- */
+/* -- clean-up -- */
 
-/* Runs an exec hook and waits for its end, at most `ms`. */
-static void run_hook(struct pod_run *p, const struct container_run *c, const json_t *command, int64_t ms)
+static int remove_containers(struct pod_run *p, struct err *e)
 {
     struct machine *m = p->k->m;
-    struct err e = ERR_INIT;
-    struct stream_fds fds = {-1, -1, -1, -1};
-    _auto_strlist_ struct strlist argv = {0};
-    size_t i;
-    const json_t *word;
-    json_array_foreach(command, i, word)
-    {
-        strlist_add(&argv, json_string_value(word) ? json_string_value(word) : "");
+    for (size_t i = 0; i < p->container_count; i++) {
+        const struct container_run *c = &p->containers[i];
+        if (c->id[0] && m->ops->container_remove(m, pod_node(p), c->id, true, e) < 0)
+            return -1;
     }
-    strlist_take(&argv, NULL);
-    argv.len--;
-    struct exec_spec spec = {.node = pod_node(p), .id = c->id, .argv = (const char *const *)argv.items};
-    if (m->ops->exec(m, &spec, &fds, &e) == 0) {
-        struct pollfd end = {fds.exit_fd, POLLIN, 0};
-        poll(&end, 1, (int)ms);
-    } else {
-        kubelet_event(p->k, p, c->name, EVENT_WARNING, "FailedPreStopHook", "PreStopHook failed");
-    }
-    const int all[] = {fds.in, fds.out, fds.err, fds.exit_fd};
-    for (i = 0; i < ARRAY_LEN(all); i++)
-        if (all[i] >= 0)
-            close(all[i]);
+    return 0;
 }
 
-static void pause_ms(int64_t ms, int64_t at_most)
-{
-    poll(NULL, 0, (int)(ms < at_most ? ms : at_most));
-}
-
-static void stop_container(struct pod_run *p, struct container_run *c)
+/* What mounts.c bound for subPaths. */
+static int unmount_sub_paths(struct pod_run *p, struct err *e)
 {
     struct machine *m = p->k->m;
-    struct err e = ERR_INIT;
-    const json_t *hook = jat(container_spec_of(p, c), "lifecycle.preStop");
-    kubelet_event(p->k, p, c->name, EVENT_NORMAL, "Killing", "Stopping container %s", c->name);
-    int64_t left = p->kill_at - kubelet_mono(p->k);
-    if (hook && left > 0) {
-        if (jat(hook, "exec.command"))
-            run_hook(p, c, jat(hook, "exec.command"), left);
-        else if (jat(hook, "sleep.seconds"))
-            pause_ms(jint(hook, "sleep.seconds", 0) * 1000, left);
+    char dir[PATH_LEN];
+    pod_dir(p, dir);
+    for (size_t i = 0; i < p->container_count; i++) {
+        const struct container_run *c = &p->containers[i];
+        size_t at;
+        const json_t *mount;
+        json_array_foreach(json_object_get(c->spec, "volumeMounts"), at, mount)
+        {
+            if (str_empty(jstr(mount, "subPath")) && str_empty(jstr(mount, "subPathExpr")))
+                continue;
+            _auto_free_ char *path =
+                xasprintf("%s/volume-subpaths/%s/%s/%zu", dir, jstr_or(mount, "name", ""), c->name, at);
+            if (m->ops->unmount(m, pod_node(p), path, e) < 0)
+                return -1;
+        }
     }
-    m->ops->container_signal(m, pod_node(p), c->id, SIGTERM, &e);
-    c->stopping = true;
-}
-
-void pod_stop_job(struct job *j)
-{
-    struct pod_run *p = j->pod;
-    for (size_t i = 0; i < p->container_count; i++)
-        if (p->containers[i].state == CONTAINER_RUNNING && !p->containers[i].stopping)
-            stop_container(p, &p->containers[i]);
-}
-
-void pod_kill_job(struct job *j)
-{
-    struct pod_run *p = j->pod;
-    struct machine *m = p->k->m;
-    struct err e = ERR_INIT;
-    for (size_t i = 0; i < p->container_count; i++)
-        if (p->containers[i].state == CONTAINER_RUNNING)
-            m->ops->container_signal(m, pod_node(p), p->containers[i].id, SIGKILL, &e);
+    return 0;
 }
 
 void pod_clean_job(struct job *j)
 {
     struct pod_run *p = j->pod;
     struct machine *m = p->k->m;
-    struct err e = ERR_INIT;
-    char path[PATH_LEN];
-    for (size_t i = 0; i < p->container_count; i++)
-        if (p->containers[i].id[0])
-            m->ops->container_remove(m, pod_node(p), p->containers[i].id, true, &e);
-    if (p->sandbox)
-        m->ops->sandbox_stop(m, pod_node(p), p->uid, &e);
-    volumes_unmount(j);
-    bool deleted = p->gone || jat(pod_tree(p), "metadata.deletionTimestamp");
-    if (!deleted)
-        return; /* a finished pod keeps its directory and logs until it is deleted */
-    pod_dir(p, path);
-    m->ops->remove_all(m, pod_node(p), path, &e);
-    pod_log_dir(p->ns, p->name, p->uid, NULL, path);
-    m->ops->remove_all(m, pod_node(p), path, &e);
+    j->ok = remove_containers(p, &j->err) == 0 &&
+            (!p->sandbox || m->ops->sandbox_stop(m, pod_node(p), p->uid, &j->err) == 0) &&
+            unmount_sub_paths(p, &j->err) == 0 && volumes_unmount(p, &j->err) == 0;
+}
+
+void pod_remove_job(struct job *j)
+{
+    struct pod_run *p = j->pod;
+    struct machine *m = p->k->m;
+    char dir[PATH_LEN], logs[PATH_LEN];
+    pod_dir(p, dir);
+    pod_log_dir(p->ns, p->name, p->uid, NULL, logs);
+    j->ok =
+        m->ops->remove_all(m, pod_node(p), dir, &j->err) == 0 && m->ops->remove_all(m, pod_node(p), logs, &j->err) == 0;
 }

@@ -1,12 +1,14 @@
 /* status.c - what is known of a pod, as its status object.
  *
  * DESIGN: the whole status is computed anew from the pod_run and compared with the stored one; it is written only if it
- * differs, so a step may ask for it as often as it likes. Conditions that others own (PodScheduled, readiness gates)
- * are kept. Source: pkg/kubelet/kubelet_pods.go generateAPIPodStatus, getPhase, convertToAPIContainerStatuses;
- * status/generate.go. */
-#include "kubeletsim/kubelet_int.h"
+ * differs, so a step may ask for it as often as it likes. A pod does not become Succeeded or Failed while one of its
+ * containers still runs. Conditions are in conditions.c.
+ *
+ * THREADS: the loop thread. Source: pkg/kubelet/kubelet_pods.go generateAPIPodStatus, getPhase,
+ * convertToAPIContainerStatuses; status/status_manager.go mergePodStatus, TerminatePod. */
+#include "kubeletsim/volumes_int.h"
 
-#include "base/buf.h"
+#include "api/json_scan.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +20,13 @@ static void set_time(json_t *obj, const char *key, int64_t ns)
     json_object_set_new(obj, key, json_string(text));
 }
 
+/* Text that a container or the machine wrote: it need not be UTF-8. */
+static void set_text(json_t *obj, const char *key, const char *text)
+{
+    if (text)
+        json_object_set_new(obj, key, json_string_clean(text, strlen(text)));
+}
+
 /* -- one container -- */
 
 static json_t *terminated_of(const struct container_end *end)
@@ -25,12 +34,11 @@ static json_t *terminated_of(const struct container_end *end)
     json_t *t = json_object();
     jset_int(t, "exitCode", end->exit_code);
     jset_str(t, "reason", end->reason);
-    if (end->message)
-        jset_str(t, "message", end->message);
+    set_text(t, "message", end->message);
     set_time(t, "startedAt", end->started);
     set_time(t, "finishedAt", end->finished);
     if (end->id[0]) {
-        _auto_free_ char *id = xasprintf("containerd://%s", end->id);
+        _auto_free_ char *id = xasprintf(ID_PREFIX "%s", end->id);
         jset_str(t, "containerID", id);
     }
     return json_pack("{s:o}", "terminated", t);
@@ -45,39 +53,46 @@ static void duration_text(int64_t ms, char out[24])
         snprintf(out, 24, "%dm%ds", (int)(s / 60), (int)(s % 60));
 }
 
-static json_t *waiting_of(const struct pod_run *p, const struct container_run *c)
+static json_t *backing_off(const struct pod_run *p, const struct container_run *c)
+{
+    char wait[24];
+    duration_text(c->backoff_ms, wait);
+    _auto_free_ char *text =
+        xasprintf("back-off %s restarting failed container=%s pod=%s_%s(%s)", wait, c->name, p->name, p->ns, p->uid);
+    return json_pack("{s:{s:s, s:s}}", "waiting", "message", text, "reason", "CrashLoopBackOff");
+}
+
+static json_t *waiting_of(const struct container_run *c)
 {
     json_t *w = json_object();
-    if (c->state == CONTAINER_EXITED) {
-        char wait[24];
-        duration_text(c->backoff_ms, wait);
-        _auto_free_ char *text = xasprintf("back-off %s restarting failed container=%s pod=%s_%s(%s)", wait, c->name,
-                                           p->name, p->ns, p->uid);
-        jset_str(w, "message", text);
-        jset_str(w, "reason", "CrashLoopBackOff");
-    } else {
-        if (c->message)
-            jset_str(w, "message", c->message);
-        jset_str(w, "reason", c->reason);
-    }
+    set_text(w, "message", c->message);
+    jset_str(w, "reason", c->reason);
     return json_pack("{s:o}", "waiting", w);
+}
+
+/* An ended container shows how it ended, unless it waits for its next start and says so. */
+static bool shows_end(const struct container_run *c)
+{
+    return c->state == CONTAINER_EXITED && !c->announced_at && !c->failed_start;
 }
 
 static json_t *state_of(const struct pod_run *p, const struct container_run *c)
 {
-    if (c->state == CONTAINER_RUNNING) {
+    if (c->state == CONTAINER_RUNNING && !c->hook_runs) {
         json_t *r = json_object();
         set_time(r, "startedAt", c->started);
         return json_pack("{s:o}", "running", r);
     }
-    if (c->state == CONTAINER_EXITED && !c->announced_backoff)
+    if (shows_end(c) || container_done(p, c))
         return terminated_of(&c->end);
-    return waiting_of(p, c);
+    if (c->state == CONTAINER_EXITED && c->announced_at)
+        return backing_off(p, c);
+    return waiting_of(c);
 }
 
-static json_t *last_state_of(const struct container_run *c)
+static json_t *last_state_of(const struct pod_run *p, const struct container_run *c)
 {
-    if (c->state == CONTAINER_EXITED && c->announced_backoff)
+    if (c->state == CONTAINER_EXITED && !shows_end(c) && !container_done(p, c))
         return terminated_of(&c->end);
     return c->last.set ? terminated_of(&c->last) : json_object();
 }
@@ -104,215 +119,147 @@ static void add_mounts(const struct pod_run *p, json_t *status, const json_t *sp
         json_decref(list);
 }
 
-static bool is_started(const struct container_run *c)
+/* A container that never came to be although its pod did: as the kubelet says when the pod is over. */
+static json_t *unknown_end(void)
 {
-    return c->state == CONTAINER_RUNNING;
-}
-
-static bool is_ready(const struct container_run *c)
-{
-    if (c->init && !c->sidecar)
-        return c->state == CONTAINER_EXITED && c->end.exit_code == 0;
-    return c->state == CONTAINER_RUNNING;
+    return json_pack("{s:{s:i, s:n, s:s, s:s, s:n}}", "terminated", "exitCode", 137, "finishedAt", "message",
+                     "The container could not be located when the pod was terminated", "reason",
+                     "ContainerStatusUnknown", "startedAt");
 }
 
 static json_t *container_status(const struct pod_run *p, const struct container_run *c)
 {
-    const json_t *spec = container_spec_of(p, c);
     json_t *s = json_object();
     if (c->id[0]) {
-        _auto_free_ char *id = xasprintf("containerd://%s", c->id);
+        _auto_free_ char *id = xasprintf(ID_PREFIX "%s", c->id);
         jset_str(s, "containerID", id);
     }
-    jset_str(s, "image", c->id[0] && c->image ? c->image : jstr_or(spec, "image", ""));
+    bool over = p->stage >= POD_CLEAN && c->state == CONTAINER_WAITING && c->kind == CONTAINER_REGULAR;
+    jset_str(s, "image", c->id[0] && c->image ? c->image : jstr_or(c->spec, "image", ""));
     jset_str(s, "imageID", c->id[0] && c->image_id ? c->image_id : "");
-    jset(s, "lastState", last_state_of(c));
+    jset(s, "lastState", last_state_of(p, c));
     jset_str(s, "name", c->name);
-    jset_bool(s, "ready", is_ready(c));
+    jset_bool(s, "ready", container_is_ready(c));
     jset_int(s, "restartCount", c->restarts);
-    jset_bool(s, "started", is_started(c));
-    jset(s, "state", state_of(p, c));
-    add_mounts(p, s, spec);
+    if (c->kind != CONTAINER_EPHEMERAL)
+        jset_bool(s, "started", container_is_started(c));
+    jset(s, "state", over && pod_initialized(p) ? unknown_end() : state_of(p, c));
+    add_mounts(p, s, c->spec);
     return s;
 }
 
-static json_t *container_statuses(const struct pod_run *p, bool init)
+static bool in_list(const struct container_run *c, int list)
+{
+    return container_is_init(c) ? list == CONTAINER_INIT : c->kind == list;
+}
+
+/* Init containers in the spec's order, the others by name. */
+static void add_statuses(const struct pod_run *p, json_t *status, const char *key, int kind)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < p->container_count; i++) {
         const struct container_run *c = &p->containers[i];
-        if (c->init != init)
+        if (!in_list(c, kind))
             continue;
-        json_t *s = container_status(p, c);
         size_t at = json_array_size(list);
-        while (!init && at > 0 && strcmp(jstr_or(json_array_get(list, at - 1), "name", ""), c->name) > 0)
+        while (kind != CONTAINER_INIT && at > 0 &&
+               strcmp(jstr_or(json_array_get(list, at - 1), "name", ""), c->name) > 0)
             at--;
-        json_array_insert_new(list, at, s);
+        json_array_insert_new(list, at, container_status(p, c));
     }
-    return list;
+    if (json_array_size(list) > 0)
+        jset(status, key, list);
+    else
+        json_decref(list);
 }
 
 /* -- the pod's phase -- */
 
-const char *status_phase(const struct pod_run *p)
-{
-    static const char *const kept[] = {"Succeeded", "Failed"};
-    const char *stored = jstr_or(pod_tree(p), "status.phase", "Pending");
-    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
-        if (str_eq(stored, kept[i]))
-            return kept[i];
-    bool stopping = p->stage >= POD_STOP;
-    size_t waiting = 0, running = 0, failed = 0, done = 0;
-    for (size_t i = 0; i < p->container_count; i++) {
-        const struct container_run *c = &p->containers[i];
-        bool ended = container_done(p, c) || (stopping && c->state == CONTAINER_EXITED);
-        if (c->init && !c->sidecar) {
-            if (ended && c->end.exit_code != 0)
-                return "Failed";
-            if (!ended)
-                return "Pending";
-            continue;
-        }
-        if (c->init)
-            continue;
-        if (ended) {
-            done++;
-            failed += c->end.exit_code != 0;
-        } else if (c->state == CONTAINER_RUNNING || c->state == CONTAINER_EXITED || c->last.set) {
-            running++;
-        } else {
-            waiting++;
-        }
-    }
-    if (waiting > 0)
-        return "Pending";
-    if (running > 0)
-        return "Running";
-    return done == 0 ? "Pending" : failed ? "Failed" : "Succeeded";
-}
-
-/* -- conditions -- */
-
-static const json_t *condition_find(const json_t *pod, const char *type)
-{
-    size_t i;
-    const json_t *c;
-    json_array_foreach(jat(pod, "status.conditions"), i, c)
-    {
-        if (str_eq(jstr(c, "type"), type))
-            return c;
-    }
-    return NULL;
-}
-
-struct condition {
-    const char *type;
-    bool value;
-    const char *reason;  /* or NULL */
-    const char *message; /* or NULL */
+struct tally {
+    size_t pending_init, failed_init, waiting, running, stopped, failed;
 };
 
-static void add_condition(const struct pod_run *p, json_t *list, const json_t *pod, const struct condition *c)
+static struct tally tally_of(const struct pod_run *p)
 {
-    const json_t *old = condition_find(pod, c->type);
-    const char *status = c->value ? "True" : "False";
-    const char *since = old && str_eq(jstr(old, "status"), status) ? jstr(old, "lastTransitionTime") : NULL;
-    json_t *out = json_object();
-    jset(out, "lastProbeTime", json_null());
-    if (since)
-        jset_str(out, "lastTransitionTime", since);
-    else
-        set_time(out, "lastTransitionTime", kubelet_now(p->k));
-    if (c->message)
-        jset_str(out, "message", c->message);
-    if (c->reason)
-        jset_str(out, "reason", c->reason);
-    jset_str(out, "status", status);
-    jset_str(out, "type", c->type);
-    json_array_append_new(list, out);
-}
-
-/* "containers with unready status: [a b]"; false if all are fine. */
-static bool name_lacking(const struct pod_run *p, bool init, const char *what, struct buf *out)
-{
-    bool any = false;
-    buf_addf(out, "containers with %s status: [", what);
+    struct tally t = {0};
     for (size_t i = 0; i < p->container_count; i++) {
         const struct container_run *c = &p->containers[i];
-        bool counts = init ? c->init : !c->init || c->sidecar;
-        bool fine = init && c->sidecar ? is_started(c) : is_ready(c);
-        if (!counts || fine)
-            continue;
-        buf_addf(out, "%s%s", any ? " " : "", c->name);
-        any = true;
+        bool ended = c->state == CONTAINER_EXITED;
+        if (c->kind == CONTAINER_INIT) {
+            t.failed_init += ended && c->end.exit_code != 0;
+            t.pending_init += !ended || c->end.exit_code != 0;
+        } else if (c->kind == CONTAINER_SIDECAR) {
+            t.pending_init += !container_is_started(c) && !ended;
+        } else if (c->kind == CONTAINER_REGULAR && c->state == CONTAINER_RUNNING) {
+            t.running++;
+        } else if (c->kind == CONTAINER_REGULAR && (ended || c->last.set)) {
+            t.stopped++;
+            t.failed += ended && c->end.exit_code != 0;
+        } else if (c->kind == CONTAINER_REGULAR) {
+            t.waiting++;
+        }
     }
-    buf_addc(out, ']');
-    return any;
+    return t;
 }
 
-static const char *const own_conditions[] = {"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady",
-                                             "PodScheduled"};
-
-static bool is_own(const char *type)
+/* Has everything that ended, ended for good? */
+static bool all_done(const struct pod_run *p)
 {
-    for (size_t i = 0; i < ARRAY_LEN(own_conditions); i++)
-        if (str_eq(own_conditions[i], type))
-            return true;
-    return false;
+    for (size_t i = 0; i < p->container_count; i++) {
+        const struct container_run *c = &p->containers[i];
+        if (c->kind == CONTAINER_REGULAR && (c->state != CONTAINER_EXITED || container_restarts(p, c)))
+            return false;
+    }
+    return true;
 }
 
-static json_t *conditions_of(const struct pod_run *p, const json_t *pod, const char *phase)
+const char *status_phase(const struct pod_run *p)
 {
-    json_t *list = json_array();
-    size_t i;
-    json_t *old;
-    json_array_foreach(jat(pod, "status.conditions"), i, old)
-    {
-        if (!is_own(jstr(old, "type")))
-            json_array_append(list, old);
-    }
-    _auto_buf_ struct buf init = BUF_INIT;
-    _auto_buf_ struct buf unready = BUF_INIT;
-    bool succeeded = str_eq(phase, "Succeeded"), failed = str_eq(phase, "Failed");
-    bool lacking_init = name_lacking(p, true, "incomplete", &init);
-    bool lacking = name_lacking(p, false, "unready", &unready);
-    const char *over = succeeded ? "PodCompleted" : failed ? "PodFailed" : NULL;
-    struct condition ready = {"Ready", !lacking && !over, over, NULL};
-    if (lacking && !over) {
-        ready.reason = "ContainersNotReady";
-        ready.message = buf_str(&unready);
-    }
-    struct condition containers = ready;
-    containers.type = "ContainersReady";
-    struct condition initialized = {"Initialized", succeeded || !lacking_init, succeeded ? "PodCompleted" : NULL, NULL};
-    if (!initialized.value) {
-        initialized.reason = "ContainersNotInitialized";
-        initialized.message = buf_str(&init);
-    }
-    const struct condition rows[] = {
-        {"PodReadyToStartContainers", p->sandbox, NULL, NULL},
-        initialized,
-        ready,
-        containers,
-        {"PodScheduled", true, NULL, NULL},
-    };
-    for (size_t r = 0; r < ARRAY_LEN(rows); r++)
-        add_condition(p, list, pod, &rows[r]);
-    return list;
+    const char *stored = jstr_or(pod_tree(p), "status.phase", "Pending");
+    const char *policy = jstr_or(pod_tree(p), "spec.restartPolicy", "Always");
+    struct tally t = tally_of(p);
+    if (str_eq(stored, "Succeeded"))
+        return "Succeeded";
+    if (str_eq(stored, "Failed") || p->fail_reason)
+        return "Failed";
+    if (t.failed_init > 0 && (str_eq(policy, "Never") || p->stage >= POD_STOP) && !pod_initialized(p))
+        return "Failed";
+    if ((t.pending_init > 0 && !pod_initialized(p)) || t.waiting > 0)
+        return p->stage >= POD_CLEAN ? "Failed" : "Pending"; /* it will never run */
+    if (t.running > 0 || !all_done(p))
+        return "Running";
+    return t.failed > 0 ? "Failed" : "Succeeded";
+}
+
+/* What is written: a pod is not over before its last container is. */
+static const char *shown_phase(const struct pod_run *p, const json_t *pod)
+{
+    const char *phase = status_phase(p);
+    if (!str_eq(phase, "Succeeded") && !str_eq(phase, "Failed"))
+        return phase;
+    for (size_t i = 0; i < p->container_count; i++)
+        if (p->containers[i].state == CONTAINER_RUNNING)
+            return jstr_or(pod, "status.phase", "Pending");
+    return phase;
 }
 
 /* -- writing -- */
 
 static void fill(const struct pod_run *p, const json_t *pod, json_t *s)
 {
-    const char *phase = status_phase(p);
+    const struct node_run *n = &p->k->nodes[p->node];
+    const char *phase = shown_phase(p, pod);
     jset(s, "conditions", conditions_of(p, pod, phase));
-    jset(s, "containerStatuses", container_statuses(p, false));
-    jset_str(s, "hostIP", p->k->nodes[p->node].ip);
-    jset(s, "hostIPs", json_pack("[{s:s}]", "ip", p->k->nodes[p->node].ip));
-    if (p->init_count > 0)
-        jset(s, "initContainerStatuses", container_statuses(p, true));
+    add_statuses(p, s, "containerStatuses", CONTAINER_REGULAR);
+    add_statuses(p, s, "initContainerStatuses", CONTAINER_INIT);
+    add_statuses(p, s, "ephemeralContainerStatuses", CONTAINER_EPHEMERAL);
+    jset_str(s, "hostIP", n->ip);
+    jset(s, "hostIPs", json_pack("[{s:s}]", "ip", n->ip));
     jset_str(s, "phase", phase);
+    if (p->fail_reason && str_eq(phase, "Failed")) {
+        jset_str(s, "reason", p->fail_reason);
+        jset_str(s, "message", p->fail_message);
+    }
     if (p->ip[0] && p->sandbox) {
         jset_str(s, "podIP", p->ip);
         jset(s, "podIPs", json_pack("[{s:s}]", "ip", p->ip));
@@ -334,49 +281,8 @@ static int edit_status(json_t *obj, void *arg, struct err *e _unused_)
 void status_write(struct pod_run *p)
 {
     struct err e = ERR_INIT;
-    if (!p->gone)
-        reg_modify(p->k->conf.registry, USER_AGENT, RES.pods, p->ns, p->name, "status", edit_status, p, &e);
-}
-
-/* -- adoption -- */
-
-static void restore_container(struct container_run *c, const json_t *s, int64_t now)
-{
-    const char *id = jstr_or(s, "containerID", "");
-    c->restarts = (int)jint(s, "restartCount", 0);
-    if (!*id)
+    if (p->gone)
         return;
-    const json_t *ended = jat(s, "state.terminated");
-    if (!ended)
-        ended = jat(s, "state.waiting") ? jat(s, "lastState.terminated") : NULL;
-    snprintf(c->id, sizeof c->id, "%s", str_starts(id, "containerd://") ? id + strlen("containerd://") : id);
-    c->image = xstrdup(jstr_or(s, "image", ""));
-    c->image_id = xstrdup(jstr_or(s, "imageID", ""));
-    c->state = CONTAINER_EXITED;
-    c->end = (struct container_end){.set = true, .exit_code = 255, .started = now, .finished = now};
-    snprintf(c->end.id, sizeof c->end.id, "%s", c->id);
-    snprintf(c->end.reason, sizeof c->end.reason, "%s", ended ? jstr_or(ended, "reason", "Error") : "Unknown");
-    time_parse(jstr(ended ? ended : jat(s, "state.running"), "startedAt"), &c->end.started);
-    if (ended) {
-        c->end.exit_code = (int)jint(ended, "exitCode", 255);
-        time_parse(jstr(ended, "finishedAt"), &c->end.finished);
-    }
-}
-
-void status_restore(struct pod_run *p)
-{
-    static const char *const lists[] = {"status.initContainerStatuses", "status.containerStatuses"};
-    time_parse(jstr(pod_tree(p), "status.startTime"), &p->start_time);
-    for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-        size_t i;
-        const json_t *s;
-        json_array_foreach(jat(pod_tree(p), lists[l]), i, s)
-        {
-            for (size_t c = 0; c < p->container_count; c++)
-                if (str_eq(p->containers[c].name, jstr(s, "name")))
-                    restore_container(&p->containers[c], s, kubelet_now(p->k));
-        }
-    }
-    for (size_t c = 0; c < p->container_count; c++)
-        p->restarted_node = p->restarted_node || p->containers[c].id[0];
+    reg_modify(p->k->conf.registry, USER_AGENT, RES.pods, p->ns, p->name, "status", edit_status, p, &e);
+    logs_wake(p->k, p->ns, p->name);
 }

@@ -1,15 +1,13 @@
 /* streams.c - what the API server asks of a node: exec, attach, port-forward. Logs are in logs.c.
  *
  * DESIGN: these run on stream threads of the API server and look only at the API objects, as a real API server does;
- * the container's id in the pod's status is the key to the machine. Error texts: pkg/kubelet/kubelet_pods.go. */
+ * the container's id in the pod's status is the key to the machine. Error texts: pkg/kubelet/kubelet_pods.go.
+ *
+ * THREADS: any; touches no pod_run. */
 #include "kubeletsim/kubelet_int.h"
-
-#include "base/buf.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define ID_PREFIX "containerd://"
 
 struct target {
     struct sobj *pod; /* owned */
@@ -18,7 +16,7 @@ struct target {
     const char *id; /* of a running container; borrows from pod */
 };
 
-static const json_t *status_of(const json_t *pod, const char *container)
+const json_t *container_status_find(const json_t *pod, const char *name)
 {
     static const char *const lists[] = {"status.containerStatuses", "status.initContainerStatuses",
                                         "status.ephemeralContainerStatuses"};
@@ -27,7 +25,7 @@ static const json_t *status_of(const json_t *pod, const char *container)
         const json_t *s;
         json_array_foreach(jat(pod, lists[l]), i, s)
         {
-            if (str_eq(jstr(s, "name"), container))
+            if (str_eq(jstr(s, "name"), name))
                 return s;
         }
     }
@@ -53,8 +51,8 @@ static int find_container(struct kubelet *k, const struct exec_req *req, struct 
     out->container = req->container;
     if (str_empty(out->container))
         out->container = jstr_or(json_array_get(jat(pod, "spec.containers"), 0), "name", "");
-    const json_t *s = status_of(pod, out->container);
-    const char *id = jstr(s, "containerID");
+    const json_t *s = container_status_find(pod, out->container);
+    const char *id = jstr_or(s, "containerID", "");
     if (!s || !jat(s, "state.running") || !str_starts(id, ID_PREFIX))
         return req->argv
                    ? err_set(e, ERR_INTERNAL, "container not found (\"%s\")", out->container)

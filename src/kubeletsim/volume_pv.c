@@ -1,13 +1,20 @@
 /* volume_pv.c - volumes behind a claim: from claim to volume to attachment; staging once a node, publishing once a pod.
  *
  *     claim --volumeName--> PV --csi--> VolumeAttachment --attached--> device --stage--> globalmount --bind--> pod
- * directory
  *
  * DESIGN: in-tree cloud sources are seen through their CSI migration, so there is one path for disks. Staging is
- * counted per node and volume under k->stage_mu; the last pod that leaves unstages. fsGroup is applied after the bind,
- * as the kubelet does. Source: desired_state_of_world_populator.go, csi_attacher.go, csi_mounter.go,
- * csi-translation-lib aws_ebs.go. */
+ * counted per node and volume: the first pod stages, the last one that leaves unstages; who finds it under way waits.
+ * Different volumes do not wait for each other. fsGroup is applied after the bind, as the kubelet does.
+ *
+ * INVARIANTS: k->staged has an entry while somebody uses the volume or is about to; `staged` of a volume_run is true
+ * exactly while it counts as a user.
+ *
+ * LOCK: k->stage_mu guards the list; it is not held while a driver works (`busy` is the claim on the entry). Source:
+ * desired_state_of_world_populator.go, csi_attacher.go, csi_mounter.go, csi-translation-lib aws_ebs.go. */
 #include "kubeletsim/volumes_int.h"
+
+#include "base/sha256.h"
+#include "control/objects.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,36 +24,48 @@
 
 /* -- following the claim (loop thread) -- */
 
-static int claim_volume(struct pod_run *p, const char *claim, struct sobj **out_pv, const char **out_mode,
-                        struct err *e)
+__attribute__((format(printf, 4, 5))) static int claim_error(const struct pod_run *p, const char *claim, struct err *e,
+                                                             const char *fmt, ...)
 {
-    struct registry *r = p->k->conf.registry;
-    _auto_sobj_ struct sobj *pvc = reg_read(r, RES.persistentvolumeclaims, p->ns, claim);
+    char why[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why, sizeof why, fmt, ap);
+    va_end(ap);
+    return err_set(e, ERR_CONFLICT, "error processing PVC %s/%s: %s", p->ns, claim, why);
+}
+
+static struct sobj *bound_claim(struct pod_run *p, const char *claim, bool ephemeral, struct err *e)
+{
+    _auto_sobj_ struct sobj *pvc = reg_read(p->k->conf.registry, RES.persistentvolumeclaims, p->ns, claim);
     if (!pvc)
-        return err_set(
-            e, ERR_NOT_FOUND,
-            "error processing PVC %s/%s: failed to fetch PVC from API server: persistentvolumeclaims \"%s\" not found",
-            p->ns, claim, claim);
+        claim_error(p, claim, e, "failed to fetch PVC from API server: persistentvolumeclaims \"%s\" not found", claim);
+    else if (ephemeral && !owned_by_uid(pvc->tree, p->uid))
+        claim_error(p, claim, e, "PVC %s/%s was not created for pod %s/%s (pod is not owner)", p->ns, claim, p->ns,
+                    p->name);
+    else if (jat(pvc->tree, "metadata.deletionTimestamp") && !p->adopted)
+        claim_error(p, claim, e, "PVC is being deleted");
+    else if (!str_eq(jstr(pvc->tree, "status.phase"), "Bound") || str_empty(jstr(pvc->tree, "spec.volumeName")))
+        claim_error(p, claim, e, "PVC is not bound");
+    else
+        return TAKE(pvc);
+    return NULL;
+}
+
+static struct sobj *bound_volume(struct pod_run *p, const struct sobj *pvc, struct err *e)
+{
     const char *name = jstr_or(pvc->tree, "spec.volumeName", "");
-    if (!str_eq(jstr(pvc->tree, "status.phase"), "Bound") || !*name)
-        return err_set(e, ERR_CONFLICT, "error processing PVC %s/%s: PVC is not bound", p->ns, claim);
-    struct sobj *pv = reg_read(r, RES.persistentvolumes, "", name);
+    _auto_sobj_ struct sobj *pv = reg_read(p->k->conf.registry, RES.persistentvolumes, "", name);
     if (!pv)
-        return err_set(
-            e, ERR_NOT_FOUND,
-            "error processing PVC %s/%s: failed to fetch PV %s from API server: persistentvolumes \"%s\" not found",
-            p->ns, claim, name, name);
-    if (!str_eq(jstr(pv->tree, "spec.claimRef.uid"), jstr(pvc->tree, "metadata.uid"))) {
-        sobj_unref(pv);
-        return err_set(
-            e, ERR_CONFLICT,
-            "error processing PVC %s/%s: found PV object %s but it has a nil pv.Spec.ClaimRef indicating it is not "
-            "yet bound to the claim",
-            p->ns, claim, name);
-    }
-    *out_mode = str_eq(jstr(pvc->tree, "spec.volumeMode"), "Block") ? "Block" : "Filesystem";
-    *out_pv = pv;
-    return 0;
+        claim_error(p, pvc->name, e, "failed to fetch PV %s from API server: persistentvolumes \"%s\" not found", name,
+                    name);
+    else if (!str_eq(jstr(pv->tree, "spec.claimRef.uid"), jstr(pvc->tree, "metadata.uid")))
+        claim_error(p, pvc->name, e,
+                    "found PV object %s but it has a nil pv.Spec.ClaimRef indicating it is not yet bound to the claim",
+                    name);
+    else
+        return TAKE(pv);
+    return NULL;
 }
 
 /* awsElasticBlockStore as the migration sees it: {"csi": …}. Returns new. */
@@ -91,23 +110,23 @@ static int await_attachment(struct pod_run *p, struct volume_run *v, const char 
     return f.attached ? 0 : 1;
 }
 
-static int plan_csi(struct pod_run *p, struct volume_run *v, const char *pv_name, struct err *e)
+static int plan_csi(struct pod_run *p, struct volume_run *v, const char *pv_name)
 {
     const char *name = jstr_or(v->source, "driver", ""), *handle = jstr_or(v->source, "volumeHandle", "");
     v->driver = csi_driver_by_name(name);
     if (!v->driver)
         return 0; /* csi_mount says so, with the event that a node without the driver gives */
-    (void)e;
     v->unique = xasprintf("kubernetes.io/csi/%s^%s", name, handle);
     return v->driver->attach_required ? await_attachment(p, v, pv_name, handle) : 0;
 }
 
-int claim_plan(struct pod_run *p, const char *claim, struct volume_run *v, struct err *e)
+int claim_plan(struct pod_run *p, const char *claim, bool ephemeral, struct volume_run *v, struct err *e)
 {
-    _auto_sobj_ struct sobj *pv = NULL;
-    const char *mode = NULL;
-    if (claim_volume(p, claim, &pv, &mode, e) < 0)
+    _auto_sobj_ struct sobj *pvc = bound_claim(p, claim, ephemeral, e);
+    _auto_sobj_ struct sobj *pv = pvc ? bound_volume(p, pvc, e) : NULL;
+    if (!pv)
         return -1;
+    const char *mode = str_eq(jstr(pvc->tree, "spec.volumeMode"), "Block") ? "Block" : "Filesystem";
     if (v->block != str_eq(mode, "Block"))
         return err_set(e, ERR_INVALID, "volume %s has volumeMode %s, but is specified in %s", v->name, mode,
                        v->block ? "volumeDevices" : "volumeMounts");
@@ -120,7 +139,7 @@ int claim_plan(struct pod_run *p, const char *claim, struct volume_run *v, struc
     }
     if (volume_pick(v, json_object_get(v->pv, "spec"), e) < 0)
         return -1;
-    return str_eq(v->plugin->key, "csi") ? plan_csi(p, v, pv->name, e) : 0;
+    return str_eq(v->plugin->key, "csi") ? plan_csi(p, v, pv->name) : 0;
 }
 
 int inline_ebs_plan(struct pod_run *p, const json_t *source, struct volume_run *v, struct err *e)
@@ -130,89 +149,111 @@ int inline_ebs_plan(struct pod_run *p, const json_t *source, struct volume_run *
     if (volume_pick(v, spec, e) < 0)
         return -1;
     v->pv = json_pack("{s:{s:s}, s:O}", "metadata", "name", v->spec_name, "spec", spec);
-    return plan_csi(p, v, NULL, e);
+    return plan_csi(p, v, NULL);
 }
 
 /* -- staging, counted (workers) -- */
 
-static struct staged *staged_find(struct kubelet *k, int node, const char *unique)
+static struct staged **staged_link(struct kubelet *k, int node, const char *unique)
 {
-    for (struct staged *s = k->staged; s; s = s->next)
-        if (s->node == node && str_eq(s->unique, unique))
-            return s;
-    return NULL;
+    struct staged **at = &k->staged;
+    while (*at && ((*at)->node != node || !str_eq((*at)->unique, unique)))
+        at = &(*at)->next;
+    return at;
 }
 
+/* The entry, busy with us; waits while others are. Returns with the lock released. */
+static struct staged *staged_enter(struct kubelet *k, int node, const char *unique)
+{
+    pthread_mutex_lock(&k->stage_mu);
+    struct staged *s;
+    while ((s = *staged_link(k, node, unique)) && s->busy)
+        pthread_cond_wait(&k->stage_free, &k->stage_mu);
+    if (!s) {
+        s = xcalloc(1, sizeof *s);
+        *s = (struct staged){.node = node, .unique = xstrdup(unique), .next = k->staged};
+        k->staged = s;
+    }
+    s->busy = true;
+    pthread_mutex_unlock(&k->stage_mu);
+    return s;
+}
+
+static void staged_leave(struct kubelet *k, struct staged *s)
+{
+    pthread_mutex_lock(&k->stage_mu);
+    s->busy = false;
+    if (s->users == 0) {
+        *staged_link(k, s->node, s->unique) = s->next;
+        free(s->unique);
+        free(s);
+    }
+    pthread_cond_broadcast(&k->stage_free);
+    pthread_mutex_unlock(&k->stage_mu);
+}
+
+/* plugins/kubernetes.io/csi/<driver>/<sha256 of the handle>/globalmount */
 static void staging_path(const struct volume_run *v, char out[PATH_LEN])
 {
     const char *handle = jstr_or(v->source, "volumeHandle", "");
-    snprintf(out, PATH_LEN, STAGING_DIR "/%.200s/%016llx/globalmount", v->driver->name,
-             (unsigned long long)str_hash64(handle, strlen(handle)));
+    struct sha256 s;
+    char hex[SHA256_TEXT_LEN];
+    sha256_init(&s);
+    sha256_add(&s, handle, strlen(handle));
+    sha256_hex(&s, hex);
+    snprintf(out, PATH_LEN, STAGING_DIR "/%.200s/%s/globalmount", v->driver->name, hex);
 }
 
 static int stage(struct pod_run *p, struct volume_run *v, struct err *e)
 {
-    struct kubelet *k = p->k;
     char target[PATH_LEN];
     int rc = 0;
     staging_path(v, target);
-    pthread_mutex_lock(&k->stage_mu);
-    struct staged *s = staged_find(k, p->node, v->unique);
-    if (!s)
-        rc = v->driver->stage(v->driver, k->m, pod_node(p), v->pv, v->device, target, e);
-    if (rc == 0 && !s) {
-        s = xcalloc(1, sizeof *s);
-        *s = (struct staged){p->node, 0, xstrdup(v->unique), k->staged};
-        k->staged = s;
-    }
+    struct staged *s = staged_enter(p->k, p->node, v->unique);
+    if (s->users == 0)
+        rc = v->driver->stage(v->driver, p->k->m, pod_node(p), v->pv, v->device, target, e);
     if (rc == 0) {
         s->users++;
         v->staged = true;
     }
-    pthread_mutex_unlock(&k->stage_mu);
+    staged_leave(p->k, s);
+    v->in_device = rc < 0;
     return rc;
 }
 
-static void unstage(struct pod_run *p, struct volume_run *v)
+static int unstage(struct pod_run *p, struct volume_run *v, struct err *e)
 {
-    struct kubelet *k = p->k;
-    struct err e = ERR_INIT;
     char target[PATH_LEN];
+    int rc = 0;
     staging_path(v, target);
-    pthread_mutex_lock(&k->stage_mu);
-    for (struct staged **at = &k->staged; *at; at = &(*at)->next) {
-        struct staged *s = *at;
-        if (s->node != p->node || !str_eq(s->unique, v->unique))
-            continue;
-        if (--s->users == 0) {
-            if (v->driver->unstage)
-                v->driver->unstage(v->driver, k->m, pod_node(p), target, &e);
-            *strrchr(target, '/') = '\0';
-            k->m->ops->remove_all(k->m, pod_node(p), target, &e); /* the mount point; never what is mounted there */
-            *at = s->next;
-            free(s->unique);
-            free(s);
-        }
-        break;
+    struct staged *s = staged_enter(p->k, p->node, v->unique);
+    if (s->users == 1 && v->driver->unstage)
+        rc = v->driver->unstage(v->driver, p->k->m, pod_node(p), target, e);
+    if (rc == 0 && s->users == 1) {
+        struct err busy = ERR_INIT;
+        *strrchr(target, '/') = '\0';
+        p->k->m->ops->remove_all(p->k->m, pod_node(p), target, &busy); /* the mount point; never what is mounted */
     }
-    v->staged = false;
-    pthread_mutex_unlock(&k->stage_mu);
+    if (rc == 0) {
+        s->users--;
+        v->staged = false;
+    }
+    staged_leave(p->k, s);
+    return rc;
 }
 
 /* -- publishing (workers) -- */
 
-static int apply_fs_group(struct pod_run *p, struct volume_run *v, struct err *e)
+static int bind_once(struct pod_run *p, const struct volume_run *v, const char *source, struct err *e)
 {
-    int64_t gid = jint(pod_tree(p), "spec.securityContext.fsGroup", -1);
     struct machine *m = p->k->m;
-    if (gid < 0 || v->read_only || v->block)
+    if (m->ops->is_mounted(m, pod_node(p), v->path))
         return 0;
-    return m->ops->chown_tree(m, pod_node(p), v->path, (uint32_t)gid, false, e);
+    return m->ops->bind(m, pod_node(p), source, v->path, v->read_only, e);
 }
 
 int csi_mount(struct pod_run *p, struct volume_run *v, struct err *e)
 {
-    struct machine *m = p->k->m;
     char target[PATH_LEN];
     if (!v->driver)
         return err_set(
@@ -227,19 +268,16 @@ int csi_mount(struct pod_run *p, struct volume_run *v, struct err *e)
     if (!v->staged && stage(p, v, e) < 0)
         return -1;
     staging_path(v, target);
-    if (m->ops->bind(m, pod_node(p), target, v->path, v->read_only, e) < 0)
-        return -1;
-    return apply_fs_group(p, v, e);
+    return bind_once(p, v, target, e) < 0 ? -1 : apply_fs_group(p, v, e);
 }
 
-void csi_unmount(struct pod_run *p, struct volume_run *v)
+int csi_unmount(struct pod_run *p, struct volume_run *v, struct err *e)
 {
-    struct err e = ERR_INIT;
-    struct machine *m = p->k->m;
-    if (!v->block)
-        m->ops->unmount(m, pod_node(p), v->path, &e);
-    if (v->staged)
-        unstage(p, v);
+    if (v->block || !v->driver)
+        return 0;
+    if (unmount_path(p, v, e) < 0)
+        return -1;
+    return v->staged ? unstage(p, v, e) : 0;
 }
 
 int local_mount(struct pod_run *p, struct volume_run *v, struct err *e)
@@ -254,7 +292,5 @@ int local_mount(struct pod_run *p, struct volume_run *v, struct err *e)
             "mount failed: exit status 32\nMounting command: mount\nMounting arguments: -o bind %s %s\nOutput: mount: "
             "%s: special device %s does not exist.\n",
             path, v->path, v->path, path);
-    if (m->ops->bind(m, pod_node(p), path, v->path, v->read_only, e) < 0)
-        return -1;
-    return apply_fs_group(p, v, e);
+    return bind_once(p, v, path, e) < 0 ? -1 : apply_fs_group(p, v, e);
 }

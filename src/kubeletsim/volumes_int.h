@@ -1,21 +1,73 @@
-/* volumes_int.h - between volumes.c and volume_pv.c. */
+/* volumes_int.h - the volumes of a pod: plan, mount, refresh, unmount. */
 #ifndef STOWAGE_KUBELETSIM_VOLUMES_INT_H
 #define STOWAGE_KUBELETSIM_VOLUMES_INT_H
 
 #include "csi/driver.h"
-#include "kubeletsim/kubelet_int.h"
+#include "kubeletsim/pod_int.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* Picks the plugin for a source found in `spec` (a pod's volume or a PV's spec). */
+struct volume_run;
+struct volume_plugin {
+    const char *key; /* member of the pod's volume, or of a PV's spec */
+    const char *dir; /* "kubernetes.io~configmap" */
+    bool projected;  /* rewritten when what it shows changes */
+    bool read_only;  /* always, in the container */
+    int (*mount)(struct pod_run *p, struct volume_run *v, struct err *e);   /* on a worker; may be called again */
+    int (*unmount)(struct pod_run *p, struct volume_run *v, struct err *e); /* on a worker; may be NULL */
+};
+struct volume_run {
+    char *name;      /* owned: of the pod's volume */
+    char *spec_name; /* owned: PV name for claims, else name */
+    const struct volume_plugin *plugin;
+    json_t *source;                  /* owned: the member named plugin->key (of the volume, or of the PV spec) */
+    json_t *pv;                      /* owned, or NULL */
+    const struct csi_driver *driver; /* for csi */
+    char device[64];                 /* "/dev/xvdba" from the attachment, or "" */
+    char path[PATH_LEN];             /* node path that is bound into containers */
+    bool block, read_only;
+    bool touched; /* mounting was tried: there may be something to undo; from here on the plan stays */
+    bool mounted, staged;
+    char *unique;   /* owned: "kubernetes.io/csi/DRIVER^HANDLE" of attachables, or NULL */
+    char *failure;  /* owned: why the last try failed, or NULL */
+    bool in_device; /* it failed before the pod's own part */
+};
+
+/* -- volumes.c -- */
+int volumes_plan(struct pod_run *p,
+                 struct err *e); /* loop thread; 0 ready, 1 something is awaited, -1 with the cause */
+void volumes_mount(struct job *j);
+void volumes_refresh(struct job *j);
+int volumes_unmount(struct pod_run *p, struct err *e); /* worker */
+void volumes_release(struct pod_run *p);
+void volumes_tell_failures(struct pod_run *p); /* events */
+const struct volume_run *volume_by_name(const struct pod_run *p, const char *name);
+
+/* -- volume_plugins.c -- */
+/* Picks the plugin for a source found in `spec` (a pod's volume or a PV's spec) and takes a copy of the source. */
 int volume_pick(struct volume_run *v, const json_t *spec, struct err *e);
+int64_t fs_group_of(const struct pod_run *p); /* -1: none */
+int apply_fs_group(struct pod_run *p, struct volume_run *v, struct err *e);
+int unmount_path(struct pod_run *p, struct volume_run *v, struct err *e);
+int write_projected(struct pod_run *p, struct volume_run *v, struct err *e);
+
+/* -- volume_pv.c -- */
 /* Follow a claim, or an inline EBS volume: 0, 1 (attachment awaited) or -1 with the cause. Loop thread. */
-int claim_plan(struct pod_run *p, const char *claim, struct volume_run *v, struct err *e);
+int claim_plan(struct pod_run *p, const char *claim, bool ephemeral, struct volume_run *v, struct err *e);
 int inline_ebs_plan(struct pod_run *p, const json_t *source, struct volume_run *v, struct err *e);
-/* Workers. */
 int local_mount(struct pod_run *p, struct volume_run *v, struct err *e);
 int csi_mount(struct pod_run *p, struct volume_run *v, struct err *e);
-void csi_unmount(struct pod_run *p, struct volume_run *v);
+int csi_unmount(struct pod_run *p, struct volume_run *v, struct err *e);
+
+/* -- projection.c -- */
+struct files {
+    struct file_spec *items;
+    size_t len, cap;
+};
+void files_release(struct files *f);
+int project_volume(struct pod_run *p, const char *key, const json_t *source, struct files *out, struct err *e);
+/* Seconds after which the tokens of a volume are to be renewed, or 0. */
+int64_t project_renewal(const char *key, const json_t *source);
 
 #endif

@@ -1,0 +1,57 @@
+/* probe_int.h - hooks and probes: what is asked of a container while it runs, and what the answers mean. */
+#ifndef STOWAGE_KUBELETSIM_PROBE_INT_H
+#define STOWAGE_KUBELETSIM_PROBE_INT_H
+
+#include "kubeletsim/kubelet_int.h"
+
+struct container_run;
+
+enum probe_kind { PROBE_STARTUP, PROBE_LIVENESS, PROBE_READINESS, PROBE_MAX };
+enum probe_result { PROBE_UNKNOWN, PROBE_SUCCESS, PROBE_FAILURE };
+
+struct probe_run {
+    int result;      /* enum probe_result: what counts */
+    int last;        /* enum probe_result: of the latest try */
+    int run;         /* how often in a row */
+    int64_t next_at; /* mono ms; 0 = to be planned */
+    bool asked;      /* a try is under way */
+    bool over;       /* no more tries for this container */
+};
+
+/* -- action.c: something done in or to a container by a patient thread -- */
+enum action_kind { ACTION_PROBE, ACTION_POST_START, ACTION_PRE_STOP, ACTION_SIGNAL };
+enum action_outcome { ACTION_OK, ACTION_FAILED, ACTION_ERRORED };
+struct action {
+    struct kubelet *k;
+    int kind;                         /* enum action_kind */
+    int probe;                        /* enum probe_kind */
+    char *ns, *pod, *uid, *container; /* owned */
+    char id[ID_LEN];
+    const char *node; /* of the kubelet's table */
+    char ip[32];
+    json_t *handler;     /* owned: exec, httpGet, tcpSocket, grpc or sleep is a member */
+    struct strlist argv; /* of exec, expanded */
+    int port;            /* of the others, by number */
+    int signal;
+    int64_t timeout_ms;
+    /* the end */
+    int outcome; /* enum action_outcome */
+    char *text;  /* owned, or NULL: output, or what went wrong */
+    char *error; /* owned, or NULL: hooks: the error beside the output */
+};
+/* handler: borrows; may be NULL for signals. */
+void action_start(struct pod_run *p, const struct container_run *c, int kind, int probe, const json_t *handler,
+                  int signal, int64_t timeout_ms);
+void action_free(struct action *a);
+
+/* -- ask.c: the ways to ask; each fills outcome and text -- */
+void ask_exec(struct action *a);
+void ask_http(struct action *a, const json_t *get);
+void ask_tcp(struct action *a);
+
+/* -- probes.c -- */
+void probes_begin(struct container_run *c); /* a new container */
+void probes_step(struct pod_run *p);
+void probe_take(struct pod_run *p, struct container_run *c, const struct action *a);
+
+#endif
