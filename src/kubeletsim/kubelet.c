@@ -259,6 +259,7 @@ void kubelet_add_loops(struct kubelet *k, struct control *c)
     k->control = c;
     k->pods_loop = control_add(c, &pods_loop_def, k);
     control_add(c, &nodes_loop_def, k);
+    control_add(c, &service_proxy_loop_def, k);
 }
 
 const struct node_ops *kubelet_node_ops(void)

@@ -117,6 +117,8 @@ int node_register(struct kubelet *k, struct node_run *n, struct err *e);
 void node_volumes_in_use(struct kubelet *k, struct node_run *n);
 int64_t node_allocatable(const struct kubelet *k, const char *resource); /* plain units; -1: unknown */
 extern const struct loop_def nodes_loop_def;
+/* -- service_proxy.c -- */
+extern const struct loop_def service_proxy_loop_def;
 
 /* -- leftovers.c -- */
 /* Before the first pod of a node that just started. */

@@ -239,7 +239,7 @@ static const char *shown_phase(const struct pod_run *p, const json_t *pod)
         return phase;
     for (size_t i = 0; i < p->container_count; i++)
         if (p->containers[i].state == CONTAINER_RUNNING)
-            return jstr_or(pod, "status.phase", "Pending");
+            return str_eq(jstr(pod, "status.phase"), "Running") ? "Running" : "Pending";
     return phase;
 }
 
