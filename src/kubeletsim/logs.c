@@ -378,7 +378,7 @@ int logs_open(void *self, const struct log_req *req, int *out_fd, struct err *e)
     struct log_req want = *req;
     if (str_empty(want.container))
         want.container = jstr_or(json_array_get(jat(pod->tree, "spec.containers"), 0), "name", "");
-    int instance;
+    int instance = 0;
     if (pick_instance(&want, container_status_find(pod->tree, want.container), &instance, e) < 0)
         return -1;
     struct log_reader *r = reader_new(k, &want, pod, instance);
