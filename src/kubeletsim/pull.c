@@ -40,7 +40,7 @@ static void duration_text(int64_t ms, char out[32])
 static void tell_pulled(struct start *s, const char *ref, int64_t ms)
 {
     char took[32];
-    duration_text(ms, took);
+    duration_text(ms > 0 ? ms : 1, took);
     _auto_free_ char *text =
         xasprintf("Successfully pulled image \"%s\" in %s (%s including waiting). Image size: %lld bytes.", ref, took,
                   took, (long long)s->image->size);

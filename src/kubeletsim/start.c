@@ -141,7 +141,9 @@ static int start_process(struct start *s, struct err *e)
     note_expect(k, s->p, j->id);
     j->started = kubelet_now(k);
     if (k->m->ops->container_start(k->m, &s->out, &pid, e) < 0) {
+        struct err kept = ERR_INIT;
         note_forget(k, j->id);
+        k->m->ops->remove_all(k->m, pod_node(s->p), s->out.rootfs_dir, &kept); /* the machine does not know it */
         j->created = true;
         return start_refuse(s, "RunContainerError");
     }

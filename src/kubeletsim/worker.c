@@ -129,8 +129,9 @@ static void take_action(struct pod_run *p, const struct action *a)
         probe_take(p, c, a);
         break;
     case ACTION_POST_START:
-        c->hook_runs = false;
-        if (a->outcome != ACTION_OK && c->state == CONTAINER_RUNNING)
+        if (a->outcome == ACTION_OK)
+            c->hook_runs = false;
+        else if (c->state == CONTAINER_RUNNING) /* it does not count as running until its end */
             kill_hook_failed(p, c, a);
         break;
     default:
