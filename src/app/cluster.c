@@ -112,12 +112,16 @@ static void on_death(void *arg, const char *node)
         kill(getpid(), SIGTERM);
 }
 
+/* What ends the cluster: it is waited for, so no thread takes it. Under nohup a hang-up does not. */
 static void block_signals(sigset_t *set)
 {
-    sigemptyset(set);
     const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction hangup;
+    sigemptyset(set);
+    sigaction(SIGHUP, NULL, &hangup);
     for (size_t i = 0; i < ARRAY_LEN(signals); i++)
-        sigaddset(set, signals[i]);
+        if (signals[i] != SIGHUP || hangup.sa_handler != SIG_IGN)
+            sigaddset(set, signals[i]);
     pthread_sigmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
