@@ -84,6 +84,57 @@ static char short_escape(unsigned char c)
     return c < sizeof letters ? letters[c] : 0;
 }
 
+/* Characters Go calls not printable (strconv.IsPrint) although they are valid: controls, spaces other than ' ', format
+ * marks, private use. The ones a manifest copied from a web page carries. */
+static const struct {
+    uint32_t first, last;
+} invisible[] = {
+    {0x80, 0xa0},     {0xad, 0xad},       {0x61c, 0x61c},     {0x6dd, 0x6dd},      {0x180e, 0x180e}, {0x2000, 0x200f},
+    {0x2028, 0x202f}, {0x205f, 0x206f},   {0x3000, 0x3000},   {0xe000, 0xf8ff},    {0xfeff, 0xfeff}, {0xfff0, 0xfffb},
+    {0xfffe, 0xffff}, {0xe0001, 0xe0001}, {0xe0020, 0xe007f}, {0xf0000, 0x10ffff},
+};
+
+static bool is_invisible(uint32_t c)
+{
+    for (size_t i = 0; i < ARRAY_LEN(invisible); i++)
+        if (c >= invisible[i].first && c <= invisible[i].last)
+            return true;
+    return false;
+}
+
+/* Reads the character of several bytes that starts at s. The number of bytes, or 0: not UTF-8. */
+static size_t utf8_read(const unsigned char *s, size_t left, uint32_t *out)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    if (s[0] < 0xc2 || s[0] > 0xf4 || n > left)
+        return 0;
+    uint32_t c = s[0] & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (s[i] & 0x3f);
+    }
+    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return 0;
+    *out = c;
+    return n;
+}
+
+/* One character beyond ASCII, as it is if it can be seen. The number of bytes it took. */
+static size_t add_quoted_wide(struct buf *b, const char *s, size_t left)
+{
+    uint32_t c = 0;
+    size_t n = utf8_read((const unsigned char *)s, left, &c);
+    if (n == 0)
+        buf_addf(b, "\\x%02x", (unsigned char)*s);
+    else if (is_invisible(c))
+        buf_addf(b, c > 0xffff ? "\\U%08x" : "\\u%04x", c);
+    else
+        buf_add(b, s, n);
+    return n ? n : 1;
+}
+
 void buf_add_quoted(struct buf *b, const char *s, size_t n)
 {
     buf_addc(b, '"');
@@ -95,6 +146,8 @@ void buf_add_quoted(struct buf *b, const char *s, size_t n)
             buf_adds(b, c == '\a' ? "\\a" : "\\v");
         else if (c < 0x20 || c == 0x7f)
             buf_addf(b, "\\x%02x", c);
+        else if (c >= 0x80)
+            i += add_quoted_wide(b, s + i, n - i) - 1;
         else
             buf_addc(b, (char)c);
     }

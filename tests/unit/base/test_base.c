@@ -48,6 +48,24 @@ static void err_cuts_long_texts(void **state _unused_)
     free(big);
 }
 
+static void quoted_like_go(void **state _unused_)
+{
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
+        {"a\"b\\c\n\x01\x7f", "\"a\\\"b\\\\c\\n\\x01\\x7f\""},
+        {"gr\xc3\xbc\xc3\x9f", "\"gr\xc3\xbc\xc3\x9f\""},
+        {"\xc2\xa0key\xe2\x80\x8b", "\"\\u00a0key\\u200b\""},
+        {"\xf3\xa0\x80\x81", "\"\\U000e0001\""},
+        {"\xff\xc3", "\"\\xff\\xc3\""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _auto_buf_ struct buf b = BUF_INIT;
+        buf_add_quoted(&b, rows[i].in, strlen(rows[i].in));
+        assert_string_equal(buf_str(&b), rows[i].out);
+    }
+}
+
 static void json_strings_escape_like_go(void **state _unused_)
 {
     static const struct {
@@ -195,6 +213,7 @@ int main(void)
         cmocka_unit_test(err_maps_codes),
         cmocka_unit_test(err_sys_tells_full_disks),
         cmocka_unit_test(err_cuts_long_texts),
+        cmocka_unit_test(quoted_like_go),
         cmocka_unit_test(json_strings_escape_like_go),
         cmocka_unit_test(json_numbers_write_like_go),
         cmocka_unit_test(json_paths_read_and_edit),
