@@ -44,6 +44,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define POOL_THREADS 16
@@ -113,6 +114,16 @@ static void on_death(void *arg, const char *node)
 }
 
 /* What ends the cluster: it is waited for, so no thread takes it. Under nohup a hang-up does not. */
+/* Each watch is a descriptor; the soft limit of a login shell is too small for a class. Containers keep the user's own. */
+static void raise_limits(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static void block_signals(sigset_t *set)
 {
     const int signals[] = {SIGINT, SIGTERM, SIGHUP};
