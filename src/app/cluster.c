@@ -255,6 +255,7 @@ static int start(struct cluster *c, struct err *e)
     privileges_drop(); /* the helper is there: from here on threads may be made, and nothing needs the kernel's keys */
     block_signals(&set);
     c->machine->ops->on_death(c->machine, on_death, c);
+    raise_limits();
     schema_init();
     resource_init();
     if (open_state(c, e) < 0)
