@@ -41,6 +41,8 @@ cluster() {
 }
 
 k() { "$KUBECTL" "$@"; }
+# since MINOR: is this kubectl 1.MINOR or later? What an old one cannot do, or words differently, is asked of later ones only.
+since() { [ "$("$KUBECTL" version --client -o json | jq -r .clientVersion.minor | tr -dc 0-9)" -ge "$1" ]; }
 
 # eq WHAT EXPECTED SEEN
 eq() { [ "$2" = "$3" ] || die "$1: expected \"$2\", saw \"$3\""; }

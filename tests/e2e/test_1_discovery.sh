@@ -39,7 +39,8 @@ for gv in v1 apps/v1 storage.k8s.io/v1 events.k8s.io/v1 discovery.k8s.io/v1 coor
     has "api-versions" "$gv" "$(k api-versions)"
 done
 has "cluster-info" "is running at" "$(k cluster-info)"
-has "version" "Server Version: v1.32" "$(k version 2>/dev/null || k version --short)"
+out=$(k version 2>/dev/null | grep "^Server Version: ")
+if since 28; then has "version" "Server Version: v1.32." "$out"; else has "version" 'GitVersion:"v1.32.' "$out"; fi
 out=$(k explain pvc.spec)
 has "explain pvc.spec" "accessModes" "$out"
 has "explain pvc.spec" "storageClassName" "$out"

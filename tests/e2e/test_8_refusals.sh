@@ -48,7 +48,17 @@ fails k apply -f unit.yaml
 has "bad unit" "quantities must match the regular expression" "$out"
 printf 'apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: x}\nspec:\n  accessModes: [ReadWriteOnce]\n  storageClass: gp2\n  resources: {requests: {storage: 1Gi}}\n' >field.yaml
 fails k apply -f field.yaml
-has "unknown field" 'unknown field "spec.storageClass"' "$out"
+if since 25; then
+    has "unknown field" 'unknown field "spec.storageClass"' "$out"
+else # these look it up in the OpenAPI document themselves
+    has "unknown field" 'unknown field "storageClass" in io.k8s.api.core.v1.PersistentVolumeClaimSpec' "$out"
+fi
+printf 'apiVersion: apps/v1\nkind: Deploymnt\nmetadata: {name: x}\n' >kind.yaml
+fails k apply -f kind.yaml
+has "unknown kind" 'no matches for kind "Deploymnt" in version "apps/v1"' "$out"
+printf 'apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: x}\n' >group.yaml
+fails k apply -f group.yaml
+has "unknown group" 'no matches for kind "Deployment" in version "extensions/v1beta1"' "$out"
 printf 'apiVersion: v1\nkind: Pod\nmetadata: {name: Bad_Name}\nspec: {containers: [{name: c, image: x}]}\n' >name.yaml
 fails k apply -f name.yaml
 has "bad name" "RFC 1123 subdomain" "$out"
