@@ -63,9 +63,8 @@ static int64_t first_try(const struct pod_run *p, const struct container_run *c,
     int64_t running = now - (kubelet_now(p->k) - c->started) / 1000000;
     if (kind == PROBE_READINESS && delay == 0)
         return (now > running ? now : running) + SOON_MS;
-    int64_t from = running + delay - p->began;
-    int64_t ticks = from <= 0 ? 1 : (from + period - 1) / period;
-    return p->began + ticks * period;
+    int64_t from = running + delay > now ? running + delay : now + 1;
+    return p->began + (from - p->began + period - 1) / period * period;
 }
 
 static bool rests(const struct pod_run *p, const struct container_run *c, int kind)

@@ -297,7 +297,7 @@ static int reopen(const struct fake_row *row, int flags, struct err *e)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", row->fd);
-    int fd = open(path, (flags & ~(O_CREAT | O_EXCL)) | O_CLOEXEC);
+    int fd = open(path, (flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC);
     return fd >= 0 ? fd : err_sys(e, errno, "open %s", row->name);
 }
 

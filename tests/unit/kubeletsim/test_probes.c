@@ -1,0 +1,306 @@
+/* Probes and hooks: when they are asked, what their answers change, and what is told. The machine's exec and dial are
+ * replaced by ones that answer what the test says. */
+#include "unit/kubeletsim/kubelet_kit.h"
+
+#include <sys/socket.h>
+
+static struct {
+    int exec_code;          /* of the next command */
+    const char *exec_text;  /* its output */
+    const char *exec_error; /* "": it runs; else why it could not be started */
+    int http_code;          /* 0: refused */
+    int asked, hooks, terms;
+    char command[256], request[1024];
+} answer;
+static const struct machine_ops *inner;
+
+static int pipe_with(const void *data, size_t n)
+{
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(write(fds[1], data, n), n);
+    close(fds[1]);
+    return fds[0];
+}
+
+static int fake_exec(struct machine *m, const struct exec_spec *s, struct stream_fds *out, struct err *e)
+{
+    (void)m, (void)e;
+    struct exec_exit end = {.code = answer.exec_code};
+    snprintf(end.message, sizeof end.message, "%s", answer.exec_error ? answer.exec_error : "");
+    answer.command[0] = '\0';
+    for (size_t i = 0, n = 0; s->argv[i]; i++)
+        n += (size_t)snprintf(answer.command + n, sizeof answer.command - n, "%s%s", i ? " " : "", s->argv[i]);
+    answer.hooks += str_starts(answer.command, "hook");
+    answer.asked++;
+    const char *text = answer.exec_text ? answer.exec_text : "";
+    *out = (struct stream_fds){-1, pipe_with(text, strlen(text)), -1, pipe_with(&end, sizeof end)};
+    return 0;
+}
+
+static int fake_dial(struct machine *m, const char *node, const char *sandbox, uint16_t port, int *out_fd,
+                     struct err *e)
+{
+    (void)m, (void)node, (void)sandbox, (void)port;
+    int pair[2];
+    char text[64];
+    answer.asked++;
+    if (!answer.http_code)
+        return err_set(e, ERR_UNAVAILABLE, "dial: connection refused");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    int n = snprintf(text, sizeof text, "HTTP/1.1 %d X\r\n\r\nbody", answer.http_code);
+    assert_int_equal(write(pair[1], text, (size_t)n), n);
+    shutdown(pair[1], SHUT_WR);
+    *out_fd = pair[0];
+    /* The request is read when the other side is done with it. */
+    static int last = -1;
+    if (last >= 0) {
+        ssize_t got = recv(last, answer.request, sizeof answer.request - 1, MSG_DONTWAIT);
+        answer.request[got > 0 ? got : 0] = '\0';
+        close(last);
+    }
+    last = pair[1];
+    return 0;
+}
+
+static int polite_signal(struct machine *m, const char *node, const char *id, int sig, struct err *e)
+{
+    answer.terms += sig == SIGTERM;
+    return inner->container_signal(m, node, id, sig, e);
+}
+
+static int setup(void **state)
+{
+    kit_setup(state);
+    struct kit *kit = *state;
+    memset(&answer, 0, sizeof answer);
+    inner = kit->fake_ops;
+    kit->ops.exec = fake_exec;
+    kit->ops.dial = fake_dial;
+    kit->ops.container_signal = polite_signal;
+    return 0;
+}
+
+/* -- readiness -- */
+
+static void test_readiness(void **state)
+{
+    struct kit *kit = *state;
+    answer.exec_code = 1;
+    answer.exec_text = "not yet\n";
+    make(&kit->w, POD_ON_NODE("p",
+                              ",'readinessProbe':{'exec':{'command':['test','$(F)']},'periodSeconds':5,"
+                              "'failureThreshold':2},'env':[{'name':'F','value':'/f'}]",
+                              ""));
+    settle(&kit->w);
+    assert_string_equal(cs(kit, "p", "c", "started"), "true");
+    assert_string_equal(cs(kit, "p", "c", "ready"), "false");
+    assert_string_equal(condition(kit, "p", "Ready"), "False ContainersNotReady: containers with unready status: [c]");
+    assert_string_equal(phase(kit, "p"), "Running");
+    pass_seconds(&kit->w, 1);
+    assert_int_equal(answer.asked, 1); /* soon after it runs, then at its own pace */
+    assert_string_equal(answer.command, "test /f");
+    assert_event(&kit->w, "p", "Unhealthy", "Readiness probe failed: not yet\n");
+    answer.exec_code = 0;
+    pass_seconds(&kit->w, 5);
+    assert_int_equal(answer.asked, 2);
+    assert_string_equal(cs(kit, "p", "c", "ready"), "true");
+    assert_string_equal(condition(kit, "p", "Ready"), "True");
+    answer.exec_code = 1;
+    pass_seconds(&kit->w, 5);
+    assert_string_equal(cs(kit, "p", "c", "ready"), "true"); /* one is not enough */
+    pass_seconds(&kit->w, 5);
+    assert_string_equal(cs(kit, "p", "c", "ready"), "false");
+    assert_string_equal(cs(kit, "p", "c", "restartCount"), "0");
+    answer.exec_error = "OCI runtime exec failed: exec: \"test\": executable file not found";
+    pass_seconds(&kit->w, 5);
+    assert_int_equal(event_count(kit, "p", "Unhealthy", "Readiness probe errored: rpc error: code = Unknown desc = "),
+                     1);
+}
+
+static void test_http(void **state)
+{
+    struct kit *kit = *state;
+    make(&kit->w,
+         POD_ON_NODE("p",
+                     ",'ports':[{'name':'web','containerPort':8080}],'readinessProbe':{'httpGet':{'path':"
+                     "'/healthz?x=1','port':'web','httpHeaders':[{'name':'X-A','value':'b'}]},'periodSeconds':1}",
+                     ""));
+    pass_seconds(&kit->w, 2);
+    assert_event(
+        &kit->w, "p", "Unhealthy",
+        "Readiness probe failed: Get \"http://10.244.0.2:8080/healthz?x=1\": dial tcp 10.244.0.2:8080: connect: "
+        "connection refused");
+    answer.http_code = 503;
+    pass_seconds(&kit->w, 1);
+    assert_event(&kit->w, "p", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503");
+    answer.http_code = 302;
+    pass_seconds(&kit->w, 1);
+    assert_string_equal(cs(kit, "p", "c", "ready"), "true");
+    pass_seconds(&kit->w, 1);
+    assert_string_equal(answer.request, "GET /healthz?x=1 HTTP/1.1\r\nX-A: b\r\nHost: 10.244.0.2:8080\r\n"
+                                        "User-Agent: kube-probe/1.32\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+}
+
+static void test_tcp_and_grpc(void **state)
+{
+    struct kit *kit = *state;
+    make(&kit->w, POD_ON_NODE("p", ",'readinessProbe':{'tcpSocket':{'port':81},'periodSeconds':1}", ""));
+    make(&kit->w, POD_ON_NODE("g", ",'readinessProbe':{'grpc':{'port':82},'periodSeconds':1}", ""));
+    pass_seconds(&kit->w, 2);
+    char want[128];
+    snprintf(want, sizeof want, "Readiness probe failed: dial tcp %s:81: connect: connection refused",
+             text_at(&kit->w, PODS, "p", "status.podIP"));
+    assert_event(&kit->w, "p", "Unhealthy", want);
+    assert_int_equal(event_count(kit, "g", "Unhealthy", "does not speak gRPC") > 0, 1);
+    answer.http_code = 200;
+    pass_seconds(&kit->w, 1);
+    assert_string_equal(cs(kit, "p", "c", "ready"), "true");
+}
+
+/* -- liveness and startup -- */
+
+static void test_liveness(void **state)
+{
+    struct kit *kit = *state;
+    make(&kit->w,
+         POD_ON_NODE("p", ",'livenessProbe':{'exec':{'command':['x']},'periodSeconds':3,'failureThreshold':2}", ""));
+    pass_seconds(&kit->w, 4);
+    assert_int_equal(answer.asked, 1);
+    assert_string_equal(cs(kit, "p", "c", "ready"), "true");
+    answer.exec_code = 1;
+    pass_seconds(&kit->w, 3);
+    assert_int_equal(answer.terms, 0);
+    answer.exec_code = 1;
+    pass_seconds(&kit->w, 3);
+    assert_int_equal(answer.terms, 1);
+    assert_event(&kit->w, "p", "Killing", "Container c failed liveness probe, will be restarted");
+    await_cs(kit, "p", "c", "restartCount", "1");
+    await_cs(kit, "p", "c", "ready", "true"); /* a new one begins anew */
+    answer.exec_code = 0;
+    pass_seconds(&kit->w, 10);
+    assert_int_equal(answer.terms, 1);
+}
+
+static void test_startup(void **state)
+{
+    struct kit *kit = *state;
+    answer.exec_code = 1;
+    make(&kit->w, POD_ON_NODE("p",
+                              ",'startupProbe':{'exec':{'command':['up']},'periodSeconds':2,'failureThreshold':5},"
+                              "'livenessProbe':{'tcpSocket':{'port':80},'periodSeconds':1,'failureThreshold':1}",
+                              ""));
+    pass_seconds(&kit->w, 7);
+    assert_string_equal(cs(kit, "p", "c", "started"), "false");
+    assert_string_equal(cs(kit, "p", "c", "ready"), "false");
+    assert_string_equal(phase(kit, "p"), "Running");
+    assert_int_equal(event_count(kit, "p", "Unhealthy", "Liveness"), 0); /* it rests */
+    answer.exec_code = 0;
+    pass_seconds(&kit->w, 1);
+    assert_string_equal(cs(kit, "p", "c", "started"), "true");
+    assert_string_equal(cs(kit, "p", "c", "ready"), "true");
+    pass_seconds(&kit->w, 2);
+    assert_true(event_count(kit, "p", "Unhealthy", "Liveness") > 0);
+    await_cs(kit, "p", "c", "restartCount", "1");
+}
+
+static void test_startup_fails(void **state)
+{
+    struct kit *kit = *state;
+    answer.exec_code = 1;
+    make(&kit->w, POD_ON_NODE("p", ",'startupProbe':{'exec':{'command':['up']},'periodSeconds':1,'failureThreshold':2}",
+                              ",'restartPolicy':'Never'"));
+    pass_seconds(&kit->w, 3);
+    await_text(kit, "p", "status.phase", "Failed");
+    assert_event(&kit->w, "p", "Killing", "Container c failed startup probe");
+}
+
+/* A pod that is being deleted is asked only for its readiness. */
+static int deaf_signal(struct machine *m, const char *node, const char *id, int sig, struct err *e)
+{
+    return sig == SIGTERM ? 0 : inner->container_signal(m, node, id, sig, e);
+}
+
+static void test_deletion_stops_liveness(void **state)
+{
+    struct kit *kit = *state;
+    kit->ops.container_signal = deaf_signal;
+    make(&kit->w, POD_ON_NODE("p",
+                              ",'livenessProbe':{'exec':{'command':['live']},'periodSeconds':1,'failureThreshold':1},"
+                              "'readinessProbe':{'exec':{'command':['ready']},'periodSeconds':1,'failureThreshold':1}",
+                              ""));
+    pass_seconds(&kit->w, 3);
+    assert_string_equal(cs(kit, "p", "c", "ready"), "true");
+    delete_it(&kit->w, PODS, "p", NULL);
+    settle(&kit->w);
+    answer.exec_code = 1;
+    answer.asked = 0;
+    pass_seconds(&kit->w, 3);
+    assert_int_equal(answer.asked, 3);
+    assert_string_equal(cs(kit, "p", "c", "ready"), "false");
+    assert_int_equal(event_count(kit, "p", "Unhealthy", "Liveness"), 0);
+}
+
+/* -- hooks -- */
+
+static void test_post_start(void **state)
+{
+    struct kit *kit = *state;
+    make(&kit->w, POD_ON_NODE("p", ",'lifecycle':{'postStart':{'exec':{'command':['hook','a']}}}", ""));
+    settle(&kit->w);
+    assert_int_equal(answer.hooks, 1);
+    assert_string_equal(cs(kit, "p", "c", "ready"), "true");
+}
+
+static void test_post_start_fails(void **state)
+{
+    struct kit *kit = *state;
+    char want[512];
+    answer.exec_code = 9;
+    answer.exec_text = "oops";
+    make(&kit->w, POD_ON_NODE("p", ",'lifecycle':{'postStart':{'exec':{'command':['hook','a']}}}", ""));
+    await_cs(kit, "p", "c", "restartCount", "1");
+    await_cs(kit, "p", "c", "state.waiting.reason", "PostStartHookError");
+    snprintf(
+        want, sizeof want,
+        "Exec lifecycle hook ([hook a]) for Container \"c\" in Pod \"p_default(%s)\" failed - error: command 'hook "
+        "a' exited with 9: oops, message: \"oops\"",
+        uid_of(kit, "p"));
+    assert_string_equal(cs(kit, "p", "c", "state.waiting.message"), want);
+    assert_event(&kit->w, "p", "FailedPostStartHook", "PostStartHook failed");
+    assert_event(&kit->w, "p", "Killing", "FailedPostStartHook");
+    pass_seconds(&kit->w, 2);
+    assert_string_equal(cs(kit, "p", "c", "state.waiting.reason"), "CrashLoopBackOff");
+}
+
+static void test_pre_stop(void **state)
+{
+    struct kit *kit = *state;
+    answer.exec_code = 1;
+    make(&kit->w, POD_ON_NODE("p", ",'lifecycle':{'preStop':{'exec':{'command':['hook','b']}}}", ""));
+    settle(&kit->w);
+    assert_int_equal(answer.hooks, 0);
+    delete_it(&kit->w, PODS, "p", NULL);
+    await_gone(kit, "p");
+    assert_int_equal(answer.hooks, 1);
+    assert_int_equal(answer.terms, 1);
+    assert_event(&kit->w, "p", "FailedPreStopHook", "PreStopHook failed");
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, kit_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_readiness),
+        TEST(test_http),
+        TEST(test_tcp_and_grpc),
+        TEST(test_liveness),
+        TEST(test_startup),
+        TEST(test_startup_fails),
+        TEST(test_deletion_stops_liveness),
+        TEST(test_post_start),
+        TEST(test_post_start_fails),
+        TEST(test_pre_stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
