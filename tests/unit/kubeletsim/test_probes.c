@@ -190,6 +190,7 @@ static void test_startup(void **state)
                               ",'startupProbe':{'exec':{'command':['up']},'periodSeconds':2,'failureThreshold':5},"
                               "'livenessProbe':{'tcpSocket':{'port':80},'periodSeconds':1,'failureThreshold':1}",
                               ""));
+    settle(&kit->w);
     pass_seconds(&kit->w, 7);
     assert_string_equal(cs(kit, "p", "c", "started"), "false");
     assert_string_equal(cs(kit, "p", "c", "ready"), "false");
