@@ -229,20 +229,63 @@ static void watch_file(struct log_reader *r)
     inotify_add_watch(r->notify, proc, IN_MODIFY | IN_MOVE_SELF | IN_ATTRIB);
 }
 
-/* Is there a new file under the name? Then goes on there, after the last of the old one. */
-static void follow_rotation(struct log_reader *r)
+/* The files of the log, oldest first: "0.log.20240102-030405" …, "0.log". */
+static void list_files(const struct log_reader *r, struct strlist *out)
 {
-    struct stat have, now;
+    _auto_strlist_ struct strlist names = {0};
+    const char *base = strrchr(r->path, '/') + 1;
+    _auto_free_ char *dir = xstrndup(r->path, (size_t)(base - 1 - r->path));
+    _auto_free_ char *prefix = xasprintf("%s.", base);
+    node_list_dir(r->k, r->node, dir, &names);
+    strlist_sort(&names);
+    for (size_t i = 0; i < names.len; i++)
+        if (str_starts(names.items[i], prefix))
+            strlist_addf(out, "%s/%s", dir, names.items[i]);
+    strlist_add(out, r->path);
+}
+
+static ino_t inode_at(const struct log_reader *r, const char *path)
+{
+    struct stat st;
+    struct err e = ERR_INIT;
+    return r->k->m->ops->stat(r->k->m, r->node, path, &st, &e) < 0 ? 0 : st.st_ino;
+}
+
+/* Goes on to the file that follows the one we are in; to the oldest if ours is gone already. False: ours is the newest.
+ * Files may get other names between two looks: then it is tried again, in the same one. */
+static bool open_next(struct log_reader *r)
+{
+    struct stat have, found;
     struct err e = ERR_INIT;
     struct machine *m = r->k->m;
-    int fd = -1;
-    if (fstat(r->in, &have) < 0 || m->ops->stat(m, r->node, r->path, &now, &e) < 0 || have.st_ino == now.st_ino ||
-        m->ops->open(m, r->node, r->path, O_RDONLY | O_CLOEXEC, 0, &fd, &e) < 0)
-        return;
+    _auto_strlist_ struct strlist files = {0};
+    _auto_close_ int fd = -1;
+    ino_t wanted = 0;
+    size_t next = 0;
+    list_files(r, &files);
+    for (size_t i = 0; fstat(r->in, &have) == 0 && i < files.len; i++) {
+        ino_t inode = inode_at(r, files.items[i]);
+        wanted = i == next ? inode : wanted;
+        next = inode == have.st_ino ? i + 1 : next;
+    }
+    if (next == files.len || !wanted ||
+        m->ops->open(m, r->node, files.items[next], O_RDONLY | O_CLOEXEC, 0, &fd, &e) < 0)
+        return false;
+    if (fstat(fd, &found) < 0 || found.st_ino != wanted)
+        return true;
     drain(r);
     close(r->in);
-    r->in = fd;
+    r->in = TAKE_FD(fd);
     watch_file(r);
+    return true;
+}
+
+/* A busy container may have gone on by more than one file. */
+static void follow_rotation(struct log_reader *r)
+{
+    do
+        drain(r);
+    while (!r->done && open_next(r));
     drain(r);
 }
 
@@ -264,14 +307,16 @@ static bool take_events(struct log_reader *r)
 static void follow(struct log_reader *r)
 {
     watch_file(r);
-    drain(r); /* what came before the watch */
+    follow_rotation(r); /* what came before the watch */
     while (!r->done) {
         struct pollfd p[4] = {{r->notify, POLLIN, 0}, {r->wake, POLLIN, 0}, {r->out, 0, 0}, {r->k->closing, POLLIN, 0}};
         eventfd_t ignored;
         bool running = still_runs(r);
         drain(r);
-        if (!running)
+        if (!running) {
+            follow_rotation(r);
             return;
+        }
         int n = poll(p, ARRAY_LEN(p), LOOK_MS);
         if ((p[2].revents & (POLLERR | POLLHUP)) || p[3].revents)
             return;

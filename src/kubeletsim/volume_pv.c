@@ -204,6 +204,15 @@ static void staging_path(const struct volume_run *v, char out[PATH_LEN])
     snprintf(out, PATH_LEN, STAGING_DIR "/%.200s/%s/globalmount", v->driver->name, hex);
 }
 
+/* The mount point, never what is mounted there. Takes `target` apart. */
+static void staging_remove(struct pod_run *p, char *target)
+{
+    struct machine *m = p->k->m;
+    struct err busy = ERR_INIT;
+    *strrchr(target, '/') = '\0';
+    m->ops->remove_all(m, pod_node(p), target, &busy);
+}
+
 static int stage(struct pod_run *p, struct volume_run *v, struct err *e)
 {
     char target[PATH_LEN];
@@ -215,6 +224,8 @@ static int stage(struct pod_run *p, struct volume_run *v, struct err *e)
     if (rc == 0) {
         s->users++;
         v->staged = true;
+    } else {
+        staging_remove(p, target);
     }
     staged_leave(p->k, s);
     v->in_device = rc < 0;
@@ -229,11 +240,8 @@ static int unstage(struct pod_run *p, struct volume_run *v, struct err *e)
     struct staged *s = staged_enter(p->k, p->node, v->unique);
     if (s->users == 1 && v->driver->unstage)
         rc = v->driver->unstage(v->driver, p->k->m, pod_node(p), target, e);
-    if (rc == 0 && s->users == 1) {
-        struct err busy = ERR_INIT;
-        *strrchr(target, '/') = '\0';
-        p->k->m->ops->remove_all(p->k->m, pod_node(p), target, &busy); /* the mount point; never what is mounted */
-    }
+    if (rc == 0 && s->users == 1)
+        staging_remove(p, target);
     if (rc == 0) {
         s->users--;
         v->staged = false;
