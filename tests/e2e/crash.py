@@ -16,6 +16,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import ssl
 import subprocess
@@ -98,17 +99,19 @@ def loops():
     return [d for d in os.listdir("/sys/block") if DATA in read(f"/sys/block/{d}/loop/backing_file")]
 
 
-def left_over(members, spaces, killed):
-    """What of these is still there; `killed`: when, since the kernel gives the numbers of namespaces away again."""
+def left_over(members, spaces, seen):
+    """What of these is still there; `seen`: when, since the kernel gives the numbers of namespaces away again."""
     alive = processes()
-    stay = [f"{pid} {read(f'/proc/{pid}/cmdline')!r}" for pid, start in members if alive.get(pid, (0, 0))[1] == start]
+    stay = [pid for pid, start in members if alive.get(pid, (0, 0))[1] == start]
+    stay += [pid for pid in alive if f"__helper\0{DATA}" in read(f"/proc/{pid}/cmdline")]
+    stay = [f"{pid} {read(f'/proc/{pid}/cmdline')!r}" for pid in stay]
     if stay:
         return f"processes are left: {stay}"
-    for pid in (pid for pid, (_, start) in alive.items() if int(start) <= killed):
+    for pid in (pid for pid, (_, start) in alive.items() if int(start) < seen):
         for kind in ("net", "mnt", "pid"):
             try:
                 if os.readlink(f"/proc/{pid}/ns/{kind}") in spaces:
-                    return f"process {pid} is in a {kind} namespace of the cluster"
+                    return f"process {pid} ({read(f'/proc/{pid}/cmdline')!r}) is in a {kind} namespace of the cluster"
             except OSError:
                 pass
     for mounts in ("/proc/self/mountinfo", "/proc/1/mountinfo"):
@@ -183,7 +186,7 @@ class Ledger:
             value = view(seen[name]) if name in seen else None
             allowed = [self.sure.get(name)] + ([self.doubt[1]] if self.doubt and self.doubt[0] == name else [])
             if value not in allowed:
-                raise Wrong(f"{self.kind} {name}: acknowledged {allowed}, there is {value}")
+                raise Wrong(f"{self.kind} {name}: acknowledged {allowed}, there is {value}: {seen.get(name)}")
             if value is None:
                 self.sure.pop(name, None)
             else:
@@ -281,6 +284,7 @@ class Appender(threading.Thread):
 
     def __init__(self, number):
         super().__init__(daemon=True)
+        self.first = threading.Event()
         script = APPEND % (number, number)
         self.process = subprocess.Popen([KUBECTL, "exec", KEEPER, "--", "sh", "-c", script],
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -289,6 +293,7 @@ class Appender(threading.Thread):
         for line in self.process.stdout:
             if line.endswith("\n"):
                 Appender.lines.append(line.strip())
+                self.first.set()
 
     def end(self):
         self.process.kill()
@@ -321,7 +326,7 @@ class Cluster:
         self.log = open(os.path.join(os.path.dirname(DATA), "up.log"), "w+", encoding="utf-8")
         self.process = subprocess.Popen(UP + ["--listen", f"127.0.0.1:{Cluster.port}"], stdout=subprocess.PIPE,
                                         stderr=self.log, stdin=subprocess.DEVNULL, text=True)
-        self.members, self.spaces = [], set()
+        self.members, self.spaces, self.seen = [], set(), 0
         if wait:
             line = self.process.stdout.readline()
             if not line.startswith("Cluster ready"):
@@ -334,6 +339,7 @@ class Cluster:
         return self.log.read()
 
     def look(self):
+        self.seen = ticks()
         self.members, self.spaces = family(self.process.pid)
 
     def kill(self, victim):
@@ -371,8 +377,7 @@ class Cluster:
         self.log.close()
 
     def look_for_rest(self):
-        killed = ticks()
-        within(5, "nothing is left", lambda: left_over(self.members, self.spaces, killed))
+        within(5, "nothing is left", lambda: left_over(self.members, self.spaces, self.seen))
 
     def stop(self):
         self.look()
@@ -404,8 +409,10 @@ def killed_at_work(number):
     check_bytes()
     writers = [Writer(write_configmap), Writer(write_claim)]
     appender = Appender(number)
-    for thread in writers + [appender]:
-        thread.start()
+    appender.start()
+    appender.first.wait(5)
+    for writer in writers:
+        writer.start()
     time.sleep(rng.uniform(0.05, 0.4))
     victim = cluster.kill(VICTIMS[number % len(VICTIMS)])
     for writer in writers:
@@ -421,11 +428,19 @@ def killed_at_work(number):
            f"{len(Appender.lines)} acknowledged so far"
 
 
+def killed_at_first_start(number):
+    """In the middle of making keys, filesystems, objects: the next start goes on from whatever is there."""
+    shutil.rmtree(DATA, ignore_errors=True)
+    text = killed_at_start(number)
+    cluster = Cluster()
+    cluster.stop()
+    return "for the first time: " + text
+
+
 def killed_at_start(number):
     cluster = Cluster(wait=False)
     time.sleep(rng.uniform(0, 0.25))
     victim = cluster.kill(START_VICTIMS[number % len(START_VICTIMS)])
-    cluster.look()
     cluster.ended(victim, False)
     return f"{victim} while it started"
 
@@ -477,11 +492,14 @@ def rest_on_node():
 def main():
     print(f"seed {SEED}", flush=True)
     os.environ["KUBECONFIG"] = KUBECONFIG
+    firsts = ROUNDS // 8
+    for number in range(1, firsts + 1):
+        print(f"{number}: {killed_at_first_start(number)}", flush=True)
     cluster = Cluster()
     make_keeper()
     cluster.stop()
     before = files()
-    for number in range(1, ROUNDS + 1):
+    for number in range(firsts + 1, ROUNDS + 1):
         began = time.monotonic()
         text = killed_at_start(number) if number % 5 == 0 else killed_at_work(number)
         print(f"{number}: {text} ({time.monotonic() - began:.1f} s)", flush=True)
