@@ -2,7 +2,7 @@
  *
  * A row says what discovery says (names, scope, verbs, short names, categories, subresources) and points at the schema
  * type. What a kind *does* beyond that (defaults that need code, validation, admission, printing) hangs on hook tables
- * on the floors that own them: api/validate.h, api/printer.h, registry/strategy.h, all looked up by the row.
+ * on the floors that own them: api/validate.h, api/printer.h, registry/strategy_int.h, all looked up by the row.
  *
  * How to add a kind: 1. its types in src/api/schema/<group>.schema; 2. a row in resource.c; 3. columns in printer
  * tables; 4. a validate function if the schema cannot say it all. Nothing else changes. */
