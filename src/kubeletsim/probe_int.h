@@ -44,10 +44,15 @@ void action_start(struct pod_run *p, const struct container_run *c, int kind, in
                   int signal, int64_t timeout_ms);
 void action_free(struct action *a);
 
-/* -- ask.c: the ways to ask; each fills outcome and text -- */
+/* -- ask.c, ask_http.c: the ways to ask; each fills outcome and text -- */
 void ask_exec(struct action *a);
 void ask_http(struct action *a, const json_t *get);
 void ask_tcp(struct action *a);
+/* Hooks without a limit still end with the kubelet. Real time: it is about file descriptors. */
+int64_t ask_deadline(const struct action *a);
+int ask_left(int64_t deadline);
+int ask_dial(struct action *a, struct err *e);                    /* the descriptor, or -1 */
+char *ask_dial_text(const struct action *a, const struct err *e); /* in Go's words; returns new */
 
 /* -- probes.c -- */
 void probes_begin(struct container_run *c); /* a new container */
