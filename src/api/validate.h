@@ -1,6 +1,7 @@
 /* validate.h - rules beyond the schema, one function a kind, worded exactly as Kubernetes pkg/apis/<group>/validation.
  *
- * How to add a kind's rules: a file validate_<kind>.c with the two functions, and a row in the table of validate.c. */
+ * How to add a kind's rules: a file in validate/ with the two functions, and a row in the table of validate/validate.c.
+ */
 #ifndef STOWAGE_API_VALIDATE_H
 #define STOWAGE_API_VALIDATE_H
 

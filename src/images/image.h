@@ -21,8 +21,7 @@ struct image {
     bool already_present;                                    /* was unpacked before this call */
 };
 
-/* dir: the layer cache (below the data directory). guest: our static multi-call program (nginx, event-simulator,
- * pause), embedded. */
+/* dir: the layer cache (below the data directory). Returns new in *out. */
 int images_open(const char *dir, struct images **out, struct err *e);
 void images_close(struct images *im);
 /* Finds and unpacks on first use (blocking; call on a worker). Returns new in *out (image_free). Errors: BAD_REQUEST =
@@ -34,7 +33,7 @@ bool images_present(struct images *im, const char *ref);
 void image_free(struct image *i);
 /* "nginx" -> "docker.io/library/nginx:latest"; BAD_REQUEST when it does not parse. Returns new text. */
 int image_normalize(const char *ref, char **out, struct err *e);
-/* Visits the catalogue: canonical names (for node.status.images and `stowage image ls`). */
+/* Visits the catalogue: canonical names (for node.status.images). The texts are borrowed for the call. */
 void images_each(struct images *im, void (*visit)(const char *canonical, int64_t size, void *arg), void *arg);
 
 #endif

@@ -1,4 +1,8 @@
-/* disks_int.h - the helper's disks: sparse files, each attached to at most one node. Private to sys. */
+/* disks_int.h - the helper's disks: sparse files, each attached to at most one node. Private to sys.
+ *
+ * Texts are borrowed for the call. Errors: BAD_REQUEST for a name or size that cannot be, NOT_FOUND, ALREADY_EXISTS,
+ * BUSY while attached or mounted, NO_SPACE, SYS. There is one helper and its disks live as long: nothing frees them.
+ * THREADS: none; the helper's loop. */
 #ifndef STOWAGE_SYS_DISKS_INT_H
 #define STOWAGE_SYS_DISKS_INT_H
 
