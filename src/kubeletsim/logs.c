@@ -30,6 +30,7 @@
 #define CHUNK      16384
 #define LOOK_MS    30000 /* a follower looks by itself that often, whatever was missed */
 #define STACK_SIZE (256 * 1024)
+#define FIND_TRIES 5
 
 struct log_reader {
     struct kubelet *k;
@@ -251,27 +252,37 @@ static ino_t inode_at(const struct log_reader *r, const char *path)
     return r->k->m->ops->stat(r->k->m, r->node, path, &st, &e) < 0 ? 0 : st.st_ino;
 }
 
-/* Goes on to the file that follows the one we are in; to the oldest if ours is gone already. False: ours is the newest.
- * Files may get other names between two looks: then it is tried again, in the same one. */
+/* Lists the files and finds ours by its inode. A rotation between listing and looking hides it: then again, a few
+ * times; what is still not found is deleted. Returns the place of the file that follows (0: of the oldest). */
+static size_t find_next(const struct log_reader *r, struct strlist *out_files)
+{
+    struct stat have;
+    if (fstat(r->in, &have) < 0)
+        return 0;
+    for (int tries = 0; tries < FIND_TRIES; tries++) {
+        strlist_release(out_files);
+        list_files(r, out_files);
+        for (size_t i = out_files->len; i-- > 0;)
+            if (inode_at(r, out_files->items[i]) == have.st_ino)
+                return i + 1;
+    }
+    return 0;
+}
+
+/* Goes on to the file that follows the one we are in. False: ours is the newest. */
 static bool open_next(struct log_reader *r)
 {
-    struct stat have, found;
+    struct stat found;
     struct err e = ERR_INIT;
     struct machine *m = r->k->m;
     _auto_strlist_ struct strlist files = {0};
     _auto_close_ int fd = -1;
-    ino_t wanted = 0;
-    size_t next = 0;
-    list_files(r, &files);
-    for (size_t i = 0; fstat(r->in, &have) == 0 && i < files.len; i++) {
-        ino_t inode = inode_at(r, files.items[i]);
-        wanted = i == next ? inode : wanted;
-        next = inode == have.st_ino ? i + 1 : next;
-    }
-    if (next == files.len || !wanted ||
-        m->ops->open(m, r->node, files.items[next], O_RDONLY | O_CLOEXEC, 0, &fd, &e) < 0)
+    size_t next = find_next(r, &files);
+    if (next >= files.len || m->ops->open(m, r->node, files.items[next], O_RDONLY | O_CLOEXEC, 0, &fd, &e) < 0)
         return false;
-    if (fstat(fd, &found) < 0 || found.st_ino != wanted)
+    /* Did it get another name meanwhile? Then what we opened may be a later one. */
+    size_t again = find_next(r, &files);
+    if (fstat(fd, &found) < 0 || again >= files.len || inode_at(r, files.items[again]) != found.st_ino)
         return true;
     drain(r);
     close(r->in);
