@@ -113,8 +113,7 @@ static void on_death(void *arg, const char *node)
         kill(getpid(), SIGTERM);
 }
 
-/* What ends the cluster: it is waited for, so no thread takes it. Under nohup a hang-up does not. */
-/* Each watch is a descriptor; the soft limit of a login shell is too small for a class. Containers keep the user's own. */
+/* Each watch is a descriptor; the soft limit of a login shell is too small for a class. Containers keep the user's. */
 static void raise_limits(void)
 {
     struct rlimit files;
@@ -124,6 +123,7 @@ static void raise_limits(void)
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* What ends the cluster: it is waited for, so no thread takes it. Under nohup a hang-up does not. */
 static void block_signals(sigset_t *set)
 {
     const int signals[] = {SIGINT, SIGTERM, SIGHUP};
