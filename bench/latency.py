@@ -2,7 +2,7 @@
 """latency.py KUBECONFIG claim|pod|fill N - prints N latencies in milliseconds, seen by a client on one kept connection.
 
 claim: create a claim, until a watch shows it Bound. pod: create a 3Gi claim and a pod that mounts it, until Running.
-fill: create N ConfigMaps of about 700 bytes."""
+fill: create N ConfigMaps of about 700 bytes each, as listed."""
 import base64, http.client, json, re, ssl, sys, threading, time, urllib.parse
 
 text = open(sys.argv[1]).read()
@@ -46,7 +46,7 @@ def claim(name, size): return {'apiVersion': 'v1', 'kind': 'PersistentVolumeClai
 def pod(name): return {'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': name}, 'spec': {'containers': [{'name': 'c', 'image': 'busybox', 'command': ['sleep', '100000'], 'volumeMounts': [{'name': 'v', 'mountPath': '/data'}]}], 'volumes': [{'name': 'v', 'persistentVolumeClaim': {'claimName': name}}]}}
 if what == 'fill':
     for i in range(count):
-        call(c, 'POST', '/api/v1/namespaces/default/configmaps', {'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {'name': 'fill-%05d' % i}, 'data': {'text': 'x' * 100}})
+        call(c, 'POST', '/api/v1/namespaces/default/configmaps', {'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {'name': 'fill-%05d' % i}, 'data': {'text': 'x' * 370}})
 for i in range(count if what != 'fill' else 0):
     name = '%s-%d' % (what, i)
     if what == 'claim':
