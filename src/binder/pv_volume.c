@@ -14,13 +14,14 @@ static int edit_migrated(json_t *pv, void *arg, struct err *e)
     return 1;
 }
 
+/* 1: written, so `pv` is of yesterday; the change brings the volume back. */
 static int mark_migrated(struct loop *l, const json_t *pv, struct err *e)
 {
     const char *made_by = jmap(pv, "metadata.annotations", ANN_PROVISIONED_BY);
     const char *driver = made_by ? provisioner_csi_name(made_by) : NULL;
-    if (!driver || str_eq(driver, made_by))
+    if (!driver || str_eq(driver, made_by) || str_eq(jmap(pv, "metadata.annotations", ANN_MIGRATED_TO), driver))
         return 0;
-    return modify(l, WHO, RES.persistentvolumes, pv, "", edit_migrated, (void *)driver, e);
+    return modify(l, WHO, RES.persistentvolumes, pv, "", edit_migrated, (void *)driver, e) < 0 ? -1 : 1;
 }
 
 static int release(struct loop *l, const json_t *pv, struct err *e)
@@ -57,8 +58,9 @@ static int sync_left_behind(struct loop *l, const json_t *pv, struct err *e)
 
 int sync_volume(struct loop *l, const json_t *pv, struct err *e)
 {
-    if (mark_migrated(l, pv, e) < 0)
-        return -1;
+    int rc = mark_migrated(l, pv, e);
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
     if (!jat(pv, "spec.claimRef") || str_empty(jstr(pv, "spec.claimRef.uid")))
         return put_pv_phase(l, pv, PV_AVAILABLE, "", NULL, e);
     _auto_sobj_ struct sobj *claim = read_claim_of(l, pv);
