@@ -11,6 +11,7 @@ What is acknowledged is certain. The one write a connection had under way may ha
 accepts both and remembers which. Prints one line a round; ends with 1 and the cause at the first thing that is wrong.
 """
 import base64
+import collections
 import http.client
 import json
 import os
@@ -153,13 +154,17 @@ class Ledger:
 
     def __init__(self, kind, prefix):
         self.kind, self.prefix = kind, prefix
-        self.sure, self.versions, self.doubt, self.acks, self.newest = {}, {}, None, 0, 0
+        self.sure, self.doubt, self.acks, self.newest = {}, None, 0, 0
+        self.history = collections.deque(maxlen=200)  # for the complaint
 
     def write(self, conn, method, name, value, body=None, content_type=None, query=""):
         """True if it was acknowledged. A refusal changes nothing; a lost connection leaves the doubt."""
         self.doubt = (name, value)
         path = CORE + self.kind + ("" if method == "POST" else "/" + name) + query
+        line = [time.strftime("%H:%M:%S"), method, name, value, query, "no answer"]
+        self.history.append(line)
         status, answer = conn.call(method, path, body, content_type)
+        line[-1] = status
         if status >= 500:
             raise ConnectionError(answer.get("message"))  # it is dying: who knows
         self.doubt = None
@@ -170,9 +175,7 @@ class Ledger:
             self.sure.pop(name, None)
         else:
             self.sure[name] = value
-        version = answer.get("metadata", {}).get("resourceVersion") if value is not None else None
-        self.versions[name] = version
-        self.newest = max(self.newest, int(version or 0))
+            self.newest = max(self.newest, int(answer["metadata"]["resourceVersion"]))
         return True
 
     def check(self, conn, view):
@@ -186,7 +189,8 @@ class Ledger:
             value = view(seen[name]) if name in seen else None
             allowed = [self.sure.get(name)] + ([self.doubt[1]] if self.doubt and self.doubt[0] == name else [])
             if value not in allowed:
-                raise Wrong(f"{self.kind} {name}: acknowledged {allowed}, there is {value}: {seen.get(name)}")
+                told = "\n".join(str(line) for line in self.history if line[2] == name)
+                raise Wrong(f"{self.kind} {name}: acknowledged {allowed}, there is {seen.get(name)}; before:\n{told}")
             if value is None:
                 self.sure.pop(name, None)
             else:

@@ -7,5 +7,6 @@
 command -v python3 >/dev/null || { echo "skipped: no python3 on this machine"; exit 77; }
 
 say "50 times kill -9"
+export KUBECONFIG="$WORK/data/kubeconfig"
 python3 "$SOURCE_DIR/tests/e2e/crash.py" "$STOWAGE" "$WORK/data" "$KUBECTL" "${CRASH_ROUNDS:-50}" ${CRASH_SEED:-} ||
     die "see above; the last words of the cluster: $(cat "$WORK/up.log")"
