@@ -18,7 +18,7 @@ sh_c() { printf '"command":["sh","-c","%s"]' "$1"; }
 
 say "what the STATUS column says"
 pod crash "$(sh_c 'echo hello; echo last words >/dev/termination-log; exit 3')"
-pod done "$(sh_c 'echo done')" '"restartPolicy":"Never"'
+pod good "$(sh_c 'echo fine')" '"restartPolicy":"Never"'
 pod fail "$(sh_c 'echo one; echo two; exit 7'),\"terminationMessagePolicy\":\"FallbackToLogsOnError\"" '"restartPolicy":"Never"'
 pod noimage '"command":["true"],"imagePullPolicy":"Never"'
 pod nocommand '"command":["nosuchcommand"]'
@@ -28,7 +28,7 @@ pod init "$(sh_c 'sleep 9')" '"restartPolicy":"Never","initContainers":[{"name":
 pod late "$(sh_c 'sleep 100')" '"activeDeadlineSeconds":1'
 printf '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"pull"},"spec":{"containers":[{"name":"c","image":"no.such/image:1"}]}}' | k apply -f -
 within 20 "crash" shows crash CrashLoopBackOff
-within 20 "done" shows done Completed
+within 20 "good" shows good Completed
 within 20 "fail" shows fail Error
 within 20 "pull" shows pull ImagePullBackOff
 within 20 "nocommand" shows nocommand CrashLoopBackOff
@@ -44,7 +44,7 @@ has "config error" 'configmap "none" not found' "$(state noconfig state.waiting.
 has "back-off" "Back-off restarting failed container c in pod crash_default" "$(messages crash)"
 
 say "logs: of ended containers, of init containers, of the previous one"
-eq "done" done "$(k logs done)"
+eq "good" fine "$(k logs good)"
 eq "crash" hello "$(k logs crash)"
 eq "crash before" hello "$(k logs crash --previous)"
 eq "init" "from init" "$(k logs init -c i)"
@@ -120,7 +120,7 @@ sleep 1
 k delete pod order >/dev/null
 wait
 has "hook" stopping "$(cat main.log)"
-[ "$(grep 'main ends' main.log | cut -d' ' -f1)" \< "$(grep 'side ends' side.log | cut -d' ' -f1)" ] || die "the sidecar ended first"
+eq "who ended first" "main ends" "$(cat main.log side.log | grep ' ends$' | sort | head -n 1 | cut -d' ' -f2-)"
 
 say "a subPath does not lead out of its volume"
 k apply -f - <<'YAML'
