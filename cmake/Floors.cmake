@@ -8,7 +8,7 @@ function(stowage_floor name)
   endif()
   add_library(stowage_${name} STATIC ${sources})
   target_include_directories(stowage_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
-  target_link_libraries(stowage_${name} PUBLIC Threads::Threads)
+  target_link_libraries(stowage_${name} PUBLIC Threads::Threads m) # libm: an optimiser may do without, -O0 does not
   foreach(lib ${F_LIBS})
     if(TARGET stowage_${lib})
       target_link_libraries(stowage_${name} PUBLIC stowage_${lib})
