@@ -26,6 +26,7 @@ trap finish EXIT
 trap 'exit 1' INT TERM
 
 serve() {
+    : >"$dir/log" # it is read below, maybe before the background process has opened it
     "$program" --data "$dir" --kubeconfig "$dir/kubeconfig" "$@" >"$dir/log" 2>&1 &
     pid=$!
     for _ in $(seq 100); do
