@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,15 +64,34 @@ static void sync_directory(const char *path)
         (void)fsync(fd); /* some file systems cannot; the rename stands either way */
 }
 
+/* A file without a name, so that a kill while it is written leaves nothing; -1 where the file system has no such thing.
+ */
+static int open_unnamed(const char *path)
+{
+    _auto_free_ char *copy = xstrdup(path);
+    return open(dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+}
+
+static int give_name(int fd, const char *name)
+{
+    char proc[40];
+    snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, proc, AT_FDCWD, name, AT_SYMLINK_FOLLOW);
+}
+
 int file_write(const char *path, const void *data, size_t len, struct err *e)
 {
     char suffix[9];
     random_suffix(suffix, 8);
     _auto_free_ char *temp = xasprintf("%s.%s", path, suffix);
-    _auto_close_ int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    _auto_close_ int fd = open_unnamed(path);
+    bool unnamed = fd >= 0;
+    if (!unnamed)
+        fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_sys(e, errno, "cannot write %s", path);
-    if (write_all(fd, data, len) < 0 || fsync(fd) < 0 || rename(temp, path) < 0) {
+    if (write_all(fd, data, len) < 0 || fsync(fd) < 0 || (unnamed && give_name(fd, temp) < 0) ||
+        rename(temp, path) < 0) {
         int why = errno;
         unlink(temp);
         return err_sys(e, why, "cannot write %s", path);
