@@ -197,7 +197,8 @@ static enum outcome answer_pending(struct op *op, struct sobj *cur)
                                         status_deleted(op->res, cur->name, jstr_or(cur->tree, "metadata.uid", "")));
 }
 
-static enum outcome try_plain(struct op *op, struct sobj **cur, const struct reg_delete_opts *o)
+/* *marked gets the object once a deletion without grace has marked it: from then on it is gone, whoever removes it. */
+static enum outcome try_plain(struct op *op, struct sobj **cur, const struct reg_delete_opts *o, struct sobj **marked)
 {
     _auto_json_ json_t *obj = json_copy((*cur)->tree);
     json_object_set_new(obj, "metadata", json_deep_copy(json_object_get((*cur)->tree, "metadata")));
@@ -216,17 +217,20 @@ static enum outcome try_plain(struct op *op, struct sobj **cur, const struct reg
     enum outcome written = write_mark(op, cur, TAKE(obj));
     if (written != DONE || held || grace > 0)
         return written;
+    sobj_unref(*marked);
+    *marked = sobj_ref(*cur);
     return remove_now(op, *cur);
 }
 
 /* A namespace is first emptied by its controller: spec.finalizers hold it, not metadata.finalizers. */
-static enum outcome try_namespace(struct op *op, struct sobj **cur, const struct reg_delete_opts *o)
+static enum outcome try_namespace(struct op *op, struct sobj **cur, const struct reg_delete_opts *o,
+                                  struct sobj **marked)
 {
     const json_t *live = (*cur)->tree;
     if (meta_deleting(live)) {
         if (json_array_size(jat(live, "spec.finalizers")) > 0)
             return (enum outcome)op_answer_obj(op, 200, sobj_ref(*cur));
-        return try_plain(op, cur, o);
+        return try_plain(op, cur, o, marked);
     }
     json_t *obj = json_deep_copy(live);
     json_object_set_new(meta_of(obj), "deletionTimestamp", json_string(op->now));
@@ -235,22 +239,33 @@ static enum outcome try_namespace(struct op *op, struct sobj **cur, const struct
     return write_mark(op, cur, obj);
 }
 
-static enum outcome try_delete(struct op *op, const struct reg_delete_opts *o)
+/* Has somebody else (the kubelet) removed what we marked? Its name may already be another object's. */
+static bool was_removed(const struct sobj *marked, const struct sobj *cur)
+{
+    return marked &&
+           (!cur || strcmp(jstr_or(marked->tree, "metadata.uid", ""), jstr_or(cur->tree, "metadata.uid", "")) != 0);
+}
+
+static enum outcome try_delete(struct op *op, const struct reg_delete_opts *o, struct sobj **marked)
 {
     _auto_sobj_ struct sobj *cur = store_get(op->r->store, op->res->bucket, target_ns(op), op->t->name);
+    if (was_removed(*marked, cur))
+        return answer_pending(op, *marked);
     if (!cur)
         return (enum outcome)op_not_found(op);
     struct admit a = {.verb = ADMIT_DELETE, .sub = "", .old = cur->tree};
     if (check_preconditions(op, cur, o) < 0 || admission_mutate(op, &a) < 0 || admission_validate(op, &a) < 0)
         return FAILED;
-    return strcmp(op->res->bucket, "namespaces") == 0 ? try_namespace(op, &cur, o) : try_plain(op, &cur, o);
+    return strcmp(op->res->bucket, "namespaces") == 0 ? try_namespace(op, &cur, o, marked)
+                                                      : try_plain(op, &cur, o, marked);
 }
 
 int op_delete(struct op *op, const struct reg_delete_opts *o)
 {
+    _auto_sobj_ struct sobj *marked = NULL;
     for (int i = 0; i < RACE_TRIES; i++) {
         reg_answer_release(op->ans);
-        enum outcome out = try_delete(op, o);
+        enum outcome out = try_delete(op, o, &marked);
         if (out != RACED)
             return out;
     }

@@ -100,11 +100,57 @@ static void test_addresses_are_given_once(void **state)
     door_close(&d);
 }
 
+/* -- a pod that its kubelet takes away while a client deletes it by force -- */
+
+static _Atomic bool kubelet_ends;
+
+static void *kubelet(void *arg)
+{
+    struct registry *r = arg;
+    while (!kubelet_ends) {
+        struct err e = ERR_INIT;
+        _auto_sobj_ struct sobj *pod = reg_read(r, RES.pods, "default", "p");
+        if (!pod || !jstr(pod->tree, "metadata.deletionTimestamp"))
+            continue;
+        struct reg_delete_opts now = {.grace_seconds = 0, .uid = jstr(pod->tree, "metadata.uid")};
+        reg_remove(r, "kubelet", RES.pods, "default", "p", &now, &e);
+    }
+    return NULL;
+}
+
+/* Whoever of the two wins: the deletion happened, and says so. */
+static void test_forced_delete_is_never_told_404(void **state)
+{
+    (void)state;
+    struct door d;
+    pthread_t threads[THREADS];
+    door_open(&d);
+    kubelet_ends = false;
+    door_expect(&d, door_post(&d, "serviceaccounts", "default/", "{\"metadata\":{\"name\":\"default\"}}"), 201);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, kubelet, d.r);
+    for (int i = 0; i < ROUNDS * 10; i++) {
+        door_expect(&d,
+                    door_post(&d, "pods", "default/",
+                              "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"nodeName\":\"n\",\"containers\":["
+                              "{\"name\":\"c\",\"image\":\"i\"}]}}"),
+                    201);
+        door_expect(&d, door_delete(&d, "pods", "default/p", "{\"gracePeriodSeconds\":0}"), 200);
+        door_expect_str(&d, "kind", "Pod");
+        door_expect(&d, door_get(&d, "pods", "default/p"), 404);
+    }
+    kubelet_ends = true;
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    door_close(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_increments),
         cmocka_unit_test(test_addresses_are_given_once),
+        cmocka_unit_test(test_forced_delete_is_never_told_404),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
