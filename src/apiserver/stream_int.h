@@ -4,10 +4,11 @@
  *                                   |-- refuses:  reply_err(), reply_status()     (Status JSON, the same for GET and
  * POST)
  *                                   `-- accepts:  upgrade_accept(rq, …): 101, and then run() on a thread of its own
- * with a blocking socket
+ * with the socket
  *
  * Before the 101 everything that can be refused must be refused: afterwards only the protocol's own error channel is
- * left. Under TLS the socket is one end of a pair; the HTTP library moves the bytes.
+ * left. Under TLS the stream has the connection's keys (tls_records_int.h); only where these cannot be had (TLS 1.2)
+ * the socket is one end of a pair, and the HTTP library moves the bytes.
  *
  * How to add a protocol: a function open() in src/apiserver/stream/, and its row in stream_routes.c. */
 #ifndef STOWAGE_APISERVER_STREAM_INT_H
@@ -42,8 +43,9 @@ void stream_refuse(struct request *rq, enum err_code code, const char *fmt, ...)
 
 /* A running session, on its own thread. */
 struct upgraded {
-    int fd;            /* blocking; read and write here. Not to be closed: that is done after run() returns */
-    const void *early; /* bytes the client sent right behind its request; borrowed during run() */
+    int fd;                  /* read and write here, as wire_int.h does. Not to be closed: that is done after run() */
+    struct tls_records *tls; /* NULL: the bytes are plain */
+    const void *early;       /* bytes the client sent right behind its request; borrowed during run() */
     size_t early_len;
 };
 struct upgrade_header {

@@ -15,6 +15,9 @@
  *  2. A kept record is sent before anything after it; if the socket is full, the next write fails with "try again" and
  * keeps it.
  *
+ *  3. What TLS has read is whole records, or `unread` says how much of one is missing: only between two records can
+ * somebody else go on (tls_io_detach()).
+ *
  * THREADS: the connection's own HTTP thread. */
 #include "apiserver/tls_io_int.h"
 
@@ -30,7 +33,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { READ_BUFFER = 16 * 1024, KEEP_MAX = 8 * 1024, QUICK_READS = 4 };
+enum { READ_BUFFER = 16 * 1024, KEEP_MAX = 8 * 1024, QUICK_READS = 4, RECORD_HEADER = 5 };
 
 struct tls_io {
     gnutls_session_t session; /* borrowed */
@@ -40,7 +43,10 @@ struct tls_io {
     bool handshake; /* not yet through */
     int quick;      /* reads still to be acknowledged at once */
     bool join;
-    char *kept; /* owned; NULL until first used */
+    bool detached;
+    unsigned char head[RECORD_HEADER]; /* of the record TLS reads */
+    size_t head_len, unread;           /* of its header; of what follows */
+    char *kept;                        /* owned; NULL until first used */
     size_t kept_at, kept_len;
     size_t in_at, in_len;
     char in[READ_BUFFER];
@@ -66,9 +72,29 @@ static ssize_t receive(struct tls_io *io, void *out, size_t len)
     return n < 0 ? fail(io, err) : n;
 }
 
-static ssize_t pull(gnutls_transport_ptr_t ptr, void *out, size_t len)
+/* Follows the records handed out. */
+static void follow(struct tls_io *io, const unsigned char *data, size_t len)
 {
-    struct tls_io *io = ptr;
+    while (len > 0) {
+        size_t n = io->unread ? io->unread : RECORD_HEADER - io->head_len;
+        n = n < len ? n : len;
+        if (io->unread) {
+            io->unread -= n;
+        } else {
+            memcpy(io->head + io->head_len, data, n);
+            io->head_len += n;
+            if (io->head_len == RECORD_HEADER) {
+                io->unread = (size_t)io->head[3] << 8 | io->head[4];
+                io->head_len = 0;
+            }
+        }
+        data += n;
+        len -= n;
+    }
+}
+
+static ssize_t pull_buffered(struct tls_io *io, void *out, size_t len)
+{
     if (io->in_at == io->in_len) {
         bool direct = len >= READ_BUFFER;
         ssize_t n = receive(io, direct ? out : io->in, direct ? len : READ_BUFFER);
@@ -82,6 +108,17 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *out, size_t len)
     memcpy(out, io->in + io->in_at, n);
     io->in_at += n;
     return (ssize_t)n;
+}
+
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *out, size_t len)
+{
+    struct tls_io *io = ptr;
+    if (io->detached)
+        return 0; /* the end, so that the library waits for nothing more */
+    ssize_t n = pull_buffered(io, out, len);
+    if (n > 0)
+        follow(io, out, (size_t)n);
+    return n;
 }
 
 /* The kept record and what follows it in one go. */
@@ -104,6 +141,8 @@ static ssize_t push_both(struct tls_io *io, const void *data, size_t len)
 static ssize_t push(gnutls_transport_ptr_t ptr, const void *data, size_t len)
 {
     struct tls_io *io = ptr;
+    if (io->detached)
+        return (ssize_t)len;
     bool keep = io->join && io->kept_len == 0 && len <= KEEP_MAX;
     io->join = false;
     if (keep) {
@@ -135,14 +174,15 @@ static int on_finished(gnutls_session_t session, unsigned type, unsigned when, u
 
 struct tls_io *tls_io_new(void *session, int fd, void (*wait)(void *arg), void *arg)
 {
-    struct tls_io *io = xmalloc(sizeof *io);
+    struct tls_io *io = xmalloc(sizeof *io); /* `in` need not be zeroed */
     io->session = session;
     io->fd = fd;
     io->wait = wait;
     io->arg = arg;
     io->handshake = true;
     io->quick = QUICK_READS;
-    io->join = false;
+    io->join = io->detached = false;
+    io->head_len = io->unread = 0;
     io->kept = NULL;
     io->kept_at = io->kept_len = 0;
     io->in_at = io->in_len = 0;
@@ -166,4 +206,20 @@ void tls_io_free(struct tls_io *io)
 void tls_io_join(struct tls_io *io)
 {
     io->join = true;
+}
+
+void *tls_io_session(const struct tls_io *io)
+{
+    return io->session;
+}
+
+bool tls_io_detach(struct tls_io *io, struct buf *in, int *out_fd)
+{
+    if (io->handshake || io->head_len || io->unread || io->kept_len)
+        return false;
+    buf_add(in, io->in + io->in_at, io->in_len - io->in_at);
+    io->in_at = io->in_len = 0;
+    io->detached = true;
+    *out_fd = io->fd;
+    return true;
 }

@@ -5,6 +5,10 @@
 #ifndef STOWAGE_APISERVER_TLS_IO_INT_H
 #define STOWAGE_APISERVER_TLS_IO_INT_H
 
+#include "base/buf.h"
+
+#include <stdbool.h>
+
 struct tls_io;
 
 /* `session` is a gnutls_session_t. Borrows all; must live as long as the session. wait(arg) is called, on the
@@ -13,5 +17,12 @@ struct tls_io *tls_io_new(void *session, int fd, void (*wait)(void *arg), void *
 void tls_io_free(struct tls_io *io);
 /* The next record (a header) is held back until the one after it (its body), which is sure to come at once. */
 void tls_io_join(struct tls_io *io);
+
+/* The gnutls_session_t. */
+void *tls_io_session(const struct tls_io *io);
+/* From now on TLS reads an end and what it writes is dropped: somebody else has the socket, and first what was already
+ * read from it (appended to `in`). False, and nothing is changed: TLS has half a record, or one of its own is still to
+ * be sent. */
+bool tls_io_detach(struct tls_io *io, struct buf *in, int *out_fd);
 
 #endif

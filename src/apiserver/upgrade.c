@@ -3,20 +3,21 @@
  *     ACCEPTED [upgrade_accept] --101 sent--> RUNNING [on_upgrade] --run() returns--> GONE [session_end]
  *         \-- the client is gone before the 101 ----------------------^ [upgrade_request_end]
  *
- * DESIGN: the HTTP library hands over the socket (under TLS: its end of a pair); it is made blocking and given to a
- * detached thread. Sessions stand in a list so that the server can end: shutdown() wakes their threads, and the last
- * one to go signals. The library's handle is closed by the session's thread, exactly once.
- * THREADS: `mu` guards the list. A session's fields are its thread's, but for the list links. */
+ * DESIGN: the HTTP library hands over the socket (under TLS: one end of a pair, which is left aside when the connection
+ * itself can be taken over, tls_records_int.h); it is given to a detached thread. Sessions stand in a list so that the
+ * server can end: shutdown() wakes their threads, and the last one to go signals. The library's handle is closed by the
+ * session's thread, exactly once. THREADS: `mu` guards the list. A session's fields are its thread's, but for the list
+ * links. */
 #include "apiserver/upgrade_int.h"
 
 #include "apiserver/reply_int.h"
 #include "apiserver/server_int.h"
 #include "apiserver/stream_int.h"
+#include "apiserver/tls_records_int.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +107,7 @@ void upgrades_leave(struct upgrades *u)
 }
 
 /* The socket is closed inside the lock: upgrades_stop() must never shut down a number that is somebody else's by then.
- */
+ * One we took over is shut down first: the library closes it only after it has seen the end of both its sockets. */
 static void session_end(struct session *s)
 {
     struct upgrades *u = s->all;
@@ -119,10 +120,13 @@ static void session_end(struct session *s)
         u->head = s->next;
     if (s->next)
         s->next->prev = s->prev;
+    if (s->up.tls)
+        shutdown(s->up.fd, SHUT_RDWR);
     MHD_upgrade_action(s->handle, MHD_UPGRADE_ACTION_CLOSE);
     if (!u->head)
         pthread_cond_broadcast(&u->empty);
     pthread_mutex_unlock(&u->mu);
+    tls_records_free(s->up.tls);
     free(s->early);
     free(s);
 }
@@ -147,6 +151,14 @@ static int start_thread(struct session *s)
     return rc;
 }
 
+/* The connection itself rather than the pair the library offers, if that is possible. */
+static void take_over_tls(struct session *s, const struct request *rq)
+{
+    s->up.tls = rq->conn->tls ? tls_records_take(rq->conn->tls) : NULL;
+    if (s->up.tls)
+        s->up.fd = tls_records_fd(s->up.tls);
+}
+
 /* The 101 is on its way; the socket is ours until MHD_UPGRADE_ACTION_CLOSE. */
 static void on_upgrade(void *cls, struct MHD_Connection *mhd, void *ctx, const char *early, size_t early_len,
                        MHD_socket fd, struct MHD_UpgradeResponseHandle *handle)
@@ -158,9 +170,7 @@ static void on_upgrade(void *cls, struct MHD_Connection *mhd, void *ctx, const c
     s->handle = handle;
     s->early = early_len ? xmemdup(early, early_len) : NULL;
     s->up = (struct upgraded){.fd = fd, .early = s->early, .early_len = early_len};
-    int flags = fcntl(fd, F_GETFL);
-    if (flags >= 0)
-        fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    take_over_tls(s, rq);
     session_link(s);
     int rc = start_thread(s);
     if (rc != 0) {

@@ -39,6 +39,49 @@ for ws in true false; do
     wait $forward 2>/dev/null || true
 done
 
+# A client that reads slowly gets everything and the exit code, whoever moves the bytes: with TLS 1.3 the session has the
+# connection's keys, with 1.2 the HTTP library moves them.
+cat >"$dir/slow.py" <<'PY'
+import base64, os, socket, ssl, struct, sys, time
+port, token, version, size, pause = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], float(sys.argv[5])
+context = ssl._create_unverified_context()
+context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, version)
+s = context.wrap_socket(socket.create_connection(("127.0.0.1", port)))
+key = base64.b64encode(os.urandom(16)).decode()
+s.sendall((f"GET /api/v1/namespaces/default/pods/web/exec?command=head&command=-c&command={size}&command=/dev/zero&stdout=true HTTP/1.1\r\n"
+           f"Host: x\r\nAuthorization: Bearer {token}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+           f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n").encode())
+def read(n):
+    data = b""
+    while len(data) < n:
+        more = s.recv(n - len(data))
+        if not more:
+            sys.exit(f"ended after {total} bytes")
+        data += more
+    return data
+total, head = 0, b""
+while not head.endswith(b"\r\n\r\n"):
+    head += read(1)
+while True:
+    first, length = read(2)
+    if length == 126:
+        length, = struct.unpack(">H", read(2))
+    elif length == 127:
+        length, = struct.unpack(">Q", read(8))
+    message = read(length)
+    time.sleep(pause)
+    if first & 15 == 8:
+        s.sendall(bytes([0x88, 0x82, 0, 0, 0, 0]) + message[:2])
+        break
+    if message[0] == 1:
+        total += length - 1
+    elif message[0] == 3:
+        status = message[1:].decode()
+print(total, "Success" in status)
+PY
+expect "a slow reader" "3000000 True" "$(python3 "$dir/slow.py" "$port" "$token" TLSv1_3 3000000 0.06 2>&1)"
+expect "TLS 1.2" "200000 True" "$(python3 "$dir/slow.py" "$port" "$token" TLSv1_2 200000 0 2>&1)"
+
 # idle sessions
 clients=
 for ws in true false; do

@@ -318,7 +318,7 @@ static void linger_input(void *run)
 {
     struct exec_run *x = run;
     x->proto->input(x);
-    if (x->proto->closed(x) && x->wire.out.len == 0)
+    if (x->proto->closed(x) && wire_flushed(&x->wire))
         x->wire.ended = true;
 }
 

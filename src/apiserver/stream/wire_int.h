@@ -13,6 +13,9 @@ struct wire {
     struct buf in;  /* came, not yet understood */
     struct buf out; /* to be sent */
     bool ended;     /* the client is gone, or broke the protocol */
+    /* under TLS */
+    struct tls_records *tls; /* borrowed; NULL: none */
+    struct buf sealed;       /* records of bytes that were in `out` */
 };
 
 void wire_init(struct wire *w, const struct upgraded *up); /* takes the early bytes in */
@@ -21,7 +24,9 @@ void wire_release(struct wire *w);
 short wire_events(const struct wire *w, bool read_more);
 /* After poll(): reads what is there, sends what can be sent. */
 void wire_move(struct wire *w, short revents);
-/* Sends the rest and waits for the client to close, at most `ms`. */
+/* Everything is on its way. */
+bool wire_flushed(const struct wire *w);
+/* Sends the rest and waits for the client to close; gives up when for `ms` nothing moved. */
 void wire_linger(struct wire *w, int ms, void (*on_input)(void *arg), void *arg);
 
 #endif
