@@ -112,8 +112,13 @@ k delete cm watched
 within 5 "watch" grep -q DELETED w.out
 kill $w
 has "watch" "ADDED" "$(cat w.out)"
-k wait --for=delete cm/watched --timeout=5s
-k wait --for=jsonpath='{.data.k}'=1 cm/a --timeout=5s 2>/dev/null || k wait --help | grep -qv jsonpath
+k create cm going
+{ sleep 0.5; k delete cm going; } &
+eq "wait for an end" "configmap/going condition met" "$(k wait --for=delete cm/going --timeout=10s)"
+if since 23; then
+    k wait --for=delete cm/watched --timeout=5s # gone already
+    k wait --for=jsonpath='{.data.k}'=1 cm/a --timeout=5s
+fi
 has "events" "Scheduled" "$(k get events)"
 for kind in nodes pods deploy rs svc endpoints cm secret sa ns sc csidriver csinode lease; do
     [ -n "$(k describe "$kind" -A 2>/dev/null || k describe "$kind")" ] || die "describe $kind"
