@@ -248,14 +248,17 @@ def pod_body(name, value, claim):
 def write_claim(conn, choice):
     """A claim, then its pod; and the way back. What is still going away refuses its name for a while."""
     name, value = f"w-{choice.randrange(OBJECTS['claims'])}", next_value()
+    done = True
     if name not in claims.sure:
         claims.write(conn, "POST", name, value, claim_body(name, value))
     elif name not in pods.sure and choice.random() < 0.7:
         pods.write(conn, "POST", name, value, pod_body(name, value, name))
     elif name in pods.sure:
-        pods.write(conn, "DELETE", name, None, query="?gracePeriodSeconds=0" if choice.random() < 0.5 else "")
+        done = pods.write(conn, "DELETE", name, None, query="?gracePeriodSeconds=0" if choice.random() < 0.5 else "")
     else:
-        claims.write(conn, "DELETE", name, None)
+        done = claims.write(conn, "DELETE", name, None)
+    if not done:
+        raise Wrong(f"a deletion of {name} was refused: {list(pods.history)[-3:]} {list(claims.history)[-3:]}")
     time.sleep(choice.random() * 0.15)
 
 
