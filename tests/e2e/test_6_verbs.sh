@@ -99,6 +99,8 @@ k run once --image=busybox --restart=Never -- true
 within 20 "completed" phase_is pod once Succeeded
 has "completed" Completed "$(k get pod once)"
 eq "run --rm -i" "hi there" "$(echo hi there | k run tmp --rm -i --quiet --image=busybox --restart=Never -- cat | head -n 1)"
+out=$(echo once | k run tmp --rm -i --quiet --image=busybox --restart=Never -- sh -c 'cat; exit 4' 2>&1) && die "run --rm -i lost the exit code"
+eq "run --rm -i that fails: its output is there once" 1 "$(echo "$out" | grep -c '^once$')"
 k run bad --image=nosuchimage:1
 within 20 "unknown image" sh -c "$KUBECTL get pod bad | grep -Eq 'ErrImagePull|ImagePullBackOff'"
 has "says how to import" "Failed to pull image \"nosuchimage:1\"" "$(k describe pod bad)"

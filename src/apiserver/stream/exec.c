@@ -150,9 +150,10 @@ static void end_failed(struct exec_run *x, const char *why)
              message);
 }
 
+/* How a container ended is not attach's business: kubectl reads it in the pod's status. */
 static void end_exited(struct exec_run *x, const struct exec_exit *end)
 {
-    if (end->code == 0) {
+    if (end->code == 0 || x->attach) {
         end_with(x, json_pack("{s:{}, s:s}", "metadata", "status", "Success"), "");
         return;
     }
