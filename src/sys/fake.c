@@ -202,7 +202,9 @@ static void report_exit(void *arg)
         fn(fn_arg, &x->info);
     pthread_mutex_lock(&x->f->mu);
     x->f->telling = false;
-    pthread_cond_broadcast(&x->f->told);
+    x->f->untold--;
+    x->f->told++;
+    pthread_cond_broadcast(&x->f->told_one);
     pthread_mutex_unlock(&x->f->mu);
     free(x);
 }
@@ -217,6 +219,7 @@ static void exit_locked(struct fake *f, struct fake_row *row, int code, int sig)
     x->info.signal = sig;
     x->info.finished_ns = clock_wall_ns(clock_real());
     row->pid = 0;
+    f->untold++;
     pool_submit(f->exits, report_exit, x);
 }
 
@@ -285,7 +288,7 @@ static void fake_on_exit(struct machine *m, void (*fn)(void *arg, const struct e
     f->on_exit = fn;
     f->on_exit_arg = arg;
     while (!fn && f->telling)
-        pthread_cond_wait(&f->told, &f->mu);
+        pthread_cond_wait(&f->told_one, &f->mu);
     pthread_mutex_unlock(&f->mu);
 }
 
@@ -310,7 +313,7 @@ static void fake_close(struct machine *m)
     while (f->rows)
         fake_drop(f, f->rows);
     pthread_mutex_destroy(&f->mu);
-    pthread_cond_destroy(&f->told);
+    pthread_cond_destroy(&f->told_one);
     free(f);
 }
 
@@ -344,6 +347,17 @@ bool machine_fake_exit(struct machine *m, const char *container_id, int code)
         exit_locked(f, row, code, code > 128 ? code - 128 : 0);
     pthread_mutex_unlock(&f->mu);
     return running;
+}
+
+unsigned machine_fake_rest(struct machine *m)
+{
+    struct fake *f = fake_of(m);
+    pthread_mutex_lock(&f->mu);
+    while (f->untold)
+        pthread_cond_wait(&f->told_one, &f->mu);
+    unsigned told = f->told;
+    pthread_mutex_unlock(&f->mu);
+    return told;
 }
 
 void machine_fake_count(struct machine *m, struct fake_counts *out)
@@ -408,7 +422,7 @@ struct machine *machine_open_fake(const char *why)
     f->machine.ops = &ops;
     snprintf(f->why, sizeof f->why, "%s", why ? why : "");
     pthread_mutex_init(&f->mu, NULL);
-    pthread_cond_init(&f->told, NULL);
+    pthread_cond_init(&f->told_one, NULL);
     f->exits = pool_new("fake-exit", 1);
     f->last_pid = 1000;
     return &f->machine;

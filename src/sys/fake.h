@@ -13,6 +13,8 @@ void machine_fake_fail(struct machine *m, unsigned nth, enum err_code code);
 unsigned machine_fake_calls(struct machine *m);
 /* Ends a running container: on_exit is called from a machine thread. False if it is not running. */
 bool machine_fake_exit(struct machine *m, const char *container_id, int code);
+/* Waits until every end so far was told; the caller holds no lock that on_exit takes. Returns how many ever were. */
+unsigned machine_fake_rest(struct machine *m);
 /* How much is left: disks attached, mounts, sandboxes, containers. For "nothing leaked" asserts. */
 struct fake_counts {
     unsigned nodes, disks, attached, mounts, sandboxes, containers;

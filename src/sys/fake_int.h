@@ -31,8 +31,9 @@ struct fake {
     enum err_code fail_code;
     void (*on_exit)(void *arg, const struct exit_info *info);
     void *on_exit_arg;
-    bool telling; /* a callback runs */
-    pthread_cond_t told;
+    bool telling;            /* a callback runs */
+    unsigned untold, told;   /* ends on their way; ends that arrived */
+    pthread_cond_t told_one; /* told went up */
     struct pool *exits;
 };
 

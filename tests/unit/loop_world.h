@@ -23,6 +23,11 @@ struct loop_world {
     struct store *store;
     struct registry *registry;
     struct control *control;
+    /* What works beside the loops, on threads of its own (the fake machine's ends): waits until it rests, and returns a
+     * number that grows with all it did. NULL: there is nothing. */
+    unsigned (*beside)(void *arg);
+    void *beside_arg;
+    unsigned beside_seen;
 };
 
 static inline void world_open(struct loop_world *w)
@@ -71,12 +76,16 @@ static inline void world_close(struct loop_world *w)
     store_close(w->store);
 }
 
-/* Runs the loops until nothing is due. */
+/* Runs the loops until nothing is due and nothing is on its way to them: what follows does not depend on the speed of
+ * any thread, and the clock may be moved. */
 static inline void settle(struct loop_world *w)
 {
-    for (int i = 0; i < 200; i++)
-        if (control_step(w->control) == 0)
+    for (int i = 0; i < 200; i++) {
+        unsigned ran = control_step(w->control), did = w->beside ? w->beside(w->beside_arg) : 0;
+        if (ran == 0 && did == w->beside_seen)
             return;
+        w->beside_seen = did;
+    }
     fail_msg("the loops do not come to rest");
 }
 

@@ -61,6 +61,12 @@ static inline void kit_open_kubelet(struct kit *kit)
         fail_msg("control: %s", e.msg);
 }
 
+/* The machine tells ends from a thread of its own. */
+static inline unsigned kit_ends_told(void *machine)
+{
+    return machine_fake_rest(machine);
+}
+
 static inline int kit_setup(void **state)
 {
     struct err e = ERR_INIT;
@@ -71,6 +77,8 @@ static inline int kit_setup(void **state)
                   "'data':{'ca.crt':'PEM'}}");
     registry_set_token_ops(kit->w.registry, &kit_token_ops, kit);
     kit->machine = machine_open_fake("test");
+    kit->w.beside = kit_ends_told;
+    kit->w.beside_arg = kit->machine;
     kit->fake_ops = kit->machine->ops;
     kit->ops = *kit->fake_ops;
     kit->machine->ops = &kit->ops;
@@ -170,36 +178,30 @@ static inline const char *uid_of(struct kit *kit, const char *pod)
     return text_at(&kit->w, PODS, pod, "metadata.uid");
 }
 
-/* Ends come from a thread of the machine: steps until `path` of the container has `want` (or gives up). */
-static inline void await_cs(struct kit *kit, const char *pod, const char *name, const char *path, const char *want)
+/* -- once everything has settled -- */
+
+/* `path` of the container is `want`. */
+static inline void expect_cs(struct kit *kit, const char *pod, const char *name, const char *path, const char *want)
 {
-    for (int i = 0; i < 3000; i++) {
-        settle(&kit->w);
-        if (str_eq(cs(kit, pod, name, path), want))
-            return;
-        usleep(1000);
-    }
-    fail_msg("%s/%s %s is \"%s\", not \"%s\"; its state is %s", pod, name, path, cs(kit, pod, name, path), want,
-             cs(kit, pod, name, "state"));
+    settle(&kit->w);
+    if (!str_eq(cs(kit, pod, name, path), want))
+        fail_msg("%s/%s %s is \"%s\", not \"%s\"; its state is %s", pod, name, path, cs(kit, pod, name, path), want,
+                 cs(kit, pod, name, "state"));
 }
 
-static inline void await_text(struct kit *kit, const char *pod, const char *path, const char *want)
+static inline void expect_text(struct kit *kit, const char *pod, const char *path, const char *want)
 {
-    for (int i = 0; i < 3000; i++) {
-        settle(&kit->w);
-        if (str_eq(text_at(&kit->w, PODS, pod, path), want))
-            return;
-        usleep(1000);
-    }
-    fail_msg("%s of pod %s is \"%s\", not \"%s\"", path, pod, text_at(&kit->w, PODS, pod, path), want);
+    settle(&kit->w);
+    if (!str_eq(text_at(&kit->w, PODS, pod, path), want))
+        fail_msg("%s of pod %s is \"%s\", not \"%s\"", path, pod, text_at(&kit->w, PODS, pod, path), want);
 }
 
-static inline void await_gone(struct kit *kit, const char *pod)
+static inline void expect_gone(struct kit *kit, const char *pod)
 {
-    await_text(kit, pod, "status.phase", "(gone)");
+    expect_text(kit, pod, "status.phase", "(gone)");
 }
 
-/* Ends the container's process and waits until the kubelet has seen it. */
+/* Ends the container's process; the kubelet sees it and does what it does then. */
 static inline void end_container(struct kit *kit, const char *pod, const char *name, int code)
 {
     const char *id = cs(kit, pod, name, "containerID");
@@ -207,13 +209,9 @@ static inline void end_container(struct kit *kit, const char *pod, const char *n
     snprintf(was, sizeof was, "%s", id);
     snprintf(want, sizeof want, "%s", id + strlen("containerd://"));
     assert_true(machine_fake_exit(kit->machine, want, code));
-    for (int i = 0; i < 3000; i++) {
-        settle(&kit->w);
-        if (!str_eq(cs(kit, pod, name, "state.running")[0] ? cs(kit, pod, name, "containerID") : "", was))
-            return;
-        usleep(1000);
-    }
-    fail_msg("the end of %s/%s was not seen", pod, name);
+    settle(&kit->w);
+    if (str_eq(cs(kit, pod, name, "state.running")[0] ? cs(kit, pod, name, "containerID") : "", was))
+        fail_msg("the end of %s/%s was not seen", pod, name);
 }
 
 /* The text of a file of the node, or "(none)". In a static buffer. */

@@ -92,7 +92,7 @@ static void test_completed(void **state)
     settle(&kit->w);
     pass_seconds(&kit->w, 5);
     end_container(kit, "p", "c", 0);
-    await_text(kit, "p", "status.phase", "Succeeded");
+    expect_text(kit, "p", "status.phase", "Succeeded");
     assert_string_equal(cs(kit, "p", "c", "state.terminated.reason"), "Completed");
     assert_string_equal(cs(kit, "p", "c", "state.terminated.finishedAt"), "2026-01-01T00:00:05Z");
     assert_string_equal(condition(kit, "p", "Ready"), "False PodCompleted");
@@ -106,7 +106,7 @@ static void test_completed(void **state)
     snprintf(log, sizeof log, "/var/log/pods/default_p_%s/c/0.log", uid_of(kit, "p"));
     assert_string_equal(node_file(kit, "%s", log), "");
     delete_it(&kit->w, PODS, "p", NULL);
-    await_gone(kit, "p");
+    expect_gone(kit, "p");
     assert_string_equal(node_file(kit, "%s", log), "(none)");
 }
 
@@ -116,7 +116,7 @@ static void test_failed(void **state)
     make(&kit->w, POD_ON_NODE("p", "", ",'restartPolicy':'Never'"));
     settle(&kit->w);
     end_container(kit, "p", "c", 3);
-    await_text(kit, "p", "status.phase", "Failed");
+    expect_text(kit, "p", "status.phase", "Failed");
     assert_string_equal(cs(kit, "p", "c", "state.terminated.reason"), "Error");
     assert_string_equal(cs(kit, "p", "c", "state.terminated.exitCode"), "3");
     assert_string_equal(condition(kit, "p", "Ready"), "False PodFailed");
@@ -130,7 +130,7 @@ static void test_deadline(void **state)
     pass_seconds(&kit->w, 9);
     assert_string_equal(phase(kit, "p"), "Running");
     pass_seconds(&kit->w, 2);
-    await_text(kit, "p", "status.phase", "Failed");
+    expect_text(kit, "p", "status.phase", "Failed");
     assert_string_equal(text_at(&kit->w, PODS, "p", "status.reason"), "DeadlineExceeded");
     assert_event(&kit->w, "p", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
 }
@@ -153,7 +153,7 @@ static void test_termination_message(void **state)
     settle(&kit->w);
     put_message(kit, "p", "bye \xff");
     end_container(kit, "p", "c", 1);
-    await_text(kit, "p", "status.phase", "Failed");
+    expect_text(kit, "p", "status.phase", "Failed");
     assert_string_equal(cs(kit, "p", "c", "state.terminated.message"), "bye \xef\xbf\xbd");
 }
 
@@ -171,7 +171,7 @@ static void test_log_as_message(void **state)
         dprintf(fd, "2026-01-01T00:00:00.000000000Z stdout F line %d\n", i);
     close(fd);
     end_container(kit, "p", "c", 1);
-    await_text(kit, "p", "status.phase", "Failed");
+    expect_text(kit, "p", "status.phase", "Failed");
     const char *message = cs(kit, "p", "c", "state.terminated.message");
     assert_int_equal(strncmp(message, "line 20\nline 21\n", 16), 0);
     assert_non_null(strstr(message, "line 99\n"));
@@ -185,7 +185,7 @@ static void test_delete_politely(void **state)
     make(&kit->w, POD_ON_NODE("p", "", ""));
     settle(&kit->w);
     delete_it(&kit->w, PODS, "p", NULL);
-    await_gone(kit, "p");
+    expect_gone(kit, "p");
     assert_event(&kit->w, "p", "Killing", "Stopping container c");
     struct fake_counts left;
     machine_fake_count(kit->machine, &left);
@@ -206,7 +206,7 @@ static void test_delete_with_grace(void **state)
     assert_string_equal(phase(kit, "p"), "Running");
     pass_seconds(&kit->w, 2);
     assert_int_equal(kills, 1);
-    await_gone(kit, "p");
+    expect_gone(kit, "p");
     assert_int_equal(terms, 1);
 }
 
@@ -225,7 +225,7 @@ static void test_delete_again(void **state)
     settle(&kit->w);
     pass_seconds(&kit->w, 4);
     assert_int_equal(kills, 1);
-    await_gone(kit, "p");
+    expect_gone(kit, "p");
 }
 
 static void test_force_delete(void **state)
@@ -244,7 +244,7 @@ static void test_force_delete(void **state)
     assert_string_equal(phase(kit, "p"), "Pending");
     pass_seconds(&kit->w, 3);
     assert_int_equal(kills, 1);
-    await_text(kit, "p", "status.phase", "Running");
+    expect_text(kit, "p", "status.phase", "Running");
     machine_fake_count(kit->machine, &left);
     assert_int_equal(left.sandboxes, 1);
     assert_int_equal(left.containers, 1);
@@ -259,7 +259,7 @@ static void test_delete_while_mounting(void **state)
     settle(&kit->w);
     assert_string_equal(phase(kit, "p"), "Pending");
     delete_it(&kit->w, PODS, "p", NULL);
-    await_gone(kit, "p");
+    expect_gone(kit, "p");
     struct fake_counts left;
     machine_fake_count(kit->machine, &left);
     assert_int_equal(left.mounts, 0);
@@ -287,7 +287,7 @@ static void test_lost_container(void **state)
     kit->ops.container_remove = forgetful_remove;
     delete_it(&kit->w, PODS, "p", NULL);
     pass_seconds(&kit->w, 4);
-    await_gone(kit, "p");
+    expect_gone(kit, "p");
 }
 
 /* Sidecars stop last; hooks come before the signal and count into the grace. */
@@ -309,7 +309,7 @@ static void test_order_of_ends(void **state)
     assert_int_equal(terms, 2);
     assert_string_equal(phase(kit, "p"), "Running"); /* not over while its sidecar runs */
     end_container(kit, "p", "s", 0);
-    await_gone(kit, "p");
+    expect_gone(kit, "p");
 }
 
 int main(void)

@@ -175,8 +175,8 @@ static void test_liveness(void **state)
     pass_seconds(&kit->w, 3);
     assert_int_equal(answer.terms, 1);
     assert_event(&kit->w, "p", "Killing", "Container c failed liveness probe, will be restarted");
-    await_cs(kit, "p", "c", "restartCount", "1");
-    await_cs(kit, "p", "c", "ready", "true"); /* a new one begins anew */
+    expect_cs(kit, "p", "c", "restartCount", "1");
+    expect_cs(kit, "p", "c", "ready", "true"); /* a new one begins anew */
     answer.exec_code = 0;
     pass_seconds(&kit->w, 10);
     assert_int_equal(answer.terms, 1);
@@ -202,7 +202,7 @@ static void test_startup(void **state)
     assert_string_equal(cs(kit, "p", "c", "ready"), "true");
     pass_seconds(&kit->w, 2);
     assert_true(event_count(kit, "p", "Unhealthy", "Liveness") > 0);
-    await_cs(kit, "p", "c", "restartCount", "1");
+    expect_cs(kit, "p", "c", "restartCount", "1");
 }
 
 static void test_startup_fails(void **state)
@@ -212,7 +212,7 @@ static void test_startup_fails(void **state)
     make(&kit->w, POD_ON_NODE("p", ",'startupProbe':{'exec':{'command':['up']},'periodSeconds':1,'failureThreshold':2}",
                               ",'restartPolicy':'Never'"));
     pass_seconds(&kit->w, 3);
-    await_text(kit, "p", "status.phase", "Failed");
+    expect_text(kit, "p", "status.phase", "Failed");
     assert_event(&kit->w, "p", "Killing", "Container c failed startup probe");
 }
 
@@ -260,8 +260,8 @@ static void test_post_start_fails(void **state)
     answer.exec_code = 9;
     answer.exec_text = "oops";
     make(&kit->w, POD_ON_NODE("p", ",'lifecycle':{'postStart':{'exec':{'command':['hook','a']}}}", ""));
-    await_cs(kit, "p", "c", "restartCount", "1");
-    await_cs(kit, "p", "c", "state.waiting.reason", "PostStartHookError");
+    expect_cs(kit, "p", "c", "restartCount", "1");
+    expect_cs(kit, "p", "c", "state.waiting.reason", "PostStartHookError");
     snprintf(
         want, sizeof want,
         "Exec lifecycle hook ([hook a]) for Container \"c\" in Pod \"p_default(%s)\" failed - error: command 'hook "
@@ -282,7 +282,7 @@ static void test_pre_stop(void **state)
     settle(&kit->w);
     assert_int_equal(answer.hooks, 0);
     delete_it(&kit->w, PODS, "p", NULL);
-    await_gone(kit, "p");
+    expect_gone(kit, "p");
     assert_int_equal(answer.hooks, 1);
     assert_int_equal(answer.terms, 1);
     assert_event(&kit->w, "p", "FailedPreStopHook", "PreStopHook failed");

@@ -19,12 +19,12 @@ static void test_back_off(void **state)
     make(&kit->w, POD_ON_NODE("p", "", ""));
     settle(&kit->w);
     end_container(kit, "p", "c", 1);
-    await_cs(kit, "p", "c", "restartCount", "1");
+    expect_cs(kit, "p", "c", "restartCount", "1");
     assert_string_equal(cs(kit, "p", "c", "lastState.terminated.exitCode"), "1");
     assert_string_equal(cs(kit, "p", "c", "ready"), "true");
 
     end_container(kit, "p", "c", 1);
-    await_cs(kit, "p", "c", "state.terminated.reason", "Error"); /* for a moment it shows how it ended */
+    expect_cs(kit, "p", "c", "state.terminated.reason", "Error"); /* for a moment it shows how it ended */
     assert_string_equal(condition(kit, "p", "Ready"), "False ContainersNotReady: containers with unready status: [c]");
     pass_seconds(&kit->w, 2);
     assert_waits(kit, BACKOFF("10s"));
@@ -55,7 +55,7 @@ static void test_back_off(void **state)
     /* A run of ten minutes forgets it. */
     pass_seconds(&kit->w, 601);
     end_container(kit, "p", "c", 1);
-    await_cs(kit, "p", "c", "ready", "true");
+    expect_cs(kit, "p", "c", "ready", "true");
 }
 
 static void test_on_failure(void **state)
@@ -64,9 +64,9 @@ static void test_on_failure(void **state)
     make(&kit->w, POD_ON_NODE("p", "", ",'restartPolicy':'OnFailure'"));
     settle(&kit->w);
     end_container(kit, "p", "c", 1);
-    await_cs(kit, "p", "c", "restartCount", "1");
+    expect_cs(kit, "p", "c", "restartCount", "1");
     end_container(kit, "p", "c", 0);
-    await_text(kit, "p", "status.phase", "Succeeded");
+    expect_text(kit, "p", "status.phase", "Succeeded");
     assert_string_equal(cs(kit, "p", "c", "restartCount"), "1");
 }
 
@@ -182,16 +182,16 @@ static void test_init_containers(void **state)
     assert_string_equal(condition(kit, "p", "Initialized"),
                         "False ContainersNotInitialized: containers with incomplete status: [i j]");
     end_container(kit, "p", "i", 0);
-    await_cs(kit, "p", "i", "ready", "true");
+    expect_cs(kit, "p", "i", "ready", "true");
     assert_string_equal(condition(kit, "p", "Initialized"),
                         "False ContainersNotInitialized: containers with incomplete status: [j]");
     end_container(kit, "p", "j", 1);
-    await_cs(kit, "p", "j", "restartCount", "1");
+    expect_cs(kit, "p", "j", "restartCount", "1");
     end_container(kit, "p", "j", 0);
-    await_text(kit, "p", "status.phase", "Running");
+    expect_text(kit, "p", "status.phase", "Running");
     assert_string_equal(condition(kit, "p", "Initialized"), "True");
     end_container(kit, "p", "c", 1);
-    await_cs(kit, "p", "c", "restartCount", "1");
+    expect_cs(kit, "p", "c", "restartCount", "1");
     assert_string_equal(cs(kit, "p", "i", "restartCount"), "0"); /* history */
 }
 
@@ -201,7 +201,7 @@ static void test_init_failure(void **state)
     make(&kit->w, POD_ON_NODE("p", "", INITS ",'restartPolicy':'Never'"));
     settle(&kit->w);
     end_container(kit, "p", "i", 4);
-    await_text(kit, "p", "status.phase", "Failed");
+    expect_text(kit, "p", "status.phase", "Failed");
     assert_string_equal(cs(kit, "p", "i", "state.terminated.exitCode"), "4");
 }
 
@@ -214,10 +214,10 @@ static void test_sidecar_restarts(void **state)
     settle(&kit->w);
     assert_string_equal(phase(kit, "p"), "Running");
     end_container(kit, "p", "s", 1);
-    await_cs(kit, "p", "s", "restartCount", "1");
-    await_cs(kit, "p", "s", "ready", "true");
+    expect_cs(kit, "p", "s", "restartCount", "1");
+    expect_cs(kit, "p", "s", "ready", "true");
     end_container(kit, "p", "c", 0);
-    await_text(kit, "p", "status.phase", "Succeeded");
+    expect_text(kit, "p", "status.phase", "Succeeded");
 }
 
 /* -- after a restart of the cluster process -- */
@@ -228,12 +228,12 @@ static void test_adoption(void **state)
     make(&kit->w, POD_ON_NODE("p", "", ",'initContainers':[{'name':'i','image':'busybox'}]"));
     settle(&kit->w);
     end_container(kit, "p", "i", 0);
-    await_text(kit, "p", "status.phase", "Running");
+    expect_text(kit, "p", "status.phase", "Running");
     make(&kit->w, POD_ON_NODE("never", "", ",'restartPolicy':'Never'"));
     make(&kit->w, POD_ON_NODE("over", "", ",'restartPolicy':'Never'"));
     settle(&kit->w);
     end_container(kit, "over", "c", 0);
-    await_text(kit, "over", "status.phase", "Succeeded");
+    expect_text(kit, "over", "status.phase", "Succeeded");
     pass_seconds(&kit->w, 60);
     kit_restart(kit);
 
@@ -243,7 +243,7 @@ static void test_adoption(void **state)
     assert_string_equal(cs(kit, "p", "c", "state.terminated.reason"), "Unknown");
     assert_string_equal(cs(kit, "p", "c", "state.terminated.exitCode"), "255");
     end_container(kit, "p", "i", 0);
-    await_cs(kit, "p", "c", "ready", "true");
+    expect_cs(kit, "p", "c", "ready", "true");
     assert_string_equal(cs(kit, "p", "c", "restartCount"), "1");
     assert_string_equal(cs(kit, "p", "c", "lastState.terminated.reason"), "Unknown");
     assert_event(&kit->w, "p", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
@@ -252,9 +252,9 @@ static void test_adoption(void **state)
     assert_string_equal(cs(kit, "never", "c", "state.terminated.reason"), "Unknown");
     assert_string_equal(phase(kit, "over"), "Succeeded");
     delete_it(&kit->w, PODS, "over", NULL);
-    await_gone(kit, "over");
+    expect_gone(kit, "over");
     delete_it(&kit->w, PODS, "p", NULL);
-    await_gone(kit, "p");
+    expect_gone(kit, "p");
 }
 
 /* A container that waited for its restart goes on waiting for it: the count and the last end are kept. */
@@ -264,12 +264,12 @@ static void test_adoption_of_a_crash_loop(void **state)
     make(&kit->w, POD_ON_NODE("p", "", ""));
     settle(&kit->w);
     end_container(kit, "p", "c", 7);
-    await_cs(kit, "p", "c", "restartCount", "1");
+    expect_cs(kit, "p", "c", "restartCount", "1");
     end_container(kit, "p", "c", 7);
     pass_seconds(&kit->w, 2);
     assert_string_equal(cs(kit, "p", "c", "state.waiting.reason"), "CrashLoopBackOff");
     kit_restart(kit);
-    await_cs(kit, "p", "c", "ready", "true");
+    expect_cs(kit, "p", "c", "ready", "true");
     assert_string_equal(cs(kit, "p", "c", "restartCount"), "2");
     assert_string_equal(cs(kit, "p", "c", "lastState.terminated.exitCode"), "7");
 }
@@ -290,8 +290,8 @@ static void test_image_change(void **state)
     struct err e = ERR_INIT;
     char image[] = "nginx";
     assert_int_equal(reg_modify(kit->w.registry, "test", PODS, "default", "p", "", edit_image, image, &e), 0);
-    await_cs(kit, "p", "c", "restartCount", "1");
-    await_cs(kit, "p", "c", "ready", "true");
+    expect_cs(kit, "p", "c", "restartCount", "1");
+    expect_cs(kit, "p", "c", "ready", "true");
     assert_string_equal(cs(kit, "p", "c", "image"), "docker.io/library/nginx:latest");
     assert_event(&kit->w, "p", "Killing", "Container c definition changed, will be restarted");
 }

@@ -225,12 +225,12 @@ static void test_disk(void **state)
     machine_fake_count(kit->machine, &after);
     assert_int_equal(after.mounts - during.mounts, 1);
     delete_it(&kit->w, PODS, "p", NULL);
-    await_gone(kit, "p");
+    expect_gone(kit, "p");
     machine_fake_count(kit->machine, &after);
     assert_int_equal(after.mounts, during.mounts);
     assert_string_equal(text_at(&kit->w, RES.nodes, FIRST_NODE, "status.volumesInUse"), "[\"" IN_USE "\"]");
     delete_it(&kit->w, PODS, "q", NULL);
-    await_gone(kit, "q");
+    expect_gone(kit, "q");
     machine_fake_count(kit->machine, &after);
     assert_int_equal(after.mounts, before.mounts);
     assert_string_equal(text_at(&kit->w, RES.nodes, FIRST_NODE, "status.volumesInUse"), "");
@@ -259,7 +259,7 @@ static void test_retry_keeps_mounts(void **state)
     settle(&kit->w);
     assert_string_equal(phase(kit, "p"), "Running");
     delete_it(&kit->w, PODS, "p", NULL);
-    await_gone(kit, "p");
+    expect_gone(kit, "p");
     machine_fake_count(kit->machine, &after);
     assert_int_equal(after.mounts, before.mounts);
 }
@@ -284,12 +284,12 @@ static void test_every_failure_heals(void **state)
                                   "{'claimName':'c1'}},{'name':'m','emptyDir':{'medium':'Memory'}},"
                                   "{'name':'v','configMap':{'name':'m'}}]"));
         pass_seconds(&kit->w, n ? 30 : 1);
-        await_cs(kit, "p", "c", "ready", "true");
+        expect_cs(kit, "p", "c", "ready", "true");
         if (n == 0)
             calls = machine_fake_calls(kit->machine) - first;
         machine_fake_fail(kit->machine, 0, ERR_OK);
         delete_it(&kit->w, PODS, "p", NULL);
-        await_gone(kit, "p");
+        expect_gone(kit, "p");
         machine_fake_count(kit->machine, &after);
         assert_int_equal(after.mounts, before.mounts);
         assert_int_equal(after.containers + after.sandboxes, 0);
