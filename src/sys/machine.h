@@ -193,8 +193,11 @@ struct machine_ops {
     int (*set_services)(struct machine *m, const char *rules_json, struct err *e);
     void (*close)(struct machine *m); /* stops everything; frees m */
 };
+struct cloud;
 struct machine {
     const struct machine_ops *ops;
+    struct cloud
+        *cloud; /* borrowed: the inventory a higher floor keeps of its disks (csi/cloud.h); sys only carries it */
 };
 
 /* Starts the node helper. MUST be called while the process has one thread. `self_exe`: path of our binary (the helper
