@@ -106,6 +106,15 @@ static int op_disk_delete(struct machine *m, const char *id, struct err *e)
     return call_do(m, "", OP_DISK_DELETE, &c, e);
 }
 
+static int op_disk_copy(struct machine *m, const char *from, const char *to, int64_t bytes, struct err *e)
+{
+    _auto_call_ struct call c = CALL_INIT;
+    wire_str(&c.body, from);
+    wire_str(&c.body, to);
+    wire_i64(&c.body, bytes);
+    return call_do(m, "", OP_DISK_COPY, &c, e);
+}
+
 static int op_disk_info(struct machine *m, const char *id, struct disk_info *out, struct err *e)
 {
     _auto_call_ struct call c = CALL_INIT;
@@ -458,6 +467,7 @@ const struct machine_ops client_ops = {
     .disk_create = op_disk_create,
     .disk_grow = op_disk_grow,
     .disk_delete = op_disk_delete,
+    .disk_copy = op_disk_copy,
     .disk_info = op_disk_info,
     .disk_attach = op_disk_attach,
     .disk_detach = op_disk_detach,

@@ -8,7 +8,7 @@
  * still being written). The helper holds the loop device open, so it lives exactly as long as the attachment or the
  * helper.
  *
- * THREADS: none; the helper's loop only. */
+ * A copy is made beside the loop, by a child: disk_copy.c. THREADS: none; the helper's loop only. */
 #include "sys/disks_int.h"
 #include "sys/loopdev.h"
 #include "sys/proc_int.h"
@@ -17,6 +17,7 @@
 #include "base/str.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@
 #include <unistd.h>
 
 #define DISK_ID_MAX   200
+#define PART          ".part"            /* an id never ends in it: a file's name ends in .img */
 #define DISK_SIZE_MAX (INT64_C(1) << 44) /* 16 TiB: ext4's own limit */
 
 struct disk {
@@ -40,10 +42,23 @@ struct disks {
     struct disk *attached; /* owned */
 };
 
+/* Copies that a killed helper left unfinished. */
+static void sweep_parts(const char *dir)
+{
+    DIR *d = opendir(dir);
+    for (const struct dirent *entry; d && (entry = readdir(d));)
+        if (str_ends(entry->d_name, PART))
+            unlinkat(dirfd(d), entry->d_name, 0);
+    if (d)
+        closedir(d);
+}
+
 struct disks *disks_new(const char *dir, struct err *e)
 {
     if (proc_mkdir_p(dir, 0700, e) < 0)
         return NULL;
+    sweep_parts(dir);
+    disk_copy_heal(dir);
     struct disks *d = xcalloc(1, sizeof *d);
     d->dir = xstrdup(dir);
     return d;
@@ -131,6 +146,48 @@ int disks_remove(struct disks *d, const char *id, struct err *e)
     if (k)
         return err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\"", id, k->node);
     return unlink(path) < 0 ? missing(errno, id, e) : 0;
+}
+
+static int copy_files(struct disk_copy *c, const char *from, const char *to, const char *id, const char *to_id,
+                      struct err *e)
+{
+    struct stat st;
+    c->from = open(from, O_RDONLY | O_CLOEXEC);
+    if (c->from < 0 || fstat(c->from, &st) < 0)
+        return missing(errno, id, e);
+    c->bytes = c->bytes ? (c->bytes + 511) / 512 * 512 : st.st_size;
+    if (c->bytes < st.st_size || c->bytes > DISK_SIZE_MAX)
+        return err_set(e, ERR_BAD_REQUEST, "a copy of disk \"%s\" cannot have %lld bytes", id, (long long)c->bytes);
+    if (access(to, F_OK) == 0)
+        return err_set(e, ERR_ALREADY_EXISTS, "disk \"%s\" already exists", to_id);
+    c->part = xasprintf("%s" PART, to);
+    c->end = xstrdup(to);
+    c->to = open(c->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (c->to < 0 && errno == EEXIST)
+        return err_set(e, ERR_BUSY, "disk \"%s\" is being made", to_id);
+    return c->to < 0 ? err_sys(e, errno, "create %s", c->part) : 0;
+}
+
+int disks_copy_open(struct disks *d, const char *from, const char *to, int64_t bytes, struct disk_copy *out,
+                    struct err *e)
+{
+    _auto_free_ char *source = file_of(d, from, e), *target = source ? file_of(d, to, e) : NULL;
+    if (!target)
+        return -1;
+    *out = DISK_COPY_INIT;
+    out->bytes = bytes;
+    if (copy_files(out, source, target, from, to, e) < 0) {
+        disk_copy_release(out);
+        return -1;
+    }
+    const struct disk *k = find(d, from);
+    if (k) {
+        out->loop = k->loop.fd;
+        out->loop_number = k->loop.number;
+        snprintf(out->node, sizeof out->node, "%s", k->node);
+        snprintf(out->device, sizeof out->device, "%s", k->device);
+    }
+    return 0;
 }
 
 int disks_info(struct disks *d, const char *id, struct disk_info *out, struct err *e)

@@ -7,6 +7,7 @@
 #define STOWAGE_SYS_DISKS_INT_H
 
 #include "base/err.h"
+#include "sys/disk_copy_int.h"
 #include "sys/machine.h"
 
 struct disks;
@@ -14,6 +15,9 @@ struct disks *disks_new(const char *dir, struct err *e); /* makes the directory 
 int disks_create(struct disks *d, const char *id, int64_t bytes, struct err *e);
 int disks_grow(struct disks *d, const char *id, int64_t bytes, struct err *e);
 int disks_remove(struct disks *d, const char *id, struct err *e);
+/* Opens what a copy needs; disk_copy_run() does it, in a child of the helper. */
+int disks_copy_open(struct disks *d, const char *from, const char *to, int64_t bytes, struct disk_copy *out,
+                    struct err *e);
 int disks_info(struct disks *d, const char *id, struct disk_info *out, struct err *e);
 /* node_pid: the node's first process as the helper sees it; the device node is made in its /dev. */
 int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_pid, const char *device, bool read_only,

@@ -60,6 +60,23 @@ int fake_disk_delete(struct machine *m, const char *id, struct err *e)
     return fake_leave(f, 0);
 }
 
+int fake_disk_copy(struct machine *m, const char *from, const char *to, int64_t bytes, struct err *e)
+{
+    struct fake *f = fake_of(m);
+    if (fake_enter(f, e) < 0)
+        return -1;
+    const struct fake_row *row = need_disk(f, from, e);
+    if (!row)
+        return fake_leave(f, -1);
+    bytes = bytes ? bytes : row->bytes;
+    if (bytes < row->bytes)
+        return fake_leave(f, err_set(e, ERR_BAD_REQUEST, "a copy of disk \"%s\" cannot be smaller than it", from));
+    if (fake_find(f, FAKE_DISK, NULL, to))
+        return fake_leave(f, err_set(e, ERR_ALREADY_EXISTS, "disk \"%s\" already exists", to));
+    fake_add(f, FAKE_DISK, "", to)->bytes = bytes;
+    return fake_leave(f, 0);
+}
+
 int fake_disk_info(struct machine *m, const char *id, struct disk_info *out, struct err *e)
 {
     struct fake *f = fake_of(m);

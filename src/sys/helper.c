@@ -54,6 +54,12 @@ struct helper_node {
     uint32_t stop_id; /* request waiting for its end, 0 = none */
     bool dead;        /* reaped; remembered until it is started again or stopped */
 };
+struct helper_copy { /* a child that copies a disk and answers for itself */
+    struct helper_copy *next;
+    pid_t pid;
+    uint32_t id; /* of the request */
+    struct disk_copy copy;
+};
 struct helper {
     int sock;
     const char *data_dir;
@@ -61,6 +67,7 @@ struct helper {
     char *cgroup; /* owned */
     struct disks *disks;
     struct helper_node *nodes;
+    struct helper_copy *copies;
     char **argv;
     bool network; /* bridge made */
     int services; /* to the service process, -1 = none */
@@ -250,8 +257,35 @@ static void on_node_stop(struct helper *h, uint32_t id, struct wire_in *in)
     reply(h, id, &e, NULL, -1);
 }
 
-static void on_child_end(struct helper *h, pid_t pid)
+static pid_t node_pid(struct helper *h, const char *name)
 {
+    const struct helper_node *n = node_find(h, name);
+    return n && !n->dead ? n->pid : 0;
+}
+
+/* A child that was killed has not answered. */
+static void on_copy_end(struct helper *h, pid_t pid, int status)
+{
+    for (struct helper_copy **at = &h->copies; *at; at = &(*at)->next) {
+        struct helper_copy *c = *at;
+        if (c->pid != pid)
+            continue;
+        if (!WIFEXITED(status)) {
+            struct err e = ERR_INIT;
+            disk_copy_undo(&c->copy, node_pid(h, c->copy.node));
+            err_set(&e, ERR_INTERNAL, "the copying process ended with status %d", status);
+            reply(h, c->id, &e, NULL, -1);
+        }
+        *at = c->next;
+        disk_copy_release(&c->copy);
+        free(c);
+        return;
+    }
+}
+
+static void on_child_end(struct helper *h, pid_t pid, int status)
+{
+    on_copy_end(h, pid, status);
     for (struct helper_node *n = h->nodes, *next; n; n = next) {
         next = n->next;
         if (n->pid != pid || n->dead)
@@ -266,6 +300,46 @@ static void on_child_end(struct helper *h, pid_t pid)
 }
 
 /* ---- disks ---- */
+
+static _Noreturn void copy_child(struct helper *h, struct helper_copy *c, const char *from)
+{
+    const int keep[] = {h->sock, c->copy.from, c->copy.to, c->copy.loop};
+    struct err e = ERR_INIT;
+    proc_keep_fds(keep, ARRAY_LEN(keep));
+    if (disk_copy_run(&c->copy, node_pid(h, c->copy.node), &e) < 0)
+        err_wrap(&e, "copy disk %s", from);
+    reply(h, c->id, &e, NULL, -1);
+    _exit(0);
+}
+
+static void on_disk_copy(struct helper *h, uint32_t id, struct wire_in *in)
+{
+    struct err e = ERR_INIT;
+    const char *from = wire_need_str(in), *to = wire_need_str(in);
+    const int64_t bytes = wire_get_i64(in);
+    struct helper_copy *c = xcalloc(1, sizeof *c);
+    c->id = id;
+    if (in->bad)
+        err_set(&e, ERR_BAD_REQUEST, "malformed request");
+    if (in->bad || disks_copy_open(h->disks, from, to, bytes, &c->copy, &e) < 0) {
+        reply(h, id, &e, NULL, -1);
+        free(c);
+        return;
+    }
+    c->next = h->copies;
+    h->copies = c;
+    c->pid = fork();
+    if (c->pid == 0)
+        copy_child(h, c, from);
+    if (c->pid < 0) {
+        err_sys(&e, errno, "fork");
+        reply(h, id, &e, NULL, -1);
+        unlink(c->copy.part);
+        h->copies = c->next;
+        disk_copy_release(&c->copy);
+        free(c);
+    }
+}
 
 static void on_disk(struct helper *h, uint32_t id, uint32_t op, struct wire_in *in)
 {
@@ -297,8 +371,7 @@ static void on_disk(struct helper *h, uint32_t id, uint32_t op, struct wire_in *
     }
     default: {
         const char *node = wire_need_str(in);
-        const struct helper_node *n = node_find(h, node);
-        disks_detach(h->disks, disk, node, n && !n->dead ? n->pid : 0, &e);
+        disks_detach(h->disks, disk, node, node_pid(h, node), &e);
     }
     }
     if (in->bad)
@@ -364,6 +437,8 @@ static void on_request(struct helper *h, struct msg *m)
         on_listen(h, m->id, &in);
     else if (m->kind == OP_NODE_STOP)
         on_node_stop(h, m->id, &in);
+    else if (m->kind == OP_DISK_COPY)
+        on_disk_copy(h, m->id, &in);
     else
         on_disk(h, m->id, m->kind, &in);
 }
@@ -444,9 +519,10 @@ static void serve(struct helper *h)
     struct pollfd polled[2] = {{h->sock, POLLIN, 0}, {reaper_fd(), POLLIN, 0}};
     while (poll(polled, 2, -1) >= 0 || errno == EINTR) {
         struct signalfd_siginfo info;
+        int status;
         if (polled[1].revents && read(polled[1].fd, &info, sizeof info) > 0)
-            for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;)
-                on_child_end(h, pid);
+            for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+                on_child_end(h, pid, status);
         if (!polled[0].revents)
             continue;
         _auto_msg_ struct msg m = MSG_INIT;

@@ -23,7 +23,7 @@
 #define LOOP_TRIES 64
 
 /* The device's numbers as the kernel says them; partitions may spread the minors. */
-static dev_t loop_rdev(int number)
+dev_t loopdev_rdev(int number)
 {
     char path[64], text[32] = "";
     unsigned maj = 7, min = (unsigned)number;
@@ -73,7 +73,7 @@ int loopdev_attach(const char *file, bool read_only, struct loopdev *out, struct
         const int number = ioctl(control, LOOP_CTL_GET_FREE);
         if (number < 0)
             return err_sys(e, errno, "no free loop device");
-        const dev_t rdev = loop_rdev(number);
+        const dev_t rdev = loopdev_rdev(number);
         _auto_close_ int fd = open_node(number, read_only, rdev);
         if (fd < 0)
             return err_sys(e, errno, "open /dev/loop%d", number);

@@ -19,6 +19,8 @@ struct loopdev {
 /* /dev must be the process's own: missing device nodes are made there. ERR_BUSY: the file is still in use by another
  * device. */
 int loopdev_attach(const char *file, bool read_only, struct loopdev *out, struct err *e);
+/* The numbers of /dev/loop<number>. */
+dev_t loopdev_rdev(int number);
 /* The file has grown. */
 int loopdev_resize(const struct loopdev *l, struct err *e);
 /* Is it mounted or otherwise claimed? */

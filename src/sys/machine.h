@@ -134,6 +134,10 @@ struct machine_ops {
     int (*disk_create)(struct machine *m, const char *id, int64_t bytes, struct err *e);
     int (*disk_grow)(struct machine *m, const char *id, int64_t bytes, struct err *e); /* attached loop follows */
     int (*disk_delete)(struct machine *m, const char *id, struct err *e);              /* BUSY while attached */
+    /* A new disk `to` with what `from` holds at one moment; `from` may be attached, mounted and written meanwhile.
+     * Shared blocks where the machine's filesystem can (reflink), else a sparse copy. bytes: size of the new disk, 0 =
+     * that of `from`; BAD_REQUEST if smaller, ALREADY_EXISTS. Nothing is left when it fails. May take long. */
+    int (*disk_copy)(struct machine *m, const char *from, const char *to, int64_t bytes, struct err *e);
     int (*disk_info)(struct machine *m, const char *id, struct disk_info *out, struct err *e); /* NOT_FOUND */
     int (*disk_attach)(struct machine *m, const char *id, const char *node, const char *device, bool read_only,
                        struct err *e);

@@ -14,6 +14,7 @@
     X(DISK_CREATE, "disk_create")                                                                                      \
     X(DISK_GROW, "disk_grow")                                                                                          \
     X(DISK_DELETE, "disk_delete")                                                                                      \
+    X(DISK_COPY, "disk_copy")                                                                                          \
     X(DISK_INFO, "disk_info")                                                                                          \
     X(DISK_ATTACH, "disk_attach")                                                                                      \
     X(DISK_DETACH, "disk_detach")                                                                                      \

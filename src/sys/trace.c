@@ -65,6 +65,8 @@ WRAP(node_stop, (M, N, E), (inner, node, e), "%s", node)
 WRAP(disk_create, (M, const char *id, int64_t bytes, E), (inner, id, bytes, e), "%s, %lld", id, (long long)bytes)
 WRAP(disk_grow, (M, const char *id, int64_t bytes, E), (inner, id, bytes, e), "%s, %lld", id, (long long)bytes)
 WRAP(disk_delete, (M, const char *id, E), (inner, id, e), "%s", id)
+WRAP(disk_copy, (M, const char *from, const char *to, int64_t bytes, E), (inner, from, to, bytes, e), "%s -> %s, %lld", from, to,
+     (long long)bytes)
 WRAP(disk_info, (M, const char *id, struct disk_info *out, E), (inner, id, out, e), "%s", id)
 WRAP(disk_attach, (M, const char *id, N, const char *device, bool read_only, E), (inner, id, node, device, read_only, e),
      "%s, %s, %s%s", id, node, device, read_only ? ", ro" : "")
@@ -139,6 +141,7 @@ static const struct machine_ops ops = {
     .disk_create = trace_disk_create,
     .disk_grow = trace_disk_grow,
     .disk_delete = trace_disk_delete,
+    .disk_copy = trace_disk_copy,
     .disk_info = trace_disk_info,
     .disk_attach = trace_disk_attach,
     .disk_detach = trace_disk_detach,
