@@ -22,6 +22,14 @@ struct csi_create {
     const char *claim_ns, *claim_name;
     const json_t *node; /* selected node object, or NULL (Immediate) */
     const char *class_name;
+    const char *snapshot; /* handle of the snapshot to restore, or NULL */
+    const char *source;   /* handle of the volume to clone, or NULL */
+};
+struct csi_snapshot {
+    char handle[256];
+    int64_t bytes;      /* least size of a volume made from it; 0 = not known */
+    int64_t created_ns; /* wall */
+    bool ready;
 };
 struct csi_volume {
     char handle[256];
@@ -53,6 +61,17 @@ struct csi_driver {
     int (*stage)(const struct csi_driver *d, struct machine *m, const char *node, const json_t *pv, const char *device,
                  const char *target, struct err *e); /* NodeStageVolume: format and mount once per node */
     int (*unstage)(const struct csi_driver *d, struct machine *m, const char *node, const char *target, struct err *e);
+    /* -- capabilities; on workers. NULL: the driver has not got it -- */
+    bool clones; /* create() takes `source` */
+    /* CreateSnapshot; idempotent by name. handle: of the volume. parameters: of the class, may be NULL. */
+    int (*snapshot)(const struct csi_driver *d, struct machine *m, const char *handle, const char *name,
+                    const json_t *parameters, struct csi_snapshot *out, struct err *e);
+    int (*snapshot_get)(const struct csi_driver *d, struct machine *m, const char *handle, struct csi_snapshot *out,
+                        struct err *e); /* of a pre-provisioned one; NOT_FOUND */
+    int (*remove_snapshot)(const struct csi_driver *d, struct machine *m, const char *handle, struct err *e);
+    /* ControllerModifyVolume: parameters of a VolumeAttributesClass. */
+    int (*modify)(const struct csi_driver *d, struct machine *m, const json_t *pv, const json_t *parameters,
+                  struct err *e);
 };
 
 const struct csi_driver *csi_driver_by_name(const char *name); /* "ebs.csi.aws.com" */
