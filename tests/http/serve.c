@@ -29,6 +29,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -95,21 +96,40 @@ static int parse(int argc, char **argv, struct args *a)
 
 /* -- a stand-in for a node -- */
 
+static char gate[4096]; /* DATA/go */
+
+struct log_writer {
+    int fd;
+    bool held;
+};
+
+/* Until the gate is there, or nobody reads. */
+static void wait_at_gate(int fd)
+{
+    struct pollfd reader = {fd, 0, 0};
+    while (access(gate, F_OK) < 0 && poll(&reader, 1, 20) == 0)
+        ;
+}
+
 static void *write_log(void *arg)
 {
-    int fd = (int)(intptr_t)arg;
+    struct log_writer w = *(struct log_writer *)arg;
+    free(arg);
     for (int i = 0; i < 5; i++) {
         char line[32];
         int n = snprintf(line, sizeof line, "line %d\n", i);
-        if (write(fd, line, (size_t)n) != n)
+        if (i == 4 && w.held)
+            wait_at_gate(w.fd);
+        if (write(w.fd, line, (size_t)n) != n)
             break;
-        nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     }
-    close(fd);
+    close(w.fd);
     return NULL;
 }
 
-/* Five lines, one each 0.3 s; the pod "waiting" is refused as a kubelet does. */
+/* Five lines, slowly; the last of the pod "held" when the test has made DATA/go. The pod "waiting" is refused as a
+ * kubelet does. */
 static int node_log(void *self, const struct log_req *req, int *out_fd, struct err *e)
 {
     (void)self;
@@ -118,8 +138,12 @@ static int node_log(void *self, const struct log_req *req, int *out_fd, struct e
                        req->container, req->pod);
     int fds[2];
     pthread_t thread;
-    if (pipe(fds) < 0 || pthread_create(&thread, NULL, write_log, (void *)(intptr_t)fds[1]) != 0)
+    if (pipe2(fds, O_CLOEXEC) < 0)
         return err_set(e, ERR_SYS, "no pipe");
+    struct log_writer *w = xcalloc(1, sizeof *w);
+    *w = (struct log_writer){fds[1], strcmp(req->pod, "held") == 0};
+    if (pthread_create(&thread, NULL, write_log, w) != 0)
+        BUG("no thread");
     pthread_detach(thread);
     *out_fd = fds[0];
     return 0;
@@ -257,6 +281,7 @@ int main(int argc, char **argv)
     sigaddset(&set, SIGINT);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    snprintf(gate, sizeof gate, "%s/go", a.data ? a.data : ".");
     schema_init();
     resource_init();
     struct house h = {0};

@@ -3,7 +3,7 @@
 set -eu
 . "$SOURCE_DIR/tests/http/http.sh"
 serve "$@"
-bare() { curl -sS --max-time 20 --cacert "$dir/pki/ca.crt" -A test "$@"; }
+bare() { curl -sS --max-time 60 --cacert "$dir/pki/ca.crt" -A test "$@"; }
 code() { bare -o /dev/null -w '%{http_code}' "$@"; }
 ns=/api/v1/namespaces/default
 
@@ -46,5 +46,5 @@ expect "mode of kubeconfig" 600 "$(stat -c %a "$dir/kubeconfig")"
 expect "no token in the log" 0 "$(grep -c -e "$token" -e "$robot" "$dir/log" || true)"
 
 # the certificate
-expect "another CA is refused" 60 "$(curl -sS --max-time 5 "$url/version" >/dev/null 2>&1 || echo $?)"
+expect "another CA is refused" 60 "$(curl -sS --max-time 60 "$url/version" >/dev/null 2>&1 || echo $?)"
 expect "by name" 200 "$(code "https://localhost:$port/version")"

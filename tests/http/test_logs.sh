@@ -12,6 +12,7 @@ grep -q '"kind":"Pod"' "$dir/made" || { cat "$dir/made"; exit 1; }
 api POST $pods -d "$(pod two n1 "$one,{\"name\":\"d\",\"image\":\"busybox\"}")" >/dev/null
 api POST $pods -d "$(pod nowhere '' "$one")" >/dev/null
 api POST $pods -d "$(pod waiting n1 "$one")" >/dev/null
+api POST $pods -d "$(pod held n1 "$one")" >/dev/null
 
 expect "no such pod" 404 "$(status GET $pods/nosuch/log)"
 expect "not scheduled" 204 "$(status GET $pods/nowhere/log)"
@@ -23,13 +24,27 @@ expect "numbers" 400 "$(status GET "$pods/web/log?tailLines=x")"
 
 expect "the text" "line 0 line 1 line 2 line 3 line 4 " "$(api GET $pods/web/log | tr '\n' ' ')"
 expect "its type" "text/plain" "$(header Content-Type GET $pods/web/log)"
-ask -N "$url$pods/web/log?follow=true" >"$dir/log.out" &
-sleep 0.7
-expect_in "follows" "line 0" "$(cat "$dir/log.out")"
+
+# follows: the last line of this pod's log comes when we say so
+: >"$dir/log.out"
+follow "$url$pods/held/log?follow=true" >"$dir/log.out" &
+follower=$!
+await "follows" grep -q 'line 3' "$dir/log.out"
 expect "not yet at the end" 0 "$(grep -c 'line 4' "$dir/log.out" || true)"
-wait $!
+touch "$dir/go"
+wait $follower
 expect "the end" "line 4" "$(tail -1 "$dir/log.out")"
-before=$(ls "/proc/$pid/fd" | wc -l)
-for _ in 1 2 3 4 5; do ask -N --max-time 0.3 -o /dev/null "$url$pods/web/log?follow=true" 2>/dev/null || true; done
-sleep 2
-expect "descriptors after clients that left" "$before" "$(ls "/proc/$pid/fd" | wc -l)"
+rm "$dir/go"
+
+# clients that leave while nothing is said
+descriptors() { ls "/proc/$pid/fd" | wc -l; }
+no_more_than() { [ "$(descriptors)" -le "$1" ]; }
+before=$(descriptors)
+for i in 1 2 3 4 5; do
+    : >"$dir/log.$i"
+    follow "$url$pods/held/log?follow=true" >"$dir/log.$i" &
+    follower=$!
+    await "client $i follows" grep -q 'line 3' "$dir/log.$i"
+    leave $follower
+done
+await "descriptors after clients that left" no_more_than "$before"
