@@ -172,16 +172,34 @@ static int op_disk_detach(struct machine *m, const char *id, const char *node, s
 
 /* ---- mounts ---- */
 
+/* Asks the helper, who has the disk's file, whether there is nothing on it; and tells it when a filesystem is. */
+static int format_step(struct machine *m, enum op op, const struct fs_mount *s, bool *out_blank, struct err *e)
+{
+    _auto_call_ struct call c = CALL_INIT;
+    wire_str(&c.body, s->node);
+    wire_str(&c.body, s->device);
+    if (call_do(m, "", op, &c, e) < 0)
+        return -1;
+    *out_blank = wire_get_bool(&c.in);
+    return 0;
+}
+
 static int op_fs_mount(struct machine *m, const struct fs_mount *s, struct err *e)
 {
     _auto_call_ struct call c = CALL_INIT;
+    bool blank = false;
+    if (s->format && format_step(m, OP_FORMAT_BEGIN, s, &blank, e) < 0)
+        return -1;
     wire_str(&c.body, s->device);
     wire_str(&c.body, s->target);
     wire_str(&c.body, s->fstype);
     wire_str(&c.body, s->options);
     wire_u32(&c.body, s->read_only);
     wire_u32(&c.body, s->format);
-    return call_do(m, s->node, OP_FS_MOUNT, &c, e);
+    wire_u32(&c.body, blank);
+    if (call_do(m, s->node, OP_FS_MOUNT, &c, e) < 0)
+        return -1;
+    return blank ? format_step(m, OP_FORMAT_END, s, &blank, e) : 0;
 }
 
 static int op_fs_grow(struct machine *m, const char *node, const char *device, const char *target, struct err *e)

@@ -190,8 +190,7 @@ static int settle(const struct disk_copy *c, pid_t node_pid, struct err *e)
     _auto_close_ int fs = mounted_fd(c, node_pid);
     if (fs >= 0)
         return syncfs(fs) < 0 ? err_sys(e, errno, "syncfs") : 0;
-    const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-    return c->loop >= 0 && sync_file_range(c->loop, 0, 0, all) < 0 ? err_sys(e, errno, "sync") : 0;
+    return c->loop >= 0 && loopdev_settle(c->loop) < 0 ? err_sys(e, errno, "sync") : 0;
 }
 
 static int copy_frozen(const struct disk_copy *c, int fs, struct err *e)

@@ -137,6 +137,78 @@ int disks_grow(struct disks *d, const char *id, int64_t bytes, struct err *e)
     return k ? loopdev_resize(&k->loop, e) : 0;
 }
 
+static const struct disk *device_owner(const struct disks *d, const char *node, const char *device)
+{
+    for (const struct disk *k = d->attached; k; k = k->next)
+        if (str_eq(k->node, node) && str_eq(k->device, device))
+            return k;
+    return NULL;
+}
+
+/* ---- blank or not ---- */
+
+#define ZEROS_MAX (INT64_C(64) << 20) /* written zeros are read up to here; what has more is not blank */
+
+static bool all_zero(int fd, off_t at, off_t end)
+{
+    char chunk[64 * 1024];
+    while (at < end) {
+        const size_t want = end - at < (off_t)sizeof chunk ? (size_t)(end - at) : sizeof chunk;
+        const ssize_t n = pread(fd, chunk, want, at);
+        if (n <= 0 || chunk[0] != 0 || memcmp(chunk, chunk + 1, (size_t)n - 1) != 0)
+            return false;
+        at += n;
+    }
+    return true;
+}
+
+static bool file_blank(const char *path)
+{
+    _auto_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int64_t seen = 0;
+    off_t hole = 0;
+    while (fd >= 0) {
+        const off_t data = lseek(fd, hole, SEEK_DATA);
+        if (data < 0)
+            return errno == ENXIO;
+        hole = lseek(fd, data, SEEK_HOLE);
+        seen += hole - data;
+        if (hole < 0 || seen > ZEROS_MAX || !all_zero(fd, data, hole))
+            return false;
+    }
+    return false;
+}
+
+/* The mark of a format that was begun: a kill in its midst leaves a disk that is neither blank nor a filesystem.
+ * Returns new. */
+static char *mark_of(const struct disks *d, const char *id)
+{
+    return xasprintf("%s/%s.formatting", d->dir, id);
+}
+
+bool disks_format_begin(struct disks *d, const char *node, const char *device)
+{
+    const struct disk *k = device_owner(d, node, device);
+    if (!k)
+        return false;
+    _auto_free_ char *mark = mark_of(d, k->id), *path = xasprintf("%s/%s.img", d->dir, k->id);
+    if (access(mark, F_OK) == 0)
+        return true;
+    if (loopdev_settle(k->loop.fd) < 0 || !file_blank(path))
+        return false;
+    _auto_close_ int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    return fd >= 0;
+}
+
+void disks_format_end(struct disks *d, const char *node, const char *device)
+{
+    const struct disk *k = device_owner(d, node, device);
+    if (k) {
+        _auto_free_ char *mark = mark_of(d, k->id);
+        unlink(mark);
+    }
+}
+
 int disks_remove(struct disks *d, const char *id, struct err *e)
 {
     _auto_free_ char *path = file_of(d, id, e);
@@ -145,7 +217,11 @@ int disks_remove(struct disks *d, const char *id, struct err *e)
     const struct disk *k = find(d, id);
     if (k)
         return err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\"", id, k->node);
-    return unlink(path) < 0 ? missing(errno, id, e) : 0;
+    if (unlink(path) < 0)
+        return missing(errno, id, e);
+    _auto_free_ char *mark = mark_of(d, id);
+    unlink(mark);
+    return 0;
 }
 
 static int copy_files(struct disk_copy *c, const char *from, const char *to, const char *id, const char *to_id,
@@ -220,14 +296,6 @@ static bool device_ok(const char *device)
 {
     return str_starts(device, "/dev/") && device[5] && !strchr(device + 5, '/') && !str_eq(device + 5, "..") &&
            strlen(device) < 64;
-}
-
-static const struct disk *device_owner(const struct disks *d, const char *node, const char *device)
-{
-    for (const struct disk *k = d->attached; k; k = k->next)
-        if (str_eq(k->node, node) && str_eq(k->device, device))
-            return k;
-    return NULL;
 }
 
 int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_pid, const char *device, bool read_only,

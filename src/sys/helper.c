@@ -369,6 +369,12 @@ static void on_disk(struct helper *h, uint32_t id, uint32_t op, struct wire_in *
             disks_attach(h->disks, disk, node, n->pid, device, read_only, &e);
         break;
     }
+    case OP_FORMAT_BEGIN: /* `disk` is a node here, as in the next */
+        wire_u32(&out, disks_format_begin(h->disks, disk, wire_need_str(in)));
+        break;
+    case OP_FORMAT_END:
+        disks_format_end(h->disks, disk, wire_need_str(in));
+        break;
     default: {
         const char *node = wire_need_str(in);
         disks_detach(h->disks, disk, node, node_pid(h, node), &e);

@@ -92,6 +92,11 @@ int loopdev_resize(const struct loopdev *l, struct err *e)
     return ioctl(l->fd, LOOP_SET_CAPACITY) < 0 ? err_sys(e, errno, "resize /dev/loop%d", l->number) : 0;
 }
 
+int loopdev_settle(int fd)
+{
+    return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+}
+
 bool loopdev_in_use(const struct loopdev *l)
 {
     char path[32];

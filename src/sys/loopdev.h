@@ -23,6 +23,8 @@ int loopdev_attach(const char *file, bool read_only, struct loopdev *out, struct
 dev_t loopdev_rdev(int number);
 /* The file has grown. */
 int loopdev_resize(const struct loopdev *l, struct err *e);
+/* What was written to the device itself is in the file now; -1 with errno. */
+int loopdev_settle(int fd);
 /* Is it mounted or otherwise claimed? */
 bool loopdev_in_use(const struct loopdev *l);
 void loopdev_release(struct loopdev *l);

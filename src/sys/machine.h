@@ -51,7 +51,7 @@ struct fs_mount {
     const char *fstype;  /* "ext4", "xfs", … */
     const char *options; /* comma list for mount(8)/mount(2), or "" */
     bool read_only;
-    bool format; /* make the filesystem if the device is blank; fsck -a otherwise */
+    bool format; /* make the filesystem if the disk is blank, and only then; fsck -a otherwise */
 };
 
 struct fs_stat {

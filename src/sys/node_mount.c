@@ -4,7 +4,9 @@
  * flags the kubelet's mount library gives them; where only the effect matters it is a system call, and the tool is
  * asked only when that fails, for its explanation. Errors are worded as that library words them.
  *
- * A blank device is recognised by looking at it: the magic numbers of what could be there, as data.
+ * A filesystem is made only on a disk that never had one: the helper, who has its file, says whether there is anything
+ * but zeros (disks_format_begin). What is on the others is recognised by the magic numbers of what could be there, as
+ * data; what is not recognised is left to mount(8), which refuses it.
  *
  * THREADS: none; each request runs in the loop or in a child of it. */
 #include "sys/node_int.h"
@@ -91,7 +93,7 @@ static bool is_ext(const char *fstype)
 /* Flags as the kubelet gives them; the -E options only make it fast and sparse, the result looks the same. */
 static int format(const struct fs_mount *m, struct err *e)
 {
-    char tool[32];
+    char tool[32], code[64];
     _auto_buf_ struct buf text = BUF_INIT;
     const char *argv[8] = {tool};
     size_t n = 1;
@@ -101,20 +103,22 @@ static int format(const struct fs_mount *m, struct err *e)
         argv[n++] = "-m0";
         argv[n++] = "-E";
         argv[n++] = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
-    } else if (str_eq(m->fstype, "xfs") || str_eq(m->fstype, "btrfs")) {
+    } else if (str_eq(m->fstype, "xfs")) {
+        argv[n++] = "-f";
+        argv[n++] = "-K"; /* a blank disk has nothing to discard */
+    } else if (str_eq(m->fstype, "btrfs")) {
         argv[n++] = "-f";
     }
     argv[n++] = m->device;
     const int status = proc_run(argv, &text);
     if (status == 0)
         return 0;
-    if (status == 127)
-        buf_addf(&text, "executable file not found in $PATH");
+    snprintf(code, sizeof code, "exit status %d", status);
     return err_set(e, ERR_SYS,
-                   "format of disk \"%s\" failed: type:(\"%s\") target:(\"%s\") options:(\"%s\") errcode:(exit status "
-                   "%d) output:(%s) ",
-                   m->device, m->fstype, m->target, str_empty(m->options) ? "defaults" : m->options, status,
-                   buf_str(&text));
+                   "format of disk \"%s\" failed: type:(\"%s\") target:(\"%s\") options:(\"%s\") errcode:(%s) "
+                   "output:(%s) ",
+                   m->device, m->fstype, m->target, str_empty(m->options) ? "defaults" : m->options,
+                   status == 127 ? "executable file not found in $PATH" : code, buf_str(&text));
 }
 
 static int64_t device_bytes(const char *device)
@@ -157,12 +161,24 @@ static int check_existing(const struct fs_mount *m, const char *found, struct er
     return 0;
 }
 
-static int prepare(const struct fs_mount *m, struct err *e)
+/* A filesystem that grows only while it is mounted follows its disk. */
+static void follow_device(const struct fs_mount *m)
+{
+    const char *const xfs[] = {"xfs_growfs", "-d", m->target, NULL}, *const btrfs[] = {"btrfs", "filesystem", "resize",
+                                                                                       "max",   m->target,    NULL};
+    if (str_eq(m->fstype, "xfs"))
+        proc_run(xfs, NULL);
+    else if (str_eq(m->fstype, "btrfs"))
+        proc_run(btrfs, NULL);
+}
+
+/* blank: the helper says that nobody ever had a filesystem here. */
+static int prepare(const struct fs_mount *m, bool blank, struct err *e)
 {
     const char *found = fs_probe(m->device);
-    if (!found || !m->format)
-        return 0; /* mount(8) will say what is wrong */
-    if (*found)
+    if (!found || !m->format || (!blank && !*found))
+        return 0; /* mount(8) will say what is wrong: something is there that is not ours to overwrite */
+    if (!blank)
         return m->read_only ? 0 : check_existing(m, found, e);
     if (m->read_only)
         return err_set(e, ERR_SYS, "cannot mount unformatted disk %s as we are manipulating it in read-only mode",
@@ -180,14 +196,19 @@ int req_fs_mount(struct req *r, struct err *e)
     m.format = wire_get_bool(&r->in);
     if (str_empty(m.fstype))
         m.fstype = "ext4";
+    const bool blank = wire_get_bool(&r->in);
     if (strchr(m.fstype, '/') || m.fstype[0] == '-')
         return err_set(e, ERR_BAD_REQUEST, "invalid filesystem type \"%s\"", m.fstype);
-    if (proc_mkdir_p(m.target, 0750, e) < 0 || prepare(&m, e) < 0)
+    if (proc_mkdir_p(m.target, 0750, e) < 0 || prepare(&m, blank, e) < 0)
         return -1;
     _auto_free_ char *options =
-        xasprintf("%s%s%s", m.read_only ? "ro" : "defaults", str_empty(m.options) ? "" : ",", m.options);
+        xasprintf("%s%s%sdefaults", m.options, str_empty(m.options) ? "" : ",", m.read_only ? "ro," : "");
     const char *const argv[] = {"mount", "-t", m.fstype, "-o", options, m.device, m.target, NULL};
-    return run_mount(argv, e);
+    if (run_mount(argv, e) < 0)
+        return -1;
+    if (m.format && !m.read_only && !blank)
+        follow_device(&m);
+    return 0;
 }
 
 int req_fs_grow(struct req *r, struct err *e)

@@ -18,6 +18,8 @@
     X(DISK_INFO, "disk_info")                                                                                          \
     X(DISK_ATTACH, "disk_attach")                                                                                      \
     X(DISK_DETACH, "disk_detach")                                                                                      \
+    X(FORMAT_BEGIN, "format_begin")                                                                                    \
+    X(FORMAT_END, "format_end")                                                                                        \
     X(LISTEN, "listen")                                                                                                \
     X(SET_SERVICES, "set_services")
 #define NODE_OPS(X)                                                                                                    \

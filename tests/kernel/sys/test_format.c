@@ -1,0 +1,206 @@
+/* A filesystem is made on a blank disk, once, and never over anything else: what is corrupt, foreign or unknown is
+ * refused in mount(8)'s words and keeps its bytes. A dirty filesystem is repaired at mount; one that fsck cannot repair
+ * is refused in the kubelet's words. A format that was cut off by a kill is begun again. */
+#include "kernel/sys/harness.h"
+
+#define MIB (INT64_C(1) << 20)
+
+static struct machine *m;
+static struct err e;
+
+static char out[8192];
+
+static void node_ok(const char *script)
+{
+    if (node_run("worker-1", script, out, sizeof out) != 0)
+        fail_msg("%s: %s", script, out);
+}
+
+static int mount_as(const char *fstype, const char *options)
+{
+    const struct fs_mount mount = {"worker-1", "/dev/xvdba", "/mnt/v", fstype, options, false, true};
+    err_clear(&e);
+    return m->ops->fs_mount(m, &mount, &e);
+}
+
+static void disk_new(void)
+{
+    ok(m->ops->disk_create(m, "v", 64 * MIB, &e));
+    ok(m->ops->disk_attach(m, "v", "worker-1", "/dev/xvdba", false, &e));
+}
+
+static void disk_gone(void)
+{
+    ok(m->ops->unmount(m, "worker-1", "/mnt/v", &e));
+    ok(m->ops->disk_detach(m, "v", "worker-1", &e));
+    ok(m->ops->disk_delete(m, "v", &e));
+}
+
+static void refused_and_untouched(const char *put)
+{
+    disk_new();
+    node_ok(put);
+    node_ok("sha256sum < /dev/xvdba > /tmp/sum");
+    assert_int_equal(mount_as("ext4", ""), -1);
+    assert_non_null(strstr(e.msg,
+                           "mount failed: exit status 32\nMounting command: mount\nMounting arguments: -t ext4 -o "
+                           "defaults /dev/xvdba /mnt/v\nOutput: mount: /mnt/v: wrong fs type, bad option, bad "
+                           "superblock on /dev/xvdba, missing codepage or helper program, or other error.\n"));
+    node_ok("sha256sum < /dev/xvdba | cmp - /tmp/sum");
+    disk_gone();
+}
+
+static void what_is_not_blank_is_never_formatted(void **state)
+{
+    (void)state;
+    refused_and_untouched("echo precious | dd of=/dev/xvdba bs=1 seek=50M conv=notrunc 2>/dev/null");
+    refused_and_untouched("head -c 70000 /dev/urandom > /dev/xvdba");
+    /* an ext4 whose first block was lost */
+    refused_and_untouched(
+        "mkfs.ext4 -qF /dev/xvdba && dd if=/dev/zero of=/dev/xvdba bs=64k count=1 conv=notrunc 2>/dev/null");
+    refused_and_untouched("printf 'LUKS\\272\\276' > /dev/xvdba");
+}
+
+static void another_filesystem_is_not_formatted_over(void **state)
+{
+    (void)state;
+    disk_new();
+    ok(mount_as("ext3", ""));
+    node_ok("grep -q '/mnt/v ext3 ' /proc/mounts && echo kept > /mnt/v/f");
+    ok(m->ops->unmount(m, "worker-1", "/mnt/v", &e));
+    assert_int_equal(mount_as("xfs", ""), -1);
+    assert_non_null(strstr(e.msg, "-t xfs -o defaults /dev/xvdba"));
+    ok(mount_as("ext3", ""));
+    node_ok("grep -qx kept /mnt/v/f");
+    disk_gone();
+}
+
+static void zeros_are_blank(void **state)
+{
+    (void)state;
+    disk_new();
+    node_ok("dd if=/dev/zero of=/dev/xvdba bs=1M count=8 2>/dev/null");
+    ok(mount_as("ext4", ""));
+    disk_gone();
+}
+
+static void a_format_cut_off_is_begun_again(void **state)
+{
+    (void)state;
+    _auto_free_ char *mark = xasprintf("%s/disks/v.formatting", data_dir);
+    disk_new();
+    node_ok("head -c 70000 /dev/urandom | dd of=/dev/xvdba bs=4k seek=100 conv=notrunc 2>/dev/null");
+    close(open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    ok(mount_as("ext4", ""));
+    assert_int_not_equal(access(mark, F_OK), 0);
+    node_ok("echo kept > /mnt/v/f");
+    ok(m->ops->unmount(m, "worker-1", "/mnt/v", &e));
+    ok(mount_as("ext4", ""));
+    node_ok("grep -qx kept /mnt/v/f");
+    disk_gone();
+}
+
+static void missing_helpers_are_named(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"xfs", "btrfs", "nosuchfs"};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        char text[512];
+        snprintf(text, sizeof text, "command -v mkfs.%s", types[i]);
+        disk_new();
+        if (node_run("worker-1", text, out, sizeof out) == 0) {
+            printf("this machine has mkfs.%s\n", types[i]);
+            if (str_eq(types[i], "btrfs"))
+                ok(m->ops->disk_grow(m, "v", 512 * MIB, &e));
+            if (str_eq(types[i], "xfs"))
+                ok(m->ops->disk_grow(m, "v", 512 * MIB, &e));
+            ok(mount_as(types[i], ""));
+            snprintf(text, sizeof text, "grep -q '/mnt/v %s ' /proc/mounts", types[i]);
+            node_ok(text);
+        } else {
+            assert_int_equal(mount_as(types[i], ""), -1);
+            snprintf(text, sizeof text,
+                     "format of disk \"/dev/xvdba\" failed: type:(\"%s\") target:(\"/mnt/v\") options:(\"defaults\") "
+                     "errcode:(executable file not found in $PATH) output:() ",
+                     types[i]);
+            assert_string_equal(e.msg, text);
+        }
+        disk_gone();
+    }
+}
+
+static void mount_options_reach_the_kernel(void **state)
+{
+    (void)state;
+    disk_new();
+    ok(mount_as("ext4", "noatime,commit=17"));
+    node_ok("grep '/mnt/v ' /proc/mounts | grep noatime | grep -q commit=17");
+    ok(m->ops->unmount(m, "worker-1", "/mnt/v", &e));
+    assert_int_equal(mount_as("ext4", "nosuchoption"), -1);
+    assert_non_null(strstr(e.msg, "Mounting arguments: -t ext4 -o nosuchoption,defaults /dev/xvdba /mnt/v\nOutput: "
+                                  "mount: /mnt/v: wrong fs type, bad option, bad superblock on /dev/xvdba"));
+    disk_gone();
+}
+
+static void a_dirty_filesystem_is_repaired(void **state)
+{
+    (void)state;
+    disk_new();
+    ok(mount_as("ext4", ""));
+    node_ok("mkdir /mnt/v/d && echo kept > /mnt/v/d/f");
+    ok(m->ops->unmount(m, "worker-1", "/mnt/v", &e));
+    /* wrong free counts, and marked as having errors: what e2fsck -p repairs by itself */
+    node_ok("debugfs -w -R 'ssv free_blocks_count 7' /dev/xvdba && debugfs -w -R 'ssv state 2' /dev/xvdba");
+    ok(mount_as("ext4", ""));
+    node_ok("grep -qx kept /mnt/v/d/f");
+    ok(m->ops->unmount(m, "worker-1", "/mnt/v", &e));
+    node_ok("e2fsck -fn /dev/xvdba");
+    disk_gone();
+}
+
+static void a_broken_filesystem_is_refused(void **state)
+{
+    (void)state;
+    disk_new();
+    ok(mount_as("ext4", ""));
+    node_ok("for i in 1 2 3 4 5 6; do mkdir /mnt/v/d$i; echo $i > /mnt/v/d$i/f; done");
+    ok(m->ops->unmount(m, "worker-1", "/mnt/v", &e));
+    /* the root directory is no directory any more: e2fsck asks, and -p must not answer */
+    node_ok("debugfs -w -R 'clri <2>' /dev/xvdba && debugfs -w -R 'ssv state 2' /dev/xvdba");
+    node_ok("sha256sum < /dev/xvdba > /tmp/sum");
+    assert_int_equal(mount_as("ext4", ""), -1);
+    assert_true(str_starts(e.msg, "'fsck' found errors on device /dev/xvdba but could not correct them: fsck from "));
+    assert_non_null(strstr(e.msg, "UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY."));
+    disk_gone();
+}
+
+static int start(void **state)
+{
+    (void)state;
+    m = harness_start();
+    return m ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    m->ops->close(m);
+    harness_end();
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    harness_main(argc, argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_not_blank_is_never_formatted),
+        cmocka_unit_test(another_filesystem_is_not_formatted_over),
+        cmocka_unit_test(zeros_are_blank),
+        cmocka_unit_test(a_format_cut_off_is_begun_again),
+        cmocka_unit_test(missing_helpers_are_named),
+        cmocka_unit_test(mount_options_reach_the_kernel),
+        cmocka_unit_test(a_dirty_filesystem_is_repaired),
+        cmocka_unit_test(a_broken_filesystem_is_refused),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
