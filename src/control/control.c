@@ -3,7 +3,9 @@
  * DESIGN. One thread runs everything that loops do, a round at a time: what watches brought, jobs that ended, events to
  * write, timers that are due, then one key of every loop that has one, so that no loop starves another. When a round
  * found nothing it sleeps until somebody wakes it or the next timer; with neither it sleeps for good, and costs
- * nothing.
+ * nothing. Woken again before it has rested for REST_NS, it first lets more come together for that long: under a load of
+ * writes it wakes a thousand times a second instead of once a write (which cost a sixth of a create), and whoever is
+ * alone waits for nothing.
  *
  * In step mode there is no thread: control_step() runs rounds until one finds nothing. Time stands still inside a step.
  *
@@ -19,6 +21,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#define REST_NS        1000000
 #define MIN_BACKOFF_MS 5
 #define MAX_BACKOFF_MS 1000000
 /* A loop that never rests is a mistake that a step must survive. */
@@ -33,8 +36,9 @@ int64_t control_now_ms(const struct control *c)
 
 void control_wake_locked(struct control *c)
 {
+    if (!c->woken)
+        pthread_cond_signal(&c->wake);
     c->woken = true;
-    pthread_cond_signal(&c->wake);
 }
 
 void control_wake(struct control *c)
@@ -228,9 +232,22 @@ static void sleep_ms_locked(struct control *c, int64_t ms)
     pthread_cond_timedwait(&c->wake, &c->mu, &until);
 }
 
+static int64_t now_ns(void)
+{
+    return clock_mono_ns(clock_real());
+}
+
+static void gather(struct control *c)
+{
+    pthread_mutex_unlock(&c->mu);
+    nanosleep(&(struct timespec){.tv_nsec = REST_NS}, NULL);
+    pthread_mutex_lock(&c->mu);
+}
+
 /* Sleeps until woken or the next timer. Returns false when it is time to stop. */
 static bool control_wait(struct control *c)
 {
+    int64_t began = now_ns();
     pthread_mutex_lock(&c->mu);
     if (!c->woken && !c->stopping) {
         int64_t due = next_timer_locked(c);
@@ -240,6 +257,8 @@ static bool control_wait(struct control *c)
         else if (left > 0)
             sleep_ms_locked(c, left);
     }
+    if (c->woken && !c->stopping && now_ns() - began < REST_NS)
+        gather(c);
     c->woken = false;
     bool go_on = !c->stopping;
     pthread_mutex_unlock(&c->mu);
