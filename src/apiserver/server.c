@@ -41,7 +41,7 @@
 enum {
     MAX_CONNECTIONS = 4096,
     IDLE_SECONDS = 120,
-    CONN_MEMORY = 64 * 1024, /* headers, and afterwards the buffer of streamed answers */
+    CONN_MEMORY = 32 * 1024, /* headers, and afterwards the buffer of streamed answers */
     FIRST_PATIENCE_MS = 32 * 1000,
     NEXT_PATIENCE_MS = 190 * 1000,
     BODY_PATIENCE_MS = 60 * 1000,
