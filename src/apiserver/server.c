@@ -41,7 +41,9 @@
 enum {
     MAX_CONNECTIONS = 4096,
     IDLE_SECONDS = 120,
-    CONN_MEMORY = 32 * 1024, /* headers, and afterwards the buffer of streamed answers */
+    /* Headers, and afterwards the buffer of streamed answers. The library clears one and a half times as much with each
+     * request: twice the size costs a GET 6 us of 27. */
+    CONN_MEMORY = 32 * 1024,
     FIRST_PATIENCE_MS = 32 * 1000,
     NEXT_PATIENCE_MS = 190 * 1000,
     BODY_PATIENCE_MS = 60 * 1000,

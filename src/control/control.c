@@ -3,8 +3,8 @@
  * DESIGN. One thread runs everything that loops do, a round at a time: what watches brought, jobs that ended, events to
  * write, timers that are due, then one key of every loop that has one, so that no loop starves another. When a round
  * found nothing it sleeps until somebody wakes it or the next timer; with neither it sleeps for good, and costs
- * nothing. Woken again before it has rested for REST_NS, it first lets more come together for that long: under a load of
- * writes it wakes a thousand times a second instead of once a write (which cost a sixth of a create), and whoever is
+ * nothing. Woken again before it has rested for REST_NS, it first lets more come together for that long: under a load
+ * of writes it wakes a thousand times a second instead of once a write (which cost a sixth of a create), and whoever is
  * alone waits for nothing.
  *
  * In step mode there is no thread: control_step() runs rounds until one finds nothing. Time stands still inside a step.
