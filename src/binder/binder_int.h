@@ -5,6 +5,7 @@
 #include "binder/binder.h"
 #include "control/objects.h"
 #include "csi/driver.h"
+#include "volume/index.h"
 #include "volume/volume.h"
 
 #define WHO "kube-controller-manager"
@@ -63,6 +64,8 @@ void flights_release(struct flights *f);
 
 /* -- pv_bind.c: the four writes of a binding, and phases -- */
 int bind_volume(struct loop *l, const json_t *pv, const json_t *claim, struct err *e);
+/* The first two of them: the volume's side. */
+int promise_volume(struct loop *l, const json_t *pv, const json_t *claim, struct err *e);
 /* Clears the claimRef (or only its uid, if the user wrote it) and makes the volume Available. */
 int unbind_volume(struct loop *l, const json_t *pv, struct err *e);
 /* Sets phase and message, and gives the event if the phase changed and `reason` is not NULL. */
@@ -70,6 +73,14 @@ int put_pv_phase(struct loop *l, const json_t *pv, enum pv_phase phase, const ch
                  struct err *e);
 /* pv: whose modes and capacity the status shows; NULL: none. */
 int put_claim_status(struct loop *l, const json_t *claim, enum claim_phase phase, const json_t *pv, struct err *e);
+
+/* -- pv_controller.c: what the pv-binder keeps sorted; its loop_state() -- */
+struct binding {
+    struct pv_index *volumes;
+    struct claim_index *waiting;
+};
+/* Reads a volume again into the index: after a write of our own, whose event is still on its way. */
+void binding_refresh(struct loop *l, const char *pv_name);
 
 /* -- pv_claim.c, pv_volume.c, pv_reclaim.c -- */
 int sync_claim(struct loop *l, const json_t *claim, struct err *e);

@@ -45,10 +45,13 @@ static int reconcile(struct loop *l, const char *ns, const char *name, struct er
     return 0;
 }
 
+/* A real controller's own delays: the scheduler looks at the pod first and says that it waits for the claim. */
+#define AFTER_SCHEDULER_MS 5
+
 static void map_pod(struct loop *l, const struct watch_event *ev)
 {
     if (ev->type == WATCH_ADDED)
-        loop_enqueue(l, ev->obj->ns, ev->obj->name);
+        loop_enqueue_after(l, ev->obj->ns, ev->obj->name, AFTER_SCHEDULER_MS);
 }
 
 /* A claim that stood in the way, or one that was deleted under the pod. */

@@ -144,10 +144,16 @@ int put_claim_status(struct loop *l, const json_t *claim, enum claim_phase phase
     return modify(l, WHO, RES.persistentvolumeclaims, claim, "status", edit_claim_status, &s, e);
 }
 
+int promise_volume(struct loop *l, const json_t *pv, const json_t *claim, struct err *e)
+{
+    if (modify(l, WHO, RES.persistentvolumes, pv, "", edit_claim_ref, (void *)claim, e) < 0)
+        return -1;
+    return put_pv_phase(l, pv, PV_BOUND, "", NULL, e);
+}
+
 int bind_volume(struct loop *l, const json_t *pv, const json_t *claim, struct err *e)
 {
-    if (modify(l, WHO, RES.persistentvolumes, pv, "", edit_claim_ref, (void *)claim, e) < 0 ||
-        put_pv_phase(l, pv, PV_BOUND, "", NULL, e) < 0 ||
+    if (promise_volume(l, pv, claim, e) < 0 ||
         modify(l, WHO, RES.persistentvolumeclaims, claim, "", edit_volume_name, (void *)obj_name(pv), e) < 0)
         return -1;
     return put_claim_status(l, claim, CLAIM_BOUND, pv, e);

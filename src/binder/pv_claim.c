@@ -2,7 +2,9 @@
  *
  * An unbound claim: bind it to the volume that fits; else give it the default class; else wait for a pod, hand it to a
  * provisioner, or say that there is nothing for it. A bound claim: check that its volume is still there and still its
- * own. */
+ * own. A Lost claim stays Lost though a volume of that name comes back and is bound to it: only without its
+ * bind-completed annotation is it taken for a claim that may be bound. That is how the real controller was seen to
+ * behave. */
 #include "binder/binder_int.h"
 
 #include "base/buf.h"
@@ -103,16 +105,58 @@ static int give_default_class(struct loop *l, const json_t *claim, struct err *e
 
 /* -- unbound claims -- */
 
+struct choice {
+    struct loop *l;
+    struct pv_query query;
+    struct sobj *found;   /* owned */
+    struct strlist stale; /* volumes that are no longer what the index says */
+};
+
+/* A pv_visit_fn: the index proposes, the stored volume and the rules decide. */
+static bool consider(const char *name, void *arg)
+{
+    struct choice *c = arg;
+    struct sobj *pv = read_pv(c->l, name);
+    if (pv && pv_judge(&c->query, pv->tree) != PV_NO) {
+        c->found = pv;
+        return true;
+    }
+    if (!pv || jat(pv->tree, "spec.claimRef"))
+        strlist_add(&c->stale, name);
+    sobj_unref(pv);
+    return false;
+}
+
+/* The volume for the claim, or NULL. New reference. */
+static struct sobj *choose_volume(struct loop *l, const json_t *claim, bool waits)
+{
+    const struct binding *b = loop_state(l);
+    struct choice c = {.l = l};
+    pv_query_init(&c.query, claim, NULL, waits);
+    pv_index_search(b->volumes, &c.query, consider, &c);
+    for (size_t i = 0; i < c.stale.len; i++)
+        binding_refresh(l, c.stale.items[i]);
+    strlist_release(&c.stale);
+    pv_query_release(&c.query);
+    return c.found;
+}
+
+static int bind_and_note(struct loop *l, const json_t *pv, const json_t *claim, struct err *e)
+{
+    int rc = bind_volume(l, pv, claim, e);
+    binding_refresh(l, obj_name(pv));
+    return rc;
+}
+
 static int sync_free_choice(struct loop *l, const json_t *claim, struct err *e)
 {
+    struct binding *b = loop_state(l);
     _auto_sobj_ struct sobj *sc = read_class(l, claim_class(claim));
     bool waits = sc && class_waits(sc->tree);
-    _auto_objlist_ struct objlist pvs = {0};
-    objlist_load(&pvs, loop_registry(l), RES.persistentvolumes->bucket, NULL);
-    struct pv_match_opts opts = {.delay_binding = waits};
-    const json_t *pv = pv_pick(claim, pvs.trees, pvs.len, &opts);
+    _auto_sobj_ struct sobj *pv = choose_volume(l, claim, waits);
     if (pv)
-        return bind_volume(l, pv, claim, e);
+        return bind_and_note(l, pv->tree, claim, e);
+    claim_index_put(b->waiting, claim); /* it may have been called for a volume that another one got */
     int given = give_default_class(l, claim, e);
     if (given != 0)
         return given < 0 ? -1 : 0;
@@ -133,7 +177,7 @@ static int sync_named_volume(struct loop *l, const json_t *claim, struct err *e)
     if (!pv)
         return put_claim_status(l, claim, CLAIM_PENDING, NULL, e);
     if (pv_is_for_claim(pv->tree, claim))
-        return bind_volume(l, pv->tree, claim, e);
+        return bind_and_note(l, pv->tree, claim, e);
     if (jat(pv->tree, "spec.claimRef")) {
         loop_event(l, claim, EVENT_WARNING, "FailedBinding", "volume \"%s\" already bound to a different claim.",
                    pv->name);
@@ -141,7 +185,7 @@ static int sync_named_volume(struct loop *l, const json_t *claim, struct err *e)
     }
     const char *why = pv_mismatch(pv->tree, claim, scratch, sizeof scratch);
     if (!why)
-        return bind_volume(l, pv->tree, claim, e);
+        return bind_and_note(l, pv->tree, claim, e);
     loop_event(l, claim, EVENT_WARNING, "VolumeMismatch", "Cannot bind to requested volume \"%s\": %s", pv->name, why);
     return put_claim_status(l, claim, CLAIM_PENDING, NULL, e);
 }
@@ -167,7 +211,8 @@ static int sync_bound(struct loop *l, const json_t *claim, struct err *e)
     if (!pv)
         return lose(l, claim, "ClaimLost", "Bound claim has lost its PersistentVolume. Data on the volume is lost!", e);
     if (!jat(pv->tree, "spec.claimRef") || pv_is_for_claim(pv->tree, claim))
-        return bind_volume(l, pv->tree, claim, e);
+        return claim_phase(claim) == CLAIM_LOST ? promise_volume(l, pv->tree, claim, e)
+                                                : bind_and_note(l, pv->tree, claim, e);
     return lose(l, claim, "ClaimMisbound", "Two claims are bound to the same volume, this one is bound incorrectly", e);
 }
 

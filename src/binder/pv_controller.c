@@ -9,63 +9,117 @@
  * bind
  *
  * Every 15 s all claims are looked at again, as the real controller does: that is what makes the counts of waiting
- * events grow. The real one learns of a free volume or a new default class only then; here the change itself brings the
- * claims it could help. Source: pkg/controller/volume/persistentvolume. */
+ * events grow. The real one learns of a free volume or a new default class only then; here the change itself calls the
+ * claim it could help (volume/waiting.c). Free volumes and waiting claims are kept sorted, so that neither many volumes
+ * nor many claims make a look at one of them slower. Source: pkg/controller/volume/persistentvolume. */
 #include "binder/binder_int.h"
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 #define RESYNC_MS 15000
 
+/* -- what is kept sorted -- */
+
+static int start(struct loop *l, struct err *e)
+{
+    (void)e;
+    struct binding *b = xcalloc(1, sizeof *b);
+    b->volumes = pv_index_new();
+    b->waiting = claim_index_new();
+    loop_set_state(l, b);
+    return 0;
+}
+
+static void stop(struct loop *l)
+{
+    struct binding *b = loop_state(l);
+    pv_index_free(b->volumes);
+    claim_index_free(b->waiting);
+    free(b);
+    loop_set_state(l, NULL);
+}
+
+void binding_refresh(struct loop *l, const char *pv_name)
+{
+    struct binding *b = loop_state(l);
+    _auto_sobj_ struct sobj *pv = read_pv(l, pv_name);
+    if (pv)
+        pv_index_put(b->volumes, pv->tree);
+    else
+        pv_index_drop(b->volumes, pv_name);
+}
+
+/* -- who is to look again -- */
+
+static void enqueue_called(const char *ns, const char *name, void *arg)
+{
+    loop_enqueue(arg, ns, name);
+}
+
 static void map_claim(struct loop *l, const struct watch_event *ev)
 {
-    if (ev->type != WATCH_DELETED)
+    struct binding *b = loop_state(l);
+    if (ev->type == WATCH_DELETED) {
+        claim_index_drop(b->waiting, ev->obj->ns, ev->obj->name);
+    } else {
+        claim_index_put(b->waiting, ev->obj->tree);
         loop_enqueue(l, ev->obj->ns, ev->obj->name);
+    }
     const char *pv = jstr(ev->obj->tree, "spec.volumeName");
     if (!str_empty(pv) &&
         (ev->type == WATCH_DELETED || !ev->prev || !same_member(ev->prev->tree, ev->obj->tree, "spec")))
         loop_enqueue(l, "", pv);
 }
 
-/* Claims without a volume that ask for this class. */
-static void enqueue_waiting(struct loop *l, const char *class_name, const char *volume)
+/* Free to any claim. */
+static bool is_free(const json_t *pv)
 {
-    _auto_objlist_ struct objlist all = {0};
-    objlist_load(&all, loop_registry(l), RES.persistentvolumeclaims->bucket, NULL);
-    for (size_t i = 0; i < all.len; i++) {
-        const json_t *claim = all.trees[i];
-        const char *wants = jstr(claim, "spec.volumeName");
-        if (claim_fully_bound(claim)
-                ? str_eq(wants, volume) && claim_phase(claim) == CLAIM_LOST
-                : (str_empty(wants) ? str_eq(claim_class(claim), class_name) : str_eq(wants, volume)))
-            loop_enqueue(l, all.items[i]->ns, all.items[i]->name);
-    }
+    return pv_phase(pv) == PV_AVAILABLE && !jat(pv, "spec.claimRef") && !obj_deleting(pv);
+}
+
+/* Did this change make it free, or fit for others than before? */
+static bool offers_more(const struct watch_event *ev)
+{
+    return is_free(ev->obj->tree) &&
+           !(ev->prev && is_free(ev->prev->tree) && same_member(ev->prev->tree, ev->obj->tree, "spec") &&
+             same_member(ev->prev->tree, ev->obj->tree, "metadata.labels") &&
+             same_member(ev->prev->tree, ev->obj->tree, "metadata.annotations"));
 }
 
 static void map_volume(struct loop *l, const struct watch_event *ev)
 {
+    struct binding *b = loop_state(l);
     const json_t *pv = ev->obj->tree;
     const char *claim = jstr(pv, "spec.claimRef.name");
-    if (ev->type != WATCH_DELETED)
-        loop_enqueue(l, "", ev->obj->name);
     if (claim)
         loop_enqueue(l, jstr_or(pv, "spec.claimRef.namespace", ""), claim);
-    /* Status writes of a volume that was free before help nobody; new labels, another class or size may. */
-    bool free_now = pv_phase(pv) == PV_AVAILABLE &&
-                    !(ev->prev && pv_phase(ev->prev->tree) == PV_AVAILABLE && same_member(ev->prev->tree, pv, "spec") &&
-                      same_member(ev->prev->tree, pv, "metadata.labels"));
-    if (ev->type == WATCH_ADDED || ev->type == WATCH_DELETED || free_now)
-        enqueue_waiting(l, pv_class(pv), ev->obj->name);
+    if (ev->type == WATCH_DELETED) {
+        pv_index_drop(b->volumes, ev->obj->name);
+        return;
+    }
+    pv_index_put(b->volumes, pv);
+    loop_enqueue(l, "", ev->obj->name);
+    if (ev->type == WATCH_ADDED || !ev->prev || !same_member(ev->prev->tree, pv, "spec"))
+        claim_index_call_named(b->waiting, ev->obj->name, enqueue_called, l);
+    if (!offers_more(ev))
+        return;
+    _auto_sobj_ struct sobj *sc = read_class(l, pv_class(pv));
+    if (!sc || !class_waits(sc->tree)) /* else the scheduler chooses */
+        claim_index_call(b->waiting, pv, enqueue_called, l);
 }
 
 static void map_class(struct loop *l, const struct watch_event *ev)
 {
+    struct binding *b = loop_state(l);
     if (ev->type == WATCH_DELETED)
         return;
-    enqueue_waiting(l, ev->obj->name, NULL);
-    if (class_is_default(ev->obj->tree))
-        enqueue_waiting(l, "", NULL);
+    bool known = ev->prev != NULL;
+    if (!known)
+        claim_index_call_class(b->waiting, ev->obj->name, enqueue_called, l);
+    if (class_is_default(ev->obj->tree) && !(known && class_is_default(ev->prev->tree)))
+        claim_index_call_class(b->waiting, "", enqueue_called, l);
 }
 
 /* The recycler's progress is its volume's. */
@@ -94,6 +148,8 @@ const struct loop_def pv_binder_loop = {
     .name = "pv-binder",
     .component = "persistentvolume-controller",
     .watches = watches,
+    .start = start,
+    .stop = stop,
     .reconcile = reconcile,
     .max_backoff_ms = 15000,
     .resync_ms = RESYNC_MS,

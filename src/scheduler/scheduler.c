@@ -90,13 +90,14 @@ static void map_node(struct loop *l, const struct watch_event *ev)
 
 static void map_claim(struct loop *l, const struct watch_event *ev)
 {
-    wake_pods(l, ev->obj->ns, ev->obj->name);
+    if (ev->type != WATCH_DELETED) /* no pod is helped by a claim that goes */
+        wake_pods(l, ev->obj->ns, ev->obj->name);
 }
 
 static void map_any(struct loop *l, const struct watch_event *ev)
 {
-    (void)ev;
-    wake_pods(l, NULL, NULL);
+    if (ev->type != WATCH_DELETED)
+        wake_pods(l, NULL, NULL);
 }
 
 /* -- the attempt -- */

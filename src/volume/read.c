@@ -6,8 +6,12 @@
 
 #include "api/quantity.h"
 #include "api/selector.h"
+#include "base/buf.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
+
+#include <stdio.h>
 
 int64_t claim_request(const json_t *claim)
 {
@@ -91,6 +95,42 @@ bool pv_node_fits(const json_t *pv, const json_t *node)
 {
     const json_t *required = jat(pv, "spec.nodeAffinity.required");
     return !required || node_selector_match(required, node);
+}
+
+static void add_requirement(struct buf *out, const json_t *req)
+{
+    size_t i;
+    const json_t *value;
+    const char *op = jstr_or(req, "operator", "");
+    buf_addf(out, "%s %s", jstr_or(req, "key", ""),
+             str_eq(op, "In") ? "in" : (str_eq(op, "NotIn") ? "not in" : (str_eq(op, "Exists") ? "exists" : op)));
+    json_array_foreach(jat(req, "values"), i, value)
+    {
+        buf_addf(out, "%s%s", i ? "," : " (", json_string_value(value) ? json_string_value(value) : "");
+    }
+    buf_adds(out, json_array_size(jat(req, "values")) ? ")" : "");
+}
+
+void pv_affinity_text(const json_t *pv, char *out, size_t size)
+{
+    static const char *const lists[] = {"matchExpressions", "matchFields"};
+    _auto_buf_ struct buf text = BUF_INIT;
+    size_t t, i;
+    const json_t *term, *req;
+    json_array_foreach(jat(pv, "spec.nodeAffinity.required.nodeSelectorTerms"), t, term)
+    {
+        bool first = true;
+        buf_adds(&text, t ? " or " : "");
+        for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+            json_array_foreach(jat(term, lists[k]), i, req)
+            {
+                buf_adds(&text, first ? "" : " and ");
+                first = false;
+                add_requirement(&text, req);
+            }
+        }
+    }
+    snprintf(out, size, "%s", text.len ? buf_str(&text) : "every node");
 }
 
 bool pv_multi_attach(const json_t *pv)

@@ -34,8 +34,10 @@ bool pv_owned_by_claim(const json_t *pv, const json_t *claim);
 bool claim_fully_bound(const json_t *claim); /* volumeName set and bind-completed */
 /* Does the PV's node affinity allow this node? */
 bool pv_node_fits(const json_t *pv, const json_t *node);
+/* Its node affinity for people: "kubernetes.io/hostname in (node01)", "every node". */
+void pv_affinity_text(const json_t *pv, char *out, size_t size);
 
-/* -- matching -- */
+/* -- matching; the rules themselves: rules.h -- */
 /* Why a claim cannot have the very volume it names, as the VolumeMismatch event words it; NULL if it can. `scratch`
  * holds texts with names in them. */
 const char *pv_mismatch(const json_t *pv, const json_t *claim, char *scratch, size_t size);

@@ -129,6 +129,16 @@ static void test_lost(void **state)
     assert_string_equal(text_at(w, PVC, "c", "status.phase"), "Lost");
     assert_string_equal(text_at(w, PVC, "c", "status.capacity"), "");
     assert_event(w, "c", "ClaimLost", "Bound claim has lost its PersistentVolume. Data on the volume is lost!");
+
+    make(w,
+         VOLUME("v", "1Gi", ",'hostPath':{'path':'/v'}")); /* the volume is the claim's again, the claim stays Lost */
+    settle(w);
+    assert_string_equal(text_at(w, PV, "v", "status.phase"), "Bound");
+    assert_string_equal(text_at(w, PV, "v", "spec.claimRef.name"), "c");
+    assert_string_equal(text_at(w, PVC, "c", "status.phase"), "Lost");
+    change(w, PVC, "c", "", "metadata.annotations", NULL);
+    settle(w);
+    assert_string_equal(text_at(w, PVC, "c", "status.phase"), "Bound");
 }
 
 static void test_named_volume(void **state)
@@ -201,12 +211,14 @@ static void test_ephemeral(void **state)
          POD("p",
              ",'volumes':[{'name':'s','ephemeral':{'volumeClaimTemplate':{'metadata':{'labels':{'t':'x'}},'spec':{"
              "'accessModes':['ReadWriteOnce'],'storageClassName':'','resources':{'requests':{'storage':'1Mi'}}}}}}]"));
-    settle(w);
+    settle(w); /* the scheduler is to see the pod first */
+    pass_seconds(w, 1);
     assert_string_equal(text_at(w, PVC, "p-s", "metadata.labels.t"), "x");
     make(w, CLAIM("q-s", "1Mi", ""));
     make(w, POD("q", ",'volumes':[{'name':'s','ephemeral':{'volumeClaimTemplate':{'spec':{"
                      "'accessModes':['ReadWriteOnce'],'resources':{'requests':{'storage':'1Mi'}}}}}}]"));
     settle(w);
+    pass_seconds(w, 1);
     assert_event(w, "q", "FailedBinding",
                  "ephemeral volume s: PVC default/q-s was not created for pod default/q (pod is not owner)");
 }
