@@ -46,6 +46,7 @@ static const struct printer *const printers[] = {
     &printer_deployment,
     &printer_replicaset,
     &printer_controllerrevision,
+    &printer_budget,
     &printer_lease,
     &printer_volumeattachment,
     &printer_csidriver,

@@ -29,7 +29,7 @@ extern const struct printer printer_node, printer_pod;
 extern const struct printer printer_pv, printer_pvc, printer_storageclass, printer_volumeattachment, printer_csidriver,
     printer_csinode;
 extern const struct printer printer_service, printer_endpoints, printer_endpointslice;
-extern const struct printer printer_deployment, printer_replicaset, printer_controllerrevision;
+extern const struct printer printer_deployment, printer_replicaset, printer_controllerrevision, printer_budget;
 extern const struct printer printer_event, printer_event_v1;
 
 /* -- values -- */

@@ -1,4 +1,5 @@
-/* printer_workload.c - columns of Deployment, ReplicaSet and ControllerRevision. THREADS: pure functions. */
+/* printer_workload.c - columns of Deployment, ReplicaSet, ControllerRevision and PodDisruptionBudget. THREADS: pure
+ * functions. */
 #include "api/printer_int.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -130,3 +131,45 @@ static const struct column controllerrevision_columns[] = {
 };
 const struct printer printer_controllerrevision = {"apps", "ControllerRevision", controllerrevision_columns,
                                                    ARRAY_LEN(controllerrevision_columns), NULL};
+
+/* A number or a percentage, which stands in a column of texts either way. */
+static void number_or_percent(struct buf *out, const json_t *v)
+{
+    if (json_is_string(v)) {
+        cell_text(out, json_string_value(v));
+    } else if (json_is_integer(v)) {
+        _auto_free_ char *text = xasprintf("%lld", (long long)json_integer_value(v));
+        cell_text(out, text);
+    } else {
+        cell_text(out, "N/A");
+    }
+}
+
+static void min_available(struct buf *out, const json_t *obj, int64_t now)
+{
+    (void)now;
+    number_or_percent(out, jat(obj, "spec.minAvailable"));
+}
+
+static void max_unavailable(struct buf *out, const json_t *obj, int64_t now)
+{
+    (void)now;
+    number_or_percent(out, jat(obj, "spec.maxUnavailable"));
+}
+
+static void allowed_disruptions(struct buf *out, const json_t *obj, int64_t now)
+{
+    (void)now;
+    cell_int(out, jint(obj, "status.disruptionsAllowed", 0));
+}
+
+static const struct column budget_columns[] = {
+    {"Name", "string", "name", 0, cell_name, COLUMN_NAME_TEXT},
+    {"Min Available", "string", "", 0, min_available, "The minimum number of pods that must be available."},
+    {"Max Unavailable", "string", "", 0, max_unavailable, "The maximum number of pods that may be unavailable."},
+    {"Allowed Disruptions", "integer", "", 0, allowed_disruptions,
+     "Calculated number of pods that may be disrupted at this time."},
+    {"Age", "string", "", 0, cell_age, COLUMN_CREATED_TEXT},
+};
+const struct printer printer_budget = {"policy", "PodDisruptionBudget", budget_columns, ARRAY_LEN(budget_columns),
+                                       NULL};

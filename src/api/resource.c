@@ -61,6 +61,7 @@ static const struct subresource account_subs[] = {
 static const struct subresource service_subs[] = {SUB_PROXY("ServiceProxyOptions"), SUB_STATUS("Service"), {NULL}};
 static const struct subresource deployment_subs[] = {SUB_SCALE, SUB_STATUS("Deployment"), {NULL}};
 static const struct subresource replicaset_subs[] = {SUB_SCALE, SUB_STATUS("ReplicaSet"), {NULL}};
+static const struct subresource budget_subs[] = {SUB_STATUS("PodDisruptionBudget"), {NULL}};
 static const struct subresource attachment_subs[] = {SUB_STATUS("VolumeAttachment"), {NULL}};
 
 #define CORE(k, p, s)                                                                                                  \
@@ -137,6 +138,21 @@ static struct resource rows[] = {
             "selfsubjectrulesreview")},
     {REVIEW("authorization.k8s.io", "authorization", "SubjectAccessReview", "subjectaccessreviews",
             "subjectaccessreview")},
+
+    /* -- policy -- */
+    {.group = "policy",
+     .version = "v1",
+     .kind = "PodDisruptionBudget",
+     .plural = "poddisruptionbudgets",
+     .singular = "poddisruptionbudget",
+     .type = "policy.v1.PodDisruptionBudget",
+     .go_kind = "policy.PodDisruptionBudget",
+     STORED("PodDisruptionBudget", "poddisruptionbudgets.policy", "EVWiDmWqyJw="),
+     .short_names = NAMES("pdb"),
+     .namespaced = true,
+     .subs = budget_subs,
+     .generation = true,
+     .needs_rv = true},
 
     /* -- storage.k8s.io -- */
     {STORAGE("CSIDriver", "csidrivers", "csidriver"), STORED("CSIDriver", "csidrivers.storage.k8s.io", "hL6j/rwBV5w="),

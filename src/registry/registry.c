@@ -29,6 +29,7 @@ static const struct {
     {&RES.replicasets, "apps", "replicasets"},
     {&RES.controllerrevisions, "apps", "controllerrevisions"},
     {&RES.leases, "coordination.k8s.io", "leases"},
+    {&RES.poddisruptionbudgets, "policy", "poddisruptionbudgets"},
 };
 
 static void fill_names(void)

@@ -139,7 +139,7 @@ int registry_bootstrap(struct registry *r, const char *api_host, int api_port, s
 struct resource_names {
     const struct resource *namespaces, *nodes, *pods, *persistentvolumes, *persistentvolumeclaims, *storageclasses,
         *volumeattachments, *csidrivers, *csinodes, *configmaps, *secrets, *services, *endpoints, *endpointslices,
-        *events, *serviceaccounts, *deployments, *replicasets, *controllerrevisions, *leases;
+        *events, *serviceaccounts, *deployments, *replicasets, *controllerrevisions, *leases, *poddisruptionbudgets;
 };
 extern struct resource_names RES; /* filled by registry_new() */
 

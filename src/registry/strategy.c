@@ -63,6 +63,7 @@ static const struct strategy rows[] = {
      .bumps = deployment_bumps},
     {.bucket = "replicasets.apps", .status_split = true, .prepare_create = replicaset_prepare_create},
     {.bucket = "endpointslices.discovery.k8s.io", .bumps = slice_bumps},
+    {.bucket = "poddisruptionbudgets.policy", .status_split = true, .prepare_create = budget_prepare_create},
 };
 static const struct strategy plain;
 

@@ -11,7 +11,7 @@ change_rules pod_create, pod_update, pod_status_update, namespace_create, namesp
     event_update, account_create, account_update, deployment_create, deployment_update, replicaset_create,
     replicaset_update, revision_create, revision_update, lease_create, lease_update, class_create, class_update,
     attachment_create, attachment_update, csidriver_create, csidriver_update, csinode_create, csinode_update,
-    capacity_create, capacity_update;
+    capacity_create, capacity_update, budget_create, budget_update;
 /* Parts of a pod's update (pod_gates.c); `spec_path` is "spec". */
 void pod_gates_check(const struct change *c, const struct vpath *spec_path);
 void pod_gated_changes_check(const struct change *c, const struct vpath *spec_path);

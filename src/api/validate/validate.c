@@ -30,6 +30,7 @@ static const struct kind_rules {
     {"replicasets.apps", rule_subdomain, replicaset_create, replicaset_update, replicaset_warnings},
     {"leases.coordination.k8s.io", rule_subdomain, lease_create, lease_update, NULL},
     {"endpointslices.discovery.k8s.io", rule_subdomain, slice_create, slice_update, NULL},
+    {"poddisruptionbudgets.policy", rule_subdomain, budget_create, budget_update, NULL},
     {"csidrivers.storage.k8s.io", rule_subdomain, csidriver_create, csidriver_update, NULL},
     {"csinodes.storage.k8s.io", rule_subdomain, csinode_create, csinode_update, NULL},
     {"csistoragecapacities.storage.k8s.io", rule_subdomain, capacity_create, capacity_update, NULL},

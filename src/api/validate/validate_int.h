@@ -124,6 +124,9 @@ extern const char *const volume_modes[];
 void v_access_modes(struct field_errors *errs, const struct vpath *p, const json_t *modes);
 void v_csi_driver_name(struct field_errors *errs, const struct vpath *p, const char *name);
 void v_immutable_str(struct field_errors *errs, const struct vpath *p, const char *now, const char *before);
+/* A count or a percentage; a percentage of no more than all. */
+void v_int_or_percent(struct field_errors *errs, const struct vpath *p, const json_t *v);
+void v_percent_max(struct field_errors *errs, const struct vpath *p, const json_t *v);
 void v_token_lifetime(struct field_errors *errs, const struct vpath *p, int64_t seconds);
 
 /* -- quantities (quantities.c) -- */

@@ -76,16 +76,23 @@ static bool percent_of(const json_t *v, long *out)
     return m.len == 0;
 }
 
-static void int_or_percent_check(const struct change *c, const struct vpath *p, const json_t *v)
+void v_int_or_percent(struct field_errors *errs, const struct vpath *p, const json_t *v)
 {
     struct msgs m = {0};
     if (!json_is_string(v)) {
-        v_nonnegative(c->errs, p, json_integer_value(v));
+        v_nonnegative(errs, p, json_integer_value(v));
         return;
     }
     rule_percent(json_string_value(v), &m);
     for (size_t i = 0; i < m.len; i++)
-        v_invalid_go(c->errs, p, go_int_or_string_text(v), m.text[i]);
+        v_invalid_go(errs, p, go_int_or_string_text(v), m.text[i]);
+}
+
+void v_percent_max(struct field_errors *errs, const struct vpath *p, const json_t *v)
+{
+    long percent = 0;
+    if (percent_of(v, &percent) && percent > 100)
+        v_invalid_go(errs, p, go_int_or_string_text(v), "must not be greater than 100%");
 }
 
 static bool is_zero(const json_t *v)
@@ -98,13 +105,11 @@ static void rolling_check(const struct change *c, const struct vpath *p, const j
 {
     const json_t *unavailable = vget(rolling, "maxUnavailable"), *surge = vget(rolling, "maxSurge");
     const struct vpath *at = FIELD(p, "maxUnavailable");
-    long percent = 0;
-    int_or_percent_check(c, at, unavailable);
-    int_or_percent_check(c, FIELD(p, "maxSurge"), surge);
+    v_int_or_percent(c->errs, at, unavailable);
+    v_int_or_percent(c->errs, FIELD(p, "maxSurge"), surge);
     if (is_zero(unavailable) && is_zero(surge))
         v_invalid_go(c->errs, at, go_int_or_string_text(unavailable), "may not be 0 when `maxSurge` is 0");
-    if (percent_of(unavailable, &percent) && percent > 100)
-        v_invalid_go(c->errs, at, go_int_or_string_text(unavailable), "must not be greater than 100%");
+    v_percent_max(c->errs, at, unavailable);
 }
 
 static void strategy_check(const struct change *c, const json_t *strategy)

@@ -1,5 +1,5 @@
-/* workload.c - deployments, replica sets, endpoint slices at the door: what a new one's status is, what counts as a
- * change. */
+/* workload.c - deployments, replica sets, disruption budgets, endpoint slices at the door: what a new one's status is,
+ * what counts as a change. */
 #include "registry/meta_int.h"
 #include "registry/strategy_int.h"
 
@@ -20,6 +20,14 @@ void replicaset_prepare_create(struct op *op, json_t *obj)
 {
     (void)op;
     json_object_set_new(obj, "status", json_pack("{si}", "replicas", 0));
+}
+
+void budget_prepare_create(struct op *op, json_t *obj)
+{
+    (void)op;
+    json_object_set_new(obj, "status",
+                        json_pack("{si si si si}", "disruptionsAllowed", 0, "currentHealthy", 0, "desiredHealthy", 0,
+                                  "expectedPods", 0));
 }
 
 /* Everything but the metadata, and the labels. */
