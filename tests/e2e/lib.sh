@@ -40,6 +40,7 @@ cluster() {
     export KUBECONFIG="$WORK/data/kubeconfig"
 }
 
+# In the background "$KUBECTL" itself: then $! is kubectl and can be killed.
 k() { "$KUBECTL" "$@"; }
 # since MINOR: is this kubectl 1.MINOR or later? What an old one cannot do, or words differently, is asked of later ones only.
 since() { [ "$("$KUBECTL" version --client -o json | jq -r .clientVersion.minor | tr -dc 0-9)" -ge "$1" ]; }
@@ -54,9 +55,10 @@ $3" ;; esac; }
 # fails COMMAND...: it must exit non-zero; its output is in $out
 fails() { if out=$("$@" 2>&1); then die "expected to fail: $*
 $out"; fi; }
-# within SECONDS WHAT COMMAND...: the command must succeed within that time
+# within SECONDS WHAT COMMAND...: the command must succeed within that time. SECONDS are those of a machine that has nothing else
+# to do; a busy one gets ten times as many, and a minute at least.
 within() {
-    limit=$1 what=$2
+    limit=$(($1 < 6 ? 60 : $1 * 10)) what=$2
     shift 2
     end=$(($(date +%s) + limit))
     until "$@" >/dev/null 2>&1; do
@@ -70,18 +72,18 @@ value_is() {
     shift
     [ "$("$@" 2>/dev/null)" = "$want" ]
 }
+# told NAME TEXT: an event about the object of that name says TEXT
+told() { k get events --field-selector "involvedObject.name=$1" -o 'jsonpath={range .items[*]}{.reason}: {.message}{"\n"}{end}' | grep -qF -e "$2"; }
 phase_is() { value_is "$3" k get "$1" "$2" -o 'jsonpath={.status.phase}'; }
 # on_tty COMMAND...: runs it on a pseudo terminal, output on standard output
 on_tty() { script -qec "$*" /dev/null </dev/null | tr -d '\r'; }
 
+left_over() { pgrep -af "$WORK/data" || grep -F "$WORK" /proc/self/mountinfo || losetup -a | grep -F "$WORK"; }
 assert_nothing_left() {
-    i=0
-    while pgrep -f "$WORK/data" >/dev/null 2>&1 && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
-    left=$(pgrep -af "$WORK/data" || true)
-    [ -z "$left" ] || { echo "processes left: $left"; return 1; }
-    left=$(grep -F "$WORK" /proc/self/mountinfo || true)
-    [ -z "$left" ] || { echo "mounts left: $left"; return 1; }
-    i=0
-    while left=$(losetup -a | grep -F "$WORK" || true); [ -n "$left" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
-    [ -z "$left" ] || { echo "loop devices left: $left"; return 1; }
+    for _ in $(seq 600); do
+        left_over >/dev/null || return 0
+        sleep 0.1
+    done
+    echo "left: $(left_over)"
+    return 1
 }

@@ -48,7 +48,7 @@ works() {
     has "status" "simulated" "$("$STOWAGE" status --data "$WORK/data")"
     has "status says why" "$why" "$("$STOWAGE" status --data "$WORK/data" --json | jq -r .simulated)"
     k apply -f "$WORK/app.yaml"
-    k rollout status deploy/web --timeout=30s
+    k rollout status deploy/web --timeout=300s
     within 5 "bound" phase_is pvc data Bound
     eq "capacity" 1Gi "$(k get pvc data -o 'jsonpath={.status.capacity.storage}')"
     eq "pod" Running "$(k get pods -l app=web -o 'jsonpath={.items[0].status.phase}')"
@@ -69,7 +69,7 @@ starts "--simulate was given" "$STOWAGE" up --simulate --detach --data "$WORK/da
 restarted() { [ "$(k get pods -l app=web -o 'jsonpath={.items[0].status.containerStatuses[0].restartCount}{.items[0].status.phase}')" = 1Running ]; }
 within 20 "runs again" restarted
 k delete deploy web --wait
-k delete pvc data --timeout=20s
+k delete pvc data --timeout=300s
 within 10 "the volume goes" sh -c "[ -z \"\$($KUBECTL get pv -o name)\" ]"
 
 say "neither becomes the other"

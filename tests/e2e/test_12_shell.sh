@@ -55,8 +55,8 @@ spec:
     volumeMounts:
     - {mountPath: /usr/share/nginx/html, name: task-pv-storage}
 YAML
-k wait --for=condition=Ready pod/task-pv-pod --timeout=30s
-eq "served from the node's directory" "Hello from Kubernetes storage" "$(k exec task-pv-pod -- curl -s http://localhost/)"
+k wait --for=condition=Ready pod/task-pv-pod --timeout=300s
+within 5 "served from the node's directory" value_is "Hello from Kubernetes storage" k exec task-pv-pod -- curl -s http://localhost/
 k exec task-pv-pod -- sh -c 'echo changed > /usr/share/nginx/html/index.html'
 eq "seen on the node" changed "$(on_node -- cat /mnt/data/index.html)"
 

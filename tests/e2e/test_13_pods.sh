@@ -6,8 +6,7 @@ cd "$WORK"
 
 shows() { [ "$(k get pod "$1" --no-headers 2>/dev/null | awk '{print $3}')" = "$2" ]; }
 ready() { [ "$(k get pod "$1" --no-headers 2>/dev/null | awk '{print $2}')" = "$2" ]; }
-gone() { ! k get pod "$1"; }
-messages() { k get events --field-selector "involvedObject.name=$1" -o 'jsonpath={range .items[*]}{.reason}: {.message}{"\n"}{end}'; }
+logs_are() { [ "$(k logs "$1")" = "$2" ]; }
 state() { k get pod "$1" -o "jsonpath={.status.containerStatuses[0].$2}"; }
 # pod NAME CONTAINER-MEMBERS [SPEC-MEMBERS]: members as JSON
 pod() {
@@ -41,11 +40,11 @@ eq "termination message" "last words" "$(state crash lastState.terminated.messag
 eq "log as message" "one two" "$(state fail state.terminated.message | tr '\n' ' ' | sed 's/ $//')"
 has "start error" 'exec: "nosuchcommand": executable file not found in $PATH' "$(state nocommand lastState.terminated.message)"
 has "config error" 'configmap "none" not found' "$(state noconfig state.waiting.message)"
-has "back-off" "Back-off restarting failed container c in pod crash_default" "$(messages crash)"
+within 5 "back-off" told crash "Back-off restarting failed container c in pod crash_default"
 
 say "logs: of ended containers, of init containers, of the previous one"
 eq "good" fine "$(k logs good)"
-eq "crash" hello "$(k logs crash)"
+within 5 "crash" logs_are crash hello
 eq "crash before" hello "$(k logs crash --previous)"
 eq "init" "from init" "$(k logs init -c i)"
 eq "tail" two "$(k logs fail --tail=1)"
@@ -62,10 +61,13 @@ spec:
   containers:
   - name: c
     image: busybox
-    command: [sh, -c, 'sleep 1; awk "BEGIN{for(i=1;i<=250000;i++) print i, 12345678901234567890123456789012345678901234567890123456789012345678901234567890 i}"; echo end']
+    command: [sh, -c, 'until [ -e /tmp/go ]; do sleep 0.1; done; awk "BEGIN{for(i=1;i<=250000;i++) print i, 12345678901234567890123456789012345678901234567890123456789012345678901234567890 i}"; echo end']
 YAML
 within 20 "rotate" ready rotate 1/1
-k logs -f rotate >rotate.log
+k logs -f rotate >rotate.log &
+follower=$!
+k exec rotate -- touch /tmp/go
+wait $follower
 eq "lines" 250001 "$(wc -l <rotate.log)"
 eq "in order" "" "$(awk '$1 != NR && $1 != "end" {print; exit}' rotate.log)"
 
@@ -79,20 +81,21 @@ spec:
   containers:
   - name: c
     image: busybox
-    command: [sh, -c, 'sleep 2; touch /tmp/ready /tmp/live; sleep 1000']
-    startupProbe: {exec: {command: [cat, /tmp/live]}, periodSeconds: 1}
-    readinessProbe: {exec: {command: [cat, /tmp/ready]}, periodSeconds: 1}
-    livenessProbe: {exec: {command: [cat, /tmp/live]}, periodSeconds: 1, failureThreshold: 2}
+    command: [sleep, "10000"]
+    startupProbe: {exec: {command: [cat, /tmp/live]}, periodSeconds: 1, failureThreshold: 10000, timeoutSeconds: 60}
+    readinessProbe: {exec: {command: [cat, /tmp/ready]}, periodSeconds: 1, timeoutSeconds: 60}
+    livenessProbe: {exec: {command: [cat, /tmp/live]}, periodSeconds: 1, failureThreshold: 2, timeoutSeconds: 60}
 YAML
 within 20 "running" shows probed Running
+within 5 "unhealthy" told probed "Unhealthy: Startup probe failed: cat: can't open '/tmp/live': No such file or directory"
 ready probed 0/1 || die "ready before its probe was"
+k exec probed -- touch /tmp/ready /tmp/live
 within 20 "ready" ready probed 1/1
-has "unhealthy" "Unhealthy: Startup probe failed: cat: can't open '/tmp/live': No such file or directory" "$(messages probed)"
 k exec probed -- rm /tmp/ready
 within 20 "unready" ready probed 0/1
 k exec probed -- rm /tmp/live
 within 20 "restarted" value_is 1 k get pod probed -o 'jsonpath={.status.containerStatuses[0].restartCount}'
-has "killing" "Killing: Container c failed liveness probe, will be restarted" "$(messages probed)"
+within 5 "killing" told probed "Killing: Container c failed liveness probe, will be restarted"
 
 say "hooks and sidecars: what starts first ends last"
 k apply -f - <<'YAML'
@@ -104,11 +107,11 @@ spec:
   - name: side
     image: busybox
     restartPolicy: Always
-    command: [sh, -c, 'trap "echo side ends; exit 0" TERM; while :; do sleep 0.1; done']
+    command: [sh, -c, 'trap "echo side ends; exit 0" TERM; echo side; while :; do sleep 0.1; done']
   containers:
   - name: c
     image: busybox
-    command: [sh, -c, 'trap "echo main ends; exit 0" TERM; while :; do sleep 0.1; done']
+    command: [sh, -c, 'trap "echo main ends; exit 0" TERM; echo main; while :; do sleep 0.1; done']
     lifecycle:
       postStart: {exec: {command: [sleep, "0.5"]}}
       preStop: {exec: {command: [sh, -c, "sleep 0.5; echo stopping >/proc/1/fd/1"]}}
@@ -116,7 +119,8 @@ YAML
 within 20 "both ready" ready order 2/2
 k logs -f order -c c --timestamps >main.log 2>&1 &
 k logs -f order -c side --timestamps >side.log 2>&1 &
-sleep 1
+within 5 "main's log" grep -q main main.log
+within 5 "side's log" grep -q side side.log
 k delete pod order >/dev/null
 wait
 has "hook" stopping "$(cat main.log)"
@@ -131,8 +135,7 @@ spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 YAML
 volume='"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]'
 pod maker "$(sh_c 'cd /v; ln -s /etc out; ln -s ../../../../../.. up; mkdir d; ln -s d in; echo kept >d/f; sleep 1000'),\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/v\"}]" "$volume"
-within 30 "maker" ready maker 1/1
-sleep 0.5
+within 30 "maker" k exec maker -- cat /v/d/f
 for path in out up/etc in; do
     pod "sub-$(echo $path | tr / -)" "$(sh_c 'cat /s/f /s/passwd; sleep 1000'),\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/s\",\"subPath\":\"$path\"}]" "$volume"
 done
@@ -140,13 +143,14 @@ within 20 "link inside" ready sub-in 1/1
 within 20 "link out" shows sub-out CreateContainerConfigError
 within 20 "link up" shows sub-up-etc CreateContainerConfigError
 has "words" 'failed to prepare subPath for volumeMount "v" of container "c"' "$(state sub-out state.waiting.message)"
-has "content" kept "$(k logs sub-in)"
+within 5 "content" sh -c "$KUBECTL logs sub-in | grep -q kept"
 
 say "fsGroup: those who may write"
 pod group "$(sh_c 'id; echo x >/e/f; echo y >/v/g; ls -ln /e /v; sleep 1000'),\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/v\"},{\"name\":\"e\",\"mountPath\":\"/e\"}]" \
     '"securityContext":{"runAsUser":1000,"runAsGroup":3000,"fsGroup":2000},"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"data"}},{"name":"e","emptyDir":{}}]'
 within 20 "group" ready group 1/1
-within 5 "its files" sh -c '[ "$(kubectl logs group | grep -c "1000 *2000 *2 ")" = 2 ]'
+its_files() { [ "$(k logs group | grep -c "1000 *2000 *2 ")" = 2 ]; }
+within 5 "its files" its_files
 
 say "nothing of them is left"
 k delete pods --all >/dev/null

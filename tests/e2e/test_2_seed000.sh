@@ -69,20 +69,22 @@ YAML
 
 say "apply"
 eq "apply class" "storageclass.storage.k8s.io/gp2 created" "$(k apply -f ebs-gp2-storage.yaml)"
-k get pods -w >watch.out 2>&1 &
+"$KUBECTL" get pods -w >watch.out 2>&1 &
 watcher=$!
+k run other --image=busybox -- sleep 1000
+within 20 "watching" grep -q other watch.out
 eq "apply" "persistentvolumeclaim/nginx-pvc created
 service/nginx-volume created
 deployment.apps/nginx-volume created" "$(k apply -f nginx-volume.yaml)"
 within 20 "claim bound" phase_is pvc nginx-pvc Bound
-k rollout status deploy/nginx-volume --timeout=30s
+k rollout status deploy/nginx-volume --timeout=300s
+for status in ContainerCreating Running; do within 5 "pod went through $status" grep -q "nginx-volume.*$status" watch.out; done
 kill $watcher
-has "pod went through" "ContainerCreating" "$(cat watch.out)"
-has "pod went through" "Running" "$(cat watch.out)"
+k delete pod other --now
 eq "claim" "3Gi RWO gp2" "$(k get pvc nginx-pvc --no-headers | awk '{print $4, $5, $6}')"
 pv=$(k get pvc nginx-pvc -o 'jsonpath={.spec.volumeName}')
 eq "volume policy" Retain "$(k get pv "$pv" -o 'jsonpath={.spec.persistentVolumeReclaimPolicy}')"
-has "events of the pod" "SuccessfulAttachVolume" "$(k describe pod -l app=nginx-volume)"
+within 5 "events of the pod" sh -c "$KUBECTL describe pod -l app=nginx-volume | grep -q SuccessfulAttachVolume"
 
 say "df inside the pod is the kernel's"
 pod=$(k get pod -l app=nginx-volume -o 'jsonpath={.items..metadata.name}')

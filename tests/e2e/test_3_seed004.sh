@@ -45,20 +45,20 @@ fetch() {
     target=$1
     shift
     : >forward.out # else the last one's words may be read before the new process empties it
-    k port-forward "$target" 0:80 >forward.out 2>&1 &
+    "$KUBECTL" port-forward "$target" 0:80 >forward.out 2>&1 &
     forward=$!
     within 10 "port-forward $target" grep -q 'Forwarding from 127.0.0.1' forward.out
     port=$(sed -n 's/.*127.0.0.1:\([0-9]*\) .*/\1/p' forward.out | head -n 1)
-    page=$(curl -s --max-time 10 "$@" "http://127.0.0.1:$port/" || true)
+    page=$(curl -s --max-time 60 "$@" "http://127.0.0.1:$port/" || true)
     kill $forward
     wait $forward 2>/dev/null || true
 }
-settled() { value_is 1 sh -c "$KUBECTL get pod -l app=ngx --no-headers | wc -l | tr -d ' '" && k wait --for=condition=Ready pod -l app=ngx --timeout=1s; }
+settled() { value_is 1 sh -c "$KUBECTL get pod -l app=ngx --no-headers | wc -l | tr -d ' '" && k wait --for=condition=Ready pod -l app=ngx --timeout=10s; }
 
 say "without a volume the page is lost with the pod"
 deployment "" >ngx.yaml
 k apply -f ngx.yaml
-k rollout status deploy/ngx --timeout=30s
+k rollout status deploy/ngx --timeout=300s
 p=$(pod)
 fetch "pod/$p"
 has "welcome page" "Welcome to nginx" "$page"
@@ -99,7 +99,7 @@ deployment '        volumeMounts:
         persistentVolumeClaim:
           claimName: ngx-pv-claim' >ngx-volumes.yaml
 k apply -f ngx-volumes.yaml
-k rollout status deploy/ngx --timeout=60s
+k rollout status deploy/ngx --timeout=300s
 within 20 "one pod" settled
 fetch "pod/$(pod)" -w '%{http_code}'
 has "an empty volume" "403 Forbidden" "$page"
@@ -112,4 +112,4 @@ within 30 "replacement" settled
 fetch service/ngx
 has "the page survived" "castle rock" "$page"
 has "size" "4.9G" "$(k exec "$(pod)" -- df -h /usr/share/nginx/html)"
-has "the 403 is in the log of the pod" "GET / HTTP/1.1" "$(k logs "$(pod)")"
+within 5 "the page is in the log of the pod" sh -c "$KUBECTL logs '$(pod)' | grep -qF 'GET / HTTP/1.1'"

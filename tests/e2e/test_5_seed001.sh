@@ -43,13 +43,13 @@ spec:
         configMap:
           name: website
 YAML
-k rollout status deploy/nginx --timeout=30s
+k rollout status deploy/nginx --timeout=300s
 pod=$(k get pod -l tier=frontend -o 'jsonpath={.items[0].metadata.name}')
 has "the file" 'return 200 "first' "$(k exec "$pod" -- cat /etc/nginx/conf.d/default.conf)"
 has "atomic layout" "default.conf -> ..data/default.conf" "$(k exec "$pod" -- ls -la /etc/nginx/conf.d)"
 fails k exec "$pod" -- touch /etc/nginx/conf.d/x
 has "read only" "Read-only file system" "$out"
-eq "served" first "$(k exec "$pod" -- wget -qO- http://127.0.0.1/)"
+within 5 "served" value_is first k exec "$pod" -- wget -qO- http://127.0.0.1/
 
 say "kubectl edit, and the change arrives"
 cat >editor <<'SH'

@@ -26,7 +26,7 @@ spec:
         volumeMounts: [{name: v, mountPath: /data}]
       volumes: [{name: v, persistentVolumeClaim: {claimName: data}}]
 YAML
-k rollout status deploy/keeper --timeout=60s
+k rollout status deploy/keeper --timeout=300s
 pod() { k get pod -l app=keeper -o 'jsonpath={.items[0].metadata.name}'; }
 k exec "$(pod)" -- sh -c 'echo precious > /data/f && sync'
 eq "status" 0 "$("$STOWAGE" status --data "$WORK/data" >/dev/null; echo $?)"
@@ -37,7 +37,7 @@ assert_nothing_left || die "something was left after down"
 fails "$STOWAGE" status --data "$WORK/data"
 has "status of nothing" "no cluster runs" "$out"
 cluster
-k wait --for=condition=Ready pod -l app=keeper --timeout=60s
+k wait --for=condition=Ready pod -l app=keeper --timeout=300s
 eq "bytes" precious "$(k exec "$(pod)" -- cat /data/f)"
 
 say "kill -9 of the API process, then of the helper"
@@ -49,10 +49,9 @@ for victim in api helper; do
     else
         kill -9 "$(pgrep -f "__helper $WORK/data" | head -n 1)"
     fi
-    sleep 0.5
     "$STOWAGE" down --data "$WORK/data" >/dev/null 2>&1 || true
     assert_nothing_left || die "something was left after kill -9 of the $victim"
     cluster
-    k wait --for=condition=Ready pod -l app=keeper --timeout=60s
+    k wait --for=condition=Ready pod -l app=keeper --timeout=300s
     eq "bytes after kill -9 of the $victim" precious "$(k exec "$(pod)" -- cat /data/f)"
 done
