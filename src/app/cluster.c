@@ -32,6 +32,7 @@
 #include "cli/version.h"
 #include "control/control.h"
 #include "controllers/controllers.h"
+#include "csi/cloud.h"
 #include "images/image.h"
 #include "kubeletsim/kubelet.h"
 #include "registry/registry.h"
@@ -54,11 +55,13 @@
 #define API_INSIDE   "10.96.0.1"
 #define POD_CIDR     "10.244.0.0/16"
 #define CLUSTER_DNS  "10.96.0.10"
+#define ATTACH_LIMIT 26 /* of a t3.medium: 28, less its network interface and its root disk */
 
 struct cluster {
     struct up_conf conf;
     struct datadir data;
     struct machine *machine;
+    struct cloud *cloud;
     struct pki pki;
     struct store *store;
     struct registry *registry;
@@ -137,6 +140,23 @@ static void block_signals(sigset_t *set)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* The inventory of disks, and the nodes as its instances. */
+static int open_cloud(struct cluster *c, struct err *e)
+{
+    _auto_free_ char *dir = xasprintf("%s/cloud", c->data.path);
+    const struct cloud_conf conf = {.machine = c->machine, .dir = dir, .clock = clock_real(), .region = REGION};
+    if (cloud_open(&conf, &c->cloud, e) < 0)
+        return err_wrap(e, "disks");
+    for (int i = 0; i < c->conf.nodes; i++) {
+        struct cloud_instance instance = {.type = CLOUD_INSTANCE_TYPE, .attach_limit = ATTACH_LIMIT};
+        kubelet_node_name(i, instance.node);
+        kubelet_node_place(REGION, i, instance.zone, instance.ip);
+        cloud_instance_id(instance.node, instance.id);
+        cloud_instance_add(c->cloud, &instance);
+    }
+    return 0;
+}
+
 static int open_state(struct cluster *c, struct err *e)
 {
     _auto_free_ char *journal = c->conf.ephemeral ? NULL : xasprintf("%s/state.db", c->data.path);
@@ -147,6 +167,8 @@ static int open_state(struct cluster *c, struct err *e)
         return -1;
     struct registry_conf registry = {c->store, clock_real(), SERVICE_CIDR, POD_CIDR};
     c->registry = registry_new(&registry);
+    if (open_cloud(c, e) < 0)
+        return -1;
     if (*c->why)
         simulated_restore(c->registry, c->machine);
     return images_open(images, &c->images, e);
@@ -190,7 +212,7 @@ static int open_nodes(struct cluster *c, struct err *e)
     if (kubelet_open(&conf, &c->kubelet, e) < 0)
         return -1;
     registry_set_node_ops(c->registry, kubelet_node_ops(), c->kubelet);
-    return 0;
+    return cloud_resume(c->cloud, e);
 }
 
 /* Appends what to do. Returns -1. */
@@ -319,6 +341,7 @@ void cluster_close(struct cluster *c)
         control_free(c->control);
     kubelet_close(c->kubelet);
     pool_free(c->pool);
+    cloud_close(c->cloud);
     if (c->machine)
         c->machine->ops->close(c->machine);
     if (c->images)
@@ -359,6 +382,16 @@ bool cluster_ephemeral(const struct cluster *c)
 struct machine *cluster_machine(struct cluster *c)
 {
     return c->machine;
+}
+
+struct cloud *cluster_cloud(struct cluster *c)
+{
+    return c->cloud;
+}
+
+struct registry *cluster_registry(struct cluster *c)
+{
+    return c->registry;
 }
 
 const char *cluster_shell_node(const struct cluster *c)

@@ -4,6 +4,8 @@
 
 #include "base/err.h"
 #include "cli/cli.h"
+#include "csi/cloud.h"
+#include "registry/registry.h"
 #include "sys/machine.h"
 
 #include <jansson.h>
@@ -22,6 +24,8 @@ const char *cluster_kubeconfig(const struct cluster *c); /* path */
 const char *cluster_simulated(const struct cluster *c);  /* why, or "" */
 bool cluster_ephemeral(const struct cluster *c);
 struct machine *cluster_machine(struct cluster *c);
+struct cloud *cluster_cloud(struct cluster *c);
+struct registry *cluster_registry(struct cluster *c);
 /* What `stowage status` shows. Returns new. */
 json_t *cluster_status(struct cluster *c);
 /* The node a shell goes to when none is named. Borrowed. */

@@ -32,8 +32,10 @@ enum cloud_state { CLOUD_CREATING, CLOUD_AVAILABLE, CLOUD_IN_USE, CLOUD_DELETING
 enum cloud_attach_state { CLOUD_ATTACHING, CLOUD_ATTACHED, CLOUD_DETACHING };
 enum cloud_snapshot_state { CLOUD_PENDING, CLOUD_COMPLETED };
 
-#define CLOUD_ID_LEN     128 /* "vol-0…"; the disk's name at other providers */
-#define CLOUD_ATTACH_MAX 16  /* instances of a multi-attach disk */
+#define CLOUD_INSTANCE_TYPE "t3.medium" /* of every node */
+#define CLOUD_ID_LEN        128         /* "vol-0…"; the disk's name at other providers */
+#define CLOUD_ATTACH_MAX    16          /* instances of a multi-attach disk */
+#define CLOUD_MODIFY_MAX    4           /* modifications in 24 hours */
 
 struct cloud_attachment {
     char instance[24]; /* "i-0…" */
@@ -62,6 +64,7 @@ struct cloud_disk {
     struct cloud_attachment attachments[CLOUD_ATTACH_MAX];
     size_t attachment_count;
     struct cloud_modification modification;
+    char modified[CLOUD_MODIFY_MAX][TIME_TEXT_LEN]; /* when, newest first */
 };
 struct cloud_snapshot {
     enum cloud_snapshot_state state;
@@ -69,7 +72,7 @@ struct cloud_snapshot {
     char started[TIME_TEXT_LEN];
     char token[72];
     int64_t gib;
-    int progress; /* percent */
+    int64_t progress; /* percent */
     bool encrypted;
     json_t *tags; /* owned; never NULL */
 };
@@ -157,6 +160,7 @@ int cloud_snapshot_delete(struct cloud *c, const char *id, struct err *e);
 
 /* -- how it is shown: the members `aws ec2 describe-volumes` prints, and nothing private. Return new. -- */
 json_t *cloud_disk_json(const struct cloud_disk *d);
+json_t *cloud_modification_json(const struct cloud_disk *d); /* of the last one; describe-volumes-modifications */
 json_t *cloud_snapshot_json(const struct cloud_snapshot *s);
 const char *cloud_state_name(enum cloud_state s);
 const char *cloud_attach_state_name(enum cloud_attach_state s);

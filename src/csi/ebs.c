@@ -1,150 +1,43 @@
-/* ebs.c - ebs.csi.aws.com: a disk per volume, attached to one node under a cloud device name.
+/* ebs.c - ebs.csi.aws.com: a disk of the cloud per volume, attached to one node under a cloud device name.
  *
- * DESIGN: a volume is a machine disk whose id is the volume handle. The handle is a digest of the CreateVolume name, so
- * a repeated create (a retry, or a restart between create and the PV's write) finds the disk it made before: idempotent
- * without a table. Texts are those of aws-ebs-csi-driver v1.40. Sizes are rounded up to whole GiB, as EC2 sells them.
+ * DESIGN: the volume handle is the disk's id, so a disk made by hand and one made for a claim are used alike. All state
+ * is the cloud's (cloud.h): what CSI asks is turned into EC2 calls, and what EC2 refuses is worded as the real driver
+ * words it (aws-ebs-csi-driver v1.40), with EC2's code and text inside. CreateVolume has a file of its own.
  *
- * When you add a class parameter: its row in `parameters`. THREADS: every operation is safe on any worker; the machine
- * serialises what concerns one disk. */
-#include "csi/driver_int.h"
+ * THREADS: every operation is safe on any worker; the cloud orders what concerns one disk. */
+#include "csi/ebs_int.h"
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#define GIB           (INT64_C(1) << 30)
-#define DEFAULT_BYTES (100 * GIB)
-#define DEFAULT_ZONE  "us-east-1a"
-#define MAX_GIB       16384
-#define ZONE_LABEL    "topology.kubernetes.io/zone"
-#define EBS_ZONE      "topology.ebs.csi.aws.com/zone"
-
-static const char *const parameters[] = {
-    "type",
-    "iops",
-    "iopsPerGB",
-    "throughput",
-    "encrypted",
-    "kmsKeyId",
-    "blockExpress",
-    "fsType",
-    "blockSize",
-    "inodeSize",
-    "bytesPerInode",
-    "numberOfInodes",
-    "ext4BigAlloc",
-    "ext4ClusterSize",
-    "allowAutoIOPSPerGBIncrease",
-    "allowAutoIOPSIncreaseOnModify",
-    "zone",
-    "zones",
-};
-static const char *const types[] = {"gp3", "gp2", "io1", "io2", "st1", "sc1", "standard"};
-
-static bool in_list(const char *const *list, size_t n, const char *s)
+/* A stable id, so that a refusal that repeats is one event that is counted, not many. */
+static void request_id(const char *seed, char out[37])
 {
-    for (size_t i = 0; i < n; i++)
-        if (strcasecmp(list[i], s) == 0)
-            return true;
-    return false;
+    uint64_t a = str_hash64(seed, strlen(seed)), b = str_hash64(&a, sizeof a);
+    snprintf(out, 37, "%08x-%04x-4%03x-8%03x-%012llx", (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff),
+             (unsigned)(a & 0xfff), (unsigned)(b >> 52), (unsigned long long)(b & 0xffffffffffff));
 }
 
-static int check_parameters(const struct csi_create *req, struct err *e)
+int ebs_ec2_error(struct err *e, const char *action, const char *fmt, ...)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)req->parameters, key, value)
-    {
-        if (str_starts(key, "csi.storage.k8s.io/") || strncasecmp(key, "tagSpecification_", 17) == 0)
-            continue;
-        if (!in_list(parameters, ARRAY_LEN(parameters), key))
-            return err_set(e, ERR_INVALID,
-                           "rpc error: code = InvalidArgument desc = Invalid parameter key %s for CreateVolume", key);
-    }
-    if (csi_parameter(req->parameters, "iops") && csi_parameter(req->parameters, "iopsPerGB"))
-        return err_set(
-            e, ERR_INVALID,
-            "rpc error: code = InvalidArgument desc = invalid StorageClass parameters; specify either IOPS or "
-            "IOPSPerGb, not both");
-    const char *type = csi_parameter(req->parameters, "type");
-    if (type && !in_list(types, ARRAY_LEN(types), type))
-        return err_set(
-            e, ERR_INVALID,
-            "rpc error: code = Internal desc = Could not create volume \"%s\": invalid AWS VolumeType \"%s\"",
-            req->name, type);
-    return 0;
-}
-
-/* One writer on one node; Block volumes of io2 may be shared. */
-static int check_capabilities(const struct csi_create *req, struct err *e)
-{
-    bool block = str_eq(req->volume_mode, "Block");
-    size_t i;
-    json_t *mode;
-    json_array_foreach(req->access_modes, i, mode)
-    {
-        const char *m = json_string_value(mode);
-        if (str_eq(m, "ReadOnlyMany") || (str_eq(m, "ReadWriteMany") && !block))
-            return err_set(e, ERR_INVALID,
-                           "rpc error: code = InvalidArgument desc = Volume capabilities not supported");
-    }
-    return 0;
-}
-
-static int round_size(const struct csi_create *req, int64_t *out_bytes, struct err *e)
-{
-    int64_t bytes = req->bytes > 0 ? req->bytes : DEFAULT_BYTES;
-    if (bytes > MAX_GIB * GIB)
-        return err_set(
-            e, ERR_INVALID,
-            "rpc error: code = Internal desc = Could not create volume \"%s\": could not create volume in EC2: "
-            "operation error EC2: CreateVolume, api error InvalidParameterValue: Volume of %lldGiB is too "
-            "large for volume type; maximum is %dGiB",
-            req->name, (long long)((bytes + GIB - 1) / GIB), MAX_GIB);
-    *out_bytes = (bytes + GIB - 1) / GIB * GIB;
-    return 0;
-}
-
-static const char *zone_of(const json_t *node)
-{
-    const char *zone = jmap(node, "metadata.labels", ZONE_LABEL);
-    if (!zone)
-        zone = jmap(node, "metadata.labels", EBS_ZONE);
-    return zone ? zone : DEFAULT_ZONE;
-}
-
-static json_t *source_of(const struct csi_create *req, const char *handle)
-{
-    json_t *csi = json_pack("{s:s, s:s}", "driver", csi_ebs.name, "volumeHandle", handle);
-    if (!str_eq(req->volume_mode, "Block")) {
-        const char *fstype = str_empty(req->fstype) ? csi_parameter(req->parameters, "fsType") : req->fstype;
-        jset_str(csi, "fsType", str_empty(fstype) ? "ext4" : fstype);
-    }
-    return json_pack("{s:o}", "csi", csi);
-}
-
-static int ebs_create(const struct csi_driver *d, struct machine *m, const struct csi_create *req,
-                      struct csi_volume *out, struct err *e)
-{
-    (void)d;
-    int64_t bytes = 0;
-    if (check_capabilities(req, e) < 0 || check_parameters(req, e) < 0 || round_size(req, &bytes, e) < 0)
-        return -1;
-    char handle[32];
-    snprintf(handle, sizeof handle, "vol-0%016llx", (unsigned long long)str_hash64(req->name, strlen(req->name)));
-    struct disk_info have;
-    struct err none = ERR_INIT;
-    if (m->ops->disk_info(m, handle, &have, &none) < 0 && m->ops->disk_create(m, handle, bytes, e) < 0)
-        return err_wrap(e, "rpc error: code = Internal desc = Could not create volume \"%s\"", req->name);
-    snprintf(out->handle, sizeof out->handle, "%s", handle);
-    out->bytes = bytes;
-    out->source = source_of(req, handle);
-    out->node_affinity = csi_affinity(ZONE_LABEL, zone_of(req->node));
-    return 0;
+    char what[400], code[64], id[37];
+    const struct err why = *e;
+    const char *text = cloud_error(&why, code);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    request_id(why.msg, id);
+    return err_set(e, why.code,
+                   "rpc error: code = Internal desc = %s: operation error EC2: %s, https response error StatusCode: "
+                   "400, RequestID: %s, api error %s: %s",
+                   what, action, id, code, text);
 }
 
 /* The handle of a PV of ours, whichever of the two forms its source has. */
@@ -157,95 +50,267 @@ static const char *handle_of(const json_t *pv)
     return slash ? slash + 1 : handle;
 }
 
-static int ebs_remove(const struct csi_driver *d, struct machine *m, const json_t *pv, struct err *e)
+static int remove_disk(const struct csi_driver *d _unused_, struct machine *m, const json_t *pv, struct err *e)
 {
-    (void)d;
     const char *handle = handle_of(pv);
-    struct err why = ERR_INIT;
-    if (m->ops->disk_delete(m, handle, &why) == 0 || why.code == ERR_NOT_FOUND)
+    struct cloud *cloud = cloud_of(m, e);
+    if (!cloud)
+        return -1;
+    if (cloud_disk_delete(cloud, handle, e) == 0)
         return 0;
-    return err_set(e, why.code, "rpc error: code = Internal desc = Could not delete volume ID \"%s\": %s", handle,
-                   why.msg);
+    if (e->code != ERR_NOT_FOUND)
+        return ebs_ec2_error(e, "DeleteVolume", "Could not delete volume ID \"%s\": DeleteDisk could not delete volume",
+                             handle);
+    err_clear(e);
+    return 0;
 }
 
-static int ebs_expand(const struct csi_driver *d, struct machine *m, const json_t *pv, int64_t bytes, struct err *e)
+static int expand(const struct csi_driver *d _unused_, struct machine *m, const json_t *pv, int64_t bytes,
+                  struct err *e)
 {
-    (void)d;
     const char *handle = handle_of(pv);
-    if (m->ops->disk_grow(m, handle, (bytes + GIB - 1) / GIB * GIB, e) == 0)
+    struct cloud *cloud = cloud_of(m, e);
+    struct cloud_change change = {.gib = (bytes + GIB - 1) / GIB};
+    _auto_disk_ struct cloud_disk have = {0};
+    if (!cloud)
+        return -1;
+    if (cloud_disk_get(cloud, handle, &have, e) < 0)
+        return ebs_ec2_error(e, "DescribeVolumes", "Could not resize volume \"%s\"", handle);
+    if (have.gib >= change.gib || cloud_disk_modify(cloud, handle, &change, NULL, e) == 0)
         return 0;
-    return err_wrap(e, "rpc error: code = Internal desc = Could not resize volume \"%s\"", handle);
+    return ebs_ec2_error(e, "ModifyVolume", "Could not resize volume \"%s\": unable to modify AWS volume \"%s\"",
+                         handle, handle);
 }
 
-/* out_device holds the wished-for name on entry; a disk that is already on this node keeps the one it has. */
-static int ebs_publish(const struct csi_driver *d, struct machine *m, const char *handle, const char *node,
-                       bool read_only, char *out_device, size_t size, struct err *e)
+/* -- attaching -- */
+
+static const struct cloud_attachment *attachment_on(const struct cloud_disk *disk, const char *instance)
 {
-    (void)d;
-    struct disk_info have;
-    struct err why = ERR_INIT;
-    if (m->ops->disk_info(m, handle, &have, &why) < 0)
-        return why.code == ERR_NOT_FOUND
-                   ? err_set(e, ERR_NOT_FOUND, "rpc error: code = NotFound desc = Volume \"%s\" not found", handle)
-                   : err_set(e, why.code, "rpc error: code = Internal desc = %s", why.msg);
-    if (str_eq(have.node, node) && have.device[0]) {
-        snprintf(out_device, size, "%s", have.device);
+    for (size_t i = 0; i < disk->attachment_count; i++)
+        if (str_eq(disk->attachments[i].instance, instance))
+            return &disk->attachments[i];
+    return NULL;
+}
+
+/* A disk of an earlier version's data directory has no record yet. */
+static int find_disk(struct cloud *cloud, const char *handle, const char *zone, struct cloud_disk *out, struct err *e)
+{
+    struct err none = ERR_INIT;
+    if (cloud_disk_get(cloud, handle, out, &none) == 0 ||
+        (cloud_disk_adopt(cloud, handle, zone, &none) == 0 && cloud_disk_get(cloud, handle, out, &none) == 0))
         return 0;
+    return err_set(e, ERR_NOT_FOUND, "rpc error: code = NotFound desc = Volume \"%s\" not found", handle);
+}
+
+static int publish(const struct csi_driver *d _unused_, struct machine *m, const char *handle, const char *node,
+                   bool read_only _unused_, char *out_device, size_t size, struct err *e)
+{
+    _auto_disk_ struct cloud_disk disk = {0};
+    struct cloud_instance instance;
+    struct cloud_attachment made;
+    struct err none = ERR_INIT;
+    struct cloud *cloud = cloud_of(m, e);
+    if (!cloud)
+        return -1;
+    if (cloud_instance_find(cloud, node, &instance, &none) < 0)
+        return err_set(e, ERR_NOT_FOUND, "rpc error: code = NotFound desc = Instance \"%s\" not found", node);
+    if (find_disk(cloud, handle, instance.zone, &disk, e) < 0)
+        return -1;
+    const struct cloud_attachment *have = attachment_on(&disk, instance.id);
+    if (!have) {
+        if (cloud_disk_attach(cloud, handle, instance.id, NULL, false, &made, e) < 0)
+            return ebs_ec2_error(
+                e, "AttachVolume",
+                "Could not attach volume \"%s\" to node \"%s\": could not attach volume \"%s\" to node "
+                "\"%s\"",
+                handle, instance.id, handle, instance.id);
+        have = &made;
     }
-    if (m->ops->disk_attach(m, handle, node, out_device, read_only, &why) == 0)
-        return 0;
-    return err_set(e, why.code, "rpc error: code = Internal desc = Could not attach volume \"%s\" to node \"%s\": %s",
-                   handle, node, why.msg);
+    snprintf(out_device, size, "%s", have->device);
+    return 0;
 }
 
-static int ebs_unpublish(const struct csi_driver *d, struct machine *m, const char *handle, const char *node,
-                         struct err *e)
+static int unpublish(const struct csi_driver *d _unused_, struct machine *m, const char *handle, const char *node,
+                     struct err *e)
 {
-    (void)d;
-    struct err why = ERR_INIT;
-    if (m->ops->disk_detach(m, handle, node, &why) == 0 || why.code == ERR_NOT_FOUND)
+    struct cloud_instance instance;
+    struct err none = ERR_INIT;
+    _auto_disk_ struct cloud_disk disk = {0};
+    struct cloud *cloud = cloud_of(m, e);
+    if (!cloud)
+        return -1;
+    if (cloud_instance_find(cloud, node, &instance, &none) < 0 || cloud_disk_get(cloud, handle, &disk, &none) < 0 ||
+        !attachment_on(&disk, instance.id))
+        return 0; /* detached is what was asked */
+    if (cloud_disk_detach(cloud, handle, instance.id, NULL, false, e) == 0)
         return 0;
-    return err_set(e, why.code, "rpc error: code = Internal desc = Could not detach volume \"%s\" from node \"%s\": %s",
-                   handle, node, why.msg);
+    return ebs_ec2_error(e, "DetachVolume",
+                         "Could not detach volume \"%s\" from node \"%s\": could not detach volume \"%s\" from node "
+                         "\"%s\"",
+                         handle, instance.id, handle, instance.id);
 }
 
-static int ebs_stage(const struct csi_driver *d, struct machine *m, const char *node, const json_t *pv,
-                     const char *device, const char *target, struct err *e)
+/* -- on the node -- */
+
+/* "/dev/xvdba", or its partition where the source names one. Returns new. */
+static char *partition_of(const json_t *pv, const char *device)
 {
-    (void)d;
+    const char *given = jmap(pv, "spec.csi.volumeAttributes", "partition");
+    int64_t n = jint(pv, "spec.awsElasticBlockStore.partition", 0);
+    if (given && !str_eq(given, "0") && !str_empty(given))
+        return xasprintf("%s%s", device, given);
+    return n > 0 ? xasprintf("%s%lld", device, (long long)n) : xstrdup(device);
+}
+
+static bool fstype_ok(const char *fstype)
+{
+    static const char *const known[] = {"ext2", "ext3", "ext4", "xfs", "ntfs"};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (strcasecmp(known[i], fstype) == 0)
+            return true;
+    return false;
+}
+
+static int stage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const json_t *pv,
+                 const char *device, const char *target, struct err *e)
+{
     _auto_free_ char *options = csi_mount_options(pv);
+    _auto_free_ char *part = partition_of(pv, device);
     const char *fstype = jstr(pv, "spec.csi.fsType");
     if (str_empty(fstype))
         fstype = jstr(pv, "spec.awsElasticBlockStore.fsType");
+    if (str_empty(fstype))
+        fstype = "ext4";
+    if (!fstype_ok(fstype))
+        return err_set(e, ERR_INVALID, "rpc error: code = InvalidArgument desc = NodeStageVolume: invalid fstype %s",
+                       fstype);
+    bool read_only = jbool(pv, "spec.csi.readOnly", jbool(pv, "spec.awsElasticBlockStore.readOnly", false));
     struct fs_mount spec = {.node = node,
-                            .device = device,
+                            .device = part,
                             .target = target,
-                            .fstype = str_empty(fstype) ? "ext4" : fstype,
+                            .fstype = fstype,
                             .options = options,
-                            .read_only =
-                                jbool(pv, "spec.csi.readOnly", jbool(pv, "spec.awsElasticBlockStore.readOnly", false)),
+                            .read_only = read_only,
                             .format = true};
     return m->ops->fs_mount(m, &spec, e);
 }
 
-static int ebs_unstage(const struct csi_driver *d, struct machine *m, const char *node, const char *target,
-                       struct err *e)
+static int unstage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const char *target,
+                   struct err *e)
 {
-    (void)d;
     return m->ops->unmount(m, node, target, e);
+}
+
+/* -- snapshots -- */
+
+static void show_snapshot(const struct cloud_snapshot *s, struct csi_snapshot *out)
+{
+    *out = (struct csi_snapshot){.bytes = s->gib * GIB, .ready = s->state == CLOUD_COMPLETED};
+    snprintf(out->handle, sizeof out->handle, "%s", s->id);
+    if (time_parse(s->started, &out->created_ns) < 0)
+        out->created_ns = 0;
+}
+
+static int check_snapshot_keys(const json_t *parameters, struct err *e)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)parameters, key, value)
+    {
+        if (!str_starts(key, "csi.storage.k8s.io/") && !ebs_is_tag_key(key) &&
+            !str_eq(key, "fastSnapshotRestoreAvailabilityZones") && !str_eq(key, "outpostArn"))
+            return err_set(e, ERR_INVALID,
+                           "rpc error: code = InvalidArgument desc = Invalid parameter key %s for CreateSnapshot", key);
+    }
+    return 0;
+}
+
+static int snapshot(const struct csi_driver *d _unused_, struct machine *m, const char *handle, const char *name,
+                    const json_t *parameters, struct csi_snapshot *out, struct err *e)
+{
+    _auto_snapshot_ struct cloud_snapshot made = {0};
+    struct cloud *cloud = cloud_of(m, e);
+    if (!cloud || check_snapshot_keys(parameters, e) < 0)
+        return -1;
+    _auto_json_ json_t *tags =
+        json_pack("{s:s, s:s}", "CSIVolumeSnapshotName", name, "ebs.csi.aws.com/cluster", "true");
+    ebs_tags_of(parameters, tags);
+    _auto_free_ char *text = xasprintf("Created by AWS EBS CSI driver for volume %s", handle);
+    if (cloud_snapshot_create(cloud, handle, name, text, tags, &made, e) < 0)
+        return ebs_ec2_error(e, "CreateSnapshot",
+                             "Could not create snapshot \"%s\": error creating snapshot of volume %s", name, handle);
+    show_snapshot(&made, out);
+    return 0;
+}
+
+static int snapshot_get(const struct csi_driver *d _unused_, struct machine *m, const char *handle,
+                        struct csi_snapshot *out, struct err *e)
+{
+    _auto_snapshot_ struct cloud_snapshot s = {0};
+    struct cloud *cloud = cloud_of(m, e);
+    if (!cloud || cloud_snapshot_get(cloud, handle, &s, e) < 0)
+        return -1;
+    show_snapshot(&s, out);
+    return 0;
+}
+
+static int remove_snapshot(const struct csi_driver *d _unused_, struct machine *m, const char *handle, struct err *e)
+{
+    struct cloud *cloud = cloud_of(m, e);
+    if (!cloud)
+        return -1;
+    if (cloud_snapshot_delete(cloud, handle, e) == 0)
+        return 0;
+    if (e->code != ERR_NOT_FOUND)
+        return ebs_ec2_error(e, "DeleteSnapshot", "Could not delete snapshot ID \"%s\"", handle);
+    err_clear(e);
+    return 0;
+}
+
+/* -- modifying -- */
+
+static int modify(const struct csi_driver *d _unused_, struct machine *m, const json_t *pv, const json_t *parameters,
+                  struct err *e)
+{
+    const char *handle = handle_of(pv), *key;
+    struct cloud_change change = {.type = csi_parameter(parameters, "type")};
+    struct cloud *cloud = cloud_of(m, e);
+    _auto_disk_ struct cloud_disk have = {0};
+    json_t *value;
+    json_object_foreach((json_t *)parameters, key, value)
+    {
+        if (!str_eq(key, "type") && !str_eq(key, "iops") && !str_eq(key, "throughput") && !ebs_is_tag_key(key))
+            return err_set(e, ERR_INVALID, "rpc error: code = InvalidArgument desc = Invalid mutable parameter key: %s",
+                           key);
+    }
+    if (!cloud || ebs_number(parameters, "iops", &change.iops, e) < 0 ||
+        ebs_number(parameters, "throughput", &change.throughput, e) < 0)
+        return -1;
+    if (cloud_disk_get(cloud, handle, &have, e) < 0)
+        return ebs_ec2_error(e, "DescribeVolumes", "Could not modify volume \"%s\"", handle);
+    bool same = (!change.type || str_eq(change.type, have.type)) && (!change.iops || change.iops == have.iops) &&
+                (!change.throughput || change.throughput == have.throughput);
+    if (same || cloud_disk_modify(cloud, handle, &change, NULL, e) == 0)
+        return 0;
+    return ebs_ec2_error(e, "ModifyVolume", "Could not modify volume \"%s\": unable to modify AWS volume \"%s\"",
+                         handle, handle);
 }
 
 const struct csi_driver csi_ebs = {
     .name = "ebs.csi.aws.com",
     .attach_required = true,
     .attach_limit = 25,
-    .topology_key = EBS_ZONE,
+    .topology_key = EBS_ZONE_KEY,
     .any_node = true,
     .create = ebs_create,
-    .remove = ebs_remove,
-    .expand = ebs_expand,
-    .publish = ebs_publish,
-    .unpublish = ebs_unpublish,
-    .stage = ebs_stage,
-    .unstage = ebs_unstage,
+    .remove = remove_disk,
+    .expand = expand,
+    .publish = publish,
+    .unpublish = unpublish,
+    .stage = stage,
+    .unstage = unstage,
+    .snapshot = snapshot,
+    .snapshot_get = snapshot_get,
+    .remove_snapshot = remove_snapshot,
+    .modify = modify,
 };

@@ -314,9 +314,7 @@ static void name_node(struct kubelet *k, int i)
     kubelet_node_name(i, n->name);
     n->index = i;
     n->in_use = json_array();
-    snprintf(n->ip, sizeof n->ip, "172.30.0.%d", 10 + i);
-    /* The control plane and the first worker share zone a, as a one-node-group cluster has it; further nodes spread. */
-    snprintf(n->zone, sizeof n->zone, "%s%c", k->conf.region, 'a' + (i < 2 ? 0 : (i - 1) % 3));
+    kubelet_node_place(k->conf.region, i, n->zone, n->ip);
 }
 
 static struct kubelet *kubelet_new(const struct kubelet_conf *conf)

@@ -44,5 +44,7 @@ const struct node_ops *kubelet_node_ops(void);
 void kubelet_close(struct kubelet *k);
 /* "controlplane", "node01", … */
 void kubelet_node_name(int index, char out[64]);
+/* "us-east-1a" and "172.30.0.10" of a node. */
+void kubelet_node_place(const char *region, int index, char zone[64], char ip[32]);
 
 #endif

@@ -6,6 +6,7 @@
  * component-helpers lease controller, nodeinfomanager. */
 #include "kubeletsim/volumes_int.h"
 
+#include "csi/cloud.h"
 #include "csi/driver.h"
 
 #include <stdio.h>
@@ -16,7 +17,6 @@
 #define LEASE_SECONDS 40
 #define RENEW_MS      10000
 #define STATUS_MS     300000
-#define INSTANCE_TYPE "t3.medium"
 
 static void now_text(const struct kubelet *k, char out[TIME_TEXT_LEN])
 {
@@ -29,14 +29,14 @@ static json_t *labels_of(const struct kubelet *k, const struct node_run *n)
 {
     const char *const rows[][2] = {
         {"beta.kubernetes.io/arch", k->info.arch},
-        {"beta.kubernetes.io/instance-type", INSTANCE_TYPE},
+        {"beta.kubernetes.io/instance-type", CLOUD_INSTANCE_TYPE},
         {"beta.kubernetes.io/os", "linux"},
         {"failure-domain.beta.kubernetes.io/region", k->conf.region},
         {"failure-domain.beta.kubernetes.io/zone", n->zone},
         {"kubernetes.io/arch", k->info.arch},
         {"kubernetes.io/hostname", n->name},
         {"kubernetes.io/os", "linux"},
-        {"node.kubernetes.io/instance-type", INSTANCE_TYPE},
+        {"node.kubernetes.io/instance-type", CLOUD_INSTANCE_TYPE},
         {"topology.ebs.csi.aws.com/zone", n->zone},
         {"topology.kubernetes.io/region", k->conf.region},
         {"topology.kubernetes.io/zone", n->zone},
@@ -49,16 +49,17 @@ static json_t *labels_of(const struct kubelet *k, const struct node_run *n)
     return labels;
 }
 
-/* "i-0" and 16 hex digits, the same for the same name. */
-static void instance_id(const struct node_run *n, char out[32])
+void kubelet_node_place(const char *region, int index, char zone[64], char ip[32])
 {
-    snprintf(out, 32, "i-0%016llx", (unsigned long long)str_hash64(n->name, strlen(n->name)));
+    snprintf(ip, 32, "172.30.0.%d", 10 + index);
+    /* The control plane and the first worker share zone a, as a one-node-group cluster has it; further nodes spread. */
+    snprintf(zone, 64, "%s%c", region, 'a' + (index < 2 ? 0 : (index - 1) % 3));
 }
 
 static json_t *node_object(const struct kubelet *k, const struct node_run *n)
 {
-    char id[32];
-    instance_id(n, id);
+    char id[24];
+    cloud_instance_id(n->name, id);
     json_t *node = json_pack("{s:s, s:s, s:{s:s, s:o}}", "apiVersion", "v1", "kind", "Node", "metadata", "name",
                              n->name, "labels", labels_of(k, n));
     _auto_free_ char *node_ids = xasprintf("{\"ebs.csi.aws.com\":\"%s\"}", id);
@@ -208,9 +209,9 @@ static json_t *csi_node_object(const struct node_run *n, const char *uid)
 {
     json_t *drivers = json_array();
     size_t count;
-    char id[32];
+    char id[24];
     const struct csi_driver *const *all = csi_drivers(&count);
-    instance_id(n, id);
+    cloud_instance_id(n->name, id);
     for (size_t i = 0; i < count; i++) {
         if (!all[i]->attach_required)
             continue;

@@ -3,6 +3,7 @@
 
 #include "binder/binder.h"
 #include "sys/fake.h"
+#include "unit/csi/cloud_kit.h"
 
 struct fixture {
     struct loop_world w;
@@ -24,7 +25,14 @@ static struct machine *fresh_machine(void)
     struct err e = ERR_INIT;
     assert_int_equal(m->ops->node_start(m, &n1, &e), 0);
     assert_int_equal(m->ops->node_start(m, &n2, &e), 0);
+    assert_non_null(kit_cloud(m, clock_real(), NULL, "us-east-1a", "us-east-1a"));
     return m;
+}
+
+static void drop_machine(struct machine *m)
+{
+    cloud_close(m->cloud);
+    m->ops->close(m);
 }
 
 #define CLASS(name, provisioner, more)                                                                                 \
@@ -54,7 +62,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     world_close(&f->w);
-    f->env.machine->ops->close(f->env.machine);
+    drop_machine(f->env.machine);
     free(f);
     return 0;
 }
@@ -133,7 +141,7 @@ static void test_failure_and_retry(void **state)
 {
     struct fixture *f = *state;
     struct loop_world *w = &f->w;
-    machine_fake_fail(f->env.machine, 2, ERR_NO_SPACE); /* disk_info, then disk_create */
+    machine_fake_fail(f->env.machine, 1, ERR_NO_SPACE);
     make(w, CLAIM("c", "1Gi", ",'storageClassName':'gp3'"));
     settle(w);
     assert_string_equal(text_at(w, PVC, "c", "status.phase"), "Pending");
@@ -239,7 +247,7 @@ static void test_restart_attaches_again(void **state)
 
     control_stop(w->control); /* the process dies: the kernel drops every attachment; disks are files and stay */
     control_free(w->control);
-    f->env.machine->ops->close(f->env.machine);
+    drop_machine(f->env.machine);
     f->env.machine = fresh_machine();
     struct err e = ERR_INIT;
     assert_int_equal(f->env.machine->ops->disk_create(f->env.machine, handle, INT64_C(1) << 30, &e), 0);

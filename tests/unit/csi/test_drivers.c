@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "sys/fake.h"
+#include "unit/csi/cloud_kit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,6 +30,7 @@ static int setup(void **state)
     struct err e = ERR_INIT;
     assert_int_equal(m->ops->node_start(m, &n1, &e), 0);
     assert_int_equal(m->ops->node_start(m, &n2, &e), 0);
+    assert_non_null(kit_cloud(m, clock_real(), NULL, "us-east-1b", "us-east-1b"));
     *state = m;
     return 0;
 }
@@ -36,6 +38,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct machine *m = *state;
+    cloud_close(m->cloud);
     m->ops->close(m);
     return 0;
 }
@@ -76,7 +79,7 @@ static void test_ebs_life(void **state)
     assert_int_equal(d->create(d, m, &req, &again, &e), 0); /* idempotent by name */
     assert_string_equal(again.handle, vol.handle);
 
-    char device[64] = "/dev/xvdba";
+    char device[64] = "";
     assert_int_equal(d->publish(d, m, vol.handle, "n1", false, device, sizeof device, &e), 0);
     snprintf(device, sizeof device, "/dev/xvdbz");
     assert_int_equal(d->publish(d, m, vol.handle, "n1", false, device, sizeof device, &e), 0);
