@@ -17,14 +17,16 @@ static void check_manager(const char *m, struct field_errors *errs)
 {
     if (strlen(m) > MANAGER_MAX)
         fe_too_long(errs, "fieldManager", MANAGER_MAX);
-    for (size_t i = 0; m[i]; i++) {
-        unsigned char c = (unsigned char)m[i];
-        if (c < ' ' || c == 127) {
+    uint32_t c = 0;
+    bool printable = true;
+    for (size_t i = 0, len = strlen(m); i < len;) {
+        size_t n = utf8_next(m + i, len - i, &c, &printable);
+        if (!printable) {
             char why[64];
             snprintf(why, sizeof why, "invalid character U+%04X (at position %zu)", c, i);
             fe_invalid_str(errs, "fieldManager", m, why);
-            return;
         }
+        i += n;
     }
 }
 

@@ -121,6 +121,16 @@ static size_t utf8_read(const unsigned char *s, size_t left, uint32_t *out)
     return n;
 }
 
+size_t utf8_next(const char *s, size_t left, uint32_t *out_char, bool *out_printable)
+{
+    unsigned char c = (unsigned char)*s;
+    uint32_t wide = 0xfffd;
+    size_t n = c < 0x80 ? 1 : utf8_read((const unsigned char *)s, left, &wide);
+    *out_char = c < 0x80 ? c : wide;
+    *out_printable = c < 0x80 ? c >= ' ' && c != 0x7f : n == 0 || !is_invisible(wide);
+    return n ? n : 1;
+}
+
 /* One character beyond ASCII, as it is if it can be seen. The number of bytes it took. */
 static size_t add_quoted_wide(struct buf *b, const char *s, size_t left)
 {

@@ -43,6 +43,11 @@ type=application/json
 expect "patch media" 415 "$(status PATCH /api/v1/namespaces/default/configmaps/w -d '{}')"
 expect "options checked" 422 "$(status POST '/api/v1/namespaces/default/configmaps?fieldValidation=Foo' -d "$(configmap x)")"
 expect_in "dry run checked" 'dryRun: Unsupported value: []string{\"foo\"}: supported values: \"All\"' "$(api POST '/api/v1/namespaces/default/configmaps?dryRun=foo' -d "$(configmap x)")"
+cm=/api/v1/namespaces/default/configmaps
+expect_in "unseen characters of a manager" '[fieldManager: Invalid value: \"a\\x01\\u200bb\": invalid character U+0001 (at position 1), fieldManager: Invalid value: \"a\\x01\\u200bb\": invalid character U+200B (at position 2)]' \
+    "$(api POST "$cm?fieldManager=a%01%e2%80%8bb" -d "$(configmap x)")"
+expect_in "long manager" 'CreateOptions.meta.k8s.io \"\" is invalid: fieldManager: Too long: may not be more than 128 bytes' \
+    "$(api POST "$cm?fieldManager=$(printf 'm%.0s' $(seq 200))" -d "$(configmap x)")"
 expect "long manager" 422 "$(status POST "/api/v1/namespaces/default/configmaps?fieldManager=$(printf 'm%.0s' $(seq 200))" -d "$(configmap x)")"
 expect_in "curl reads indented" '  "kind": "Status"' "$(api GET /api/v1/nosuch -A curl/8)"
 
