@@ -49,11 +49,24 @@ static int answer(struct op *op)
     return op_answer_tree(op, 200, scale);
 }
 
+/* A read of a missing one names the subresource; a write does not, because there the workload is what is missing. */
+static int no_scale(struct op *op)
+{
+    const char *group = op->res->group, *name = op->t->name;
+    _auto_free_ char *kind = xasprintf("%s/scale", op->res->plural);
+    _auto_free_ char *message = xasprintf("%s%s%s \"%s\" not found", kind, *group ? "." : "", group, name);
+    json_t *details = json_pack("{ss}", "name", name);
+    if (*group)
+        json_object_set_new(details, "group", json_string(group));
+    json_object_set_new(details, "kind", json_string(kind));
+    return op_fail(op, status_failure(ERR_NOT_FOUND, message, details));
+}
+
 int scale_get(struct op *op)
 {
     _auto_sobj_ struct sobj *cur = store_get(op->r->store, op->res->bucket, op->t->ns, op->t->name);
     if (!cur)
-        return op_not_found(op);
+        return no_scale(op);
     return op_answer_tree(op, 200, scale_of(cur->tree));
 }
 

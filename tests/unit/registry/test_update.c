@@ -119,6 +119,11 @@ static void test_scale(void **state)
     char text[1024];
     snprintf(text, sizeof text, DEPLOY, 1);
     door_expect(d, door_post(d, b, "default/", text), 201);
+    door_expect(d, door_get(d, b, "default/nosuch/scale"), 404);
+    door_expect_message(d, "deployments/scale.apps \"nosuch\" not found");
+    door_expect_str(d, "details.kind", "deployments/scale");
+    door_expect(d, door_patch(d, b, "default/nosuch/scale", PATCH_MERGE, "{\"spec\":{\"replicas\":1}}"), 404);
+    door_expect_message(d, "deployments.apps \"nosuch\" not found");
     door_expect(d, door_get(d, b, "default/d/scale"), 200);
     door_expect_str(d, "kind", "Scale");
     door_expect_str(d, "status.selector", "a=b");
