@@ -1,9 +1,9 @@
 /* authn.c - authentication, see authn_int.h.
  *
  * DESIGN: three sources of identity: the administrator's token (compared in constant time), tokens of service accounts
- * (signed by us, not run out, and the account must still exist with the same uid), and nothing at all, which is
- * anonymous. Over plain HTTP clients send no credentials, so there everybody is the administrator; the server refuses
- * to do that beyond loopback.
+ * (signed by us, not run out, and the account, and what the token is bound to, must still exist with the same uid), and
+ * nothing at all, which is anonymous. Over plain HTTP clients send no credentials, so there everybody is the
+ * administrator; the server refuses to do that beyond loopback.
  *
  * A signature costs some 100 microseconds to check, so the last few good tokens are remembered by their text;
  * everything that can change later (time, the account) is still checked each time.
@@ -24,6 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#define LEEWAY_NS (INT64_C(60) * 1000000000)
 
 enum { CACHE = 64 };
 static const char extra_space[] =
@@ -85,25 +87,37 @@ json_t *authn_key_set(const struct authn *a)
 
 /* -- issuing -- */
 
-static int issue(void *self, const char *ns, const char *account, const char *uid, const char *audience,
-                 int64_t expires_seconds, char **out_token, struct err *e)
+/* The claim "kubernetes.io": the account, and what the token's life is tied to. Returns new. */
+static json_t *kubernetes_claim(const struct token_req *req)
+{
+    static const char *const bound[] = {"node", "pod", "secret"};
+    json_t *k = json_pack("{s:s}", "namespace", req->ns);
+    for (size_t i = 0; i < ARRAY_LEN(bound); i++) {
+        json_t *object = json_object_get(req->bound, bound[i]);
+        if (object)
+            json_object_set(k, bound[i], object);
+    }
+    json_object_set_new(k, "serviceaccount", json_pack("{s:s,s:s}", "name", req->account, "uid", req->uid));
+    return k;
+}
+
+static int issue(void *self, const struct token_req *req, char **out_token, struct err *e)
 {
     struct authn *a = self;
     int64_t now = clock_wall_ns(a->clock) / 1000000000;
     char id[37];
     random_uuid(id);
-    _auto_free_ char *sub = xasprintf("system:serviceaccount:%s:%s", ns, account);
+    _auto_free_ char *sub = xasprintf("system:serviceaccount:%s:%s", req->ns, req->account);
+    json_t *audiences =
+        json_array_size(req->audiences) ? json_deep_copy(req->audiences) : json_pack("[s]", TOKEN_ISSUER);
     _auto_json_ json_t *claims =
-        json_pack("{s:[s],s:I,s:I,s:s,s:s,s:{s:s,s:{s:s,s:s}},s:I,s:s}", "aud",
-                  audience && *audience ? audience : TOKEN_ISSUER, "exp", (json_int_t)(now + expires_seconds), "iat",
-                  (json_int_t)now, "iss", TOKEN_ISSUER, "jti", id, "kubernetes.io", "namespace", ns, "serviceaccount",
-                  "name", account, "uid", uid ? uid : "", "nbf", (json_int_t)now, "sub", sub);
+        json_pack("{s:o,s:I,s:I,s:s,s:s,s:o,s:I,s:s}", "aud", audiences, "exp", (json_int_t)(now + req->seconds), "iat",
+                  (json_int_t)now, "iss", TOKEN_ISSUER, "jti", id, "kubernetes.io", kubernetes_claim(req), "nbf",
+                  (json_int_t)now, "sub", sub);
     if (!claims)
-        return err_set(e, ERR_INTERNAL, "cannot write a token for %s/%s", ns, account);
+        return err_set(e, ERR_INTERNAL, "cannot write a token for %s/%s", req->ns, req->account);
     return jwt_sign(a->key, claims, out_token, e);
 }
-
-const struct token_ops authn_token_ops = {.issue = issue};
 
 /* -- recognising -- */
 
@@ -153,17 +167,48 @@ static bool account_exists(struct authn *a, const char *ns, const char *name, co
     return sa && str_eq(jstr(sa->tree, "metadata.uid"), uid);
 }
 
+/* Is what the token's life is tied to still there? What was deleted is honoured for another minute. */
+static bool bound_object_exists(struct authn *a, const json_t *k, const char *ns)
+{
+    const struct {
+        const char *claim;
+        const struct resource *res;
+    } kinds[] = {{"pod", RES.pods}, {"secret", RES.secrets}, {"node", RES.nodes}};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        const json_t *ref = json_object_get(k, kinds[i].claim);
+        if (!ref)
+            continue;
+        int64_t deleted = 0;
+        _auto_sobj_ struct sobj *o = reg_read(a->registry, kinds[i].res, ns, jstr_or(ref, "name", ""));
+        if (!o || !str_eq(jstr(o->tree, "metadata.uid"), jstr(ref, "uid")))
+            return false;
+        const char *since = jstr(o->tree, "metadata.deletionTimestamp");
+        return !since || time_parse(since, &deleted) < 0 || deleted + LEEWAY_NS > clock_wall_ns(a->clock);
+    }
+    return true;
+}
+
+/* The claims of a token that is good now, or NULL. Returns new. */
+static json_t *good_claims(struct authn *a, const char *token)
+{
+    json_t *claims = token_claims(a, token);
+    const json_t *k = json_object_get(claims, "kubernetes.io");
+    const char *ns = jstr(k, "namespace"), *name = jstr(k, "serviceaccount.name"), *uid = jstr(k, "serviceaccount.uid");
+    int64_t now = clock_wall_ns(a->clock) / 1000000000;
+    if (ns && name && uid && jint(claims, "exp", 0) > now && jint(claims, "nbf", 0) <= now + 60 &&
+        jarr_has(claims, "aud", TOKEN_ISSUER) && account_exists(a, ns, name, uid) && bound_object_exists(a, k, ns))
+        return claims;
+    json_decref(claims);
+    return NULL;
+}
+
 static bool service_account(struct authn *a, const char *token, struct request *rq)
 {
-    _auto_json_ json_t *claims = token_claims(a, token);
+    _auto_json_ json_t *claims = good_claims(a, token);
     if (!claims)
         return false;
     const json_t *k = json_object_get(claims, "kubernetes.io");
     const char *ns = jstr(k, "namespace"), *name = jstr(k, "serviceaccount.name"), *uid = jstr(k, "serviceaccount.uid");
-    int64_t now = clock_wall_ns(a->clock) / 1000000000;
-    if (!ns || !name || !uid || jint(claims, "exp", 0) <= now || jint(claims, "nbf", 0) > now + 60 ||
-        !jarr_has(claims, "aud", TOKEN_ISSUER) || !account_exists(a, ns, name, uid))
-        return false;
     struct arena *m = &rq->arena;
     const char **groups = arena_alloc(m, 4 * sizeof *groups);
     groups[0] = "system:serviceaccounts";
@@ -175,6 +220,44 @@ static bool service_account(struct authn *a, const char *token, struct request *
                              .groups = groups};
     return true;
 }
+
+/* What a token says beyond the account. Returns new. */
+static json_t *extra_of(const json_t *claims)
+{
+    static const struct {
+        const char *key, *path;
+    } rows[] = {
+        {"authentication.kubernetes.io/node-name", "node.name"},
+        {"authentication.kubernetes.io/node-uid", "node.uid"},
+        {"authentication.kubernetes.io/pod-name", "pod.name"},
+        {"authentication.kubernetes.io/pod-uid", "pod.uid"},
+    };
+    const json_t *k = json_object_get(claims, "kubernetes.io");
+    _auto_free_ char *id = xasprintf("JTI=%s", jstr_or(claims, "jti", ""));
+    json_t *extra = json_pack("{s:[s]}", "authentication.kubernetes.io/credential-id", id);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *value = jstr(k, rows[i].path);
+        if (value)
+            json_object_set_new(extra, rows[i].key, json_pack("[s]", value));
+    }
+    return extra;
+}
+
+static int check(void *self, const char *token, json_t **out_user, struct err *e)
+{
+    _auto_json_ json_t *claims = good_claims(self, token);
+    if (!claims)
+        return err_set(e, ERR_UNAUTHORIZED, "invalid bearer token");
+    const json_t *k = json_object_get(claims, "kubernetes.io");
+    const char *ns = jstr(k, "namespace");
+    _auto_free_ char *name = xasprintf("system:serviceaccount:%s:%s", ns, jstr(k, "serviceaccount.name"));
+    _auto_free_ char *group = xasprintf("system:serviceaccounts:%s", ns);
+    *out_user = json_pack("{s:s,s:s,s:[s,s,s],s:o}", "username", name, "uid", jstr(k, "serviceaccount.uid"), "groups",
+                          "system:serviceaccounts", group, "system:authenticated", "extra", extra_of(claims));
+    return 0;
+}
+
+const struct token_ops authn_token_ops = {.issue = issue, .check = check};
 
 /* The token of the Authorization header, or NULL. The scheme is known in any case; what follows the token is ignored.
  */

@@ -45,10 +45,15 @@ struct node_ops {
 
 /* Service account tokens: issued and checked by the authenticator (apiserver/authn), asked for by registry and kubelet.
  */
+struct token_req {
+    const char *ns, *account, *uid; /* of the service account */
+    const json_t *audiences;        /* list of texts; empty or NULL: the server itself */
+    const json_t *bound; /* what its life is tied to, {"pod":{"name","uid"},"node":…,"secret":…}, or NULL */
+    int64_t seconds;
+};
 struct token_ops {
     /* Returns new text in *out_token. */
-    int (*issue)(void *self, const char *ns, const char *service_account, const char *uid, const char *audience,
-                 int64_t expires_seconds, char **out_token, struct err *e);
+    int (*issue)(void *self, const struct token_req *req, char **out_token, struct err *e);
     /* Whose token is it? Returns new {"username","uid","groups"[,"extra"]} in *out_user; UNAUTHORIZED if nobody's. May
      * be NULL. */
     int (*check)(void *self, const char *token, json_t **out_user, struct err *e);

@@ -36,6 +36,18 @@ expect "robot discovers" 200 "$(as_robot "$url/version")"
 expect "robot reads the keys" 200 "$(as_robot "$url/.well-known/openid-configuration")"
 expect "robot may not list" 403 "$(as_robot "$url$ns/pods")"
 expect_in "robot's name" 'User \"system:serviceaccount:default:robot\" cannot list resource \"pods\"' "$(bare "$url$ns/pods" -H "Authorization: Bearer $robot")"
+review=$(api POST /apis/authentication.k8s.io/v1/tokenreviews -d "{\"apiVersion\":\"authentication.k8s.io/v1\",\"kind\":\"TokenReview\",\"spec\":{\"token\":\"$robot\"}}")
+expect_in "a review of it" '"authenticated":true' "$review"
+expect_in "whose it is" '"username":"system:serviceaccount:default:robot"' "$review"
+expect_in "which one it is" '"authentication.kubernetes.io/credential-id":["JTI=' "$review"
+bind() { api POST $ns/serviceaccounts/robot/token -d "{\"spec\":{\"boundObjectRef\":{\"kind\":\"$1\",\"apiVersion\":\"v1\",\"name\":\"$2\"}}}"; }
+expect_in "bound to nothing" 'secrets \"none\" not found' "$(bind Secret none)"
+api POST $ns/secrets -d '{"metadata":{"name":"held"}}' >/dev/null
+held=$(bind Secret held | sed -n 's/.*"token":"\([^"]*\)".*/\1/p')
+as_held() { code "$1" -H "Authorization: Bearer $held"; }
+expect "a bound token" 200 "$(as_held "$url/version")"
+api DELETE $ns/secrets/held >/dev/null
+expect "what it is bound to is gone" 401 "$(as_held "$url/version")"
 expect "changed token" 401 "$(code "$url/version" -H "Authorization: Bearer ${robot%??}AA")"
 api DELETE $ns/serviceaccounts/robot >/dev/null
 expect "the account is gone" 401 "$(as_robot "$url/version")"

@@ -30,12 +30,11 @@ struct kit {
     int tokens;
 };
 
-static inline int kit_token(void *self, const char *ns, const char *account, const char *uid, const char *audience,
-                            int64_t seconds, char **out, struct err *e)
+static inline int kit_token(void *self, const struct token_req *req, char **out, struct err *e)
 {
-    (void)uid, (void)audience, (void)seconds, (void)e;
+    (void)e;
     struct kit *kit = self;
-    *out = xasprintf("token-%d-of-%s-%s", ++kit->tokens, ns, account);
+    *out = xasprintf("token-%d-of-%s-%s", ++kit->tokens, req->ns, req->account);
     return 0;
 }
 static const struct token_ops kit_token_ops = {.issue = kit_token};

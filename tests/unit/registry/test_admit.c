@@ -282,15 +282,57 @@ static void test_reviews(void **state)
            "nonResourceAttributes or resourceAttributes must be specified");
 }
 
-static int issue(void *self, const char *ns, const char *sa, const char *uid, const char *audience, int64_t seconds,
-                 char **out_token, struct err *e)
+static int issue(void *self, const struct token_req *req, char **out_token, struct err *e)
 {
     (void)self;
-    (void)uid;
-    (void)audience;
     (void)e;
-    *out_token = xasprintf("%s/%s/%d", ns, sa, (int)seconds);
+    _auto_free_ char *bound = req->bound ? json_text(req->bound) : xstrdup("");
+    *out_token = xasprintf("%s/%s/%d%s", req->ns, req->account, (int)req->seconds, bound);
     return 0;
+}
+
+/* Asks for a token of the account tied to an object. */
+static int bind_token(struct door *d, const char *kind, const char *name, const char *uid)
+{
+    char text[256];
+    snprintf(text, sizeof text,
+             "{\"spec\":{\"boundObjectRef\":{\"kind\":\"%s\",\"apiVersion\":\"v1\",\"name\":\"%s\",\"uid\":\"%s\"}}}",
+             kind, name, uid);
+    return door_post(d, "serviceaccounts", "default/default/token", text);
+}
+
+static void test_bound_token(void **state)
+{
+    struct door *d = *state;
+    static const struct token_ops ops = {.issue = issue};
+    registry_set_token_ops(d->r, &ops, NULL);
+    door_expect(d, door_post(d, "serviceaccounts", "default/", "{\"metadata\":{\"name\":\"other\"}}"), 201);
+    door_expect(d,
+                door_post(d, "pods", "default/",
+                          "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"nodeName\":\"n\",\"containers\":[{\"name\":\"c\","
+                          "\"image\":\"i\"}]}}"),
+                201);
+    _auto_free_ char *uid = xstrdup(jstr(door_json(d), "metadata.uid"));
+    _auto_free_ char *want =
+        xasprintf("default/default/3600{\"node\":{\"name\":\"n\"},\"pod\":{\"name\":\"p\",\"uid\":\"%s\"}}", uid);
+    door_expect(d, bind_token(d, "Pod", "p", uid), 201);
+    door_expect_str(d, "status.token", want);
+    door_expect_str(d, "spec.boundObjectRef.name", "p");
+    door_expect(d, bind_token(d, "Pod", "p", "another"), 409);
+    door_expect_message(d,
+                        "Operation cannot be fulfilled on Pod \"p\": the UID in the bound object reference (another) "
+                        "does not match the UID in record. The object might have been deleted and then recreated");
+    door_expect_str(d, "details.kind", "Pod");
+    door_expect(d, bind_token(d, "Pod", "nosuch", ""), 404);
+    door_expect_message(d, "pods \"nosuch\" not found");
+    door_expect(d, bind_token(d, "Node2", "n", ""), 400);
+    door_expect_message(d, "cannot bind token to object of type /v1, Kind=Node2");
+    door_expect(d,
+                door_post(d, "serviceaccounts", "default/other/token",
+                          "{\"spec\":{\"boundObjectRef\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"name\":\"p\"}}}"),
+                400);
+    door_expect_message(
+        d, "cannot bind token for serviceaccount \"other\" to pod running with different serviceaccount name.");
 }
 
 static void test_token(void **state)
@@ -307,6 +349,11 @@ static void test_token(void **state)
         d, "TokenRequest.authentication.k8s.io \"\" is invalid: spec.expirationSeconds: Invalid value: 5: may not "
            "specify a duration less than 10 minutes");
     door_expect(d, door_post(d, "serviceaccounts", "default/nosuch/token", "{\"spec\":{}}"), 404);
+    door_expect(d,
+                door_post(d, "serviceaccounts", "default/default/token", "{\"metadata\":{\"name\":\"x\"},\"spec\":{}}"),
+                422);
+    door_expect_message(d, "TokenRequest.authentication.k8s.io \"default\" is invalid: metadata.name: Invalid value: "
+                           "\"x\": must match the service account name if specified");
 }
 
 int main(void)
@@ -314,7 +361,7 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_pod),     T(test_qos),        T(test_binding), T(test_default_class), T(test_resize),
-        T(test_service), T(test_node_ports), T(test_reviews), T(test_token),
+        T(test_service), T(test_node_ports), T(test_reviews), T(test_token),         T(test_bound_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
