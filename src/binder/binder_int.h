@@ -60,6 +60,8 @@ struct flights {
 bool flight_begin(struct loop *l, struct flights *f, const char *key);
 /* Ends it; returns how long to wait before the next try (ms): 0 after success, else min doubled up to max. */
 int64_t flight_end(struct loop *l, struct flights *f, const char *key, bool ok, int64_t min_ms, int64_t max_ms);
+/* A job that failed need not wait any longer. */
+void flight_forgive(struct flights *f, const char *key);
 void flights_release(struct flights *f);
 
 /* -- pv_bind.c: the four writes of a binding, and phases -- */

@@ -1,10 +1,17 @@
 /* expand.c - claims that grow: the controller that says so, and the external resizer that does it.
  *
- *     claim request > status.capacity -> ExternalExpanding
- *       -> Resizing -> (driver) disk grown -> PV capacity -> FileSystemResizePending -> (kubelet) file system grown,
- * status.capacity
+ *     request > status.capacity -> ExternalExpanding
+ *       -> ControllerResizeInProgress -> (driver) disk grown -> PV capacity -> NodeResizePending -> (kubelet)
+ * filesystem grown, status.capacity
+ *       -> (block volumes, and drivers without a node half) status.capacity at once
  *
- * Source: pkg/controller/volume/expand; external-resizer expand_and_recover.go. */
+ * A failed expansion is tried again for the size that was asked for when it began, until the driver's error is final:
+ * then what the claim asks for counts, so that a user may ask for less (recovery). An error that no retry can mend
+ * marks the claim ControllerResizeInfeasible, and only a new request, or a long time, tries again.
+ *
+ * INVARIANTS: one job a claim at a time; each write can be repeated, so a restart between two of them goes on where it
+ * stopped. THREADS: the loop thread; a job owns its references.
+ * Source: pkg/controller/volume/expand; external-resizer pkg/controller/expand_and_recover.go. */
 #include "binder/binder_int.h"
 
 #include "api/quantity.h"
@@ -12,11 +19,23 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-#define RESIZING  "ControllerResizeInProgress"
-#define PENDING   "NodeResizePending"
-#define WAIT_TEXT "Waiting for user to (re-)start a pod to finish file system resize of volume on node."
+#define WHO_RESIZER   "external-resizer"
+#define IN_PROGRESS   "ControllerResizeInProgress"
+#define INFEASIBLE    "ControllerResizeInfeasible"
+#define NODE_PENDING  "NodeResizePending"
+#define WAIT_TEXT     "Waiting for user to (re-)start a pod to finish file system resize of volume on node."
+#define STATUSES      "status.allocatedResourceStatuses"
+#define GIB           (INT64_C(1) << 30)
+#define RETRY_MIN_MS  1000
+#define RETRY_MAX_MS  300000
+#define INFEASIBLE_MS 300000 /* until an infeasible one is tried again all the same */
+
+static const char *const resize_conditions[] = {"Resizing", "FileSystemResizePending", "ControllerResizeError",
+                                                "NodeResizeError"};
 
 static int64_t status_bytes(const json_t *claim)
 {
@@ -28,15 +47,20 @@ static bool wants_more(const json_t *claim)
     return claim_phase(claim) == CLAIM_BOUND && claim_request(claim) > status_bytes(claim) && status_bytes(claim) > 0;
 }
 
+static const char *resize_status(const json_t *claim)
+{
+    return jmap(claim, STATUSES, "storage");
+}
+
+/* -- the controller: only the event -- */
+
 /* Only the user's change of the request, not our own writes of the status. */
-static void map_claim(struct loop *l, const struct watch_event *ev)
+static void map_request(struct loop *l, const struct watch_event *ev)
 {
     if (ev->type != WATCH_DELETED && wants_more(ev->obj->tree) &&
         !(ev->prev && same_member(ev->prev->tree, ev->obj->tree, "spec.resources")))
         loop_enqueue(l, ev->obj->ns, ev->obj->name);
 }
-
-/* -- the controller: only the event -- */
 
 static int reconcile_expand(struct loop *l, const char *ns, const char *name, struct err *e)
 {
@@ -57,15 +81,15 @@ static int reconcile_expand(struct loop *l, const char *ns, const char *name, st
     return 0;
 }
 
-/* -- the resizer -- */
+/* -- the resizer: its job -- */
 
 struct job {
     struct machine *machine;
     const struct csi_driver *driver;
-    struct sobj *claim, *pv; /* owned */
-    char *key;               /* owned */
-    char size[QUANTITY_TEXT_LEN];
-    int64_t bytes;
+    struct sobj *claim, *pv;                                /* owned */
+    char *key;                                              /* owned */
+    char asked[QUANTITY_TEXT_LEN], made[QUANTITY_TEXT_LEN]; /* what the claim gets; what the disk has then */
+    int64_t asked_bytes, made_bytes;
     char now[TIME_TEXT_LEN];
     struct err err;
     int rc;
@@ -79,41 +103,54 @@ static void job_free(struct job *j)
     free(j);
 }
 
-static void tell(struct loop *l, const struct job *j, enum event_type type, const char *reason, const char *text)
+__attribute__((format(printf, 5, 6))) static void tell(struct loop *l, const struct job *j, enum event_type type,
+                                                       const char *reason, const char *fmt, ...)
 {
-    char component[300];
+    char component[300], text[2048];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
     snprintf(component, sizeof component, "external-resizer %s", j->driver->name);
     struct event_source src = {.component = component, .host = ""};
     control_event(loop_control(l), &src, j->claim->tree, "", type, reason, "%s", text);
 }
 
+/* -- what it writes -- */
+
+static void drop_conditions(json_t *claim)
+{
+    json_t *list = jat(claim, "status.conditions");
+    for (size_t i = json_array_size(list); i-- > 0;)
+        for (size_t k = 0; k < ARRAY_LEN(resize_conditions); k++)
+            if (str_eq(jstr(json_array_get(list, i), "type"), resize_conditions[k])) {
+                json_array_remove(list, i);
+                break;
+            }
+    if (list && json_array_size(list) == 0)
+        json_object_del(jat(claim, "status"), "conditions");
+}
+
 static void put_condition(json_t *claim, const char *type, const char *message, const char *now)
 {
-    if (condition_get(claim, type))
-        return;
-    json_t *cond =
-        json_pack("{s:s, s:s, s:n, s:s}", "type", type, "status", "True", "lastProbeTime", "lastTransitionTime", now);
+    json_t *cond = (json_t *)condition_get(claim, type);
+    if (!cond) {
+        cond = json_pack("{s:s, s:s, s:n, s:s}", "type", type, "status", "True", "lastProbeTime", "lastTransitionTime",
+                         now);
+        json_array_append_new(jmake_arr(claim, "status.conditions"), cond);
+    }
     if (*message)
         jset_str(cond, "message", message);
-    json_array_append_new(jmake_arr(claim, "status.conditions"), cond);
 }
 
-static int edit_resizing(json_t *claim, void *arg, struct err *e)
+static int edit_begin(json_t *claim, void *arg, struct err *e)
 {
     (void)e;
     const struct job *j = arg;
-    jset_map(claim, "status.allocatedResources", "storage", j->size);
-    jset_map(claim, "status.allocatedResourceStatuses", "storage", RESIZING);
+    jset_map(claim, "status.allocatedResources", "storage", j->asked);
+    jset_map(claim, STATUSES, "storage", IN_PROGRESS);
+    drop_conditions(claim);
     put_condition(claim, "Resizing", "", j->now);
-    return 1;
-}
-
-static int edit_pending(json_t *claim, void *arg, struct err *e)
-{
-    (void)e;
-    const struct job *j = arg;
-    jset_map(claim, "status.allocatedResourceStatuses", "storage", PENDING);
-    put_condition(claim, "FileSystemResizePending", WAIT_TEXT, j->now);
     return 1;
 }
 
@@ -121,76 +158,221 @@ static int edit_pv_size(json_t *pv, void *arg, struct err *e)
 {
     (void)e;
     const struct job *j = arg;
-    if (pv_capacity(pv) >= j->bytes)
+    if (pv_capacity(pv) >= j->made_bytes)
         return 0;
     if (!jmap(pv, "metadata.annotations", ANN_PRE_RESIZE_CAPACITY))
         jset_map(pv, "metadata.annotations", ANN_PRE_RESIZE_CAPACITY, jmap(pv, "spec.capacity", "storage"));
-    jset_map(pv, "spec.capacity", "storage", j->size);
+    jset_map(pv, "spec.capacity", "storage", j->made);
     return 1;
 }
 
-static void expand_work(void *arg)
+static int edit_node_pending(json_t *claim, void *arg, struct err *e)
 {
-    struct job *j = arg;
-    j->rc = j->driver->expand(j->driver, j->machine, j->pv->tree, j->bytes, &j->err);
+    (void)e;
+    const struct job *j = arg;
+    jset_map(claim, STATUSES, "storage", NODE_PENDING);
+    put_condition(claim, "FileSystemResizePending", WAIT_TEXT, j->now);
+    return 1;
+}
+
+static int edit_finished(json_t *claim, void *arg, struct err *e)
+{
+    (void)e;
+    const struct job *j = arg;
+    json_t *statuses = jat(claim, STATUSES);
+    jset_map(claim, "status.capacity", "storage", j->made);
+    drop_conditions(claim);
+    json_object_del(statuses, "storage");
+    if (statuses && json_object_size(statuses) == 0)
+        json_object_del(jat(claim, "status"), "allocatedResourceStatuses");
+    return 1;
+}
+
+static int edit_failed(json_t *claim, void *arg, struct err *e)
+{
+    (void)e;
+    const struct job *j = arg;
+    _auto_free_ char *text = xasprintf("failed to expand pvc with %s", j->err.msg);
+    put_condition(claim, "ControllerResizeError", text, j->now);
+    return 1;
+}
+
+static int edit_infeasible(json_t *claim, void *arg, struct err *e)
+{
+    jset_map(claim, STATUSES, "storage", INFEASIBLE);
+    return edit_failed(claim, arg, e);
+}
+
+static int edit_forget_size(json_t *pv, void *arg, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    json_t *annotations = jat(pv, "metadata.annotations");
+    if (!annotations || json_object_del(annotations, ANN_PRE_RESIZE_CAPACITY) < 0)
+        return 0;
+    if (json_object_size(annotations) == 0)
+        json_object_del(jat(pv, "metadata"), "annotations");
+    return 1;
+}
+
+static int edit_claim(struct loop *l, struct job *j, edit_fn edit, struct err *e)
+{
+    return modify(l, WHO_RESIZER, RES.persistentvolumeclaims, j->claim->tree, "status", edit, j, e);
+}
+
+/* -- how it ends -- */
+
+/* The gRPC code that a driver's error names. */
+static bool names_code(const struct err *err, const char *const *codes)
+{
+    const char *at = strstr(err->msg, "code = ");
+    for (; at && *codes; codes++)
+        if (str_starts(at + 7, *codes))
+            return true;
+    return false;
+}
+
+static bool is_final(const struct err *err)
+{
+    static const char *const open[] = {"Canceled",          "DeadlineExceeded", "Unavailable",
+                                       "ResourceExhausted", "Aborted",          NULL};
+    return !names_code(err, open);
+}
+
+static bool is_infeasible(const struct err *err)
+{
+    static const char *const codes[] = {"InvalidArgument", "OutOfRange", "NotFound", NULL};
+    return names_code(err, codes);
 }
 
 static void expand_failed(struct loop *l, struct job *j)
 {
-    _auto_free_ char *text =
-        xasprintf("resize volume \"%s\" by resizer \"%s\" failed: %s", j->pv->name, j->driver->name, j->err.msg);
-    tell(l, j, EVENT_WARNING, "VolumeResizeFailed", text);
+    struct err e = ERR_INIT;
+    tell(l, j, EVENT_WARNING, "VolumeResizeFailed", "resize volume \"%s\" by resizer \"%s\" failed: %s", j->pv->name,
+         j->driver->name, j->err.msg);
+    if (is_infeasible(&j->err))
+        edit_claim(l, j, edit_infeasible, &e);
+    else if (is_final(&j->err))
+        edit_claim(l, j, edit_failed, &e);
+}
+
+static bool expand_succeeded(struct loop *l, struct job *j)
+{
+    struct err e = ERR_INIT;
+    const bool on_node = j->driver->stage && !str_eq(claim_mode(j->claim->tree), "Block");
+    if (modify(l, WHO_RESIZER, RES.persistentvolumes, j->pv->tree, "", edit_pv_size, j, &e) < 0 ||
+        edit_claim(l, j, on_node ? edit_node_pending : edit_finished, &e) < 0)
+        return false;
+    if (on_node)
+        tell(l, j, EVENT_NORMAL, "FileSystemResizeRequired", "Require file system resize of volume on node");
+    else
+        tell(l, j, EVENT_NORMAL, "VolumeResizeSuccessful", "Resize volume succeeded");
+    return true;
 }
 
 static void expand_done(struct loop *l, void *arg)
 {
     struct job *j = arg;
-    struct err e = ERR_INIT;
-    bool ok =
-        j->rc == 0 && modify(l, "external-resizer", RES.persistentvolumes, j->pv->tree, "", edit_pv_size, j, &e) == 0 &&
-        modify(l, "external-resizer", RES.persistentvolumeclaims, j->claim->tree, "status", edit_pending, j, &e) == 0;
+    bool ok = j->rc == 0 && expand_succeeded(l, j);
     if (j->rc < 0)
         expand_failed(l, j);
-    else if (ok)
-        tell(l, j, EVENT_NORMAL, "FileSystemResizeRequired", "Require file system resize of volume on node");
-    int64_t wait = flight_end(l, loop_state(l), j->key, ok, 1000, 300000);
+    const int64_t least = j->rc < 0 && is_infeasible(&j->err) ? INFEASIBLE_MS : RETRY_MIN_MS;
+    const int64_t wait = flight_end(l, loop_state(l), j->key, ok, least, RETRY_MAX_MS);
     if (wait)
         loop_enqueue_after(l, j->claim->ns, j->claim->name, wait);
     job_free(j);
 }
 
-static int reconcile_resize(struct loop *l, const char *ns, const char *name, struct err *e)
+static void expand_work(void *arg)
 {
-    _auto_sobj_ struct sobj *claim = read_claim(l, ns, name);
-    if (!claim || !wants_more(claim->tree))
+    struct job *j = arg;
+    j->rc = j->driver->expand(j->driver, j->machine, j->pv->tree, j->made_bytes, &j->err);
+}
+
+/* -- whether and how far -- */
+
+/* The size to grow to now; 0: nothing is to do here, the node has the word or nobody. */
+static int64_t next_size(const json_t *claim, const json_t *pv)
+{
+    const char *status = resize_status(claim);
+    const int64_t asked = claim_request(claim);
+    const int64_t begun = quantity_bytes(jmap(claim, "status.allocatedResources", "storage"), 0);
+    if (status && str_starts(status, "Node"))
         return 0;
-    struct sobj *pv = read_pv_of(l, claim->tree);
-    const struct csi_driver *d = pv && pv_driver(pv->tree) ? csi_driver_by_name(pv_driver(pv->tree)) : NULL;
-    _auto_free_ char *key = xasprintf("%s/%s", ns, name);
-    const char *phase = jmap(claim->tree, "status.allocatedResourceStatuses", "storage");
-    bool grown = pv && pv_capacity(pv->tree) >= claim_request(claim->tree) && str_eq(phase, PENDING);
-    if (!d || !d->expand || grown || !flight_begin(l, loop_state(l), key)) {
-        sobj_unref(pv);
-        return 0;
-    }
+    const bool under_way = str_eq(status, IN_PROGRESS) && !condition_get(claim, "ControllerResizeError");
+    return under_way && begun > 0 && pv_capacity(pv) < asked ? begun : asked;
+}
+
+static void text_of(int64_t bytes, char out[QUANTITY_TEXT_LEN])
+{
+    struct quantity q;
+    quantity_from_bytes(bytes, &q);
+    quantity_format(&q, out);
+}
+
+static struct job *job_new(struct loop *l, struct sobj *claim, struct sobj *pv, const struct csi_driver *d,
+                           int64_t bytes)
+{
     const struct binder_env *env = loop_env(l);
     struct job *j = xcalloc(1, sizeof *j);
-    *j = (struct job){.machine = env->machine, .driver = d, .claim = sobj_ref(claim), .pv = pv, .key = TAKE(key)};
-    const int64_t gib = INT64_C(1) << 30;
-    j->bytes = (claim_request(claim->tree) + gib - 1) / gib * gib;
-    struct quantity size;
-    quantity_from_bytes(j->bytes, &size);
-    quantity_format(&size, j->size);
+    *j = (struct job){.machine = env->machine, .driver = d, .claim = sobj_ref(claim), .pv = sobj_ref(pv)};
+    j->key = xasprintf("%s/%s", claim->ns, claim->name);
+    j->asked_bytes = bytes;
+    j->made_bytes = d->attach_required ? (bytes + GIB - 1) / GIB * GIB : bytes; /* disks are sold by whole GiB */
+    text_of(j->asked_bytes, j->asked);
+    text_of(j->made_bytes, j->made);
+    if (bytes == claim_request(claim->tree)) /* as the user wrote it */
+        snprintf(j->asked, sizeof j->asked, "%s", jmap(claim->tree, "spec.resources.requests", "storage"));
     now_text(loop_clock(l), j->now);
-    if (modify(l, "external-resizer", RES.persistentvolumeclaims, claim->tree, "status", edit_resizing, j, e) < 0) {
-        flight_end(l, loop_state(l), j->key, false, 1000, 300000);
+    return j;
+}
+
+static int begin(struct loop *l, struct sobj *claim, struct sobj *pv, const struct csi_driver *d, int64_t bytes,
+                 struct err *e)
+{
+    struct job *j = job_new(l, claim, pv, d, bytes);
+    if (!flight_begin(l, loop_state(l), j->key)) {
+        job_free(j);
+        return 0;
+    }
+    if (edit_claim(l, j, edit_begin, e) < 0) {
+        flight_end(l, loop_state(l), j->key, false, RETRY_MIN_MS, RETRY_MAX_MS);
         job_free(j);
         return -1;
     }
-    _auto_free_ char *text = xasprintf("External resizer is resizing volume %s", j->pv->name);
-    tell(l, j, EVENT_NORMAL, "Resizing", text);
+    tell(l, j, EVENT_NORMAL, "Resizing", "External resizer is resizing volume %s", pv->name);
     loop_offload(l, expand_work, expand_done, j);
     return 0;
+}
+
+static int reconcile_resize(struct loop *l, const char *ns, const char *name, struct err *e)
+{
+    _auto_sobj_ struct sobj *claim = read_claim(l, ns, name);
+    _auto_sobj_ struct sobj *pv = claim ? read_pv_of(l, claim->tree) : NULL;
+    const struct csi_driver *d = pv && pv_driver(pv->tree) ? csi_driver_by_name(pv_driver(pv->tree)) : NULL;
+    if (!d || !d->expand)
+        return 0;
+    if (wants_more(claim->tree)) {
+        const int64_t bytes = next_size(claim->tree, pv->tree);
+        return bytes ? begin(l, claim, pv, d, bytes, e) : 0;
+    }
+    if (jmap(pv->tree, "metadata.annotations", ANN_PRE_RESIZE_CAPACITY) && status_bytes(claim->tree) > 0)
+        return modify(l, WHO_RESIZER, RES.persistentvolumes, pv->tree, "", edit_forget_size, NULL, e);
+    return 0;
+}
+
+/* A new request does not wait for what the last one earned; a size that was reached may have another behind it. */
+static void map_claim(struct loop *l, const struct watch_event *ev)
+{
+    const json_t *was = ev->prev ? ev->prev->tree : NULL, *now = ev->obj->tree;
+    const bool asked = !was || !same_member(was, now, "spec.resources");
+    if (ev->type == WATCH_DELETED || !(asked || !same_member(was, now, "status.capacity")))
+        return;
+    if (was && asked) {
+        _auto_free_ char *key = xasprintf("%s/%s", ev->obj->ns, ev->obj->name);
+        flight_forgive(loop_state(l), key);
+    }
+    loop_enqueue(l, ev->obj->ns, ev->obj->name);
 }
 
 static int start(struct loop *l, struct err *e)
@@ -209,15 +391,16 @@ static void stop(struct loop *l)
     loop_set_state(l, NULL);
 }
 
-static const struct loop_watch watches[] = {{"persistentvolumeclaims", map_claim}, {NULL, NULL}};
+static const struct loop_watch request_watches[] = {{"persistentvolumeclaims", map_request}, {NULL, NULL}};
+static const struct loop_watch claim_watches[] = {{"persistentvolumeclaims", map_claim}, {NULL, NULL}};
 
 const struct loop_def expand_loop = {
-    .name = "volume-expand", .component = "volume_expand", .watches = watches, .reconcile = reconcile_expand};
+    .name = "volume-expand", .component = "volume_expand", .watches = request_watches, .reconcile = reconcile_expand};
 
 const struct loop_def resizer_loop = {
-    .name = "external-resizer",
-    .component = "external-resizer",
-    .watches = watches,
+    .name = WHO_RESIZER,
+    .component = WHO_RESIZER,
+    .watches = claim_watches,
     .start = start,
     .stop = stop,
     .reconcile = reconcile_resize,

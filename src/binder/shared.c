@@ -221,6 +221,13 @@ int64_t flight_end(struct loop *l, struct flights *f, const char *key, bool ok, 
     return wait;
 }
 
+void flight_forgive(struct flights *f, const char *key)
+{
+    struct flight *have = flight_find(f, key);
+    if (have)
+        have->not_before_ms = 0;
+}
+
 void flights_release(struct flights *f)
 {
     for (size_t i = 0; i < f->len; i++)

@@ -212,8 +212,9 @@ static bool uses_claim(const struct pod_run *p, const char *claim)
 static void claim_changed(struct loop *l, const struct watch_event *ev)
 {
     struct kubelet *k = loop_env(l);
-    for (struct pod_run *p = k->pods; p; p = p->next)
-        if (p->stage == POD_VOLUMES && str_eq(p->ns, ev->obj->ns) && uses_claim(p, ev->obj->name))
+    for (struct pod_run *p = k->pods; p; p = p->next) /* mounting waits for it, or its filesystem must grow */
+        if ((p->stage == POD_VOLUMES || p->stage == POD_RUN) && str_eq(p->ns, ev->obj->ns) &&
+            uses_claim(p, ev->obj->name))
             wake_waiting(l, p);
 }
 

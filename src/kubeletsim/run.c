@@ -239,6 +239,10 @@ void run_step(struct pod_run *p)
     probes_step(p);
     kills_step(p);
     tell_backoffs(p);
+    if (volumes_grow_due(p)) {
+        pod_start_job(p, volumes_grow, volumes_grown, NULL);
+        return;
+    }
     struct container_run *c = container_next(p);
     /* Of a pod that ended the next stage tells, after its sandbox is gone. */
     if (!(c && is_first_start(c)) && !ends_now(p))

@@ -32,6 +32,11 @@ struct volume_run {
     char *unique;   /* owned: "kubernetes.io/csi/DRIVER^HANDLE" of attachables, or NULL */
     char *failure;  /* owned: why the last try failed, or NULL */
     bool in_device; /* it failed before the pod's own part */
+    /* growing, see volume_grow.c */
+    int64_t grow_to;       /* bytes: under way; 0 = not */
+    int64_t grow_refused;  /* bytes: not while it is mounted */
+    int64_t grow_retry_ms; /* back-off */
+    int64_t grow_at;       /* mono ms: earliest next try */
 };
 
 /* -- volumes.c -- */
@@ -43,6 +48,12 @@ int volumes_unmount(struct pod_run *p, struct err *e); /* worker */
 void volumes_release(struct pod_run *p);
 void volumes_tell_failures(struct pod_run *p); /* events */
 const struct volume_run *volume_by_name(const struct pod_run *p, const char *name);
+
+/* -- volume_grow.c -- */
+/* Does a mounted filesystem lag behind its volume? Then run volumes_grow() on a worker, volumes_grown() after it. */
+bool volumes_grow_due(struct pod_run *p);
+void volumes_grow(struct job *j);
+void volumes_grown(struct pod_run *p, struct job *j);
 
 /* -- volume_plugins.c -- */
 /* Picks the plugin for a source found in `spec` (a pod's volume or a PV's spec) and takes a copy of the source. */

@@ -224,8 +224,14 @@ int req_fs_grow(struct req *r, struct err *e)
     const int status = proc_run(argv, &text);
     if (status == 0)
         return 0;
-    return err_set(e, ERR_SYS, "resize of device %s failed: exit status %d. %s output: %s", device, status, argv[0],
-                   buf_str(&text));
+    /* Growing a mounted ext4 is for CAP_SYS_RESOURCE alone, which some machines withhold from everybody. */
+    const bool withheld = argv == ext && strstr(buf_str(&text), "Permission denied to resize filesystem");
+    return err_set(e, withheld ? ERR_UNSUPPORTED : ERR_SYS,
+                   "resize of device %s failed: exit status %d. %s output: %s%s", device, status, argv[0],
+                   buf_str(&text),
+                   withheld ? "This machine withholds CAP_SYS_RESOURCE, which growing a mounted ext4 needs: it grows "
+                              "when it is mounted again."
+                            : "");
 }
 
 /* The target of a bind must be what the source is. */
