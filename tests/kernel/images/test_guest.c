@@ -42,8 +42,7 @@ static void nginx_serves(void **state)
     (void)state;
     char out[16384];
     run_image("n1", "nginx:1.7.9", NULL);
-    for (int i = 0; i < 100 && container_run("n1", "curl -s -o /dev/null localhost", out, sizeof out) != 0; i++)
-        usleep(20000);
+    await(container_run("n1", "curl -s -o /dev/null localhost", out, sizeof out) == 0);
     assert_int_equal(
         container_run("n1", "curl -s localhost | grep -o '<title>.*</title>'; curl -sI localhost/", out, sizeof out),
         0);
@@ -75,12 +74,12 @@ static void nginx_serves(void **state)
     assert_non_null(strstr(out, "nin\n"));
     assert_non_null(strstr(out, "nginx version: nginx/1.7.9\n"));
     assert_non_null(strstr(out, "nginx: worker process"));
+    end_container("n1", SIGQUIT, 0);
     assert_int_equal(node_run("worker-1", "cat /var/log/pods/n1.log", out, sizeof out), 0);
     assert_non_null(strstr(out, "stdout F 127.0.0.1 - - ["));
     assert_non_null(strstr(out, "\"GET /none HTTP/1.1\" 404 "));
     assert_non_null(
         strstr(out, "open() \"/usr/share/nginx/html/none\" failed (2: No such file or directory), client: 127.0.0.1"));
-    end_container("n1", SIGQUIT, 0);
 }
 
 static void nginx_is_configured(void **state)
@@ -99,12 +98,10 @@ static void nginx_is_configured(void **state)
                                "}\n"
                                "E\n"
                                "mkdir -p /tmp/f; echo 1 > /tmp/f/one; nginx -t && nginx -s reload";
-    for (int i = 0; i < 100 && container_run("n2", "curl -s -o /dev/null localhost", out, sizeof out) != 0; i++)
-        usleep(20000);
+    await(container_run("n2", "curl -s -o /dev/null localhost", out, sizeof out) == 0);
     assert_int_equal(container_run("n2", conf, out, sizeof out), 0);
     assert_non_null(strstr(out, "nginx: configuration file /etc/nginx/nginx.conf test is successful\n"));
-    for (int i = 0; i < 100 && container_run("n2", "curl -s -o /dev/null localhost:8080", out, sizeof out) != 0; i++)
-        usleep(20000);
+    await(container_run("n2", "curl -s -o /dev/null localhost:8080", out, sizeof out) == 0);
     assert_int_equal(
         container_run("n2",
                       "curl -si localhost:8080/a; curl -si localhost:8080/exact; curl -s localhost:8080/files/; "
@@ -119,13 +116,13 @@ static void nginx_is_configured(void **state)
         container_run("n2", "echo 'server { listn 80; }' > /etc/nginx/conf.d/b.conf; nginx -t", out, sizeof out), 1);
     assert_non_null(strstr(out, "nginx: [emerg] unknown directive \"listn\" in /etc/nginx/conf.d/b.conf:1\n"));
     assert_non_null(strstr(out, "nginx: configuration file /etc/nginx/nginx.conf test failed\n"));
+    end_container("n2", SIGTERM, 0);
     assert_int_equal(node_run("worker-1", "cut -d' ' -f4- /var/log/pods/n2.log", out, sizeof out), 0);
     assert_non_null(strstr(out, "/docker-entrypoint.sh: Launching /docker-entrypoint.d/20-envsubst-on-templates.sh\n"));
     assert_non_null(strstr(
         out, "10-listen-on-ipv6-by-default.sh: info: Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf\n"));
     assert_non_null(strstr(out, "/docker-entrypoint.sh: Configuration complete; ready for start up\n"));
     assert_non_null(strstr(out, "[notice] 1#1: nginx/1.29.1\n"));
-    end_container("n2", SIGTERM, 0);
 }
 
 static void others_run(void **state)
@@ -133,15 +130,12 @@ static void others_run(void **state)
     (void)state;
     char out[8192];
     run_image("h1", "httpd:2.4", NULL);
-    for (int i = 0; i < 100 && container_run("h1", "curl -s localhost", out, sizeof out) != 0; i++)
-        usleep(20000);
+    await(container_run("h1", "curl -s localhost", out, sizeof out) == 0);
     assert_string_equal(out, "<html><body><h1>It works!</h1></body></html>\n");
     end_container("h1", SIGTERM, 0);
     run_image("e1", "kodekloud/event-simulator", NULL);
-    for (int i = 0;
-         i < 100 && node_run("worker-1", "grep -c event-simulator: /var/log/pods/e1.log", out, sizeof out) != 0; i++)
-        usleep(20000);
-    assert_int_equal(container_run("e1", "grep -c 'in event-simulator: USER' /log/app.log", out, sizeof out), 0);
+    await(node_run("worker-1", "grep -c event-simulator: /var/log/pods/e1.log", out, sizeof out) == 0);
+    await(container_run("e1", "grep -c 'in event-simulator: USER' /log/app.log", out, sizeof out) == 0);
     end_container("e1", SIGTERM, 143 - 143);
 }
 

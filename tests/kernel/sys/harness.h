@@ -38,6 +38,16 @@ static struct err harness_err;
             fail_msg("%s: %s", #call, e.msg);                                                                          \
     } while (0)
 
+/* Waits until it holds: a busy machine may take a minute over anything. */
+#define await(condition)                                                                                               \
+    do {                                                                                                               \
+        for (int tries_ = 0; !(condition); tries_++) {                                                                 \
+            if (tries_ == 3000)                                                                                        \
+                fail_msg("not within a minute: %s", #condition);                                                       \
+            usleep(20000);                                                                                             \
+        }                                                                                                              \
+    } while (0)
+
 /* Call first in main: becomes the helper, or skips. */
 static inline void harness_main(int argc, char **argv)
 {
@@ -85,7 +95,7 @@ static inline int wait_exit(const char *id)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 10;
+    until.tv_sec += 60;
     pthread_mutex_lock(&exits.mu);
     int code = -1;
     while (code < 0) {
@@ -107,7 +117,7 @@ static inline int finish(struct stream_fds *fds, char *out, size_t size)
     struct pollfd p[3] = {{fds->out, POLLIN, 0}, {fds->err, POLLIN, 0}, {fds->out < 0 ? fds->in : -1, POLLIN, 0}};
     size_t len = 0;
     while (p[0].fd >= 0 || p[1].fd >= 0 || p[2].fd >= 0) {
-        if (poll(p, 3, 20000) <= 0)
+        if (poll(p, 3, 120000) <= 0)
             break;
         for (int i = 0; i < 3; i++) {
             char chunk[4096];

@@ -93,14 +93,9 @@ static bool all_gone(const int *pids, size_t count)
 
 static void wait_nothing_left(const int *pids, size_t count)
 {
-    for (int i = 0; i < 500; i++) {
-        if (all_gone(pids, count) && loops_of(data_dir) == 0 && mounts_of(data_dir) == 0)
-            return;
-        usleep(10000);
-    }
-    assert_true(all_gone(pids, count));
-    assert_int_equal(loops_of(data_dir), 0);
-    assert_int_equal(mounts_of(data_dir), 0);
+    await(all_gone(pids, count));
+    await(loops_of(data_dir) == 0);
+    await(mounts_of(data_dir) == 0);
 }
 
 static void nothing_is_left(void **state)
@@ -137,16 +132,12 @@ static void on_death(void *arg, const char *node)
     pthread_mutex_unlock(&death_mu);
 }
 
-static void wait_death(const char *text)
+static bool was_told(const char *text)
 {
-    bool seen = false;
-    for (int i = 0; i < 300 && !seen; i++) {
-        pthread_mutex_lock(&death_mu);
-        seen = strstr(deaths, text) != NULL;
-        pthread_mutex_unlock(&death_mu);
-        usleep(10000);
-    }
-    assert_true(seen);
+    pthread_mutex_lock(&death_mu);
+    bool told = strstr(deaths, text) != NULL;
+    pthread_mutex_unlock(&death_mu);
+    return told;
 }
 
 static int find_child(int parent, const char *title)
@@ -173,7 +164,7 @@ static void deaths_are_told_and_calls_end(void **state)
     const int node = find_child(getpid(), "stowage node worker-1");
     assert_true(node > 0);
     kill(node, SIGKILL);
-    wait_death("[worker-1]");
+    await(was_told("[worker-1]"));
     assert_int_equal(m->ops->mkdir_p(m, "worker-1", "/x", 0755, &e), -1);
     assert_int_equal(e.code, ERR_NOT_FOUND);
     ok(m->ops->mkdir_p(m, "worker-2", "/x", 0755, &e));
@@ -182,11 +173,11 @@ static void deaths_are_told_and_calls_end(void **state)
     const int helper = find_child(getpid(), "stowage node helper");
     assert_true(helper > 0);
     kill(helper, SIGKILL);
-    wait_death("[]");
+    await(was_told("[]"));
     assert_int_equal(m->ops->disk_create(m, "x", 1 << 20, &e), -1);
     assert_int_equal(e.code, ERR_UNAVAILABLE);
     m->ops->close(m);
-    assert_int_equal(loops_of(data_dir), 0);
+    await(loops_of(data_dir) == 0);
 }
 
 static int start(void **state)

@@ -69,7 +69,7 @@ static void disk_becomes_a_filesystem(void **state)
     assert_non_null(strstr(out, "/dev/xvdba      2.9G   24K  2.9G   1% /mnt/vol\n"));
     assert_non_null(strstr(out, "/dev/xvdba /mnt/vol ext4 rw,relatime 0 0\nlost+found\n"));
     ok(m->ops->disk_info(m, "vol-1", &info, &e));
-    assert_true(info.used <= 2 * MIB);
+    assert_true(info.used <= 100 * MIB); /* sparse, even when the kernel has got round to its inode tables */
     assert_string_equal(info.node, "worker-1");
     assert_string_equal(info.device, "/dev/xvdba");
     assert_int_equal(m->ops->disk_detach(m, "nosuch", "worker-1", &e), -1);
@@ -78,7 +78,7 @@ static void disk_becomes_a_filesystem(void **state)
     ok(m->ops->unmount(m, "worker-1", "/mnt/vol", &e));
     ok(m->ops->unmount(m, "worker-1", "/mnt/vol", &e));
     ok(m->ops->disk_detach(m, "vol-1", "worker-1", &e));
-    assert_int_equal(loops_of(data_dir), 2); /* the nodes' own */
+    await(loops_of(data_dir) == 2); /* the nodes' own */
     ok(m->ops->disk_attach(m, "vol-1", "worker-2", "/dev/xvdbb", false, &e));
     const struct fs_mount again = {"worker-2", "/dev/xvdbb", "/mnt/vol", "ext4", "noatime", false, true};
     ok(m->ops->fs_mount(m, &again, &e));
@@ -439,7 +439,7 @@ static void pods_speak_with_each_other(void **state)
     const char *const argv[] = {"sh", "-c", "nc -w 3 10.244.0.9 8080", NULL};
     const struct exec_spec x = {.node = "worker-2", .id = "c8", .argv = argv};
     int fd = -1;
-    for (int i = 0; i < 100 && m->ops->dial(m, "worker-1", "pod-e", 8080, &fd, &e) < 0; i++) {
+    for (int i = 0; i < 3000 && m->ops->dial(m, "worker-1", "pod-e", 8080, &fd, &e) < 0; i++) {
         assert_non_null(strstr(e.msg, "connect: connection refused"));
         usleep(20000);
     }
@@ -447,13 +447,7 @@ static void pods_speak_with_each_other(void **state)
     assert_int_equal(read(fd, out, 7), 7);
     close(fd);
     struct stream_fds fds;
-    for (int i = 0; i < 50; i++) {
-        ok(m->ops->exec(m, &x, &fds, &e));
-        if (finish(&fds, out, sizeof out) == 0 && strstr(out, "answer"))
-            break;
-        usleep(20000);
-    }
-    assert_non_null(strstr(out, "answer"));
+    await(m->ops->exec(m, &x, &fds, &e) == 0 && finish(&fds, out, sizeof out) == 0 && strstr(out, "answer"));
     ok(m->ops->container_signal(m, "worker-1", "c7", SIGKILL, &e));
     ok(m->ops->container_signal(m, "worker-2", "c8", SIGKILL, &e));
     wait_exit("c7");
@@ -471,7 +465,7 @@ static void cluster_addresses_are_reached_from_everywhere(void **state)
     struct container_spec c = container("pod-g", "c9", "echo from pod | nc 10.96.0.1 443");
     ok(m->ops->container_start(m, &c, NULL, &e));
     struct pollfd p = {listener, POLLIN, 0};
-    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_int_equal(poll(&p, 1, 60000), 1);
     const int fd = accept(listener, NULL, NULL);
     char out[64] = "";
     assert_int_equal(read(fd, out, 9), 9);
@@ -483,7 +477,7 @@ static void cluster_addresses_are_reached_from_everywhere(void **state)
     struct stream_fds fds;
     ok(m->ops->exec(m, &x, &fds, &e));
     assert_int_equal(finish(&fds, out, sizeof out), 0);
-    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_int_equal(poll(&p, 1, 60000), 1);
     close(listener);
     ok(m->ops->container_remove(m, "worker-1", "c9", true, &e));
     ok(m->ops->sandbox_stop(m, "worker-1", "pod-g", &e));
@@ -506,21 +500,16 @@ static void services_and_names_work(void **state)
                             "{\"ip\": \"10.96.3.5\", \"port\": 80, \"targets\": []}],"
                             "\"names\": {\"web.default.svc.cluster.local\": [\"10.96.3.4\"]}}",
                             &e));
-    for (int i = 0; i < 100 && strcmp(out, "from server\n") != 0; i++) {
-        container_run("client", "nc -w 2 10.96.3.4 80", out, sizeof out);
-        usleep(20000);
-    }
-    assert_string_equal(out, "from server\n");
-    assert_int_equal(container_run("client", "nc -w 2 10.96.3.5 80", out, sizeof out), 1);
+    await(container_run("client", "nc -w 2 10.96.3.4 80", out, sizeof out) == 0 && str_eq(out, "from server\n"));
+    assert_int_equal(container_run("client", "nc -w 60 10.96.3.5 80", out, sizeof out), 1);
     assert_non_null(strstr(out, "Connection refused"));
-    assert_int_equal(container_run("client", "nslookup web.default.svc.cluster.local 10.96.0.10", out, sizeof out), 0);
+    await(container_run("client", "nslookup web.default.svc.cluster.local 10.96.0.10", out, sizeof out) == 0);
     assert_non_null(strstr(out, "10.96.3.4"));
     assert_int_equal(container_run("client", "nslookup nosuch.default.svc.cluster.local 10.96.0.10", out, sizeof out),
                      1);
     assert_non_null(strstr(out, "NXDOMAIN"));
     ok(m->ops->set_services(m, "{}", &e)); /* gone again */
-    usleep(50000);
-    assert_int_not_equal(container_run("client", "nc -w 1 10.96.3.4 80", out, sizeof out), 0);
+    await(container_run("client", "nc -w 1 10.96.3.4 80", out, sizeof out) != 0);
     ok(m->ops->container_signal(m, "worker-1", "server", SIGKILL, &e));
     ok(m->ops->container_signal(m, "worker-1", "client", SIGKILL, &e));
     wait_exit("server");
@@ -544,7 +533,7 @@ static void node_stops_and_starts(void **state)
     assert_int_equal(node_run("worker-2", "cat /opt/file; test -b /dev/xvdbd", out, sizeof out), 0);
     assert_string_equal(out, "kept\n");
     ok(m->ops->disk_detach(m, "stays", "worker-2", &e));
-    assert_int_equal(loops_of(data_dir), 2); /* the node that started later holds nothing of it */
+    await(loops_of(data_dir) == 2); /* the node that started later holds nothing of it */
 }
 
 static int start(void **state)
@@ -558,8 +547,8 @@ static int stop(void **state)
 {
     (void)state;
     m->ops->close(m);
-    assert_int_equal(loops_of(data_dir), 0);
-    assert_int_equal(mounts_of(data_dir), 0);
+    await(loops_of(data_dir) == 0);
+    await(mounts_of(data_dir) == 0);
     harness_end();
     return 0;
 }

@@ -54,7 +54,7 @@ static void commands_end_in_time(void **state)
     } end;
     struct stream_fds fds;
     const struct exec_spec late = {.node = "worker-1", .id = "", .argv = argv, .timeout_ms = 200};
-    const struct exec_spec soon = {.node = "worker-1", .id = "", .argv = quick, .timeout_ms = 20000};
+    const struct exec_spec soon = {.node = "worker-1", .id = "", .argv = quick, .timeout_ms = 120000};
     const struct exec_spec *const specs[] = {&late, &soon};
     for (int i = 0; i < 2; i++) {
         ok(m->ops->exec(m, specs[i], &fds, &e));
@@ -79,7 +79,7 @@ static int stop(void **state)
 {
     (void)state;
     m->ops->close(m);
-    assert_int_equal(mounts_of(data_dir), 0);
+    await(mounts_of(data_dir) == 0);
     harness_end();
     return 0;
 }
