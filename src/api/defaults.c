@@ -28,7 +28,12 @@ static const struct {
     {"core.v1.LoadBalancerIngress", default_load_balancer_ingress},
     {"core.v1.Namespace", default_namespace},
     {"core.v1.NodeStatus", default_node_status},
+    {"core.v1.LimitRangeItem", default_limit_range_item},
     {"apps.v1.DeploymentStrategy", default_deployment_strategy},
+    {"apps.v1.StatefulSetSpec", default_statefulset_spec},
+    {"apps.v1.StatefulSetUpdateStrategy", default_statefulset_strategy},
+    {"apps.v1.DaemonSetUpdateStrategy", default_daemonset_strategy},
+    {"batch.v1.Job", default_job},
 };
 
 static default_hook *hook_find(const struct schema_type *t)

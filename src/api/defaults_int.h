@@ -11,6 +11,8 @@ typedef void default_hook(json_t *obj);
 default_hook default_pod, default_pod_spec, default_container, default_volume;
 default_hook default_service_spec, default_service_port, default_load_balancer_ingress;
 default_hook default_namespace, default_node_status, default_deployment_strategy;
+default_hook default_statefulset_spec, default_statefulset_strategy, default_daemonset_strategy, default_job,
+    default_limit_range_item;
 
 /* Absent, null, "", 0, false or an empty list: Go's zero value. */
 bool value_is_unset(const json_t *v);

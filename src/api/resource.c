@@ -61,6 +61,11 @@ static const struct subresource account_subs[] = {
 static const struct subresource service_subs[] = {SUB_PROXY("ServiceProxyOptions"), SUB_STATUS("Service"), {NULL}};
 static const struct subresource deployment_subs[] = {SUB_SCALE, SUB_STATUS("Deployment"), {NULL}};
 static const struct subresource replicaset_subs[] = {SUB_SCALE, SUB_STATUS("ReplicaSet"), {NULL}};
+static const struct subresource statefulset_subs[] = {SUB_SCALE, SUB_STATUS("StatefulSet"), {NULL}};
+static const struct subresource daemonset_subs[] = {SUB_STATUS("DaemonSet"), {NULL}};
+static const struct subresource job_subs[] = {SUB_STATUS("Job"), {NULL}};
+static const struct subresource cronjob_subs[] = {SUB_STATUS("CronJob"), {NULL}};
+static const struct subresource quota_subs[] = {SUB_STATUS("ResourceQuota"), {NULL}};
 static const struct subresource budget_subs[] = {SUB_STATUS("PodDisruptionBudget"), {NULL}};
 static const struct subresource attachment_subs[] = {SUB_STATUS("VolumeAttachment"), {NULL}};
 
@@ -68,6 +73,9 @@ static const struct subresource attachment_subs[] = {SUB_STATUS("VolumeAttachmen
     .group = "", .version = "v1", .kind = k, .plural = p, .singular = s, .type = "core.v1." k, .go_kind = "core." k
 #define APPS(k, p, s)                                                                                                  \
     .group = "apps", .version = "v1", .kind = k, .plural = p, .singular = s, .type = "apps.v1." k, .go_kind = "apps." k
+#define BATCH(k, p, s)                                                                                                 \
+    .group = "batch", .version = "v1", .kind = k, .plural = p, .singular = s, .type = "batch.v1." k,                   \
+    .go_kind = "batch." k
 #define STORAGE(k, p, s)                                                                                               \
     .group = "storage.k8s.io", .version = "v1", .kind = k, .plural = p, .singular = s, .type = "storage.v1." k,        \
     .go_kind = "storage." k
@@ -85,6 +93,8 @@ static struct resource rows[] = {
      .short_names = NAMES("ep"), .namespaced = true, .create_on_update = true},
     {CORE("Event", "events", "event"), STORED("Event", "events", "r2yiGXH7wu8="), .short_names = NAMES("ev"),
      .namespaced = true, .create_on_update = true},
+    {CORE("LimitRange", "limitranges", "limitrange"), STORED("LimitRange", "limitranges", "EBKMFVe6cwo="),
+     .short_names = NAMES("limits"), .namespaced = true},
     {CORE("Namespace", "namespaces", "namespace"), .list_kind = "NamespaceList", .bucket = "namespaces",
      .storage_hash = "Q3oi5N2YM8M=", .verbs = VERBS_NO_COLLECTION, .short_names = NAMES("ns"), .subs = namespace_subs},
     {CORE("Node", "nodes", "node"), STORED("Node", "nodes", "XwShjMxG9Fs="), .short_names = NAMES("no"),
@@ -96,6 +106,9 @@ static struct resource rows[] = {
      STORED("PersistentVolume", "persistentvolumes", "HN/zwEC+JgM="), .short_names = NAMES("pv"), .subs = volume_subs},
     {CORE("Pod", "pods", "pod"), STORED("Pod", "pods", "xPOwRZ+Yhw8="), .short_names = NAMES("po"),
      .categories = NAMES("all"), .namespaced = true, .subs = pod_subs},
+    {CORE("ResourceQuota", "resourcequotas", "resourcequota"),
+     STORED("ResourceQuota", "resourcequotas", "8uhSgffRX6w="), .short_names = NAMES("quota"), .namespaced = true,
+     .subs = quota_subs},
     {CORE("Secret", "secrets", "secret"), STORED("Secret", "secrets", "S6u1pOWzb84="), .namespaced = true},
     {CORE("ServiceAccount", "serviceaccounts", "serviceaccount"),
      STORED("ServiceAccount", "serviceaccounts", "pbx9ZvyFpBE="), .short_names = NAMES("sa"), .namespaced = true,
@@ -106,11 +119,17 @@ static struct resource rows[] = {
     /* -- apps -- */
     {APPS("ControllerRevision", "controllerrevisions", "controllerrevision"),
      STORED("ControllerRevision", "controllerrevisions.apps", "85nkx63pcBU="), .namespaced = true},
+    {APPS("DaemonSet", "daemonsets", "daemonset"), STORED("DaemonSet", "daemonsets.apps", "dd7pWHUlMKQ="),
+     .short_names = NAMES("ds"), .categories = NAMES("all"), .namespaced = true, .subs = daemonset_subs,
+     .generation = true},
     {APPS("Deployment", "deployments", "deployment"), STORED("Deployment", "deployments.apps", "8aSe+NMegvE="),
      .short_names = NAMES("deploy"), .categories = NAMES("all"), .namespaced = true, .subs = deployment_subs,
      .generation = true},
     {APPS("ReplicaSet", "replicasets", "replicaset"), STORED("ReplicaSet", "replicasets.apps", "P1RzHs8/mWQ="),
      .short_names = NAMES("rs"), .categories = NAMES("all"), .namespaced = true, .subs = replicaset_subs,
+     .generation = true},
+    {APPS("StatefulSet", "statefulsets", "statefulset"), STORED("StatefulSet", "statefulsets.apps", "H+vl74LkKdo="),
+     .short_names = NAMES("sts"), .categories = NAMES("all"), .namespaced = true, .subs = statefulset_subs,
      .generation = true},
 
     /* -- events.k8s.io: another view of core events -- */
@@ -138,6 +157,13 @@ static struct resource rows[] = {
             "selfsubjectrulesreview")},
     {REVIEW("authorization.k8s.io", "authorization", "SubjectAccessReview", "subjectaccessreviews",
             "subjectaccessreview")},
+
+    /* -- batch -- */
+    {BATCH("CronJob", "cronjobs", "cronjob"), STORED("CronJob", "cronjobs.batch", "sd5LIXh4Fjs="),
+     .short_names = NAMES("cj"), .categories = NAMES("all"), .namespaced = true, .subs = cronjob_subs,
+     .generation = true},
+    {BATCH("Job", "jobs", "job"), STORED("Job", "jobs.batch", "mudhfqk/qZY="), .categories = NAMES("all"),
+     .namespaced = true, .subs = job_subs, .generation = true},
 
     /* -- policy -- */
     {.group = "policy",

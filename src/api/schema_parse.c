@@ -313,6 +313,8 @@ static json_t *default_parse(const struct schema_field *f, const char *text)
     case SB_INT32:
     case SB_INT64:
         return json_integer(strtoll(text, NULL, 10));
+    case SB_INT_OR_STRING:
+        return text[strspn(text, "0123456789")] ? json_string(text) : json_integer(strtoll(text, NULL, 10));
     default:
         return json_string(text);
     }

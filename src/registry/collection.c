@@ -52,6 +52,7 @@ int reg_delete_collection(struct registry *r, const struct reg_ctx *ctx, const s
 {
     _auto_op_ struct op op;
     op_begin(&op, r, ctx, t, ans, e);
+    op_warn_orphans(&op, o);
     struct sweep s = {.res = t->res, .labels = labels, .fields = fields, .items = json_array()};
     struct snapshot *snap = store_snapshot(r->store);
     snapshot_scan(snap, t->res->bucket, t->res->namespaced && *t->ns ? t->ns : NULL, NULL, NULL, collect, &s);

@@ -76,6 +76,16 @@ static bool wants_finalizer(const json_t *obj, const struct reg_delete_opts *o, 
     return jarr_has(obj, "metadata.finalizers", finalizer);
 }
 
+#define ORPHANS_TEXT                                                                                                   \
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or "   \
+    "set propagationPolicy=Orphan to suppress this warning"
+
+void op_warn_orphans(const struct op *op, const struct reg_delete_opts *o)
+{
+    if (op->st->orphans && !o->propagation && op->ctx->warnings && !strlist_has(op->ctx->warnings, ORPHANS_TEXT))
+        strlist_add(op->ctx->warnings, ORPHANS_TEXT);
+}
+
 /* Gives the object the finalizers of the asked policy. */
 static void set_propagation(const struct op *op, json_t *obj, const struct reg_delete_opts *o)
 {
@@ -83,6 +93,7 @@ static void set_propagation(const struct op *op, json_t *obj, const struct reg_d
         return;
     bool orphan = wants_finalizer(obj, o, "Orphan", FINALIZER_ORPHAN, FINALIZER_FOREGROUND);
     bool foreground = wants_finalizer(obj, o, "Foreground", FINALIZER_FOREGROUND, FINALIZER_ORPHAN);
+    orphan = orphan || (op->st->orphans && !o->propagation && !foreground);
     if (orphan != jarr_has(obj, "metadata.finalizers", FINALIZER_ORPHAN))
         (orphan ? meta_finalizer_add : meta_finalizer_remove)(obj, FINALIZER_ORPHAN);
     if (foreground != jarr_has(obj, "metadata.finalizers", FINALIZER_FOREGROUND))
@@ -277,5 +288,6 @@ int reg_delete(struct registry *r, const struct reg_ctx *ctx, const struct reg_t
 {
     _auto_op_ struct op op;
     op_begin(&op, r, ctx, t, ans, e);
+    op_warn_orphans(&op, o);
     return op_delete(&op, o);
 }

@@ -91,6 +91,8 @@ int op_update(struct op *op, const struct change *c);
 json_t *view_to_store(const struct resource *res, json_t *take_tree);
 
 int op_delete(struct op *op, const struct reg_delete_opts *o);
+/* Tells a client that names no policy what becomes of a job's pods. */
+void op_warn_orphans(const struct op *op, const struct reg_delete_opts *o);
 
 /* Two texts of one moment; metav1.Time. */
 void time_after(int64_t now_ns, int64_t seconds, char out[TIME_TEXT_LEN]);

@@ -14,6 +14,7 @@ struct strategy {
     const char *key_prefix;   /* in etcd, as conflict texts show it; NULL = the plural */
     bool returns_object;      /* DELETE answers the object, not a Status */
     bool no_garbage;          /* owner policies do not apply (events) */
+    bool orphans;             /* DELETE without a policy leaves the dependents, and warns of it (jobs) */
     bool status_split;        /* main writes keep the stored status, writes to /status keep the stored rest */
     bool status_keeps_meta;   /* /status changes no labels, annotations, owners, finalizers either */
     bool status_keeps_labels; /* /status changes no labels */
@@ -64,6 +65,16 @@ void deployment_prepare_create(struct op *op, json_t *obj);
 bool deployment_bumps(const json_t *obj, const json_t *old);
 void replicaset_prepare_create(struct op *op, json_t *obj);
 void budget_prepare_create(struct op *op, json_t *obj);
+void statefulset_convert(json_t *obj);
+void statefulset_prepare_create(struct op *op, json_t *obj);
+void statefulset_prepare_update(struct op *op, json_t *obj, const json_t *old);
+void daemonset_prepare_create(struct op *op, json_t *obj);
+void daemonset_prepare_update(struct op *op, json_t *obj, const json_t *old);
+bool daemonset_bumps(const json_t *obj, const json_t *old);
+void job_prepare_create(struct op *op, json_t *obj);
+void job_prepare_update(struct op *op, json_t *obj, const json_t *old);
+void cronjob_prepare_create(struct op *op, json_t *obj);
+void quota_prepare_create(struct op *op, json_t *obj);
 bool slice_bumps(const json_t *obj, const json_t *old);
 
 void secret_convert(json_t *obj);

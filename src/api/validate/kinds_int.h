@@ -12,6 +12,8 @@ change_rules pod_create, pod_update, pod_status_update, namespace_create, namesp
     replicaset_update, revision_create, revision_update, lease_create, lease_update, class_create, class_update,
     attachment_create, attachment_update, csidriver_create, csidriver_update, csinode_create, csinode_update,
     capacity_create, capacity_update, budget_create, budget_update;
+change_rules statefulset_create, statefulset_update, daemonset_create, daemonset_update, job_create, job_update,
+    cronjob_create, cronjob_update, quota_create, quota_update, limitrange_create, limitrange_update;
 /* Parts of a pod's update (pod_gates.c); `spec_path` is "spec". */
 void pod_gates_check(const struct change *c, const struct vpath *spec_path);
 void pod_gated_changes_check(const struct change *c, const struct vpath *spec_path);
@@ -22,6 +24,6 @@ void binding_check(const json_t *binding, struct field_errors *errs);
 
 typedef void warning_rules(const json_t *obj, const json_t *old, struct strlist *out);
 warning_rules pod_warnings, pv_warnings, pvc_warnings, class_warnings, service_warnings, deployment_warnings,
-    replicaset_warnings, node_warnings;
+    replicaset_warnings, node_warnings, statefulset_warnings, daemonset_warnings, job_warnings, cronjob_warnings;
 
 #endif

@@ -125,16 +125,34 @@ static void bad_name(struct field_errors *errs, const struct vpath *p, const cha
     v_invalid_go(errs, p, xstrdup(name), detail);
 }
 
-static void container_resource_name(struct field_errors *errs, const struct vpath *p, const char *name)
+void v_resource_name(struct field_errors *errs, const struct vpath *p, const char *name)
 {
     struct msgs m = {0};
     rule_qualified(name, &m);
     for (size_t i = 0; i < m.len; i++)
         bad_name(errs, p, name, m.text[i]);
-    bool plain = strchr(name, '/') == NULL;
-    if (m.len == 0 && plain && !one_of(name, standard_resources) && !is_huge_page(name) &&
+    if (m.len == 0 && strchr(name, '/') == NULL && !one_of(name, standard_resources) && !is_huge_page(name) &&
         !str_starts(name, "requests.hugepages-"))
         bad_name(errs, p, name, "must be a standard resource type or fully qualified");
+}
+
+bool is_quota_resource(const char *name)
+{
+    return (one_of(name, standard_resources) && strcmp(name, "storage") != 0) || is_huge_page(name) ||
+           str_starts(name, "requests.hugepages-");
+}
+
+void v_quota_resource_name(struct field_errors *errs, const struct vpath *p, const char *name)
+{
+    v_resource_name(errs, p, name);
+    if (strchr(name, '/') == NULL && !is_quota_resource(name))
+        bad_name(errs, p, name, "must be a standard resource for quota");
+}
+
+void v_container_resource_name(struct field_errors *errs, const struct vpath *p, const char *name)
+{
+    bool plain = strchr(name, '/') == NULL;
+    v_resource_name(errs, p, name);
     if (plain && !one_of(name, container_resources) && !is_huge_page(name))
         bad_name(errs, p, name, "must be a standard resource for containers");
     if (!plain && !is_native(name) && !is_extended(name))
@@ -205,7 +223,7 @@ void v_container_resources(struct field_errors *errs, const struct vpath *p, con
         sorted_keys(map, &names);
         for (size_t i = 0; i < names.len; i++) {
             const char *name = names.items[i];
-            container_resource_name(errs, KEY(at, name), name);
+            v_container_resource_name(errs, KEY(at, name), name);
             v_qty_resource(errs, KEY(at, name), name, vget(map, name));
             if (m == 1)
                 request_within_limit(errs, p, name, vget(map, name), vget(limits, name));

@@ -139,6 +139,11 @@ void v_qty_nonnegative(struct field_errors *errs, const struct vpath *p, const j
 void v_qty_basic(struct field_errors *errs, const struct vpath *p,
                  const json_t *value); /* not below zero, as a number */
 void v_qty_resource(struct field_errors *errs, const struct vpath *p, const char *resource, const json_t *value);
+/* Names of resources: any, those of quotas, those of containers. */
+void v_resource_name(struct field_errors *errs, const struct vpath *p, const char *name);
+void v_quota_resource_name(struct field_errors *errs, const struct vpath *p, const char *name);
+void v_container_resource_name(struct field_errors *errs, const struct vpath *p, const char *name);
+bool is_quota_resource(const char *name); /* a standard one */
 bool qty_fractional(const json_t *value); /* has thousandths: makes no sense for bytes */
 /* requests and limits of a container. */
 void v_container_resources(struct field_errors *errs, const struct vpath *p, const json_t *resources,

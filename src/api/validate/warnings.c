@@ -273,6 +273,48 @@ void replicaset_warnings(const json_t *obj, const json_t *old, struct strlist *o
     workload_warnings(obj, old, out);
 }
 
+void statefulset_warnings(const json_t *obj, const json_t *old, struct strlist *out)
+{
+    const struct vpath *p = FIELD(FIELD(NULL, "spec"), "volumeClaimTemplates");
+    const json_t *claims = jat(obj, "spec.volumeClaimTemplates");
+    const json_t *now = jat(obj, "spec.template"), *before = jat(old, "spec.template");
+    if (old == NULL || before == NULL || now == NULL || !json_equal(now, before))
+        spec_warnings(FIELD(FIELD(FIELD(NULL, "spec"), "template"), "spec"), vget(now, "spec"), out);
+    for (size_t i = 0; old == NULL && i < json_array_size(claims); i++) {
+        const struct vpath *at = FIELD(FIELD(ITEM(p, i), "spec"), "resources");
+        const json_t *resources = jat(json_array_get(claims, i), "spec.resources");
+        fraction_warning(FIELD(at, "requests"), vget(resources, "requests"), "storage", out);
+        fraction_warning(FIELD(at, "limits"), vget(resources, "limits"), "storage", out);
+    }
+    if (jint(obj, "spec.revisionHistoryLimit", 0) < 0)
+        strlist_add(out,
+                    "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is "
+                    "recommended");
+}
+
+void daemonset_warnings(const json_t *obj, const json_t *old, struct strlist *out)
+{
+    const json_t *now = jat(obj, "spec.template"), *before = jat(old, "spec.template");
+    if (old == NULL || before == NULL || now == NULL || !json_equal(now, before))
+        spec_warnings(FIELD(FIELD(FIELD(NULL, "spec"), "template"), "spec"), vget(now, "spec"), out);
+}
+
+void job_warnings(const json_t *obj, const json_t *old, struct strlist *out)
+{
+    workload_warnings(obj, old, out);
+}
+
+void cronjob_warnings(const json_t *obj, const json_t *old, struct strlist *out)
+{
+    const struct vpath *p = FIELD(FIELD(FIELD(NULL, "spec"), "jobTemplate"), "spec");
+    const json_t *now = jat(obj, "spec.jobTemplate.spec.template"),
+                 *before = jat(old, "spec.jobTemplate.spec.template");
+    if (old == NULL)
+        name_warning(obj, "Pod names and hostnames", out);
+    if (old == NULL || before == NULL || now == NULL || !json_equal(now, before))
+        spec_warnings(FIELD(FIELD(p, "template"), "spec"), vget(now, "spec"), out);
+}
+
 /* -- storage -- */
 
 static void annotation_warning(const json_t *obj, const char *key, const char *text, struct strlist *out)

@@ -1,39 +1,15 @@
 /* workload.c - deployments, replica sets, controller revisions, leases, and the small requests: Scale, Binding.
  *
  * THREADS: pure functions. Source: pkg/apis/apps/validation, pkg/apis/autoscaling, coordination. */
-#include "api/validate/kinds_int.h"
-#include "api/validate/pod_int.h"
+#include "api/validate/workload_int.h"
 
 #include "api/selector.h"
 
 #include <stdlib.h>
 
-#define SPEC   FIELD(NULL, "spec")
-#define STATUS FIELD(NULL, "status")
-
 /* -- selector and template -- */
 
-/* The template of a workload whose pods always restart. */
-static void template_check(const struct change *c, const json_t *spec, const struct label_selector *selector)
-{
-    static const char *const always[] = {"Always", NULL};
-    const json_t *template_ = vget(spec, "template"), *labels = jat(template_, "metadata.labels");
-    const struct vpath *p = FIELD(SPEC, "template");
-    const char *restart = jstr_or(template_, "spec.restartPolicy", "");
-    bool everything = vhas(spec, "selector") && json_array_size(jat(spec, "selector.matchExpressions")) == 0 &&
-                      json_object_size(jat(spec, "selector.matchLabels")) == 0;
-    if (!everything && !label_selector_match(selector, labels))
-        v_invalid_go(c->errs, FIELD(FIELD(p, "metadata"), "labels"), go_map_text(labels),
-                     "`selector` does not match template `labels`");
-    v_pod_template(c->errs, p, template_);
-    if (strcmp(restart, "Always") != 0)
-        v_unsupported(c->errs, FIELD(FIELD(p, "spec"), "restartPolicy"), restart, always);
-    if (jat(template_, "spec.activeDeadlineSeconds") != NULL)
-        v_forbidden(c->errs, FIELD(FIELD(p, "spec"), "activeDeadlineSeconds"),
-                    "activeDeadlineSeconds in ReplicaSet is not Supported");
-}
-
-static void selector_and_template_check(const struct change *c, const json_t *spec)
+struct label_selector *workload_selector(const struct change *c, const json_t *spec, const char *kind)
 {
     const json_t *json = vget(spec, "selector");
     const struct vpath *p = FIELD(SPEC, "selector");
@@ -43,18 +19,52 @@ static void selector_and_template_check(const struct change *c, const json_t *sp
         v_required(c->errs, p, NULL);
     v_label_selector(c->errs, p, json);
     if (json != NULL &&
-        json_object_size(vget(json, "matchLabels")) + json_array_size(vget(json, "matchExpressions")) == 0)
-        v_invalid_go(c->errs, p, go_struct_text("meta.v1.LabelSelector", json),
-                     "empty selector is invalid for deployment");
-    if (label_selector_from_json(json, &selector, &e) < 0) {
-        v_invalid_go(c->errs, p, go_struct_text("meta.v1.LabelSelector", json), "invalid label selector");
+        json_object_size(vget(json, "matchLabels")) + json_array_size(vget(json, "matchExpressions")) == 0) {
+        _auto_free_ char *why = xasprintf("empty selector is invalid for %s", kind);
+        v_invalid_go(c->errs, p, go_struct_text("meta.v1.LabelSelector", json), why);
+    }
+    return label_selector_from_json(json, &selector, &e) < 0 ? NULL : selector;
+}
+
+void workload_labels_match(const struct change *c, const json_t *spec, const struct label_selector *selector)
+{
+    const json_t *labels = jat(spec, "template.metadata.labels");
+    bool everything = vhas(spec, "selector") && json_array_size(jat(spec, "selector.matchExpressions")) == 0 &&
+                      json_object_size(jat(spec, "selector.matchLabels")) == 0;
+    if (!everything && !label_selector_match(selector, labels))
+        v_invalid_go(c->errs, FIELD(FIELD(FIELD(SPEC, "template"), "metadata"), "labels"), go_map_text(labels),
+                     "`selector` does not match template `labels`");
+}
+
+void workload_always_restarts(const struct change *c, const json_t *spec, const char *kind)
+{
+    static const char *const always[] = {"Always", NULL};
+    const struct vpath *p = FIELD(FIELD(SPEC, "template"), "spec");
+    const char *restart = jstr_or(spec, "template.spec.restartPolicy", "");
+    if (strcmp(restart, "Always") != 0)
+        v_unsupported(c->errs, FIELD(p, "restartPolicy"), restart, always);
+    if (jat(spec, "template.spec.activeDeadlineSeconds") == NULL)
+        return;
+    _auto_free_ char *why = xasprintf("activeDeadlineSeconds in %s is not Supported", kind);
+    v_forbidden(c->errs, FIELD(p, "activeDeadlineSeconds"), why);
+}
+
+static void selector_and_template_check(const struct change *c, const json_t *spec)
+{
+    const json_t *json = vget(spec, "selector");
+    struct label_selector *selector = workload_selector(c, spec, "deployment");
+    if (selector == NULL) {
+        v_invalid_go(c->errs, FIELD(SPEC, "selector"), go_struct_text("meta.v1.LabelSelector", json),
+                     "invalid label selector");
         return;
     }
-    template_check(c, spec, selector);
+    workload_labels_match(c, spec, selector);
+    v_pod_template(c->errs, FIELD(SPEC, "template"), vget(spec, "template"));
+    workload_always_restarts(c, spec, "ReplicaSet");
     label_selector_free(selector);
 }
 
-static void selector_immutable(const struct change *c, const char *spec_type)
+void workload_selector_immutable(const struct change *c, const char *spec_type)
 {
     const json_t *now = vget(c->obj, "spec"), *before = vget(c->old, "spec");
     if (go_equal_field(spec_type, "selector", now, before))
@@ -88,17 +98,17 @@ void v_int_or_percent(struct field_errors *errs, const struct vpath *p, const js
         v_invalid_go(errs, p, go_int_or_string_text(v), m.text[i]);
 }
 
+bool int_or_percent_is_zero(const json_t *v)
+{
+    long percent = 0;
+    return percent_of(v, &percent) ? percent == 0 : json_integer_value(v) == 0;
+}
+
 void v_percent_max(struct field_errors *errs, const struct vpath *p, const json_t *v)
 {
     long percent = 0;
     if (percent_of(v, &percent) && percent > 100)
         v_invalid_go(errs, p, go_int_or_string_text(v), "must not be greater than 100%");
-}
-
-static bool is_zero(const json_t *v)
-{
-    long percent = 0;
-    return percent_of(v, &percent) ? percent == 0 : json_integer_value(v) == 0;
 }
 
 static void rolling_check(const struct change *c, const struct vpath *p, const json_t *rolling)
@@ -107,7 +117,7 @@ static void rolling_check(const struct change *c, const struct vpath *p, const j
     const struct vpath *at = FIELD(p, "maxUnavailable");
     v_int_or_percent(c->errs, at, unavailable);
     v_int_or_percent(c->errs, FIELD(p, "maxSurge"), surge);
-    if (is_zero(unavailable) && is_zero(surge))
+    if (int_or_percent_is_zero(unavailable) && int_or_percent_is_zero(surge))
         v_invalid_go(c->errs, at, go_int_or_string_text(unavailable), "may not be 0 when `maxSurge` is 0");
     v_percent_max(c->errs, at, unavailable);
 }
@@ -159,20 +169,36 @@ void deployment_create(const struct change *c)
 
 /* -- status of workloads -- */
 
-/* Counts are not negative, and those of `within` not above `of`. */
-static void counts_check(const struct change *c, const char *const *counts, const char *const *within)
+void status_nonnegative(const struct change *c, const char *const *counts)
+{
+    for (size_t i = 0; counts[i] != NULL; i++)
+        v_nonnegative_field(c->errs, STATUS, vget(c->obj, "status"), counts[i]);
+}
+
+void status_within(const struct change *c, const char *const *within, const char *of, const char *what)
 {
     const json_t *status = vget(c->obj, "status");
-    for (size_t i = 0; counts[i] != NULL; i++)
-        v_nonnegative_field(c->errs, STATUS, status, counts[i]);
+    _auto_free_ char *why = xasprintf("cannot be greater than %s", what);
     for (size_t i = 0; within[i] != NULL; i++) {
-        if (vint(status, within[i]) > vint(status, "replicas"))
-            v_invalid_int(c->errs, FIELD(STATUS, within[i]), vint(status, within[i]),
-                          "cannot be greater than status.replicas");
+        if (vint(status, within[i]) > vint(status, of))
+            v_invalid_int(c->errs, FIELD(STATUS, within[i]), vint(status, within[i]), why);
     }
-    if (vint(status, "availableReplicas") > vint(status, "readyReplicas"))
-        v_invalid_int(c->errs, FIELD(STATUS, "availableReplicas"), vint(status, "availableReplicas"),
-                      "cannot be greater than readyReplicas");
+}
+
+void status_collisions(const struct change *c)
+{
+    int64_t collisions = jint(c->obj, "status.collisionCount", 0);
+    if (collisions < jint(c->old, "status.collisionCount", 0))
+        v_invalid_int(c->errs, FIELD(STATUS, "collisionCount"), collisions, "cannot be decremented");
+}
+
+/* Counts are not negative, and those of `within` not above the number of pods. */
+static void counts_check(const struct change *c, const char *const *counts, const char *const *within)
+{
+    static const char *const available[] = {"availableReplicas", NULL};
+    status_nonnegative(c, counts);
+    status_within(c, within, "replicas", "status.replicas");
+    status_within(c, available, "readyReplicas", "readyReplicas");
 }
 
 static void deployment_status(const struct change *c)
@@ -182,11 +208,9 @@ static void deployment_status(const struct change *c)
                                          "availableReplicas",  "unavailableReplicas",
                                          "collisionCount",     NULL};
     static const char *const within[] = {"updatedReplicas", "readyReplicas", "availableReplicas", NULL};
-    int64_t collisions = jint(c->obj, "status.collisionCount", 0);
     change_meta_update(c);
     counts_check(c, counts, within);
-    if (collisions < jint(c->old, "status.collisionCount", 0))
-        v_invalid_int(c->errs, FIELD(STATUS, "collisionCount"), collisions, "cannot be decremented");
+    status_collisions(c);
 }
 
 void deployment_update(const struct change *c)
@@ -197,7 +221,7 @@ void deployment_update(const struct change *c)
     }
     change_meta_update(c);
     deployment_spec_check(c);
-    selector_immutable(c, "apps.v1.DeploymentSpec");
+    workload_selector_immutable(c, "apps.v1.DeploymentSpec");
 }
 
 /* -- replica sets -- */
@@ -227,7 +251,7 @@ void replicaset_update(const struct change *c)
         return;
     }
     replicaset_spec_check(c);
-    selector_immutable(c, "apps.v1.ReplicaSetSpec");
+    workload_selector_immutable(c, "apps.v1.ReplicaSetSpec");
 }
 
 /* -- controller revisions -- */

@@ -81,7 +81,7 @@ static void test_every_patch_tells_field_validation(void **state)
         json_t *content = jat(patch, "requestBody.content");
         assert_non_null(json_object_get(content, "application/strategic-merge-patch+json"));
     }
-    assert_int_equal(patches, 3 + 4); /* three kinds; scale and status of two */
+    assert_int_equal(patches, 5 + 4 + 3); /* five kinds; status of four, scale of three */
     json_t *get = jat(doc, "paths");
     get = jat(json_object_get(get, "/apis/apps/v1/namespaces/{namespace}/deployments"), "get");
     assert_text(json_text(json_object_get(get, "x-kubernetes-group-version-kind")),

@@ -111,7 +111,7 @@ static void test_resources_are_found(void **state)
     assert_null(resource_sub(r, "log"));
     assert_string_equal(resource_by_bucket("events")->group, "");
     assert_true(resource_has_group("storage.k8s.io"));
-    assert_false(resource_has_group("batch"));
+    assert_false(resource_has_group("extensions"));
     assert_false(resource_has_group_version("apps", "v1beta1"));
     assert_null(resource_by_kind("", "v1", "Deployment"));
 }
