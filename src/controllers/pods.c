@@ -10,10 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *pod_from_template(const json_t *owner)
+json_t *pod_from_template(const json_t *owner, const json_t *tmpl)
 {
     static const char *const kept[] = {"labels", "annotations", "finalizers"};
-    const json_t *tmpl = jat(owner, "spec.template");
     json_t *pod = json_pack("{s:s, s:s, s:{}}", "kind", "Pod", "apiVersion", "v1", "metadata");
     json_t *meta = jat(pod, "metadata");
     jset(meta, "generateName", json_sprintf("%s-", obj_name(owner)));
@@ -31,7 +30,8 @@ static json_t *pod_from_template(const json_t *owner)
 int pod_make(struct loop *l, const json_t *owner, struct err *e)
 {
     _auto_sobj_ struct sobj *made = NULL;
-    if (reg_make(loop_registry(l), WHO, RES.pods, obj_ns(owner), pod_from_template(owner), &made, e) < 0) {
+    if (reg_make(loop_registry(l), WHO, RES.pods, obj_ns(owner), pod_from_template(owner, jat(owner, "spec.template")),
+                 &made, e) < 0) {
         loop_event(l, owner, EVENT_WARNING, "FailedCreate", "Error creating: %s", e->msg);
         return -1;
     }

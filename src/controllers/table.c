@@ -9,6 +9,7 @@ const struct loop_def *const *controllers_loops(size_t *n)
         NULL, /* gc_loop() */
         &replicaset_loop,
         &deployment_loop,
+        &statefulset_loop,
         &namespace_loop,
         &service_account_loop,
         &root_ca_loop,
