@@ -72,8 +72,8 @@ value_is() {
     shift
     [ "$("$@" 2>/dev/null)" = "$want" ]
 }
-# told NAME TEXT: an event about the object of that name says TEXT
-told() { k get events --field-selector "involvedObject.name=$1" -o 'jsonpath={range .items[*]}{.reason}: {.message}{"\n"}{end}' | grep -qF -e "$2"; }
+# event_says NAME TEXT: an event about the object of that name says TEXT
+event_says() { k get events --field-selector "involvedObject.name=$1" -o 'jsonpath={range .items[*]}{.reason}: {.message}{"\n"}{end}' | grep -qF -e "$2"; }
 phase_is() { value_is "$3" k get "$1" "$2" -o 'jsonpath={.status.phase}'; }
 # on_tty COMMAND...: runs it on a pseudo terminal, output on standard output
 on_tty() { script -qec "$*" /dev/null </dev/null | tr -d '\r'; }

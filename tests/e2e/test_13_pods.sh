@@ -40,7 +40,7 @@ eq "termination message" "last words" "$(state crash lastState.terminated.messag
 eq "log as message" "one two" "$(state fail state.terminated.message | tr '\n' ' ' | sed 's/ $//')"
 has "start error" 'exec: "nosuchcommand": executable file not found in $PATH' "$(state nocommand lastState.terminated.message)"
 has "config error" 'configmap "none" not found' "$(state noconfig state.waiting.message)"
-within 5 "back-off" told crash "Back-off restarting failed container c in pod crash_default"
+within 5 "back-off" event_says crash "Back-off restarting failed container c in pod crash_default"
 
 say "logs: of ended containers, of init containers, of the previous one"
 eq "good" fine "$(k logs good)"
@@ -87,7 +87,7 @@ spec:
     livenessProbe: {exec: {command: [cat, /tmp/live]}, periodSeconds: 1, failureThreshold: 2, timeoutSeconds: 60}
 YAML
 within 20 "running" shows probed Running
-within 5 "unhealthy" told probed "Unhealthy: Startup probe failed: cat: can't open '/tmp/live': No such file or directory"
+within 5 "unhealthy" event_says probed "Unhealthy: Startup probe failed: cat: can't open '/tmp/live': No such file or directory"
 ready probed 0/1 || die "ready before its probe was"
 k exec probed -- touch /tmp/ready /tmp/live
 within 20 "ready" ready probed 1/1
@@ -95,7 +95,7 @@ k exec probed -- rm /tmp/ready
 within 20 "unready" ready probed 0/1
 k exec probed -- rm /tmp/live
 within 20 "restarted" value_is 1 k get pod probed -o 'jsonpath={.status.containerStatuses[0].restartCount}'
-within 5 "killing" told probed "Killing: Container c failed liveness probe, will be restarted"
+within 5 "killing" event_says probed "Killing: Container c failed liveness probe, will be restarted"
 
 say "hooks and sidecars: what starts first ends last"
 k apply -f - <<'YAML'

@@ -81,7 +81,7 @@ looks_around() {
 applies() {
     manifest "$1" >app.yaml
     k apply -f app.yaml
-    k rollout status deploy/web --timeout=60s
+    k rollout status deploy/web --timeout=300s
     eq "the claim" "Bound 1Gi" "$(k get pvc pages -o 'jsonpath={.status.phase} {.status.capacity.storage}')"
     pod=$(k get pod -l app=web -o 'jsonpath={.items..metadata.name}')
     has "apply again" "deployment.apps/web unchanged" "$(k apply -f app.yaml)"
@@ -101,11 +101,12 @@ streams() {
     k cp index.html "$pod:/usr/share/nginx/html/"
     k cp "$pod:/usr/share/nginx/html/index.html" back.html
     cmp index.html back.html || die "cp there and back"
-    k port-forward svc/web 0:80 >forward.out 2>&1 &
+    within 10 "nginx serves" k exec "$pod" -- curl -s -o /dev/null http://localhost/
+    "$KUBECTL" port-forward svc/web 0:80 >forward.out 2>&1 &
     forward=$!
     within 30 "port-forward" grep -q 'Forwarding from 127.0.0.1' forward.out
     port=$(sed -n 's/.*127.0.0.1:\([0-9]*\) .*/\1/p' forward.out | head -n 1)
-    eq "the page" "a page by $1" "$(curl -s --max-time 20 "http://127.0.0.1:$port/" || true)"
+    eq "the page" "a page by $1" "$(curl -s --max-time 60 "http://127.0.0.1:$port/" || true)"
     kill $forward
     wait $forward 2>/dev/null || true
     k run counter --image=busybox --restart=Never -- sh -c 'for i in 1 2 3; do echo line $i; sleep 0.2; done'
@@ -118,7 +119,7 @@ changes() {
     k run web2 --image=nginx --dry-run=client -o yaml >web2.yaml
     has "run --dry-run" "image: nginx" "$(cat web2.yaml)"
     k create -f web2.yaml
-    k wait --for=condition=Ready pod/web2 --timeout=60s
+    k wait --for=condition=Ready pod/web2 --timeout=300s
     uid=$(k get pod web2 -o 'jsonpath={.metadata.uid}')
     k replace --force --grace-period=0 -f web2.yaml
     [ "$(k get pod web2 -o 'jsonpath={.metadata.uid}')" != "$uid" ] || die "replace --force kept the pod"
@@ -128,7 +129,7 @@ changes() {
     k create secret generic keys --from-literal=p=geheim
     eq "secret" geheim "$(k get secret keys -o 'jsonpath={.data.p}' | base64 -d)"
     k create deployment side --image=busybox -- sleep 1000
-    k rollout status deploy/side --timeout=60s
+    k rollout status deploy/side --timeout=300s
     k label deploy side tier=back
     k patch deploy side -p '{"spec":{"replicas":2}}'
     k scale deploy side --replicas=0

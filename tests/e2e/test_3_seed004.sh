@@ -44,6 +44,7 @@ pod() { k get pod -l app=ngx --field-selector=status.phase=Running -o 'jsonpath=
 fetch() {
     target=$1
     shift
+    within 10 "nginx serves" k exec "$(pod)" -- curl -s -o /dev/null http://localhost/
     : >forward.out # else the last one's words may be read before the new process empties it
     "$KUBECTL" port-forward "$target" 0:80 >forward.out 2>&1 &
     forward=$!

@@ -2,6 +2,7 @@
 #include "door.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #define THREADS 4
 #define ROUNDS  100
@@ -110,8 +111,10 @@ static void *kubelet(void *arg)
     while (!kubelet_ends) {
         struct err e = ERR_INIT;
         _auto_sobj_ struct sobj *pod = reg_read(r, RES.pods, "default", "p");
-        if (!pod || !jstr(pod->tree, "metadata.deletionTimestamp"))
+        if (!pod || !jstr(pod->tree, "metadata.deletionTimestamp")) {
+            sched_yield();
             continue;
+        }
         struct reg_delete_opts now = {.grace_seconds = 0, .uid = jstr(pod->tree, "metadata.uid")};
         reg_remove(r, "kubelet", RES.pods, "default", "p", &now, &e);
     }
