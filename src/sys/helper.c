@@ -495,7 +495,8 @@ static int check_kernel(struct err *e)
 static int helper_init(struct helper *h, struct err *e)
 {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return err_sys(e, errno, "make mounts private");
+        return errno == EINVAL ? err_set(e, ERR_UNSUPPORTED, "%s", probe_advice(CAP_NETNS, CAP_ROOT))
+                               : err_sys(e, errno, "make mounts private");
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return err_sys(e, errno, "mount /proc");
     if (private_dev(e) < 0 || check_kernel(e) < 0)

@@ -20,7 +20,15 @@
 
 struct machine;
 
-enum machine_cap { CAP_MOUNT = 1, CAP_LOOP = 2, CAP_OVERLAY = 4, CAP_NETNS = 8, CAP_CGROUP = 16, CAP_MKFS_EXT4 = 32 };
+enum machine_cap {
+    CAP_MOUNT = 1,
+    CAP_LOOP = 2,
+    CAP_OVERLAY = 4,
+    CAP_NETNS = 8,
+    CAP_CGROUP = 16,
+    CAP_MKFS_EXT4 = 32,
+    CAP_ROOT = 64, /* the root directory is a mount point; that of a plain chroot is not */
+};
 struct machine_info {
     unsigned caps;
     bool simulated; /* the fake: pods and disks are remembered, not made */
