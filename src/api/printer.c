@@ -56,6 +56,9 @@ static const struct printer *const printers[] = {
     &printer_volumeattachment,
     &printer_csidriver,
     &printer_csinode,
+    &printer_snapshot,
+    &printer_content,
+    &printer_snapshot_class,
 };
 
 static const struct printer *printer_of(const struct resource *r)

@@ -67,6 +67,9 @@ static const struct subresource job_subs[] = {SUB_STATUS("Job"), {NULL}};
 static const struct subresource cronjob_subs[] = {SUB_STATUS("CronJob"), {NULL}};
 static const struct subresource quota_subs[] = {SUB_STATUS("ResourceQuota"), {NULL}};
 static const struct subresource budget_subs[] = {SUB_STATUS("PodDisruptionBudget"), {NULL}};
+static const struct subresource definition_subs[] = {SUB_STATUS("CustomResourceDefinition"), {NULL}};
+static const struct subresource snapshot_subs[] = {SUB_STATUS("VolumeSnapshot"), {NULL}};
+static const struct subresource content_subs[] = {SUB_STATUS("VolumeSnapshotContent"), {NULL}};
 static const struct subresource attachment_subs[] = {SUB_STATUS("VolumeAttachment"), {NULL}};
 
 #define CORE(k, p, s)                                                                                                  \
@@ -79,6 +82,9 @@ static const struct subresource attachment_subs[] = {SUB_STATUS("VolumeAttachmen
 #define STORAGE(k, p, s)                                                                                               \
     .group = "storage.k8s.io", .version = "v1", .kind = k, .plural = p, .singular = s, .type = "storage.v1." k,        \
     .go_kind = "storage." k
+#define SNAPSHOT(k, p, s)                                                                                              \
+    .group = "snapshot.storage.k8s.io", .version = "v1", .kind = k, .plural = p, .singular = s,                        \
+    .type = "snapshot.v1." k, .go_kind = "v1." k
 #define STORED(k, b, hash) .list_kind = k "List", .bucket = b, .storage_hash = hash, .verbs = VERB_ALL
 #define REVIEW(g, pkg, k, p, s)                                                                                        \
     .group = g, .version = "v1", .kind = k, .plural = p, .singular = s, .type = pkg ".v1." k, .go_kind = pkg "." k,    \
@@ -94,7 +100,7 @@ static struct resource rows[] = {
     {CORE("Event", "events", "event"), STORED("Event", "events", "r2yiGXH7wu8="), .short_names = NAMES("ev"),
      .namespaced = true, .create_on_update = true},
     {CORE("LimitRange", "limitranges", "limitrange"), STORED("LimitRange", "limitranges", "EBKMFVe6cwo="),
-     .short_names = NAMES("limits"), .namespaced = true},
+     .short_names = NAMES("limits"), .namespaced = true, .create_on_update = true},
     {CORE("Namespace", "namespaces", "namespace"), .list_kind = "NamespaceList", .bucket = "namespaces",
      .storage_hash = "Q3oi5N2YM8M=", .verbs = VERBS_NO_COLLECTION, .short_names = NAMES("ns"), .subs = namespace_subs},
     {CORE("Node", "nodes", "node"), STORED("Node", "nodes", "XwShjMxG9Fs="), .short_names = NAMES("no"),
@@ -194,6 +200,21 @@ static struct resource rows[] = {
      STORED("VolumeAttachment", "volumeattachments.storage.k8s.io", "tJx/ezt6UDU="), .subs = attachment_subs,
      .needs_rv = true},
 
+    /* -- apiextensions.k8s.io -- */
+    {.group = "apiextensions.k8s.io",
+     .version = "v1",
+     .kind = "CustomResourceDefinition",
+     .plural = "customresourcedefinitions",
+     .singular = "customresourcedefinition",
+     .type = "apiextensions.v1.CustomResourceDefinition",
+     .go_kind = "apiextensions.CustomResourceDefinition",
+     STORED("CustomResourceDefinition", "customresourcedefinitions.apiextensions.k8s.io", "jfWCUB31mvA="),
+     .short_names = NAMES("crd", "crds"),
+     .categories = NAMES("api-extensions"),
+     .subs = definition_subs,
+     .generation = true,
+     .needs_rv = true},
+
     /* -- coordination.k8s.io, discovery.k8s.io -- */
     {.group = "coordination.k8s.io",
      .version = "v1",
@@ -216,6 +237,17 @@ static struct resource rows[] = {
      STORED("EndpointSlice", "endpointslices.discovery.k8s.io", "qgS0xkrxYAI="),
      .namespaced = true,
      .generation = true},
+
+    /* -- snapshot.storage.k8s.io: custom resources in a real cluster -- */
+    {SNAPSHOT("VolumeSnapshotClass", "volumesnapshotclasses", "volumesnapshotclass"),
+     STORED("VolumeSnapshotClass", "volumesnapshotclasses.snapshot.storage.k8s.io", "I7pHj9vYlXQ="),
+     .short_names = NAMES("vsclass", "vsclasses"), .generation = true, .needs_rv = true},
+    {SNAPSHOT("VolumeSnapshotContent", "volumesnapshotcontents", "volumesnapshotcontent"),
+     STORED("VolumeSnapshotContent", "volumesnapshotcontents.snapshot.storage.k8s.io", "oLyZ4iEr5tQ="),
+     .short_names = NAMES("vsc", "vscs"), .subs = content_subs, .generation = true, .needs_rv = true},
+    {SNAPSHOT("VolumeSnapshot", "volumesnapshots", "volumesnapshot"),
+     STORED("VolumeSnapshot", "volumesnapshots.snapshot.storage.k8s.io", "jHi0cLa2dmo="), .short_names = NAMES("vs"),
+     .namespaced = true, .subs = snapshot_subs, .generation = true, .needs_rv = true},
 };
 
 /* -- the index: a hash over "what|group|version|name", what being 'p'lural, 'k'ind or 'b'ucket -- */

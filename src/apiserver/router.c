@@ -159,37 +159,8 @@ static void serve_resource(struct request *rq)
     reply_no_method(rq);
 }
 
-/* Lists that are empty here and in no discovery document, but that clients ask for by address: kubectl looks through
- * the definitions of custom resources before it says that a manifest's kind does not exist, and takes a 404 as a
- * failure. */
-static const struct {
-    const char *group, *version, *resource, *kind;
-} empty_lists[] = {
-    {"apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinitionList"},
-};
-
-static bool serve_empty_list(struct request *rq)
-{
-    const struct target *t = &rq->target;
-    for (size_t i = 0; strcmp(t->verb, "list") == 0 && i < ARRAY_LEN(empty_lists); i++) {
-        if (strcmp(t->group, empty_lists[i].group) != 0 || strcmp(t->version, empty_lists[i].version) != 0 ||
-            strcmp(t->resource, empty_lists[i].resource) != 0)
-            continue;
-        struct buf b = BUF_INIT;
-        buf_addf(&b,
-                 "{\"kind\":\"%s\",\"apiVersion\":\"%s/%s\",\"metadata\":{\"resourceVersion\":\"%" PRIu64
-                 "\"},\"items\":[]}\n",
-                 empty_lists[i].kind, t->group, t->version, store_rv(registry_store(rq->srv->registry)));
-        reply_buf(rq, &(struct reply){.http = 200, .type = TYPE_JSON}, &b);
-        return true;
-    }
-    return false;
-}
-
 static void route_resource(struct request *rq)
 {
-    if (serve_empty_list(rq))
-        return;
     switch (target_route(&rq->target, rq->method, &rq->res, &rq->sub)) {
     case ROUTE_OK:
         serve_resource(rq);

@@ -26,6 +26,7 @@ int admit_tolerations(struct op *op, struct admit *a);
 int admit_default_class(struct op *op, struct admit *a);
 int admit_protection(struct op *op, struct admit *a);
 int admit_runtime_class(struct op *op, struct admit *a);
+int admit_definition(struct op *op, struct admit *a); /* definitions.c */
 int admit_claim_resize(struct op *op, struct admit *a);
 
 #endif

@@ -143,5 +143,5 @@ int registry_bootstrap(struct registry *r, const char *api_host, int api_port, s
     struct where w = {.host = shown_host(api_host), .port = api_port};
     if (make_namespaces(r, e) < 0)
         return -1;
-    return make_way(r, &w, e);
+    return make_way(r, &w, e) < 0 ? -1 : definitions_make(r, e);
 }

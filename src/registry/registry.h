@@ -138,9 +138,10 @@ int registry_bootstrap(struct registry *r, const char *api_host, int api_port, s
 /* One process-wide shorthand for the kinds of the house: RES.pods, RES.persistentvolumeclaims … */
 struct resource_names {
     const struct resource *namespaces, *nodes, *pods, *persistentvolumes, *persistentvolumeclaims, *storageclasses,
-        *volumeattachments, *csidrivers, *csinodes, *configmaps, *secrets, *services, *endpoints, *endpointslices,
-        *events, *serviceaccounts, *deployments, *replicasets, *statefulsets, *daemonsets, *jobs, *cronjobs,
-        *resourcequotas, *limitranges, *controllerrevisions, *leases, *poddisruptionbudgets;
+        *volumeattachments, *volumesnapshots, *volumesnapshotcontents, *volumesnapshotclasses, *definitions,
+        *csidrivers, *csinodes, *configmaps, *secrets, *services, *endpoints, *endpointslices, *events,
+        *serviceaccounts, *deployments, *replicasets, *statefulsets, *daemonsets, *jobs, *cronjobs, *resourcequotas,
+        *limitranges, *controllerrevisions, *leases, *poddisruptionbudgets;
 };
 extern struct resource_names RES; /* filled by registry_new() */
 

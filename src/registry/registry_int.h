@@ -56,6 +56,8 @@ int op_fail_err(struct op *op);                        /* from what a lower floo
 int op_fail_plain(struct op *op, const char *fmt, ...) /* a 500 without reason: a bare Go error */
     __attribute__((format(printf, 2, 3)));
 int op_forbid(struct op *op, const json_t *obj, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* definitions.c: the CustomResourceDefinitions of what is built in. */
+int definitions_make(struct registry *r, struct err *e);
 /* The group that refusals of the object itself name. */
 const char *op_kind_group(const struct op *op);
 int op_invalid(struct op *op, const char *name, const struct field_errors *errs);

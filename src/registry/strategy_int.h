@@ -50,6 +50,7 @@ void claim_prepare_update(struct op *op, json_t *obj, const json_t *old);
 void volume_prepare_create(struct op *op, json_t *obj);
 void volume_prepare_status(struct op *op, json_t *obj, const json_t *old);
 void attachment_prepare_create(struct op *op, json_t *obj);
+void snapshot_prepare_create(struct op *op, json_t *obj);
 bool driver_bumps(const json_t *obj, const json_t *old);
 
 void namespace_prepare_create(struct op *op, json_t *obj);

@@ -51,6 +51,14 @@ void claim_prepare_update(struct op *op, json_t *obj, const json_t *old)
     join_sources(spec);
 }
 
+/* -- snapshots and their contents: a new object has no status of its own making -- */
+
+void snapshot_prepare_create(struct op *op, json_t *obj)
+{
+    (void)op;
+    json_object_del(obj, "status");
+}
+
 /* -- volumes: when the phase last changed is the server's to say -- */
 
 void volume_prepare_create(struct op *op, json_t *obj)

@@ -96,6 +96,25 @@ static const struct {
      "spec.drivers[1].name: Duplicate value: \"d\""},
     {"csistoragecapacities.storage.k8s.io", "{'metadata':{'name':'n'},'storageClassName':'s','capacity':'-1'}",
      "capacity: Invalid value: \"-1\": must be greater than or equal to 0"},
+    {"volumesnapshots.snapshot.storage.k8s.io",
+     "{'metadata':{'name':'s'},'spec':{'source':{'persistentVolumeClaimName':'c'}}}", ""},
+    {"volumesnapshots.snapshot.storage.k8s.io",
+     "{'metadata':{'name':'s'},'spec':{'source':{},'volumeSnapshotClassName':''}}",
+     "spec.source: Invalid value: \"object\": exactly one of volumeSnapshotContentName and persistentVolumeClaimName "
+     "must "
+     "be set\n"
+     "spec.volumeSnapshotClassName: Invalid value: \"string\": volumeSnapshotClassName must not be the empty string "
+     "when "
+     "set"},
+    {"volumesnapshotcontents.snapshot.storage.k8s.io",
+     "{'metadata':{'name':'s'},'spec':{'deletionPolicy':'Keep','source':{},'volumeSnapshotRef':{'name':'x'}}}",
+     "spec.deletionPolicy: Unsupported value: \"Keep\": supported values: \"Delete\", \"Retain\"\n"
+     "spec.driver: Required value\n"
+     "spec.source: Invalid value: \"object\": exactly one of volumeHandle and snapshotHandle must be set\n"
+     "spec.volumeSnapshotRef: Invalid value: \"object\": both spec.volumeSnapshotRef.name and "
+     "spec.volumeSnapshotRef.namespace must be set"},
+    {"volumesnapshotclasses.snapshot.storage.k8s.io", "{'metadata':{'name':'s'}}",
+     "deletionPolicy: Required value\ndriver: Required value"},
 };
 
 static void test_new_objects(void **state)
@@ -180,6 +199,10 @@ static const struct {
     {"csidrivers.storage.k8s.io", "{'metadata':{'name':'d'},'spec':{}}",
      "{'metadata':{'name':'d'},'spec':{'attachRequired':false}}",
      "spec.attachedRequired: Invalid value: false: field is immutable"},
+    {"volumesnapshots.snapshot.storage.k8s.io",
+     "{'metadata':{'name':'s','resourceVersion':'1'},'spec':{'source':{'persistentVolumeClaimName':'c'}}}",
+     "{'metadata':{'name':'s','resourceVersion':'1'},'spec':{'source':{'persistentVolumeClaimName':'d'}}}",
+     "spec.source.persistentVolumeClaimName: Invalid value: \"string\": persistentVolumeClaimName is immutable"},
 };
 
 static void test_changed_objects(void **state)
