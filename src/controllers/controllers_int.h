@@ -14,6 +14,8 @@ extern const struct loop_def replicaset_loop, deployment_loop, namespace_loop, s
 extern const struct loop_def statefulset_loop;
 /* Watches every stored kind, so its watch list is built on first use. */
 const struct loop_def *gc_loop(void);
+/* Watches every kind that can be counted. */
+const struct loop_def *quota_loop(void);
 
 /* -- pods.c: pods of a template -- */
 /* A pod of `owner` made from a template. Returns new. */

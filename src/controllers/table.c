@@ -7,6 +7,7 @@ const struct loop_def *const *controllers_loops(size_t *n)
 {
     static const struct loop_def *loops[] = {
         NULL, /* gc_loop() */
+        NULL, /* quota_loop() */
         &replicaset_loop,
         &deployment_loop,
         &statefulset_loop,
@@ -21,6 +22,7 @@ const struct loop_def *const *controllers_loops(size_t *n)
         &event_ttl_loop, /* of control: it knows what a change of an event is */
     };
     loops[0] = gc_loop();
+    loops[1] = quota_loop();
     *n = ARRAY_LEN(loops);
     return loops;
 }

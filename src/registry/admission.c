@@ -14,6 +14,8 @@ static const struct admission {
     int (*validate)(struct op *op, struct admit *a);
 } chain[] = {
     {"NamespaceLifecycle", NULL, ADMIT_CREATE | ADMIT_DELETE, admit_namespace, NULL},
+    {"LimitRanger", "pods", ADMIT_CREATE, admit_limit_defaults, admit_limits},
+    {"LimitRanger", "persistentvolumeclaims", ADMIT_CREATE | ADMIT_UPDATE, NULL, admit_limits},
     {"ServiceAccount", "pods", ADMIT_CREATE, admit_service_account, NULL},
     {"TaintNodesByCondition", "nodes", ADMIT_CREATE, admit_node_taint, NULL},
     {"Priority", "pods", ADMIT_CREATE | ADMIT_UPDATE, admit_priority, NULL},
@@ -25,6 +27,7 @@ static const struct admission {
     {"CustomResourceDefinitions", "customresourcedefinitions.apiextensions.k8s.io", ADMIT_CREATE | ADMIT_DELETE, NULL,
      admit_definition},
     {"PersistentVolumeClaimResize", "persistentvolumeclaims", ADMIT_UPDATE, NULL, admit_claim_resize},
+    {"ResourceQuota", NULL, ADMIT_CREATE | ADMIT_UPDATE, NULL, admit_quota}, /* last: what it grants is used */
 };
 
 static bool applies(const struct admission *row, const struct op *op, const struct admit *a)

@@ -28,5 +28,8 @@ int admit_protection(struct op *op, struct admit *a);
 int admit_runtime_class(struct op *op, struct admit *a);
 int admit_definition(struct op *op, struct admit *a); /* definitions.c */
 int admit_claim_resize(struct op *op, struct admit *a);
+int admit_limit_defaults(struct op *op, struct admit *a);
+int admit_limits(struct op *op, struct admit *a);
+int admit_quota(struct op *op, struct admit *a);
 
 #endif

@@ -3,6 +3,7 @@
  * A failure has two readers: a loop wants a code and a line (op->e), a client the whole Status (ans->body). Both are
  * filled here and nowhere else, so they cannot disagree. THREADS: an op belongs to one thread. */
 #include "registry/meta_int.h"
+#include "registry/quota_int.h"
 #include "registry/registry_int.h"
 #include "registry/strategy_int.h"
 
@@ -28,6 +29,7 @@ void op_begin(struct op *op, struct registry *r, const struct reg_ctx *ctx, cons
 
 void op_end(struct op *op)
 {
+    quota_settle(op);
     if (op->holds_services)
         pthread_mutex_unlock(&op->r->service_mu);
     op->holds_services = false;

@@ -68,6 +68,7 @@ struct registry *registry_new(const struct registry_conf *conf)
     r->service_cidr = xstrdup(conf->service_cidr ? conf->service_cidr : "10.96.0.0/12");
     r->pod_cidr = xstrdup(conf->pod_cidr ? conf->pod_cidr : "10.244.0.0/16");
     pthread_mutex_init(&r->service_mu, NULL);
+    pthread_mutex_init(&r->quota_mu, NULL);
     return r;
 }
 
@@ -76,6 +77,7 @@ void registry_free(struct registry *r)
     if (!r)
         return;
     pthread_mutex_destroy(&r->service_mu);
+    pthread_mutex_destroy(&r->quota_mu);
     free(r->service_cidr);
     free(r->pod_cidr);
     free(r);

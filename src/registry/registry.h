@@ -128,6 +128,8 @@ int reg_write(struct registry *r, const char *who, const struct resource *res, c
               struct sobj **out, struct err *e);
 int reg_remove(struct registry *r, const char *who, const struct resource *res, const char *ns, const char *name,
                const struct reg_delete_opts *o, struct err *e);
+/* Counts anew what a quota's namespace uses and writes its status. Gone or going: nothing to do. */
+int reg_quota_recount(struct registry *r, const char *ns, const char *name, struct err *e);
 /* POST pods/NAME/binding */
 int reg_bind_pod(struct registry *r, const char *who, const char *ns, const char *pod, const char *node, struct err *e);
 

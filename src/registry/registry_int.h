@@ -28,6 +28,9 @@ struct registry {
     /* Held from the choice of a cluster IP or node port to the commit of its Service. Taken before any lock of the
      * store. */
     pthread_mutex_t service_mu;
+    /* Held from the check of a namespace's quotas to the commit of what they granted. Taken after service_mu, before
+     * any lock of the store. */
+    pthread_mutex_t quota_mu;
 };
 
 struct op {
@@ -41,6 +44,8 @@ struct op {
     int64_t now_ns;
     char now[TIME_TEXT_LEN];
     bool holds_services; /* service_mu is ours */
+    bool holds_quotas;   /* quota_mu is ours */
+    bool charged;        /* quotas count what this op has not committed yet */
 };
 #define _auto_op_ __attribute__((cleanup(op_end)))
 

@@ -85,6 +85,7 @@ static const struct strategy rows[] = {
      .prepare_create = job_prepare_create,
      .prepare_update = job_prepare_update},
     {.bucket = "cronjobs.batch", .status_split = true, .prepare_create = cronjob_prepare_create},
+    {.bucket = "limitranges", .prepare_create = limitrange_prepare_create},
     {.bucket = "resourcequotas", .returns_object = true, .status_split = true, .prepare_create = quota_prepare_create},
     {.bucket = "endpointslices.discovery.k8s.io", .bumps = slice_bumps},
     {.bucket = "poddisruptionbudgets.policy", .status_split = true, .prepare_create = budget_prepare_create},

@@ -76,6 +76,7 @@ void job_prepare_create(struct op *op, json_t *obj);
 void job_prepare_update(struct op *op, json_t *obj, const json_t *old);
 void cronjob_prepare_create(struct op *op, json_t *obj);
 void quota_prepare_create(struct op *op, json_t *obj);
+void limitrange_prepare_create(struct op *op, json_t *obj);
 bool slice_bumps(const json_t *obj, const json_t *old);
 
 void secret_convert(json_t *obj);

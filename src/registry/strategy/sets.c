@@ -123,3 +123,11 @@ void quota_prepare_create(struct op *op, json_t *obj)
     (void)op;
     json_object_set_new(obj, "status", json_object());
 }
+
+/* One without a name gets one nobody else has. */
+void limitrange_prepare_create(struct op *op, json_t *obj)
+{
+    (void)op;
+    if (!*meta_name(obj))
+        json_object_set(meta_of(obj), "name", json_object_get(json_object_get(obj, "metadata"), "uid"));
+}
