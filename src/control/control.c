@@ -290,6 +290,7 @@ static int loops_start(struct control *c, struct err *e)
     for (struct loop *l = c->loops; l; l = l->next) {
         if (l->def->start && l->def->start(l, e) < 0)
             return err_wrap(e, "starting %s", l->def->name);
+        l->started = true;
         if (l->def->resync_ms > 0 && l->def->watches && l->def->watches[0].bucket)
             l->resync_due_ms = now + l->def->resync_ms;
     }
@@ -331,7 +332,7 @@ void control_stop(struct control *c)
     round_jobs(c); /* their ends release what they carry */
     round_events(c);
     for (struct loop *l = c->loops; l; l = l->next)
-        if (l->def->stop)
+        if (l->def->stop && (l->started || !l->def->start))
             l->def->stop(l);
     for (struct source *src = c->sources; src; src = src->next)
         watch_close(TAKE(src->watch));

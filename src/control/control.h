@@ -37,7 +37,7 @@ struct loop_def {
     const char *component; /* source.component of its events: "persistentvolume-controller" */
     const struct loop_watch *watches;
     int (*start)(struct loop *l, struct err *e); /* may be NULL; sets loop_set_state() */
-    void (*stop)(struct loop *l);                /* may be NULL */
+    void (*stop)(struct loop *l);                /* may be NULL; not called when `start` was not, or failed */
     /* 0 done; -1: retried with exponential back-off (5 ms … max_backoff). */
     int (*reconcile)(struct loop *l, const char *ns, const char *name, struct err *e);
     int64_t min_backoff_ms; /* 0 = 5 */

@@ -12,6 +12,7 @@ struct loop {
     const struct loop_def *def;
     struct control *control;
     void *env, *state;
+    bool started;            /* def->start succeeded. Starting and stopping thread only */
     int64_t resync_due_ms;   /* -1: never. Loop thread only */
     struct workqueue *queue; /* owned; under control.mu */
     struct loop *next;

@@ -304,6 +304,41 @@ static void test_thread(void **state)
     sem_destroy(&h.done);
 }
 
+/* A cluster whose port is taken ends before its loops began. */
+static int state_start(struct loop *l, struct err *e)
+{
+    struct house *h = loop_env(l);
+    if (h->fail)
+        return err_set(e, ERR_UNAVAILABLE, "not today");
+    loop_set_state(l, xstrdup("something"));
+    return 0;
+}
+
+static void state_stop(struct loop *l)
+{
+    struct house *h = loop_env(l);
+    assert_string_equal(loop_state(l), "something");
+    free(loop_state(l));
+    h->ran++;
+}
+static const struct loop_def state_loop = {
+    .name = "state", .start = state_start, .stop = state_stop, .reconcile = recording_reconcile};
+
+static void test_only_what_started_is_stopped(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    for (int i = 0; i < 3; i++) {
+        struct house h = {.fail = i == 1};
+        house_open(&h, true, NULL, NULL);
+        control_add(h.control, &state_loop, &h);
+        if (i > 0)
+            assert_int_equal(control_start(h.control, &e), i == 1 ? -1 : 0);
+        house_close(&h);
+        assert_int_equal(h.ran, i == 2);
+    }
+}
+
 /* Jobs that still run when the control stops end before control_stop() returns, and are told on. */
 static void slow_work(void *arg)
 {
@@ -331,9 +366,13 @@ static void test_stop_waits_for_jobs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_list_then_watch),     cmocka_unit_test(test_failures_back_off),
-        cmocka_unit_test(test_map_and_resync),      cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_job_inline),          cmocka_unit_test(test_thread),
+        cmocka_unit_test(test_list_then_watch),
+        cmocka_unit_test(test_failures_back_off),
+        cmocka_unit_test(test_map_and_resync),
+        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_job_inline),
+        cmocka_unit_test(test_thread),
+        cmocka_unit_test(test_only_what_started_is_stopped),
         cmocka_unit_test(test_stop_waits_for_jobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
