@@ -10,7 +10,22 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+/* Most looks at an object find everything done: that is asked of the stored version, without the copy an edit needs. */
+static int write_unless(struct loop *l, const struct resource *res, const json_t *obj, const char *sub,
+                        bool (*done)(const json_t *now, const void *arg), edit_fn edit, void *arg, struct err *e)
+{
+    _auto_sobj_ struct sobj *now = reg_read(loop_registry(l), res, obj_ns(obj), obj_name(obj));
+    if (!now || done(now->tree, arg))
+        return 0;
+    return modify(l, WHO, res, obj, sub, edit, arg, e);
+}
+
 /* -- the volume's side -- */
+
+static bool promised(const json_t *pv, const void *claim)
+{
+    return pv_owned_by_claim(pv, claim);
+}
 
 static int edit_claim_ref(json_t *pv, void *arg, struct err *e)
 {
@@ -18,7 +33,7 @@ static int edit_claim_ref(json_t *pv, void *arg, struct err *e)
     bool known = pv_is_for_claim(pv, claim);
     if (jat(pv, "spec.claimRef") && !known)
         return err_set(e, ERR_CONFLICT, "volume \"%s\" was bound to another claim meanwhile", obj_name(pv));
-    if (pv_owned_by_claim(pv, claim))
+    if (promised(pv, claim))
         return 0;
     json_object_set_new(jat(pv, "spec"), "claimRef", object_reference(claim));
     if (!known)
@@ -33,15 +48,21 @@ struct phase_edit {
     bool moved;
 };
 
+static bool in_phase(const json_t *pv, const void *arg)
+{
+    const struct phase_edit *p = arg;
+    return jstr(pv, "status.phase") && pv_phase(pv) == p->phase &&
+           str_eq(jstr_or(pv, "status.message", ""), p->message);
+}
+
 static int edit_pv_phase(json_t *pv, void *arg, struct err *e)
 {
     (void)e;
     struct phase_edit *p = arg;
     int phase = (int)pv_phase(pv);
-    bool known = jstr(pv, "status.phase") != NULL;
-    if (known && phase == (int)p->phase && str_eq(jstr_or(pv, "status.message", ""), p->message))
+    if (in_phase(pv, p))
         return 0;
-    if (phase != (int)p->phase || !known) {
+    if (phase != (int)p->phase || !jstr(pv, "status.phase")) {
         sm_move(&pv_sm, &phase, (int)p->phase);
         jset_str(pv, "status.phase", pv_phase_name(p->phase));
         jset_str(pv, "status.lastPhaseTransitionTime", p->now);
@@ -59,7 +80,7 @@ int put_pv_phase(struct loop *l, const json_t *pv, enum pv_phase phase, const ch
 {
     struct phase_edit p = {.phase = phase, .message = message};
     now_text(loop_clock(l), p.now);
-    if (modify(l, WHO, RES.persistentvolumes, pv, "status", edit_pv_phase, &p, e) < 0)
+    if (write_unless(l, RES.persistentvolumes, pv, "status", in_phase, edit_pv_phase, &p, e) < 0)
         return -1;
     if (p.moved && reason)
         loop_event(l, pv, EVENT_WARNING, reason, "%s", message);
@@ -95,6 +116,11 @@ int unbind_volume(struct loop *l, const json_t *pv, struct err *e)
 
 /* -- the claim's side -- */
 
+static bool names_volume(const json_t *claim, const void *volume)
+{
+    return str_eq(jstr(claim, "spec.volumeName"), volume) && jmap(claim, "metadata.annotations", ANN_BIND_COMPLETED);
+}
+
 static int edit_volume_name(json_t *claim, void *arg, struct err *e)
 {
     (void)e;
@@ -116,11 +142,23 @@ struct status_edit {
     const json_t *pv;
 };
 
+static bool shows_volume(const json_t *claim, const void *arg)
+{
+    const struct status_edit *s = arg;
+    if (!jstr(claim, "status.phase") || claim_phase(claim) != s->phase)
+        return false;
+    if (!s->pv)
+        return !jat(claim, "status.accessModes") && !jat(claim, "status.capacity");
+    return jat(claim, "status.capacity") &&
+           json_equal(jat(claim, "status.accessModes"), jat(s->pv, "spec.accessModes"));
+}
+
 static int edit_claim_status(json_t *claim, void *arg, struct err *e)
 {
     (void)e;
     const struct status_edit *s = arg;
-    json_t *before = json_deep_copy(jat(claim, "status"));
+    if (shows_volume(claim, s))
+        return 0;
     int phase = (int)claim_phase(claim);
     bool first = phase != (int)s->phase;
     sm_move(&claim_sm, &phase, (int)s->phase);
@@ -133,28 +171,26 @@ static int edit_claim_status(json_t *claim, void *arg, struct err *e)
         if (first || !jat(claim, "status.capacity")) /* later it grows with the file system, not with the volume */
             jset(claim, "status.capacity", json_deep_copy(jat(s->pv, "spec.capacity")));
     }
-    bool changed = !json_equal(before, jat(claim, "status"));
-    json_decref(before);
-    return changed;
+    return 1;
 }
 
 int put_claim_status(struct loop *l, const json_t *claim, enum claim_phase phase, const json_t *pv, struct err *e)
 {
     struct status_edit s = {phase, pv};
-    return modify(l, WHO, RES.persistentvolumeclaims, claim, "status", edit_claim_status, &s, e);
+    return write_unless(l, RES.persistentvolumeclaims, claim, "status", shows_volume, edit_claim_status, &s, e);
 }
 
 int promise_volume(struct loop *l, const json_t *pv, const json_t *claim, struct err *e)
 {
-    if (modify(l, WHO, RES.persistentvolumes, pv, "", edit_claim_ref, (void *)claim, e) < 0)
+    if (write_unless(l, RES.persistentvolumes, pv, "", promised, edit_claim_ref, (void *)claim, e) < 0)
         return -1;
     return put_pv_phase(l, pv, PV_BOUND, "", NULL, e);
 }
 
 int bind_volume(struct loop *l, const json_t *pv, const json_t *claim, struct err *e)
 {
-    if (promise_volume(l, pv, claim, e) < 0 ||
-        modify(l, WHO, RES.persistentvolumeclaims, claim, "", edit_volume_name, (void *)obj_name(pv), e) < 0)
+    if (promise_volume(l, pv, claim, e) < 0 || write_unless(l, RES.persistentvolumeclaims, claim, "", names_volume,
+                                                            edit_volume_name, (void *)obj_name(pv), e) < 0)
         return -1;
     return put_claim_status(l, claim, CLAIM_BOUND, pv, e);
 }
