@@ -12,7 +12,7 @@
  * was not written down is found again by the driver; 3. after a failure the claim waits: 1 s doubling to 5 min for CSI
  * drivers, 15 s to 1000 s for the others. THREADS: all state belongs to the loop thread; a job owns its references.
  * Source: sig-storage-lib-external-provisioner controller.go, external-provisioner. */
-#include "binder/binder_int.h"
+#include "binder/snapshot_int.h"
 
 #include "base/json.h"
 #include "base/mem.h"
@@ -30,6 +30,7 @@ struct job {
     struct sobj *claim, *sc, *node; /* owned; node may be NULL */
     struct sobj *pv;                /* of a deletion; owned */
     char *name, *key;               /* owned */
+    struct volume_origin origin;
     struct csi_volume made;
     struct err err;
     int rc;
@@ -42,6 +43,7 @@ static void job_free(struct job *j)
     sobj_unref(j->node);
     sobj_unref(j->pv);
     csi_volume_release(&j->made);
+    volume_origin_release(&j->origin);
     free(j->name);
     free(j->key);
     free(j);
@@ -78,6 +80,8 @@ static void create_work(void *arg)
         .claim_name = j->claim->name,
         .node = j->node ? j->node->tree : NULL,
         .class_name = j->sc->name,
+        .snapshot = j->origin.snapshot[0] ? j->origin.snapshot : NULL,
+        .source = j->origin.source[0] ? j->origin.source : NULL,
     };
     const char *fstype = jmap(j->sc->tree, "parameters", "csi.storage.k8s.io/fstype");
     if (fstype)
@@ -166,6 +170,16 @@ static const char *refusal(const struct csi_provisioner *p, const json_t *claim)
     return NULL;
 }
 
+/* What the volume is made from, if the claim says so; a claim that is cloned is kept until that is over. */
+static int find_origin(struct loop *l, struct job *j)
+{
+    if (!j->prov->driver->publish)
+        return 0; /* these provisioners do not look at it */
+    if (volume_origin_find(l, j->claim->tree, j->prov->driver, &j->origin, &j->err) < 0)
+        return -1;
+    return j->origin.clone_of ? clone_protect(l, j->origin.clone_of->tree, &j->err) : 0;
+}
+
 static int start_making(struct loop *l, struct sobj *claim, const struct csi_provisioner *p, struct sobj *take_sc,
                         struct err *e)
 {
@@ -193,8 +207,9 @@ static int start_making(struct loop *l, struct sobj *claim, const struct csi_pro
         xasprintf("External provisioner is provisioning volume for claim \"%s/%s\"", claim->ns, claim->name);
     tell(l, p, claim->tree, EVENT_NORMAL, "Provisioning", text);
     const char *no = refusal(p, claim->tree);
-    if (no) {
+    if (no)
         err_set(&j->err, ERR_INVALID, "%s", no);
+    if (no || find_origin(l, j) < 0) {
         create_failed(l, j);
         job_free(j);
         return 0;
@@ -207,6 +222,8 @@ static int sync_claim_job(struct loop *l, const char *ns, const char *name, stru
 {
     _auto_sobj_ struct sobj *claim = read_claim(l, ns, name);
     struct sobj *sc = NULL;
+    if (claim && finalizer_has(claim->tree, FIN_CLAIM_CLONING) && clone_release(l, claim->tree, e) < 0)
+        return -1;
     const struct csi_provisioner *p = claim ? should_make(l, claim->tree, &sc) : NULL;
     if (!p)
         return 0;
@@ -299,9 +316,13 @@ static void map_attachment(struct loop *l, const struct watch_event *ev)
         loop_enqueue(l, "", pv);
 }
 
-/* Claims come by their annotation, not by their status. */
+/* Claims come by their annotation, not by their status; and those that are cloned, when a clone is made or gives up. */
 static void map_claim(struct loop *l, const struct watch_event *ev)
 {
+    const json_t *claim = ev->obj->tree;
+    if (str_eq(jstr(claim, "spec.dataSource.kind"), "PersistentVolumeClaim") &&
+        (ev->type == WATCH_DELETED || !str_empty(jstr(claim, "spec.volumeName"))))
+        loop_enqueue(l, ev->obj->ns, jstr_or(claim, "spec.dataSource.name", ""));
     if (ev->type != WATCH_DELETED && str_empty(jstr(ev->obj->tree, "spec.volumeName")))
         loop_enqueue(l, ev->obj->ns, ev->obj->name);
 }

@@ -184,6 +184,10 @@ static int stage(const struct csi_driver *d _unused_, struct machine *m, const c
     if (!fstype_ok(fstype))
         return err_set(e, ERR_INVALID, "rpc error: code = InvalidArgument desc = NodeStageVolume: invalid fstype %s",
                        fstype);
+    if (str_eq(fstype, "xfs")) { /* a restored one is a twin of its source, which this node may have too */
+        _auto_free_ char *given = options;
+        options = xasprintf("%s%snouuid", given, *given ? "," : "");
+    }
     bool read_only = jbool(pv, "spec.csi.readOnly", jbool(pv, "spec.awsElasticBlockStore.readOnly", false));
     struct fs_mount spec = {.node = node,
                             .device = part,
@@ -309,6 +313,7 @@ const struct csi_driver csi_ebs = {
     .unpublish = unpublish,
     .stage = stage,
     .unstage = unstage,
+    .clones = true, /* as the driver does since it can copy volumes */
     .snapshot = snapshot,
     .snapshot_get = snapshot_get,
     .remove_snapshot = remove_snapshot,

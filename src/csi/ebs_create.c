@@ -235,6 +235,7 @@ int ebs_create(const struct csi_driver *d _unused_, struct machine *m, const str
         .zone = str_empty(zone) ? default_zone : zone,
         .type = w.type,
         .snapshot = req->snapshot,
+        .source_disk = req->source,
         .gib = gib,
         .iops = capped_iops(&w, gib),
         .throughput = w.throughput,
