@@ -394,6 +394,11 @@ struct registry *cluster_registry(struct cluster *c)
     return c->registry;
 }
 
+const char *cluster_data_dir(const struct cluster *c)
+{
+    return c->data.path;
+}
+
 const char *cluster_shell_node(const struct cluster *c)
 {
     return c->conf.nodes > 1 ? "node01" : "controlplane";

@@ -26,6 +26,7 @@ bool cluster_ephemeral(const struct cluster *c);
 struct machine *cluster_machine(struct cluster *c);
 struct cloud *cluster_cloud(struct cluster *c);
 struct registry *cluster_registry(struct cluster *c);
+const char *cluster_data_dir(const struct cluster *c);
 /* What `stowage status` shows. Returns new. */
 json_t *cluster_status(struct cluster *c);
 /* The node a shell goes to when none is named. Borrowed. */

@@ -1,7 +1,8 @@
-/* requests.c - see requests.h. A table: word -> function. Runs on the control socket's thread. */
+/* requests.c - see requests.h. Tables: word -> function; each group of words has its file. Runs on the control socket's
+ * thread. */
 #include "app/requests.h"
 
-#include "app/cluster.h"
+#include "app/requests_int.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -80,16 +81,15 @@ static int op_shell(struct cluster *c, const json_t *request, json_t **out, int 
     return 0;
 }
 
-static const struct {
-    const char *op;
-    int (*run)(struct cluster *c, const json_t *request, json_t **out, int fds[4], struct err *e);
-} ops[] = {{"status", op_status}, {"down", op_down}, {"shell", op_shell}};
+static const struct request_op ops[] = {{"status", op_status}, {"down", op_down}, {"shell", op_shell}, {NULL, NULL}};
+static const struct request_op *const tables[] = {ops, disk_request_ops};
 
 int requests_handle(void *arg, const json_t *request, json_t **out, int fds[4], struct err *e)
 {
     const char *op = jstr_or(request, "op", "");
-    for (size_t i = 0; i < ARRAY_LEN(ops); i++)
-        if (str_eq(ops[i].op, op))
-            return ops[i].run(arg, request, out, fds, e);
+    for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+        for (const struct request_op *row = tables[t]; row->op; row++)
+            if (str_eq(row->op, op))
+                return row->run(arg, request, out, fds, e);
     return err_set(e, ERR_BAD_REQUEST, "this cluster does not know \"%s\" (it runs another version of stowage?)", op);
 }
