@@ -363,10 +363,10 @@ static void on_disk(struct helper *h, uint32_t id, uint32_t op, struct wire_in *
         break;
     case OP_DISK_ATTACH: {
         const char *node = wire_need_str(in), *device = wire_need_str(in);
-        const bool read_only = wire_get_bool(in);
+        const unsigned how = wire_get_u32(in);
         const struct helper_node *n = node_need(h, node, &e);
         if (n)
-            disks_attach(h->disks, disk, node, n->pid, device, read_only, &e);
+            disks_attach(h->disks, disk, node, n->pid, device, how, &e);
         break;
     }
     case OP_FORMAT_BEGIN: /* `disk` is a node here, as in the next */
@@ -494,9 +494,8 @@ static int check_kernel(struct err *e)
 
 static int helper_init(struct helper *h, struct err *e)
 {
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return errno == EINVAL ? err_set(e, ERR_UNSUPPORTED, "%s", probe_advice(CAP_NETNS, CAP_ROOT))
-                               : err_sys(e, errno, "make mounts private");
+    if (own_root(e) < 0)
+        return -1;
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return err_sys(e, errno, "mount /proc");
     if (private_dev(e) < 0 || check_kernel(e) < 0)

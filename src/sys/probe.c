@@ -64,7 +64,7 @@ void machine_describe(struct machine_info *out)
     read_line("/proc/sys/kernel/random/boot_id", out->boot_id, sizeof out->boot_id);
     out->cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
     out->memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-    out->caps = CAP_MOUNT | CAP_LOOP | CAP_OVERLAY | CAP_NETNS | CAP_MKFS_EXT4 | CAP_ROOT;
+    out->caps = CAP_MOUNT | CAP_LOOP | CAP_OVERLAY | CAP_NETNS | CAP_MKFS_EXT4;
     if (access("/sys/fs/cgroup", W_OK) == 0)
         out->caps |= CAP_CGROUP;
 }
@@ -95,8 +95,6 @@ static const struct {
     const char *advice;
 } advices[] = {
     {CAP_NETNS, "namespaces are not allowed: run as root (sudo stowage up), and not in an unprivileged container"},
-    {CAP_ROOT, "the root directory is not a mount point, as in a plain chroot: before entering it, bind it on itself "
-               "(mount --bind DIR DIR)"},
     {CAP_MOUNT, "mounting is not allowed: run as root; in a container, start it with --privileged"},
     {CAP_LOOP,
      "loop devices are not available: load the module (modprobe loop); in a container, start it with --privileged. "
@@ -118,9 +116,7 @@ const char *probe_advice(unsigned caps, unsigned needed)
 static unsigned try_all(void)
 {
     unsigned caps = CAP_NETNS; /* else we would not be here */
-    const int rc = mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-    caps |= rc == 0 || errno != EINVAL ? CAP_ROOT : 0;
-    if (rc < 0 || mount("tmpfs", "/tmp", "tmpfs", 0, NULL) < 0)
+    if (own_root(&(struct err){0}) < 0 || mount("tmpfs", "/tmp", "tmpfs", 0, NULL) < 0)
         return caps;
     caps |= CAP_MOUNT;
     caps |= probe_overlay("/tmp") ? CAP_OVERLAY : 0;

@@ -21,10 +21,15 @@ void proc_reset_signals(void);
 void proc_keep_fds(const int *keep, size_t count);
 /* fork() with namespaces: clone3-like flags, runs on in the child as fork does. */
 pid_t proc_clone(uint64_t flags);
+/* In a mount namespace of its own: makes it private, and the root directory its root, see own_root.c. The working
+ * directory becomes that root. */
+int own_root(struct err *e);
 /* Makes each directory of the path. */
 int proc_mkdir_p(const char *path, mode_t mode, struct err *e);
 /* Writes a short text to an existing file (sysctl, cgroup). */
 int proc_write(const char *path, const char *text);
+/* Does the process see a filesystem of this device mounted? */
+bool proc_mounts_device(pid_t pid, dev_t rdev);
 /* Overwrites the visible name of this process. */
 void proc_title(char **argv, const char *title);
 

@@ -2,7 +2,7 @@
 # Where the kernel must not be touched, or does not let us: the cluster comes up all the same, binding and scheduling work,
 # pods show Running, and everything that is asked says that it is simulated and why.
 #
-# Four ways to get there: --simulate, a user without rights, root of a user namespace only, a plain chroot.
+# Three ways to get there: --simulate, a user without rights, root of a user namespace only.
 . "$SOURCE_DIR/tests/e2e/lib.sh"
 chmod 755 "$WORK"
 
@@ -105,24 +105,3 @@ if unshare -Ur true 2>/dev/null; then
     works "not allowed"
     "$STOWAGE" down --data "$WORK/data"
 fi
-
-say "a chroot whose root is not a mount point"
-for d in usr proc tmp root etc data; do mkdir -p "$WORK/machine/$d"; done
-for d in bin sbin lib lib64; do ln -s "usr/$d" "$WORK/machine/$d"; done
-cp "$STOWAGE" "$WORK/machine/stowage"
-# The machine's programs are seen there as long as the command that brings the cluster up or down runs.
-inside() {
-    unshare -m --propagation private sh -c 'cd "$0" && mount --bind /usr usr && mount -t proc proc proc && exec chroot . /stowage "$@"' \
-        "$WORK/machine" "$@"
-}
-out=$(inside doctor) && die "doctor is content in a chroot"
-has "doctor" "the root directory is not a mount point" "$out"
-rm -rf "$WORK/data"
-ln -s machine/data "$WORK/data"
-KUBECONFIG=
-inside up --detach --data /data --listen 127.0.0.1:0 --kubeconfig /data/kubeconfig >"$WORK/up.out" 2>"$WORK/up.err" ||
-    { cat "$WORK/up.err"; die "did not start in a chroot"; }
-has "up says why" "are simulated: the root directory is not a mount point" "$(cat "$WORK/up.err")"
-export KUBECONFIG="$WORK/data/kubeconfig"
-works "not a mount point"
-inside down --data /data

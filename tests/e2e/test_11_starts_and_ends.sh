@@ -96,6 +96,29 @@ eq "exit code" 1 $code
 has "message" "the node helper died, so the cluster stops" "$(cat up.err)"
 eq "one line" 1 "$(wc -l <up.err)"
 
+say "in a chroot: the cluster lives there, and its pods end up in no other place"
+for d in usr proc dev tmp etc data; do mkdir -p "machine/$d"; done
+for d in bin sbin lib lib64; do ln -s "usr/$d" "machine/$d"; done
+cp "$STOWAGE" machine/stowage
+# inside PREPARATION COMMAND...: its mounts are seen there only, and go with the last process there
+inside() {
+    unshare -m --propagation private sh -c \
+        "$1; cd machine"' && mount --bind /usr usr && mount --bind /dev dev && mount -t proc proc proc && exec chroot . /stowage "$@"' "$@"
+}
+for before in true 'mount --bind machine machine'; do
+    inside "$before" doctor >/dev/null || die "doctor in a chroot: $(inside "$before" doctor)"
+    inside "$before" up --detach --quiet --nodes 1 --nodefs 256Mi --listen 127.0.0.1:0 --data /data
+    export KUBECONFIG="$WORK/machine/data/kubeconfig"
+    k run inner --image=busybox -- sleep 1000
+    k wait --for=condition=Ready pod/inner --timeout=60s
+    eq "exec is in the pod" inner "$(k exec inner -- cat /etc/hostname)"
+    has "its root" "overlay / overlay" "$(k exec inner -- cat /proc/mounts)"
+    lacks "nothing of the machine" "$WORK" "$(k exec inner -- cat /proc/mounts)"
+    fails k exec inner -- ls /machine "$WORK"
+    inside "$before" down --data /data
+    rm -rf machine/data
+done
+
 say "a disk that is full at the start, and one that fills"
 mkdir small
 mount -t tmpfs -o size=96k tmpfs small
