@@ -2,8 +2,9 @@
  * node.status.volumesAttached.
  *
  * DESIGN: the key is a volume. Wanted: every node with a living pod that uses the volume's claim. Existing: the
- * VolumeAttachments that name the volume. The difference is made or deleted; the attacher (attacher.c) does the work
- * and reports in the VolumeAttachment's status; the kubelet waits for node.status.volumesAttached.
+ * VolumeAttachments of this loop, which it knows by the names it gives: others, made by hand or by somebody else's
+ * controller, are left alone, as the real one leaves them. The difference is made or deleted; the attacher (attacher.c)
+ * does the work and reports in the VolumeAttachment's status; the kubelet waits for node.status.volumesAttached.
  *
  *     pod on node -> VolumeAttachment -> (attacher) attached=true -> volumesAttached -> kubelet mounts
  *     pod gone -> kubelet unmounts, volumesInUse loses it -> volumesAttached loses it, VolumeAttachment deleted ->
@@ -228,12 +229,25 @@ static int detach_where_not(struct round *r, struct err *e)
 
 /* -- one volume -- */
 
-static void load_attachments(struct loop *l, const char *pv, struct objlist *out)
+/* Has it the name this loop would give? Without the volume (its handle) only the form of the name can tell. */
+static bool is_ours(const struct sobj *va, const json_t *pv)
+{
+    static const char prefix[] = "csi-";
+    char name[ATTACHMENT_NAME_LEN];
+    if (!pv)
+        return str_starts(va->name, prefix) && strlen(va->name) == ATTACHMENT_NAME_LEN - 1 &&
+               strspn(va->name + sizeof prefix - 1, "0123456789abcdef") == ATTACHMENT_NAME_LEN - sizeof prefix;
+    attachment_name(pv_handle(pv), pv_driver(pv), node_of(va->tree), name);
+    return strcmp(va->name, name) == 0;
+}
+
+/* `pv`: the volume of that name, NULL if it is gone. */
+static void load_attachments(struct loop *l, const char *pv_name, const json_t *pv, struct objlist *out)
 {
     _auto_objlist_ struct objlist all = {0};
     objlist_load(&all, loop_registry(l), RES.volumeattachments->bucket, NULL);
     for (size_t i = 0; i < all.len; i++)
-        if (str_eq(jstr(all.trees[i], "spec.source.persistentVolumeName"), pv))
+        if (str_eq(jstr(all.trees[i], "spec.source.persistentVolumeName"), pv_name) && is_ours(all.items[i], pv))
             objlist_add(out, all.items[i]);
 }
 
@@ -254,7 +268,7 @@ static int sync_round(struct round *r, struct err *e)
     if (!pv_unique_name(r->pv, r->unique, sizeof r->unique) || !driver_attaches(r->l, pv_driver(r->pv)))
         return 0;
     load_users(r->l, r->pv, &r->pods);
-    load_attachments(r->l, obj_name(r->pv), &r->attachments);
+    load_attachments(r->l, obj_name(r->pv), r->pv, &r->attachments);
     return detach_where_not(r, e) < 0 ? -1 : attach_where_wanted(r, e);
 }
 
@@ -262,7 +276,7 @@ static int sync_round(struct round *r, struct err *e)
 static int drop_attachments(struct loop *l, const char *name, struct err *e)
 {
     _auto_objlist_ struct objlist left = {0};
-    load_attachments(l, name, &left);
+    load_attachments(l, name, NULL, &left);
     for (size_t i = 0; i < left.len; i++)
         if (!obj_deleting(left.trees[i]) && remove_object(l, WHO, RES.volumeattachments, left.trees[i], e) < 0)
             return -1;
