@@ -1,14 +1,10 @@
 /* curl.c - a small HTTP client with curl's command line: what labs type (curl -s http://web:80/path, -I, -o, -v, -f,
- * -L, -H, -m, -w).
- *
- * Names come from /etc/hosts, then by DNS over UDP as resolv.conf says (search list, ndots): libc's resolver cannot be
- * linked statically. HTTPS is refused with curl's words and code. */
+ * -L, -H, -m, -w). HTTPS is refused with curl's words and code. */
+#include "fetch.h"
 #include "guest.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,11 +13,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define REDIRECTS_MAX 20
-#define HEAD_MAX      32768
 
 enum {
     EXIT_PROTOCOL = 1,
@@ -40,173 +34,6 @@ struct options {
     size_t header_count;
     int timeout_ms, connect_ms;
 };
-struct url {
-    char host[256], path[2048];
-    uint16_t port;
-};
-static int64_t deadline_ms;
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static int time_left(void)
-{
-    const int64_t left = deadline_ms - now_ms();
-    return left > 0 ? (int)left : 0;
-}
-
-/* ---- names ---- */
-
-static bool hosts_lookup(const char *name, struct in_addr *out)
-{
-    char line[1024];
-    FILE *f = fopen("/etc/hosts", "re");
-    bool found = false;
-    while (f && !found && fgets(line, sizeof line, f)) {
-        line[strcspn(line, "#\n")] = '\0';
-        char *save, *word = strtok_r(line, " \t", &save);
-        struct in_addr address;
-        if (!word || inet_pton(AF_INET, word, &address) != 1)
-            continue;
-        while (!found && (word = strtok_r(NULL, " \t", &save)))
-            if (strcasecmp(word, name) == 0) {
-                *out = address;
-                found = true;
-            }
-    }
-    if (f)
-        fclose(f);
-    return found;
-}
-
-struct resolver {
-    struct in_addr server;
-    char search[8][256];
-    size_t search_count;
-    int ndots;
-};
-
-static void read_resolver(struct resolver *r)
-{
-    char line[1024];
-    *r = (struct resolver){.ndots = 1};
-    inet_pton(AF_INET, "127.0.0.1", &r->server);
-    FILE *f = fopen("/etc/resolv.conf", "re");
-    bool have = false;
-    while (f && fgets(line, sizeof line, f)) {
-        char *save, *word = strtok_r(line, " \t\n", &save);
-        if (!word)
-            continue;
-        const bool search = strcmp(word, "search") == 0, options = strcmp(word, "options") == 0;
-        const bool server = strcmp(word, "nameserver") == 0;
-        while ((word = strtok_r(NULL, " \t\n", &save))) {
-            if (search && r->search_count < 8)
-                snprintf(r->search[r->search_count++], sizeof r->search[0], "%s", word);
-            else if (server && !have)
-                have = inet_pton(AF_INET, word, &r->server) == 1;
-            else if (options && strncmp(word, "ndots:", 6) == 0)
-                r->ndots = (int)strtol(word + 6, NULL, 10);
-        }
-    }
-    if (f)
-        fclose(f);
-}
-
-static size_t build_query(const char *name, uint8_t *q, size_t size)
-{
-    static const uint8_t head[12] = {0x12, 0x34, 1, 0, 0, 1};
-    memcpy(q, head, sizeof head);
-    size_t n = sizeof head;
-    while (*name) {
-        const size_t len = strcspn(name, ".");
-        if (!len || len > 63 || n + len + 6 > size)
-            return 0;
-        q[n++] = (uint8_t)len;
-        memcpy(q + n, name, len);
-        n += len;
-        name += len + (name[len] == '.');
-    }
-    const uint8_t tail[5] = {0, 0, 1, 0, 1};
-    memcpy(q + n, tail, sizeof tail);
-    return n + sizeof tail;
-}
-
-static size_t skip_name(const uint8_t *m, size_t at, size_t len)
-{
-    while (at < len && m[at]) {
-        if ((m[at] & 0xc0) == 0xc0)
-            return at + 2;
-        at += m[at] + 1u;
-    }
-    return at + 1;
-}
-
-static bool parse_answer(const uint8_t *m, size_t len, struct in_addr *out)
-{
-    if (len < 12 || (m[3] & 15) != 0)
-        return false;
-    const unsigned answers = (unsigned)m[6] << 8 | m[7];
-    size_t at = skip_name(m, 12, len) + 4;
-    for (unsigned i = 0; i < answers; i++) {
-        at = skip_name(m, at, len);
-        if (at + 10 > len)
-            return false;
-        const unsigned type = (unsigned)m[at] << 8 | m[at + 1], size = (unsigned)m[at + 8] << 8 | m[at + 9];
-        at += 10;
-        if (type == 1 && size == 4 && at + 4 <= len) {
-            memcpy(out, m + at, 4);
-            return true;
-        }
-        at += size;
-    }
-    return false;
-}
-
-static bool dns_lookup(const struct resolver *r, const char *name, struct in_addr *out)
-{
-    uint8_t query[512], answer[1500];
-    const size_t n = build_query(name, query, sizeof query);
-    const int fd = n ? socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
-    const struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr = r->server};
-    bool found = false;
-    if (fd < 0)
-        return false;
-    if (connect(fd, (const struct sockaddr *)&to, sizeof to) == 0 && send(fd, query, n, 0) == (ssize_t)n) {
-        struct pollfd p = {fd, POLLIN, 0};
-        const int wait = time_left() < 2500 ? time_left() : 2500;
-        const ssize_t got = poll(&p, 1, wait) > 0 ? recv(fd, answer, sizeof answer, 0) : -1;
-        found = got > 0 && parse_answer(answer, (size_t)got, out);
-    }
-    close(fd);
-    return found;
-}
-
-static bool resolve(const char *name, struct in_addr *out)
-{
-    if (inet_pton(AF_INET, name, out) == 1 || hosts_lookup(name, out))
-        return true;
-    if (strcasecmp(name, "localhost") == 0)
-        return inet_pton(AF_INET, "127.0.0.1", out) == 1;
-    struct resolver r;
-    read_resolver(&r);
-    int dots = 0;
-    for (const char *c = name; *c; c++)
-        dots += *c == '.';
-    if (dots >= r.ndots && dns_lookup(&r, name, out))
-        return true;
-    for (size_t i = 0; i < r.search_count; i++) {
-        char full[600];
-        snprintf(full, sizeof full, "%s.%s", name, r.search[i]);
-        if (dns_lookup(&r, full, out))
-            return true;
-    }
-    return dots < r.ndots && dns_lookup(&r, name, out);
-}
-
 /* ---- one exchange ---- */
 
 static int complain(const struct options *o, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -223,70 +50,43 @@ static int complain(const struct options *o, int code, const char *fmt, ...)
     return code;
 }
 
-static int parse_url(const struct options *o, const char *text, struct url *u)
+static int parse_url(const struct options *o, const char *text, struct fetch_url *u)
 {
-    const char *at = strstr(text, "://");
-    if (at && strncasecmp(text, "https://", 8) == 0)
-        return complain(o, EXIT_PROTOCOL, "Protocol \"https\" not supported");
-    if (at && strncasecmp(text, "http://", 7) != 0)
-        return complain(o, EXIT_PROTOCOL, "Protocol \"%.*s\" not supported", (int)(at - text), text);
-    at = at ? at + 3 : text;
-    const size_t n = strcspn(at, "/?#");
-    char authority[300];
-    snprintf(authority, sizeof authority, "%.*s", (int)n, at);
-    char *colon = strrchr(authority, ':');
-    u->port = 80;
-    if (colon) {
-        const long port = strtol(colon + 1, NULL, 10);
-        if (port < 1 || port > 65535)
-            return complain(o, EXIT_URL, "URL rejected: Port number was not a decimal number between 0 and 65535");
-        u->port = (uint16_t)port;
-        *colon = '\0';
-    }
-    if (!*authority)
+    switch (fetch_parse(text, u)) {
+    case FETCH_BAD_SCHEME:
+        return complain(o, EXIT_PROTOCOL, "Protocol \"%.*s\" not supported", (int)strcspn(text, ":"), text);
+    case FETCH_BAD_PORT:
+        return complain(o, EXIT_URL, "URL rejected: Port number was not a decimal number between 0 and 65535");
+    case FETCH_NO_HOST:
         return complain(o, EXIT_URL, "URL rejected: No host part in the URL");
-    snprintf(u->host, sizeof u->host, "%.255s", authority);
-    snprintf(u->path, sizeof u->path, "%s%s", at[n] == '/' ? "" : "/", at + n);
-    u->path[strcspn(u->path, "#")] = '\0';
-    return 0;
+    default:
+        return 0;
+    }
 }
 
-static int connect_to(const struct options *o, const struct url *u, int *out_fd)
+static int connect_to(const struct options *o, const struct fetch_url *u, int *out_fd)
 {
     struct in_addr address;
-    const int64_t start = now_ms();
-    if (!resolve(u->host, &address))
+    const int64_t start = fetch_now_ms();
+    if (fetch_resolve(u, &address) != FETCH_OK)
         return complain(o, EXIT_RESOLVE, "Could not resolve host: %s", u->host);
-    const struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(u->port), .sin_addr = address};
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int code = connect(fd, (const struct sockaddr *)&to, sizeof to) == 0 ? 0 : errno;
-    if (code == EINPROGRESS) {
-        struct pollfd p = {fd, POLLOUT, 0};
-        socklen_t len = sizeof code;
-        const int limit = o->connect_ms && o->connect_ms < time_left() ? o->connect_ms : time_left();
-        if (poll(&p, 1, limit) <= 0) {
-            close(fd);
-            return complain(o, EXIT_TIMEOUT, "Failed to connect to %s port %u after %lld ms: Timeout was reached",
-                            u->host, u->port, (long long)(now_ms() - start));
-        }
-        getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &len);
-    }
-    if (code) {
-        close(fd);
+    const enum fetch_result result = fetch_connect(u, address, o->connect_ms, out_fd);
+    const long long took = (long long)(fetch_now_ms() - start);
+    if (result == FETCH_CONNECT_TIMEOUT)
+        return complain(o, EXIT_TIMEOUT, "Failed to connect to %s port %u after %lld ms: Timeout was reached", u->host,
+                        u->port, took);
+    if (result != FETCH_OK)
         return complain(o, EXIT_CONNECT, "Failed to connect to %s port %u after %lld ms: Couldn't connect to server",
-                        u->host, u->port, (long long)(now_ms() - start));
-    }
+                        u->host, u->port, took);
     if (o->verbose) {
         char text[INET_ADDRSTRLEN];
         fprintf(stderr, "*   Trying %s:%u...\n* Connected to %s (%s) port %u\n",
                 inet_ntop(AF_INET, &address, text, sizeof text), u->port, u->host, text, u->port);
     }
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-    *out_fd = fd;
     return 0;
 }
 
-static void send_request(const struct options *o, const struct url *u, int fd)
+static void send_request(const struct options *o, const struct fetch_url *u, int fd)
 {
     char *text = NULL;
     size_t len = 0;
@@ -320,109 +120,28 @@ static void send_request(const struct options *o, const struct url *u, int fd)
     free(text);
 }
 
-static ssize_t receive(int fd, char *to, size_t size)
+static int read_answer(const struct options *o, int fd, FILE *to, struct fetch_answer *a)
 {
-    struct pollfd p = {fd, POLLIN, 0};
-    return poll(&p, 1, time_left()) > 0 ? recv(fd, to, size, 0) : -1;
-}
-
-struct answer {
-    int code;
-    bool chunked;
-    int64_t length, size; /* announced (-1 = to the end), received */
-    char location[2048];
-    char *head; /* owned */
-};
-
-static void parse_head(struct answer *a)
-{
-    a->length = -1;
-    sscanf(a->head, "HTTP/%*s %d", &a->code);
-    for (char *line = strchr(a->head, '\n'); line && line[1]; line = strchr(line + 1, '\n')) {
-        const char *h = line + 1;
-        if (strncasecmp(h, "content-length:", 15) == 0)
-            a->length = strtoll(h + 15, NULL, 10);
-        else if (strncasecmp(h, "transfer-encoding:", 18) == 0)
-            a->chunked = strncasecmp(h + 18 + strspn(h + 18, " "), "chunked", 7) == 0;
-        else if (strncasecmp(h, "location:", 9) == 0)
-            snprintf(a->location, sizeof a->location, "%.*s", (int)strcspn(h + 9 + strspn(h + 9, " "), "\r\n"),
-                     h + 9 + strspn(h + 9, " "));
+    switch (fetch_head(fd, a)) {
+    case FETCH_TIMEOUT:
+        return complain(o, EXIT_TIMEOUT, "Operation timed out");
+    case FETCH_EMPTY:
+        return complain(o, EXIT_EMPTY, "Empty reply from server");
+    default:
+        break;
     }
-}
-
-/* Removes the chunk marks; *left is what remains of the present chunk (-1 = a size line comes). */
-static size_t unchunk(char *data, size_t len, int64_t *left, bool *done)
-{
-    size_t in = 0, out = 0;
-    while (in < len && !*done) {
-        if (*left > 0) {
-            const size_t n = (int64_t)(len - in) < *left ? len - in : (size_t)*left;
-            memmove(data + out, data + in, n);
-            in += n;
-            out += n;
-            *left -= (int64_t)n;
-            if (*left == 0)
-                *left = -1;
-            continue;
-        }
-        in += strspn(data + in, "\r\n");
-        char *end = memchr(data + in, '\n', len - in);
-        if (!end)
-            break;
-        *left = strtoll(data + in, NULL, 16);
-        *done = *left == 0;
-        in = (size_t)(end - data) + 1;
-    }
-    return out;
-}
-
-static int read_answer(const struct options *o, int fd, FILE *to, bool show_body, struct answer *a)
-{
-    char *data = malloc(HEAD_MAX + 1);
-    size_t len = 0;
-    char *end = NULL;
-    while (!end && len < HEAD_MAX) {
-        const ssize_t n = receive(fd, data + len, HEAD_MAX - len);
-        if (n <= 0) {
-            free(data);
-            return n < 0 ? complain(o, EXIT_TIMEOUT, "Operation timed out")
-                         : complain(o, EXIT_EMPTY, "Empty reply from server");
-        }
-        len += (size_t)n;
-        data[len] = '\0';
-        end = strstr(data, "\r\n\r\n");
-    }
-    const size_t head = end ? (size_t)(end - data) + 4 : len;
-    a->head = strndup(data, head);
-    parse_head(a);
     for (char *line = a->head; o->verbose && *line; line = strchr(line, '\n') + 1)
         fprintf(stderr, "< %.*s\n", (int)strcspn(line, "\r\n"), line);
     if (o->head || o->include)
-        fwrite(a->head, 1, head, to);
-    memmove(data, data + head, len - head);
-    len -= head;
-    int64_t left = -1;
-    bool done = o->head || a->code == 204 || a->code == 304;
-    while (!done) {
-        data[len] = '\0';
-        const size_t n = a->chunked ? unchunk(data, len, &left, &done) : len;
-        a->size += (int64_t)n;
-        if (show_body && fwrite(data, 1, n, to) != n)
-            break;
-        if (done || (a->length >= 0 && a->size >= a->length))
-            break;
-        const ssize_t got = receive(fd, data, HEAD_MAX);
-        if (got <= 0)
-            break;
-        len = (size_t)got;
-    }
-    free(data);
+        fwrite(a->head, 1, strlen(a->head), to);
+    if (!o->head)
+        fetch_body(fd, a, to);
     return 0;
 }
 
 /* ---- the whole ---- */
 
-static void write_out(const struct options *o, const struct answer *a)
+static void write_out(const struct options *o, const struct fetch_answer *a)
 {
     for (const char *f = o->write_out; f && *f; f++) {
         if (strncmp(f, "%{http_code}", 12) == 0 || strncmp(f, "%{response_code}", 16) == 0) {
@@ -442,32 +161,29 @@ static void write_out(const struct options *o, const struct answer *a)
 
 static int fetch(const struct options *o, const char *text)
 {
+    static struct fetch_answer a;
     char address[2400];
     snprintf(address, sizeof address, "%s", text);
     FILE *to = o->output ? fopen(o->output, "we") : stdout;
     if (!to)
         return complain(o, EXIT_WRITE, "Failure writing output to destination");
     int code = 0;
-    struct answer a = {0};
     for (int i = 0; i <= REDIRECTS_MAX; i++) {
-        struct url u;
+        struct fetch_url u;
         int fd = -1;
-        free(a.head);
-        a = (struct answer){0};
+        fetch_answer_release(&a);
+        memset(&a, 0, sizeof a);
         code = parse_url(o, address, &u);
         if (code || (code = connect_to(o, &u, &fd)))
             break;
         send_request(o, &u, fd);
-        code = read_answer(o, fd, to, true, &a);
+        code = read_answer(o, fd, to, &a);
         close(fd);
         if (code || !o->follow || !a.location[0] || a.code < 300 || a.code > 399)
             break;
-        if (a.location[0] == '/')
-            snprintf(address, sizeof address, "http://%s:%u%s", u.host, u.port, a.location);
-        else
-            snprintf(address, sizeof address, "%s", a.location);
+        fetch_redirect(&u, &a, address, sizeof address);
     }
-    free(a.head);
+    fetch_answer_release(&a);
     if (to != stdout)
         fclose(to);
     write_out(o, &a);
@@ -585,7 +301,7 @@ int curl_main(int argc, char **argv)
         fprintf(stderr, "curl: (2) no URL specified\n");
         return 2;
     }
-    deadline_ms = now_ms() + o.timeout_ms;
+    fetch_within(o.timeout_ms);
     for (size_t i = 0; i < count; i++)
         code = fetch(&o, urls[i]);
     return code;

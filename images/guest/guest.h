@@ -8,5 +8,6 @@ int nginx_main(int argc, char **argv);
 int httpd_main(int argc, char **argv);
 int curl_main(int argc, char **argv);
 int df_main(int argc, char **argv);
+int wget_main(int argc, char **argv);
 
 #endif

@@ -12,9 +12,14 @@ static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
 } applets[] = {
-    {"pause", pause_main}, {"event-simulator", event_simulator_main}, {"nginx", nginx_main},
-    {"httpd", httpd_main}, {"httpd-foreground", httpd_main},          {"curl", curl_main},
+    {"pause", pause_main},
+    {"event-simulator", event_simulator_main},
+    {"nginx", nginx_main},
+    {"httpd", httpd_main},
+    {"httpd-foreground", httpd_main},
+    {"curl", curl_main},
     {"df", df_main},
+    {"wget", wget_main},
 };
 
 int main(int argc, char **argv)

@@ -60,6 +60,9 @@ static const struct tag_rule centos_tags = {
     .versions = "5 6 7 8 6.10 7.9.2009 8.4.2105",
 };
 static const struct tag_rule any_version = {.names = "latest=1 v1=1 v2=2 v3=3", .any = true};
+static const struct tag_rule debian_base_tags = {
+    .names = "bookworm-v1.0.6=12 bookworm-v1.0.5=12 bookworm-v1.0.4=12 bookworm-v1.0.3=12 bookworm-v1.0.2=12 "
+             "bookworm-v1.0.1=12 bookworm-v1.0.0=12 bullseye-v1.4.3=11 bullseye-v1.4.2=11"};
 static const struct tag_rule pause_tags = {.names = "latest=3.10",
                                            .versions = "2.0 3.0 3.1 3.2 3.3 3.4 3.5 3.6 3.7 3.8 3.9 3.10:1"};
 
@@ -152,6 +155,15 @@ static const struct image_def rows[] = {
      {PATH_ALL},
      .user = "65535:65535",
      .size = 320368},
+    {"registry.k8s.io/build-image/debian-base", /* what recycles volumes */
+     &debian_base_tags,
+     "debian",
+     "12",
+     NULL,
+     {NULL},
+     {"/bin/bash"},
+     {PATH_ALL},
+     .size = 26 * MIB},
     {"registry.k8s.io/busybox", &any_version, "busybox", "1.27.2", NULL, {NULL}, {"sh"}, {PATH_ALL}, .size = 1 * MIB},
     {"registry.k8s.io/nginx",
      &any_version,

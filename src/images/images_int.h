@@ -51,7 +51,9 @@ struct layer_def {
 /* Makes the layer below `dir` unless it is there; returns its path (new). *out_made tells which. */
 int layer_make(const char *dir, const struct layer_def *def, const char *version, char **out_path, bool *out_made,
                struct err *e);
-const struct layer_def *layer_by_id(const char *id); /* content.c */
+/* Takes from `copy`, a copy of busybox for that layer, the applets that the layer has files for. */
+int applets_shadow(int copy, const char *busybox, const struct layer_def *def, struct err *e); /* applets.c */
+const struct layer_def *layer_by_id(const char *id);                                           /* content.c */
 
 /* -- catalogue.c -- */
 struct image_def {

@@ -23,6 +23,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* To be changed with how layers are made. */
+#define LAYOUT "2: files stand before applets"
+
 const char LAYER_GUEST[] = "\1guest";
 
 static const char *const busybox_places[] = {"/bin/busybox", "/usr/bin/busybox", "/usr/local/bin/busybox"};
@@ -136,19 +139,19 @@ static int put_file(int root, const struct layer_file *f, const char *version, s
     }
 }
 
-static int copy_busybox(int root, int busybox, struct err *e)
+static int copy_busybox(int root, int busybox, const char *path, const struct layer_def *def, struct err *e)
 {
     struct stat st;
     if (make_parents(root, "bin/busybox", e) < 0)
         return -1;
-    _auto_close_ int to = openat(root, "bin/busybox", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    _auto_close_ int to = openat(root, "bin/busybox", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
     if (to < 0 || fstat(busybox, &st) < 0)
         return err_sys(e, errno, "bin/busybox");
     fchmod(to, 0755);
     for (off_t at = 0; at < st.st_size;)
         if (sendfile(to, busybox, &at, (size_t)(st.st_size - at)) <= 0)
             return err_sys(e, errno, "copy busybox");
-    return 0;
+    return applets_shadow(to, path, def, e);
 }
 
 /* A link for each applet, at the path busybox itself names, or all in /bin. */
@@ -180,7 +183,8 @@ static int fill(int root, const struct layer_def *def, const char *version, stru
     if (def->applets != APPLETS_NONE) {
         const char *path = NULL;
         _auto_close_ int busybox = busybox_open(&path, e);
-        if (busybox < 0 || copy_busybox(root, busybox, e) < 0 || link_applets(root, path, def->applets, e) < 0)
+        if (busybox < 0 || copy_busybox(root, busybox, path, def, e) < 0 ||
+            link_applets(root, path, def->applets, e) < 0)
             return -1;
     }
     for (size_t i = 0; i < def->count; i++)
@@ -210,6 +214,7 @@ static void fingerprint(const struct layer_def *def, char out[13])
     char hex[SHA256_TEXT_LEN];
     pthread_once(&once, digest_guest);
     sha256_init(&s);
+    sha256_add(&s, LAYOUT, sizeof LAYOUT);
     for (size_t i = 0; i < def->count; i++) {
         const struct layer_file *f = &def->files[i];
         sha256_add(&s, f->path, strlen(f->path) + 1);

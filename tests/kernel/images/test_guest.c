@@ -161,6 +161,60 @@ static void shells_and_tar(void **state)
     }
 }
 
+/* What a recycler pod does, as its controller writes it. */
+static void volumes_are_scrubbed(void **state)
+{
+    (void)state;
+    static const char *const images[] = {"registry.k8s.io/build-image/debian-base:bookworm-v1.0.6", "busybox"};
+    static const char *const forever[] = {"sleep", "1000", NULL};
+    static const char script[] =
+        "mkdir -p '/scrub/a b/c' && touch '/scrub/a b/c/d' /scrub/.e && ln -s /etc /scrub/f && "
+        "test -e /scrub && find /scrub -mindepth 1 -delete && test -z \"$(ls -A /scrub)\" && ls /etc/passwd && "
+        "find /etc -name passwd";
+    char out[2048], id[16];
+    for (size_t i = 0; i < ARRAY_LEN(images); i++) {
+        snprintf(id, sizeof id, "r%zu", i);
+        run_image(id, images[i], forever);
+        if (container_run(id, script, out, sizeof out) != 0)
+            fail_msg("%s: %s", images[i], out);
+        assert_string_equal(out, "/etc/passwd\n/etc/passwd\n");
+        end_container(id, SIGKILL, 137);
+    }
+}
+
+static void wget_fetches(void **state)
+{
+    (void)state;
+    static const char *const forever[] = {"sleep", "1000", NULL};
+    char out[4096];
+    run_image("n3", "nginx:1.7.9", NULL);
+    run_image("w1", "busybox:1.28", forever);
+    await(container_run("w1", "wget -qO- -T 60 http://127.0.0.1", out, sizeof out) == 0);
+    assert_non_null(strstr(out, "<title>Welcome to nginx!</title>"));
+    assert_int_equal(container_run("w1",
+                                   "cd /tmp; wget -S -T 60 http://localhost/index.html 2>&1; wc -c < index.html; "
+                                   "wget --timeout=60 -q --spider localhost:80/ && echo there; "
+                                   "wget --spider localhost 2>&1 | tail -n 1; wget localhost/index.html 2>&1",
+                                   out, sizeof out),
+                     1);
+    assert_non_null(strstr(out, "Connecting to localhost (127.0.0.1:80)\n  HTTP/1.1 200 OK\n  Server: nginx/1.7.9\n"));
+    assert_non_null(strstr(out, "saving to 'index.html'\nindex.html           100% |****"));
+    assert_non_null(strstr(out, "'index.html' saved\n"));
+    assert_non_null(strstr(out, "there\nremote file exists\n"));
+    assert_non_null(strstr(out, "wget: can't open 'index.html': File exists\n"));
+    assert_int_equal(container_run("w1",
+                                   "wget -qO- localhost/none 2>&1; wget -O- localhost:81 2>&1; wget -q nosuch.invalid. "
+                                   "2>&1",
+                                   out, sizeof out),
+                     1);
+    assert_string_equal(out, "wget: server returned error: HTTP/1.1 404 Not Found\n"
+                             "Connecting to localhost:81 (127.0.0.1:81)\n"
+                             "wget: can't connect to remote host (127.0.0.1): Connection refused\n"
+                             "wget: bad address 'nosuch.invalid.'\n");
+    end_container("w1", SIGKILL, 137);
+    end_container("n3", SIGQUIT, 0);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -185,10 +239,8 @@ int main(int argc, char **argv)
 {
     harness_main(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nginx_serves),
-        cmocka_unit_test(nginx_is_configured),
-        cmocka_unit_test(others_run),
-        cmocka_unit_test(shells_and_tar),
+        cmocka_unit_test(nginx_serves),   cmocka_unit_test(nginx_is_configured),  cmocka_unit_test(others_run),
+        cmocka_unit_test(shells_and_tar), cmocka_unit_test(volumes_are_scrubbed), cmocka_unit_test(wget_fetches),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
