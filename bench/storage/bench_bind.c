@@ -150,10 +150,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_bind DIR [N]\n");
         return 2;
     }
-    int n = argc > 2 ? atoi(argv[2]) : 10000;
+    uint64_t n = 10000;
+    if (argc > 2 && (!str_to_u64(argv[2], &n) || n > 1000000)) {
+        fprintf(stderr, "bench_bind: N is a number up to a million\n");
+        return 2;
+    }
     resource_init();
-    run(argv[1], n, "all-there", NULL, NULL);
-    run(argv[1], n, "claims-come", make_volumes, make_claims);
-    run(argv[1], n, "volumes-come", make_claims, make_volumes);
+    run(argv[1], (int)n, "all-there", NULL, NULL);
+    run(argv[1], (int)n, "claims-come", make_volumes, make_claims);
+    run(argv[1], (int)n, "volumes-come", make_claims, make_volumes);
     return 0;
 }

@@ -10,5 +10,6 @@ struct request_op {
 };
 
 extern const struct request_op disk_request_ops[]; /* requests_disk.c */
+extern const struct request_op why_request_ops[];  /* requests_why.c */
 
 #endif

@@ -102,10 +102,17 @@ static void map_any(struct loop *l, const struct watch_event *ev)
 
 /* -- the attempt -- */
 
-static void filter_node(const struct attempt *a, const struct node_info *n, struct verdict *v)
+void filter_node(const struct attempt *a, const struct node_info *n, struct verdict *v, struct strlist *also)
 {
-    for (size_t i = 0; i < ARRAY_LEN(filters) && !v->reasons.len; i++)
-        filters[i](a, n, v);
+    struct verdict later = {0};
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
+        if (v->reasons.len && !also)
+            break;
+        filters[i](a, n, v->reasons.len ? &later : v);
+    }
+    for (size_t i = 0; i < later.reasons.len; i++)
+        strlist_add(also, later.reasons.items[i]);
+    strlist_release(&later.reasons);
 }
 
 /* The index of the node to use, or -1 with the FitError text in *out_why (new). */
@@ -120,7 +127,7 @@ static int find_node(struct attempt *a, char **out_why)
     _auto_free_ struct verdict *verdicts = xcalloc(n + 1, sizeof *verdicts);
     _auto_free_ bool *fits = xcalloc(n + 1, sizeof *fits);
     for (size_t i = 0; i < n; i++) {
-        filter_node(a, &a->world.info[i], &verdicts[i]);
+        filter_node(a, &a->world.info[i], &verdicts[i], NULL);
         fits[i] = verdicts[i].reasons.len == 0;
     }
     int best = pick_best(a, fits);

@@ -62,6 +62,8 @@ void filter_zones(const struct attempt *a, const struct node_info *n, struct ver
 void filter_spread(const struct attempt *a, const struct node_info *n, struct verdict *v);
 void filter_pod_affinity(const struct attempt *a, const struct node_info *n, struct verdict *v);
 bool tolerates(const json_t *pod, const json_t *taint);
+/* scheduler.c: asks them in order until one refuses. `also`: goes on, and adds what the others would have said. */
+void filter_node(const struct attempt *a, const struct node_info *n, struct verdict *v, struct strlist *also);
 
 /* -- volumes.c -- */
 /* Reads the pod's claims. 0, or 1 with the text why no node can do (borrowed from `text`). */

@@ -16,6 +16,47 @@ struct view {
     const json_t *claim;               /* the one its claimRef means (name, and uid if there is one), or NULL */
 };
 
+/* -- who waits, and what each thinks of the volume -- */
+
+static bool is_suitor(const json_t *claim)
+{
+    return str_empty(jstr(claim, "spec.volumeName")) && !obj_deleting(claim);
+}
+
+static json_t *judge_for(const json_t *claim, const json_t *pv)
+{
+    _auto_query_ struct pv_query q;
+    pv_query_init(&q, claim, NULL, false);
+    json_t *told = candidate_explain(&q, pv);
+    _auto_free_ char *name =
+        xasprintf("%s/%s", jstr_or(claim, "metadata.namespace", ""), jstr_or(claim, "metadata.name", ""));
+    jset_str(told, "name", name);
+    return told;
+}
+
+static json_t *suitors(const json_t *pv, const struct explain_world *w)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < w->claims.len; i++)
+        if (is_suitor(w->claims.items[i]))
+            json_array_append_new(out, judge_for(w->claims.items[i], pv));
+    return out;
+}
+
+/* With one claim waiting it is clear what it is about. */
+static const json_t *only_suitor(const struct explain_world *w)
+{
+    const json_t *only = NULL;
+    for (size_t i = 0; i < w->claims.len; i++) {
+        if (!is_suitor(w->claims.items[i]))
+            continue;
+        if (only)
+            return NULL;
+        only = w->claims.items[i];
+    }
+    return only;
+}
+
 /* -- the situations -- */
 
 static bool holds_data(const struct view *v)
@@ -130,6 +171,11 @@ static void tell_free(const struct view *v, struct story *s)
 {
     buf_adds(&s->because, pv_phase(v->pv) == PV_AVAILABLE ? "No claim has it." : "It was only just made.");
     buf_adds(&s->waits, "a claim that it fits");
+    const json_t *claim = only_suitor(v->w);
+    if (!claim)
+        return;
+    _auto_json_ json_t *told = judge_for(claim, v->pv);
+    advise_for(s->changes, claim, v->pv, told);
 }
 
 static const struct situation {
@@ -168,25 +214,6 @@ static json_t *finalizers(const json_t *pv)
             if (known[k].prefix ? str_starts(name, known[k].name) : str_eq(name, known[k].name))
                 text = known[k].text;
         json_array_append_new(out, json_pack("{s:s, s:s}", "name", name, "text", text));
-    }
-    return out;
-}
-
-/* Each waiting claim, and what it thinks of the volume. */
-static json_t *suitors(const json_t *pv, const struct explain_world *w)
-{
-    json_t *out = json_array();
-    for (size_t i = 0; i < w->claims.len; i++) {
-        const json_t *claim = w->claims.items[i];
-        if (!str_empty(jstr(claim, "spec.volumeName")) || obj_deleting(claim))
-            continue;
-        _auto_query_ struct pv_query q;
-        pv_query_init(&q, claim, NULL, false);
-        json_t *told = candidate_explain(&q, pv);
-        _auto_free_ char *name =
-            xasprintf("%s/%s", jstr_or(claim, "metadata.namespace", ""), jstr_or(claim, "metadata.name", ""));
-        jset_str(told, "name", name);
-        json_array_append_new(out, told);
     }
     return out;
 }

@@ -1,0 +1,88 @@
+#!/bin/bash
+# `stowage why`: it says what the binder and the scheduler say, and what it proposes works when typed.
+. "$SOURCE_DIR/tests/e2e/storage/storage.sh"
+cluster --profile none
+
+why() { "$STOWAGE" why --data "$WORK/data" "$@"; }
+verdict() { why "$1" -o json | jq -r .verdict; }
+# proposals WHAT: the commands it proposes, one a line
+proposals() { why "$1" -o json | jq -r '.changes[].command | select(. != "")'; }
+
+say "a claim for which no volume fits"
+k apply -f - >/dev/null <<'Y'
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: pv-log}
+spec: {capacity: {storage: 100Mi}, accessModes: [ReadWriteMany], storageClassName: manual, hostPath: {path: /pv/log}}
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: small}
+spec: {capacity: {storage: 10Mi}, accessModes: [ReadOnlyMany], hostPath: {path: /pv/small}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: claim-log-1}
+spec: {accessModes: [ReadWriteOnce], storageClassName: "", resources: {requests: {storage: 50Mi}}}
+Y
+within 5 "the volume is there" phase_is pv pv-log Available
+within 5 "the binder has spoken" event_says claim-log-1 "no persistent volumes available for this claim"
+out=$(why pvc/claim-log-1)
+has "headline" "Pending, no-volume-fits" "$out"
+has "class" "class: manual (wanted: no class)" "$out"
+has "modes" "accessModes: RWX (wanted: RWO)" "$out"
+has "size" "size: 10Mi (wanted: 50Mi)" "$out"
+has "who" "who acts   admin" "$out"
+has "event" "FailedBinding no persistent volumes available" "$out"
+lacks "no colour in a pipe" "$(printf '\033')" "$out"
+has "colour on a terminal" "$(printf '\033')" "$(on_tty "$STOWAGE why --data $WORK/data pvc claim-log-1")"
+lacks "no colour if it is not wanted" "$(printf '\033')" "$(NO_COLOR=1 on_tty "$STOWAGE why --data $WORK/data pvc claim-log-1")"
+eq "the other way round" free "$(verdict pv/pv-log)"
+
+say "a pod that waits for it"
+k apply -f - >/dev/null <<'Y'
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec: {containers: [{name: c, image: busybox, command: [sleep, "100000"], volumeMounts: [{name: v, mountPath: /log}]}], volumes: [{name: v, persistentVolumeClaim: {claimName: claim-log-1}}]}
+Y
+within 5 "the scheduler has spoken" event_says p "unbound immediate"
+eq "pod" no-node "$(verdict pod/p)"
+eq "the scheduler's own words" "$(k get pod p -o 'jsonpath={.status.conditions[?(@.type=="PodScheduled")].message}')" \
+    "$(why pod/p -o json | jq -r .scheduler.message)"
+has "names the claim" "claim claim-log-1, which waits for a volume that fits" "$(why pod/p)"
+
+say "what it proposes, typed as it stands, binds the claim and starts the pod"
+proposals pvc/claim-log-1 >"$WORK/commands"
+[ -s "$WORK/commands" ] || die "nothing is proposed"
+while read -r command; do sh -c "${command/kubectl/$KUBECTL}" >/dev/null; done <"$WORK/commands"
+within 10 "bound" phase_is pvc claim-log-1 Bound
+within 30 "running" phase_is pod p Running
+eq "claim" bound "$(verdict pvc/claim-log-1)"
+eq "pod" running "$(verdict pod/p)"
+
+say "deletion in the wrong order"
+bound=$(k get pvc claim-log-1 -o 'jsonpath={.spec.volumeName}')
+k delete pv "$bound" --wait=false >/dev/null
+k delete pvc claim-log-1 --wait=false >/dev/null
+eq "volume" terminating "$(verdict "pv/$bound")"
+has "volume: who holds it" "kubernetes.io/pv-protection  the volume is bound to a claim" "$(why "pv/$bound")"
+has "claim: which pods" "pods that use it to be deleted: p" "$(why pvc/claim-log-1)"
+proposals pvc/claim-log-1 >"$WORK/commands"
+eq "claim: what to do" "kubectl delete pod -n default p" "$(cat "$WORK/commands")"
+k delete pod p --grace-period=0 --force >/dev/null 2>&1
+within 30 "the claim goes" value_is "" k get pvc -o name
+within 10 "the volume goes" fails k get pv "$bound"
+
+say "a pod no node takes, and mistakes"
+k run q --image=busybox --overrides='{"spec":{"nodeSelector":{"disk":"ssd"}}}' >/dev/null
+within 5 "the scheduler has spoken" event_says q "node affinity/selector"
+out=$(why pod/q)
+has "node" "no   node01        node(s) didn't match Pod's node affinity/selector" "$out"
+has "help" "kubectl label node" "$out"
+fails why pvc/nosuch
+has "not found" 'persistentvolumeclaims "nosuch" not found in namespace default' "$out"
+fails why deployment/x
+has "kind" 'ask for pvc/NAME, pv/NAME or pod/NAME' "$out"
+fails why
+has "usage" "of what?" "$out"
