@@ -145,7 +145,7 @@ static int retry_busy(struct machine *m, enum op op, const struct buf *body, str
     }
 }
 
-static int op_disk_attach(struct machine *m, const char *id, const char *node, const char *device, bool read_only,
+static int op_disk_attach(struct machine *m, const char *id, const char *node, const char *device, unsigned how,
                           struct err *e)
 {
     _auto_buf_ struct buf body = BUF_INIT;
@@ -153,12 +153,12 @@ static int op_disk_attach(struct machine *m, const char *id, const char *node, c
     /* Attached elsewhere is an answer, not a moment. */
     if (op_disk_info(m, id, &info, e) < 0)
         return -1;
-    if (info.node[0] && !(str_eq(info.node, node) && str_eq(info.device, device)))
+    if (info.node[0] && !(how & DISK_SHARED) && !(str_eq(info.node, node) && str_eq(info.device, device)))
         return err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\" as %s", id, info.node, info.device);
     wire_str(&body, id);
     wire_str(&body, node);
     wire_str(&body, device);
-    wire_u32(&body, read_only);
+    wire_u32(&body, how);
     return retry_busy(m, OP_DISK_ATTACH, &body, e);
 }
 
@@ -173,21 +173,21 @@ static int op_disk_detach(struct machine *m, const char *id, const char *node, s
 /* ---- mounts ---- */
 
 /* Asks the helper, who has the disk's file, whether there is nothing on it; and tells it when a filesystem is. */
-static int format_step(struct machine *m, enum op op, const struct fs_mount *s, bool *out_blank, struct err *e)
+static int format_step(struct machine *m, enum op op, const struct fs_mount *s, uint32_t *out_blank, struct err *e)
 {
     _auto_call_ struct call c = CALL_INIT;
     wire_str(&c.body, s->node);
     wire_str(&c.body, s->device);
     if (call_do(m, "", op, &c, e) < 0)
         return -1;
-    *out_blank = wire_get_bool(&c.in);
+    *out_blank = wire_get_u32(&c.in); /* enum format */
     return 0;
 }
 
 static int op_fs_mount(struct machine *m, const struct fs_mount *s, struct err *e)
 {
     _auto_call_ struct call c = CALL_INIT;
-    bool blank = false;
+    uint32_t blank = 0;
     if (s->format && format_step(m, OP_FORMAT_BEGIN, s, &blank, e) < 0)
         return -1;
     wire_str(&c.body, s->device);

@@ -3,10 +3,10 @@
  *
  *      absent --create--> detached --attach--> attached --detach--> detached --remove--> absent
  *
- * INVARIANTS: an attached disk has one node and one device name there; no two disks have the same device name on a
- * node; a disk leaves a node only when nothing there has it mounted (else its next node would see a filesystem that is
- * still being written). The helper holds the loop device open, so it lives exactly as long as the attachment or the
- * helper.
+ * INVARIANTS: an attached disk has one node and one device name there, a shared one has a row and a device name for
+ * each of its nodes, and one loop device for all; no two disks have the same device name on a node; a disk leaves a
+ * node only when nothing there has it mounted (else its next node would see a filesystem that is still being written).
+ * The helper holds the loop device open, so it lives exactly as long as the attachment or the helper.
  *
  * A copy is made beside the loop, by a child: disk_copy.c. THREADS: none; the helper's loop only. */
 #include "sys/disks_int.h"
@@ -35,6 +35,7 @@ struct disk {
     char *id;     /* owned */
     char *node;   /* owned */
     char *device; /* owned; "/dev/xvdba" */
+    bool shared;
     struct loopdev loop;
 };
 struct disks {
@@ -84,12 +85,18 @@ static char *file_of(const struct disks *d, const char *id, struct err *e)
     return NULL;
 }
 
-static struct disk *find(struct disks *d, const char *id)
+/* The disk's attachment to the node; to any, if node is NULL. */
+static struct disk *find_on(struct disks *d, const char *id, const char *node)
 {
     for (struct disk *k = d->attached; k; k = k->next)
-        if (str_eq(k->id, id))
+        if (str_eq(k->id, id) && (!node || str_eq(k->node, node)))
             return k;
     return NULL;
+}
+
+static struct disk *find(struct disks *d, const char *id)
+{
+    return find_on(d, id, NULL);
 }
 
 int disks_create(struct disks *d, const char *id, int64_t bytes, struct err *e)
@@ -298,27 +305,47 @@ static bool device_ok(const char *device)
            strlen(device) < 64;
 }
 
-int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_pid, const char *device, bool read_only,
+/* The loop device of a disk that other nodes have too: theirs, so that all see the same cache. */
+static int open_loop(const char *path, const struct disk *other, bool read_only, struct loopdev *out, struct err *e)
+{
+    if (!other)
+        return loopdev_attach(path, read_only, out, e);
+    *out = other->loop;
+    out->fd = fcntl(other->loop.fd, F_DUPFD_CLOEXEC, 3);
+    return out->fd < 0 ? err_sys(e, errno, "dup /dev/loop%d", out->number) : 0;
+}
+
+/* May it be attached there? 1: it is already. */
+static int check_place(struct disks *d, const char *id, const char *node, const char *device, bool shared,
+                       struct err *e)
+{
+    const struct disk *here = find_on(d, id, node), *k = here ? here : find(d, id);
+    if (here && str_eq(here->device, device))
+        return 1;
+    if (here || (k && !(shared && k->shared)))
+        return err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\" as %s", id, k->node, k->device);
+    const struct disk *owner = device_owner(d, node, device);
+    if (owner)
+        return err_set(e, ERR_BUSY, "device %s of node \"%s\" is disk \"%s\"", device, node, owner->id);
+    return 0;
+}
+
+int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_pid, const char *device, unsigned how,
                  struct err *e)
 {
+    const bool shared = how & DISK_SHARED;
+    struct loopdev loop = {.fd = -1};
     _auto_free_ char *path = file_of(d, id, e);
     if (!path)
         return -1;
     if (!device_ok(device))
         return err_set(e, ERR_BAD_REQUEST, "invalid device name \"%s\"", device);
-    const struct disk *k = find(d, id);
-    if (k && str_eq(k->node, node) && str_eq(k->device, device))
-        return 0;
-    if (k)
-        return err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\" as %s", id, k->node, k->device);
-    const struct disk *owner = device_owner(d, node, device);
-    if (owner)
-        return err_set(e, ERR_BUSY, "device %s of node \"%s\" is disk \"%s\"", device, node, owner->id);
+    const int placed = check_place(d, id, node, device, shared, e);
+    if (placed)
+        return placed < 0 ? -1 : 0;
     if (access(path, F_OK) < 0)
         return missing(errno, id, e);
-
-    struct loopdev loop = {.fd = -1};
-    if (loopdev_attach(path, read_only, &loop, e) < 0)
+    if (open_loop(path, find(d, id), how & DISK_READ_ONLY, &loop, e) < 0)
         return err_wrap(e, "attach disk %s", id);
     _auto_free_ char *made = node_device_path(node_pid, device);
     unlink(made);
@@ -328,7 +355,7 @@ int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_p
         return -1;
     }
     struct disk *added = xcalloc(1, sizeof *added);
-    *added = (struct disk){d->attached, xstrdup(id), xstrdup(node), xstrdup(device), loop};
+    *added = (struct disk){d->attached, xstrdup(id), xstrdup(node), xstrdup(device), shared, loop};
     d->attached = added;
     return 0;
 }
@@ -347,15 +374,31 @@ static void drop(struct disks *d, struct disk *k)
     free(k);
 }
 
+static bool elsewhere(const struct disks *d, const struct disk *k)
+{
+    for (const struct disk *other = d->attached; other; other = other->next)
+        if (other != k && str_eq(other->id, k->id))
+            return true;
+    return false;
+}
+
+/* Is it mounted on its node? What other nodes do with a shared one does not count. */
+static bool in_use(const struct disks *d, const struct disk *k, pid_t node_pid)
+{
+    if (elsewhere(d, k))
+        return node_pid && proc_mounts_device(node_pid, k->loop.rdev);
+    return loopdev_in_use(&k->loop);
+}
+
 int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_pid, struct err *e)
 {
     _auto_free_ char *path = file_of(d, id, e);
     if (!path)
         return -1;
-    struct disk *k = find(d, id);
-    if (!k || !str_eq(k->node, node))
+    struct disk *k = find_on(d, id, node);
+    if (!k)
         return access(path, F_OK) < 0 ? missing(errno, id, e) : 0;
-    if (loopdev_in_use(&k->loop))
+    if (in_use(d, k, node_pid))
         return err_set(e, ERR_BUSY, "disk \"%s\" is still in use on node \"%s\" as %s", id, node, k->device);
     if (node_pid) {
         _auto_free_ char *made = node_device_path(node_pid, k->device);

@@ -1,4 +1,4 @@
-/* disks_int.h - the helper's disks: sparse files, each attached to at most one node. Private to sys.
+/* disks_int.h - the helper's disks: sparse files, each attached to one node, or shared by several. Private to sys.
  *
  * Texts are borrowed for the call. Errors: BAD_REQUEST for a name or size that cannot be, NOT_FOUND, ALREADY_EXISTS,
  * BUSY while attached or mounted, NO_SPACE, SYS. There is one helper and its disks live as long: nothing frees them.
@@ -20,7 +20,7 @@ int disks_copy_open(struct disks *d, const char *from, const char *to, int64_t b
                     struct err *e);
 int disks_info(struct disks *d, const char *id, struct disk_info *out, struct err *e);
 /* node_pid: the node's first process as the helper sees it; the device node is made in its /dev. */
-int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_pid, const char *device, bool read_only,
+int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_pid, const char *device, unsigned how,
                  struct err *e);
 /* ERR_BUSY while a filesystem on it is mounted. node_pid 0: the node is gone. */
 int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_pid, struct err *e);

@@ -54,8 +54,10 @@ int fake_disk_delete(struct machine *m, const char *id, struct err *e)
     struct fake_row *row = need_disk(f, id, e);
     if (!row)
         return fake_leave(f, -1);
-    if (row->node[0])
-        return fake_leave(f, err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\"", id, row->node));
+    const struct fake_row *share = fake_find(f, FAKE_SHARE, NULL, id);
+    if (row->node[0] || share)
+        return fake_leave(
+            f, err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\"", id, share ? share->node : row->node));
     fake_drop(f, row);
     return fake_leave(f, 0);
 }
@@ -100,16 +102,20 @@ static void set_place(struct fake_row *disk, const char *node, const char *devic
     disk->extra = device ? xstrdup(device) : NULL;
 }
 
-int fake_disk_attach(struct machine *m, const char *id, const char *node, const char *device, bool read_only,
+int fake_disk_attach(struct machine *m, const char *id, const char *node, const char *device, unsigned how,
                      struct err *e)
 {
-    (void)read_only;
     struct fake *f = fake_of(m);
     if (fake_enter(f, e) < 0)
         return -1;
     struct fake_row *row = need_disk(f, id, e);
     if (!row || fake_need_node(f, node, e) < 0)
         return fake_leave(f, -1);
+    if ((how & DISK_SHARED) && row->node[0] && !str_eq(row->node, node)) {
+        struct fake_row *share = fake_find(f, FAKE_SHARE, node, id);
+        set_place(share ? share : fake_add(f, FAKE_SHARE, node, id), node, device);
+        return fake_leave(f, 0);
+    }
     if (row->node[0] && !(str_eq(row->node, node) && str_eq(row->extra, device)))
         return fake_leave(
             f, err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\" as %s", id, row->node, row->extra));
@@ -125,12 +131,16 @@ int fake_disk_detach(struct machine *m, const char *id, const char *node, struct
     struct fake_row *row = need_disk(f, id, e);
     if (!row)
         return fake_leave(f, -1);
-    if (!str_eq(row->node, node))
+    struct fake_row *share = fake_find(f, FAKE_SHARE, node, id), *here = share ? share : row;
+    if (!str_eq(here->node, node))
         return fake_leave(f, 0);
     for (const struct fake_row *r = f->rows; r; r = r->next)
-        if (r->kind == FAKE_MOUNT && str_eq(r->node, node) && str_eq(r->extra, row->extra))
+        if (r->kind == FAKE_MOUNT && str_eq(r->node, node) && str_eq(r->extra, here->extra))
             return fake_leave(f, err_set(e, ERR_BUSY, "disk \"%s\" is still mounted on %s", id, r->name));
-    set_place(row, "", NULL);
+    if (share)
+        fake_drop(f, share);
+    else
+        set_place(row, "", NULL);
     return fake_leave(f, 0);
 }
 
@@ -147,14 +157,23 @@ static int add_mount(struct fake *f, const char *node, const char *source, const
     return 0;
 }
 
+/* The disk behind a device of the node, or NULL. */
+static const struct fake_row *disk_at(struct fake *f, const char *node, const char *device)
+{
+    for (const struct fake_row *r = f->rows; r; r = r->next)
+        if ((r->kind == FAKE_DISK || r->kind == FAKE_SHARE) && str_eq(r->node, node) && str_eq(r->extra, device))
+            return fake_find(f, FAKE_DISK, NULL, r->name);
+    return NULL;
+}
+
 int fake_fs_mount(struct machine *m, const struct fs_mount *spec, struct err *e)
 {
     struct fake *f = fake_of(m);
     if (fake_enter(f, e) < 0)
         return -1;
-    for (const struct fake_row *r = f->rows; r; r = r->next)
-        if (r->kind == FAKE_DISK && str_eq(r->node, spec->node) && str_eq(r->extra, spec->device))
-            return fake_leave(f, add_mount(f, spec->node, spec->device, spec->target, r->bytes, e));
+    const struct fake_row *disk = disk_at(f, spec->node, spec->device);
+    if (disk)
+        return fake_leave(f, add_mount(f, spec->node, spec->device, spec->target, disk->bytes, e));
     err_set(e, ERR_SYS,
             "mount failed: exit status 32\nMounting command: mount\nMounting arguments: -t %s -o defaults %s "
             "%s\nOutput: mount: %s: "
@@ -169,9 +188,9 @@ int fake_fs_grow(struct machine *m, const char *node, const char *device, const 
     if (fake_enter(f, e) < 0)
         return -1;
     struct fake_row *mounted = fake_find(f, FAKE_MOUNT, node, target);
-    for (const struct fake_row *r = f->rows; r && mounted; r = r->next)
-        if (r->kind == FAKE_DISK && str_eq(r->node, node) && str_eq(r->extra, device))
-            mounted->bytes = r->bytes;
+    const struct fake_row *disk = disk_at(f, node, device);
+    if (mounted && disk)
+        mounted->bytes = disk->bytes;
     return fake_leave(f, mounted ? 0 : err_set(e, ERR_NOT_FOUND, "%s is not mounted", target));
 }
 

@@ -8,14 +8,14 @@
 
 struct pool;
 
-enum fake_kind { FAKE_NODE, FAKE_DISK, FAKE_MOUNT, FAKE_DIR, FAKE_FILE, FAKE_SANDBOX, FAKE_CONTAINER };
+enum fake_kind { FAKE_NODE, FAKE_DISK, FAKE_SHARE, FAKE_MOUNT, FAKE_DIR, FAKE_FILE, FAKE_SANDBOX, FAKE_CONTAINER };
 
 struct fake_row {
     struct fake_row *next;
     enum fake_kind kind;
     char *node;    /* owned; of a disk: where attached, or "" */
     char *name;    /* owned; id or path */
-    char *extra;   /* owned; of a disk: its device there; of a mount: its source */
+    char *extra;   /* owned; of a disk, or a share (a disk's next node): its device there; of a mount: its source */
     int64_t bytes; /* of a disk, node or mount */
     int fd;        /* of a file: its memory */
     mode_t mode;
@@ -50,7 +50,7 @@ int fake_disk_grow(struct machine *m, const char *id, int64_t bytes, struct err 
 int fake_disk_delete(struct machine *m, const char *id, struct err *e);
 int fake_disk_copy(struct machine *m, const char *from, const char *to, int64_t bytes, struct err *e);
 int fake_disk_info(struct machine *m, const char *id, struct disk_info *out, struct err *e);
-int fake_disk_attach(struct machine *m, const char *id, const char *node, const char *device, bool read_only,
+int fake_disk_attach(struct machine *m, const char *id, const char *node, const char *device, unsigned how,
                      struct err *e);
 int fake_disk_detach(struct machine *m, const char *id, const char *node, struct err *e);
 int fake_fs_mount(struct machine *m, const struct fs_mount *spec, struct err *e);

@@ -363,10 +363,10 @@ static void on_disk(struct helper *h, uint32_t id, uint32_t op, struct wire_in *
         break;
     case OP_DISK_ATTACH: {
         const char *node = wire_need_str(in), *device = wire_need_str(in);
-        const bool read_only = wire_get_bool(in);
+        const unsigned how = wire_get_u32(in);
         const struct helper_node *n = node_need(h, node, &e);
         if (n)
-            disks_attach(h->disks, disk, node, n->pid, device, read_only, &e);
+            disks_attach(h->disks, disk, node, n->pid, device, how, &e);
         break;
     }
     case OP_FORMAT_BEGIN: /* `disk` is a node here, as in the next */

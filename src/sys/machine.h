@@ -36,10 +36,15 @@ struct node_spec {
     int64_t nodefs_bytes; /* size of its filesystem (sparse) */
 };
 
+enum disk_how {
+    DISK_READ_ONLY = 1,
+    DISK_SHARED = 2, /* on several nodes at once, if each of them says so: they see one filesystem, as of one kernel */
+};
+
 struct disk_info {
     int64_t bytes;   /* logical size */
     int64_t used;    /* blocks really used on the user's disk */
-    char node[64];   /* where attached, or "" */
+    char node[64];   /* where attached (of several: one of them), or "" */
     char device[64]; /* "/dev/xvdba" there, or "" */
     char loop[32];   /* "/dev/loop7" of the host, or "" */
 };
@@ -139,8 +144,8 @@ struct machine_ops {
      * that of `from`; BAD_REQUEST if smaller, ALREADY_EXISTS. Nothing is left when it fails. May take long. */
     int (*disk_copy)(struct machine *m, const char *from, const char *to, int64_t bytes, struct err *e);
     int (*disk_info)(struct machine *m, const char *id, struct disk_info *out, struct err *e); /* NOT_FOUND */
-    int (*disk_attach)(struct machine *m, const char *id, const char *node, const char *device, bool read_only,
-                       struct err *e);
+    int (*disk_attach)(struct machine *m, const char *id, const char *node, const char *device, unsigned how,
+                       struct err *e); /* how: enum disk_how */
     int (*disk_detach)(struct machine *m, const char *id, const char *node, struct err *e);
 
     /* -- mounts on a node; error messages as mount(8)'s "mount failed: exit status 32\nMounting command: …" -- */

@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -129,6 +130,18 @@ int proc_write(const char *path, const char *text)
     if (fd < 0)
         return -1;
     return write(fd, text, strlen(text)) < 0 ? -1 : 0;
+}
+
+bool proc_mounts_device(pid_t pid, dev_t rdev)
+{
+    char path[64], want[32], seen[32], line[4096];
+    snprintf(path, sizeof path, "/proc/%d/mountinfo", (int)pid);
+    snprintf(want, sizeof want, "%u:%u", major(rdev), minor(rdev));
+    _auto_file_ FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "%*s %*s %31s", seen) == 1 && str_eq(seen, want))
+            return true;
+    return false;
 }
 
 void proc_title(char **argv, const char *title)

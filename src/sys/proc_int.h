@@ -28,6 +28,8 @@ int own_root(struct err *e);
 int proc_mkdir_p(const char *path, mode_t mode, struct err *e);
 /* Writes a short text to an existing file (sysctl, cgroup). */
 int proc_write(const char *path, const char *text);
+/* Does the process see a filesystem of this device mounted? */
+bool proc_mounts_device(pid_t pid, dev_t rdev);
 /* Overwrites the visible name of this process. */
 void proc_title(char **argv, const char *title);
 

@@ -68,8 +68,8 @@ WRAP(disk_delete, (M, const char *id, E), (inner, id, e), "%s", id)
 WRAP(disk_copy, (M, const char *from, const char *to, int64_t bytes, E), (inner, from, to, bytes, e), "%s -> %s, %lld", from, to,
      (long long)bytes)
 WRAP(disk_info, (M, const char *id, struct disk_info *out, E), (inner, id, out, e), "%s", id)
-WRAP(disk_attach, (M, const char *id, N, const char *device, bool read_only, E), (inner, id, node, device, read_only, e),
-     "%s, %s, %s%s", id, node, device, read_only ? ", ro" : "")
+WRAP(disk_attach, (M, const char *id, N, const char *device, unsigned how, E), (inner, id, node, device, how, e),
+     "%s, %s, %s%s%s", id, node, device, how & DISK_READ_ONLY ? ", ro" : "", how & DISK_SHARED ? ", shared" : "")
 WRAP(disk_detach, (M, const char *id, N, E), (inner, id, node, e), "%s, %s", id, node)
 WRAP(fs_mount, (M, const struct fs_mount *s, E), (inner, s, e), "%s, %s -> %s, %s%s%s", s->node, s->device, s->target, s->fstype,
      s->read_only ? ", ro" : "", s->format ? ", format" : "")

@@ -90,6 +90,34 @@ static void disk_becomes_a_filesystem(void **state)
     ok(m->ops->disk_delete(m, "vol-1", &e));
 }
 
+static void shared_disk_is_one_filesystem_on_both_nodes(void **state)
+{
+    (void)state;
+    char out[512];
+    const struct fs_mount one = {"worker-1", "/dev/fs-1", "/mnt/fs", "ext4", "", false, true};
+    const struct fs_mount two = {"worker-2", "/dev/fs-1", "/mnt/fs", "ext4", "", false, true};
+    ok(m->ops->disk_create(m, "fs-1", GIB, &e));
+    ok(m->ops->disk_attach(m, "fs-1", "worker-1", "/dev/fs-1", DISK_SHARED, &e));
+    assert_int_equal(m->ops->disk_attach(m, "fs-1", "worker-2", "/dev/fs-1", 0, &e), -1);
+    assert_int_equal(e.code, ERR_BUSY);
+    ok(m->ops->disk_attach(m, "fs-1", "worker-2", "/dev/fs-1", DISK_SHARED, &e));
+    ok(m->ops->fs_mount(m, &one, &e));
+    ok(m->ops->fs_mount(m, &two, &e));
+    assert_int_equal(node_run("worker-1", "echo here > /mnt/fs/file", out, sizeof out), 0);
+    assert_int_equal(node_run("worker-2", "cat /mnt/fs/file; echo there > /mnt/fs/file", out, sizeof out), 0);
+    assert_string_equal(out, "here\n");
+    assert_int_equal(m->ops->disk_detach(m, "fs-1", "worker-1", &e), -1);
+    assert_int_equal(e.code, ERR_BUSY);
+    ok(m->ops->unmount(m, "worker-1", "/mnt/fs", &e));
+    ok(m->ops->disk_detach(m, "fs-1", "worker-1", &e));
+    assert_int_equal(node_run("worker-2", "cat /mnt/fs/file", out, sizeof out), 0);
+    assert_string_equal(out, "there\n");
+    ok(m->ops->unmount(m, "worker-2", "/mnt/fs", &e));
+    assert_int_equal(m->ops->disk_delete(m, "fs-1", &e), -1);
+    ok(m->ops->disk_detach(m, "fs-1", "worker-2", &e));
+    ok(m->ops->disk_delete(m, "fs-1", &e));
+}
+
 static void grown_disk_is_larger_at_the_next_mount(void **state)
 {
     (void)state;
@@ -560,6 +588,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(node_has_its_own_root),
         cmocka_unit_test(nodes_reach_each_other),
         cmocka_unit_test(disk_becomes_a_filesystem),
+        cmocka_unit_test(shared_disk_is_one_filesystem_on_both_nodes),
         cmocka_unit_test(grown_disk_is_larger_at_the_next_mount),
         cmocka_unit_test(mount_errors_are_mounts_own),
         cmocka_unit_test(files_and_volumes),

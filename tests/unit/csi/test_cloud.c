@@ -347,9 +347,10 @@ static int k_copy(struct machine *m, const char *from, const char *to, int64_t b
 {
     return dead(e) ? -1 : killed->fake->disk_copy(m, from, to, bytes, e);
 }
-static int k_attach(struct machine *m, const char *id, const char *node, const char *device, bool ro, struct err *e)
+static int k_attach(struct machine *m, const char *id, const char *node, const char *device, unsigned how,
+                    struct err *e)
 {
-    return dead(e) ? -1 : killed->fake->disk_attach(m, id, node, device, ro, e);
+    return dead(e) ? -1 : killed->fake->disk_attach(m, id, node, device, how, e);
 }
 static int k_detach(struct machine *m, const char *id, const char *node, struct err *e)
 {

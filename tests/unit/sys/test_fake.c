@@ -48,6 +48,27 @@ static void disk_has_one_owner(void **state)
     m->ops->close(m);
 }
 
+static void shared_disk_has_several_nodes(void **state)
+{
+    (void)state;
+    struct machine *m = machine_with_node();
+    struct err e = ERR_INIT;
+    const struct fs_mount mount = {"worker-2", "/dev/fs-1", "/mnt/a", "ext4", "", false, true};
+    assert_int_equal(m->ops->node_start(m, &(struct node_spec){"worker-2", 1, 1 << 30}, &e), 0);
+    assert_int_equal(m->ops->disk_create(m, "fs-1", 3 << 20, &e), 0);
+    assert_int_equal(m->ops->disk_attach(m, "fs-1", "worker-1", "/dev/fs-1", DISK_SHARED, &e), 0);
+    assert_int_equal(m->ops->disk_attach(m, "fs-1", "worker-2", "/dev/fs-1", 0, &e), -1);
+    assert_int_equal(m->ops->disk_attach(m, "fs-1", "worker-2", "/dev/fs-1", DISK_SHARED, &e), 0);
+    assert_int_equal(m->ops->fs_mount(m, &mount, &e), 0);
+    assert_int_equal(m->ops->disk_detach(m, "fs-1", "worker-1", &e), 0);
+    assert_int_equal(m->ops->disk_detach(m, "fs-1", "worker-2", &e), -1);
+    assert_int_equal(m->ops->unmount(m, "worker-2", "/mnt/a", &e), 0);
+    assert_int_equal(m->ops->disk_delete(m, "fs-1", &e), -1);
+    assert_int_equal(m->ops->disk_detach(m, "fs-1", "worker-2", &e), 0);
+    assert_int_equal(m->ops->disk_delete(m, "fs-1", &e), 0);
+    m->ops->close(m);
+}
+
 static void files_keep_their_content(void **state)
 {
     (void)state;
@@ -134,9 +155,8 @@ static void nth_call_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(disk_has_one_owner),
-        cmocka_unit_test(files_keep_their_content),
-        cmocka_unit_test(container_ends_once),
+        cmocka_unit_test(disk_has_one_owner),       cmocka_unit_test(shared_disk_has_several_nodes),
+        cmocka_unit_test(files_keep_their_content), cmocka_unit_test(container_ends_once),
         cmocka_unit_test(nth_call_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
