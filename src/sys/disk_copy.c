@@ -206,7 +206,7 @@ static int copy_live(const struct disk_copy *c, pid_t node_pid, struct err *e)
 {
     for (int i = 0; i < RAW_TRIES; i++) {
         bool clean = false;
-        if (settle(c, node_pid, e) < 0 || copy_watched(c, &clean, e) < 0)
+        if ((i > 0 && settle(c, node_pid, e) < 0) || copy_watched(c, &clean, e) < 0)
             return -1;
         if (clean)
             return 0;

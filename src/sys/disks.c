@@ -43,7 +43,7 @@ struct disks {
     struct disk *attached; /* owned */
 };
 
-/* Copies that a killed helper left unfinished. */
+/* Copies and deletions that a killed helper left unfinished. */
 static void sweep_parts(const char *dir)
 {
     DIR *d = opendir(dir);
@@ -193,18 +193,18 @@ static char *mark_of(const struct disks *d, const char *id)
     return xasprintf("%s/%s.formatting", d->dir, id);
 }
 
-bool disks_format_begin(struct disks *d, const char *node, const char *device)
+enum format disks_format_begin(struct disks *d, const char *node, const char *device)
 {
     const struct disk *k = device_owner(d, node, device);
     if (!k)
-        return false;
+        return FORMAT_NO;
     _auto_free_ char *mark = mark_of(d, k->id), *path = xasprintf("%s/%s.img", d->dir, k->id);
     if (access(mark, F_OK) == 0)
-        return true;
+        return FORMAT_AGAIN;
     if (loopdev_settle(k->loop.fd) < 0 || !file_blank(path))
-        return false;
+        return FORMAT_NO;
     _auto_close_ int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    return fd >= 0;
+    return fd >= 0 ? FORMAT_ZEROS : FORMAT_NO;
 }
 
 void disks_format_end(struct disks *d, const char *node, const char *device)
@@ -216,16 +216,32 @@ void disks_format_end(struct disks *d, const char *node, const char *device)
     }
 }
 
+/* A large file may take the kernel long: the loop does not wait for it. */
+static void unlink_aside(const char *path)
+{
+    const pid_t pid = fork();
+    if (pid > 0)
+        return;
+    if (pid == 0)
+        proc_keep_fds(NULL, 0);
+    unlink(path);
+    if (pid == 0)
+        _exit(0);
+}
+
 int disks_remove(struct disks *d, const char *id, struct err *e)
 {
+    static unsigned serial;
     _auto_free_ char *path = file_of(d, id, e);
     if (!path)
         return -1;
+    _auto_free_ char *gone = xasprintf("%s.%u" PART, path, serial++);
     const struct disk *k = find(d, id);
     if (k)
         return err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\"", id, k->node);
-    if (unlink(path) < 0)
+    if (rename(path, gone) < 0)
         return missing(errno, id, e);
+    unlink_aside(gone);
     _auto_free_ char *mark = mark_of(d, id);
     unlink(mark);
     return 0;

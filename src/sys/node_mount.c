@@ -9,6 +9,7 @@
  * data; what is not recognised is left to mount(8), which refuses it.
  *
  * THREADS: none; each request runs in the loop or in a child of it. */
+#include "sys/disks_int.h"
 #include "sys/node_int.h"
 #include "sys/proc_int.h"
 
@@ -90,35 +91,45 @@ static bool is_ext(const char *fstype)
     return str_eq(fstype, "ext4") || str_eq(fstype, "ext3") || str_eq(fstype, "ext2");
 }
 
-/* Flags as the kubelet gives them; the -E options only make it fast and sparse, the result looks the same. */
-static int format(const struct fs_mount *m, struct err *e)
+static int format_error(const struct fs_mount *m, int status, const char *text, struct err *e)
 {
-    char tool[32], code[64];
-    _auto_buf_ struct buf text = BUF_INIT;
-    const char *argv[8] = {tool};
-    size_t n = 1;
-    snprintf(tool, sizeof tool, "mkfs.%s", m->fstype);
-    if (is_ext(m->fstype)) {
-        argv[n++] = "-F";
-        argv[n++] = "-m0";
-        argv[n++] = "-E";
-        argv[n++] = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
-    } else if (str_eq(m->fstype, "xfs")) {
-        argv[n++] = "-f";
-        argv[n++] = "-K"; /* a blank disk has nothing to discard */
-    } else if (str_eq(m->fstype, "btrfs")) {
-        argv[n++] = "-f";
-    }
-    argv[n++] = m->device;
-    const int status = proc_run(argv, &text);
-    if (status == 0)
-        return 0;
+    char code[64];
     snprintf(code, sizeof code, "exit status %d", status);
     return err_set(e, ERR_SYS,
                    "format of disk \"%s\" failed: type:(\"%s\") target:(\"%s\") options:(\"%s\") errcode:(%s) "
                    "output:(%s) ",
                    m->device, m->fstype, m->target, str_empty(m->options) ? "defaults" : m->options,
-                   status == 127 ? "executable file not found in $PATH" : code, buf_str(&text));
+                   status == 127 ? "executable file not found in $PATH" : code, text);
+}
+
+/* Flags as the kubelet gives them; the -E options only make it fast and sparse, the result looks the same. Zeros that
+ * are there already need not be written, now or by the kernel later (e2fsprogs 1.47; an older one is asked again). */
+static int format_ext(const struct fs_mount *m, const char *tool, bool zeros, struct err *e)
+{
+    static const char *const options[] = {"lazy_itable_init=1,lazy_journal_init=1,nodiscard,assume_storage_prezeroed=1",
+                                          "lazy_itable_init=1,lazy_journal_init=1,nodiscard"};
+    for (size_t i = zeros ? 0 : 1;; i++) {
+        _auto_buf_ struct buf text = BUF_INIT;
+        const char *const argv[] = {tool, "-F", "-m0", "-E", options[i], m->device, NULL};
+        const int status = proc_run(argv, &text);
+        if (status == 0)
+            return 0;
+        if (i > 0 || !strstr(buf_str(&text), "assume_storage_prezeroed"))
+            return format_error(m, status, buf_str(&text), e);
+    }
+}
+
+static int format(const struct fs_mount *m, bool zeros, struct err *e)
+{
+    char tool[32];
+    _auto_buf_ struct buf text = BUF_INIT;
+    snprintf(tool, sizeof tool, "mkfs.%s", m->fstype);
+    const char *const plain[] = {tool, m->device, NULL}, *const btrfs[] = {tool, "-f", m->device, NULL},
+                      *const xfs[] = {tool, "-f", "-K" /* nothing to discard */, m->device, NULL};
+    if (is_ext(m->fstype))
+        return format_ext(m, tool, zeros, e);
+    const int status = proc_run(str_eq(m->fstype, "xfs") ? xfs : str_eq(m->fstype, "btrfs") ? btrfs : plain, &text);
+    return status == 0 ? 0 : format_error(m, status, buf_str(&text), e);
 }
 
 static int64_t device_bytes(const char *device)
@@ -173,7 +184,7 @@ static void follow_device(const struct fs_mount *m)
 }
 
 /* blank: the helper says that nobody ever had a filesystem here. */
-static int prepare(const struct fs_mount *m, bool blank, struct err *e)
+static int prepare(const struct fs_mount *m, enum format blank, struct err *e)
 {
     const char *found = fs_probe(m->device);
     if (!found || !m->format || (!blank && !*found))
@@ -183,7 +194,7 @@ static int prepare(const struct fs_mount *m, bool blank, struct err *e)
     if (m->read_only)
         return err_set(e, ERR_SYS, "cannot mount unformatted disk %s as we are manipulating it in read-only mode",
                        m->device);
-    return format(m, e);
+    return format(m, blank == FORMAT_ZEROS, e);
 }
 
 int req_fs_mount(struct req *r, struct err *e)
@@ -196,7 +207,7 @@ int req_fs_mount(struct req *r, struct err *e)
     m.format = wire_get_bool(&r->in);
     if (str_empty(m.fstype))
         m.fstype = "ext4";
-    const bool blank = wire_get_bool(&r->in);
+    const enum format blank = (enum format)wire_get_u32(&r->in);
     if (strchr(m.fstype, '/') || m.fstype[0] == '-')
         return err_set(e, ERR_BAD_REQUEST, "invalid filesystem type \"%s\"", m.fstype);
     if (proc_mkdir_p(m.target, 0750, e) < 0 || prepare(&m, blank, e) < 0)
