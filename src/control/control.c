@@ -3,8 +3,8 @@
  * DESIGN. One thread runs everything that loops do, a round at a time: what watches brought, jobs that ended, events to
  * write, timers that are due, then one key of every loop that has one, so that no loop starves another. When a round
  * found nothing it sleeps until somebody wakes it or the next timer; with neither it sleeps for good, and costs
- * nothing. Woken again before it has rested for REST_NS, it first lets more come together for that long: under a load
- * of writes it wakes a thousand times a second instead of once a write (which cost a sixth of a create), and whoever is
+ * nothing. Woken twice in quick succession, it naps before it looks again: under a load of writes it runs some hundred
+ * times a second instead of once a write (which cost a sixth of a create, on both sides of the wake-up), and whoever is
  * alone waits for nothing.
  *
  * In step mode there is no thread: control_step() runs rounds until one finds nothing. Time stands still inside a step.
@@ -21,7 +21,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#define REST_NS        1000000
+#define NAP_NS         2000000
 #define MIN_BACKOFF_MS 5
 #define MAX_BACKOFF_MS 1000000
 /* A loop that never rests is a mistake that a step must survive. */
@@ -232,33 +232,34 @@ static void sleep_ms_locked(struct control *c, int64_t ms)
     pthread_cond_timedwait(&c->wake, &c->mu, &until);
 }
 
-static int64_t now_ns(void)
+static void sleep_locked(struct control *c)
 {
-    return clock_mono_ns(clock_real());
+    int64_t due = next_timer_locked(c);
+    int64_t left = due < 0 ? -1 : due - control_now_ms(c);
+    if (due < 0)
+        pthread_cond_wait(&c->wake, &c->mu);
+    else if (left > 0)
+        sleep_ms_locked(c, left);
 }
 
-static void gather(struct control *c)
+/* Nobody needs to be woken meanwhile: what comes is found afterwards. */
+static void nap_locked(struct control *c)
 {
     pthread_mutex_unlock(&c->mu);
-    nanosleep(&(struct timespec){.tv_nsec = REST_NS}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
     pthread_mutex_lock(&c->mu);
 }
 
 /* Sleeps until woken or the next timer. Returns false when it is time to stop. */
 static bool control_wait(struct control *c)
 {
-    int64_t began = now_ns();
+    int64_t began = clock_mono_ns(clock_real());
     pthread_mutex_lock(&c->mu);
-    if (!c->woken && !c->stopping) {
-        int64_t due = next_timer_locked(c);
-        int64_t left = due < 0 ? -1 : due - control_now_ms(c);
-        if (due < 0)
-            pthread_cond_wait(&c->wake, &c->mu);
-        else if (left > 0)
-            sleep_ms_locked(c, left);
-    }
-    if (c->woken && !c->stopping && now_ns() - began < REST_NS)
-        gather(c);
+    if (c->busy && !c->stopping)
+        nap_locked(c);
+    if (!c->woken && !c->stopping)
+        sleep_locked(c);
+    c->busy = c->woken && clock_mono_ns(clock_real()) - began < 2 * NAP_NS;
     c->woken = false;
     bool go_on = !c->stopping;
     pthread_mutex_unlock(&c->mu);

@@ -49,6 +49,7 @@ struct control {
     struct source *sources;    /* owned; fixed after control_start() */
     struct recorder *recorder; /* owned; loop thread only */
     bool started, stopped;
+    bool busy; /* woken soon after it had slept: the loop thread's own */
     pthread_t thread;
 
     pthread_mutex_t mu;
