@@ -85,6 +85,7 @@ void request_take_audit_id(struct request *rq)
 /* Also before the first request and after an aborted one: makes everything as new. */
 void request_end(struct request *rq)
 {
+    create_abandon(rq);
     if (rq->has_sleeper) {
         waker_disarm(rq->srv->waker, &rq->wake);
         sleeper_release(&rq->sleeper);
@@ -122,19 +123,39 @@ static int64_t wake_up(struct wake *wk, unsigned why)
     return WAKE_NEVER;
 }
 
-void request_sleep(struct request *rq, int64_t deadline_ms, void (*resume)(struct request *rq), void *arg)
+void request_doze(struct request *rq)
 {
-    rq->asleep = true;
-    rq->resume = resume;
-    rq->resume_arg = arg;
     if (rq->has_sleeper)
         sleeper_release(&rq->sleeper);
     rq->has_sleeper = true;
     sleeper_init(&rq->sleeper, &rq->srv->sleepers, rq->mhd);
     rq->wake = (struct wake){.fire = wake_up, .fd = -1};
-    waker_arm(rq->srv->waker, &rq->wake, -1, 0, deadline_ms);
+}
+
+void request_park(struct request *rq, void (*resume)(struct request *rq), void *arg)
+{
+    rq->asleep = true;
+    rq->resume = resume;
+    rq->resume_arg = arg;
     if (!sleeper_park(&rq->sleeper))
         request_awake(rq);
+}
+
+void request_sleep(struct request *rq, int64_t deadline_ms, void (*resume)(struct request *rq), void *arg)
+{
+    request_doze(rq);
+    waker_arm(rq->srv->waker, &rq->wake, -1, 0, deadline_ms);
+    request_park(rq, resume, arg);
+}
+
+bool request_woken(struct request *rq)
+{
+    return sleeper_reasons(&rq->sleeper) & (WOKE_DATA | WOKE_STOP);
+}
+
+void request_yield(struct request *rq)
+{
+    sleeper_wake(&rq->sleeper, WOKE_TIMER);
 }
 
 void request_wake(struct request *rq)

@@ -66,7 +66,8 @@ struct request {
     struct wake wake;
     void (*resume)(struct request *rq);
     void *resume_arg;
-    struct session *upgrade; /* accepted, not yet handed over (upgrade.c) */
+    struct creation *creation; /* begun, not yet in the journal (create.c) */
+    struct session *upgrade;   /* accepted, not yet handed over (upgrade.c) */
 };
 
 void request_init(struct request *rq);
@@ -82,6 +83,13 @@ const char *request_header(const struct request *rq, const char *name);
 /* Calls `resume` once the deadline has passed or request_wake() was called by any thread. */
 void request_sleep(struct request *rq, int64_t deadline_ms, void (*resume)(struct request *rq), void *arg);
 void request_wake(struct request *rq);
+/* For work that ends on another thread: from request_doze() on, request_wake() is remembered; request_park() then calls
+ * `resume` once it came, perhaps at once. A wake-up of another reason (the server stops) also ends it. */
+void request_doze(struct request *rq);
+void request_park(struct request *rq, void (*resume)(struct request *rq), void *arg);
+bool request_woken(struct request *rq); /* why `resume` was called: request_wake(), or the end */
+/* Parked, it is resumed when its thread has served everything that is ready now. */
+void request_yield(struct request *rq);
 /* The HTTP library calls again after a sleep. */
 enum MHD_Result request_awake(struct request *rq);
 
@@ -98,6 +106,7 @@ void get_serve(struct request *rq);
 void list_serve(struct request *rq);
 void watch_serve(struct request *rq);
 void create_serve(struct request *rq);
+void create_abandon(struct request *rq); /* the request ends before its answer */
 void update_serve(struct request *rq);
 void patch_serve(struct request *rq);
 void delete_serve(struct request *rq);

@@ -1,4 +1,4 @@
-/* write.c - POST, PUT, PATCH, DELETE: from a body and its options to one call of the registry.
+/* write.c - PUT, PATCH, DELETE (POST: create.c): from a body and its options to one call of the registry.
  *
  * DESIGN: what can be refused by looking at the request alone is refused here (type, size, options); everything about
  * the object is the registry's. Its answer goes out as it is.
@@ -57,8 +57,7 @@ static bool body_fits(struct request *rq)
     return false;
 }
 
-/* false: the refusal has been sent. */
-static bool take_body(struct request *rq, struct reg_body *out)
+bool take_body(struct request *rq, struct reg_body *out)
 {
     *out = (struct reg_body){.bytes = buf_str(&rq->body), .len = rq->body.len};
     if (content_media(request_header(rq, "Content-Type"), &out->media) < 0) {
@@ -68,7 +67,7 @@ static bool take_body(struct request *rq, struct reg_body *out)
     return body_fits(rq);
 }
 
-static bool can_answer(struct request *rq)
+bool can_answer(struct request *rq)
 {
     struct wanted w;
     bool own = rq->res->list_kind != NULL;
@@ -76,19 +75,6 @@ static bool can_answer(struct request *rq)
 }
 
 /* -- verbs -- */
-
-void create_serve(struct request *rq)
-{
-    struct err e = ERR_INIT;
-    struct reg_body body;
-    if (!can_answer(rq) || !take_body(rq, &body) || !write_options_ok(rq, WRITE_CREATE))
-        return;
-    _auto_answer_ struct reg_answer ans = {0};
-    struct reg_ctx ctx = request_ctx(rq);
-    struct reg_target t = request_target(rq);
-    reg_create(rq->srv->registry, &ctx, &t, &body, &ans, &e);
-    reply_answer(rq, &ans);
-}
 
 void update_serve(struct request *rq)
 {

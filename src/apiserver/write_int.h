@@ -8,6 +8,10 @@
 bool patch_type_known(const struct request *rq);
 json_t *patch_type_refusal(void); /* the router's 415 */
 
+/* false: the refusal has been sent. */
+bool can_answer(struct request *rq);
+bool take_body(struct request *rq, struct reg_body *out);
+
 /* Checks fieldManager, dryRun, fieldValidation (and force, for patches) as CreateOptions, UpdateOptions, PatchOptions;
  * false: 422 has been sent. */
 enum write_kind { WRITE_CREATE, WRITE_UPDATE, WRITE_PATCH, WRITE_APPLY };

@@ -4,7 +4,11 @@
  * field ownership, mutating admission; then per name tried: system fields, allocation, the kind's preparation,
  * validation, validating admission, commit. A generated name that is taken is tried again with another suffix.
  *
- * A dry run does everything but the commit: its answer has a uid and no resourceVersion. */
+ * A dry run does everything but the commit: its answer has a uid and no resourceVersion.
+ *
+ * Only the journal's part may be left for later (ctx->later), and only where nothing follows it but the answer: not
+ * with a generated name, which may have to be tried again, nor while a Service holds the addresses it has chosen or a
+ * quota what it has granted. */
 #include "registry/admission_int.h"
 #include "registry/meta_int.h"
 #include "registry/registry_int.h"
@@ -44,19 +48,30 @@ static int dry_create(struct op *op, json_t *take_obj)
     return op_answer_tree(op, 201, take_obj);
 }
 
+static int committed(struct op *op, int rc, const char *name, struct sobj *take_made)
+{
+    if (rc == 0)
+        return op_answer_obj(op, 201, take_made);
+    return op->e->code == ERR_ALREADY_EXISTS ? already_exists(op, name) : op_fail_err(op);
+}
+
 static int commit(struct op *op, json_t *take_obj)
 {
     meta_seal(op->res, take_obj);
     if (op->ctx->dry_run)
         return dry_create(op, take_obj);
+    struct store *s = op->r->store;
     struct sobj *made = NULL;
+    const char *bucket = op->res->bucket, *ns = op->res->namespaced ? op->t->ns : "";
     _auto_free_ char *name = xstrdup(meta_name(take_obj));
-    if (store_put(op->r->store, op->res->bucket, op->res->namespaced ? op->t->ns : "", name, RV_ABSENT,
-                  view_to_store(op->res, take_obj), &made, op->e) == 0)
-        return op_answer_obj(op, 201, made);
-    if (op->e->code == ERR_ALREADY_EXISTS)
-        return already_exists(op, name);
-    return op_fail_err(op);
+    json_t *stored = view_to_store(op->res, take_obj);
+    if (op->later && !op->holds_services && !op->holds_quotas) {
+        op->later->write = store_put_begin(s, bucket, ns, name, RV_ABSENT, stored, op->later->told, op->later->arg);
+        op->later->name = TAKE(name);
+        return 0;
+    }
+    int rc = store_put(s, bucket, ns, name, RV_ABSENT, stored, &made, op->e);
+    return committed(op, rc, name, made);
 }
 
 /* Per name tried. */
@@ -100,6 +115,7 @@ static int create_generated(struct op *op, json_t *take_obj)
 {
     _auto_json_ json_t *obj = take_obj;
     _auto_free_ char *name = NULL;
+    op->later = NULL;
     for (int i = 0; i < GENERATE_TRIES; i++) {
         reg_answer_release(op->ans);
         meta_generate_name(obj);
@@ -134,6 +150,7 @@ static int create_from_body(struct op *op, struct reg_body *body)
     if (op_decode(op, body, &obj) < 0 || meta_check_namespace(op, obj) < 0)
         return -1;
     op_manage(op, NULL, obj, "");
+    op->later = op->ctx->later;
     return op_create(op, TAKE(obj));
 }
 
@@ -145,4 +162,15 @@ int reg_create(struct registry *r, const struct reg_ctx *ctx, const struct reg_t
     int rc = create_from_body(&op, body);
     json_decref(TAKE(body->tree));
     return rc;
+}
+
+int reg_create_end(struct registry *r, const struct reg_ctx *ctx, const struct reg_target *t, struct reg_answer *ans,
+                   struct err *e)
+{
+    _auto_op_ struct op op;
+    struct sobj *made = NULL;
+    op_begin(&op, r, ctx, t, ans, e);
+    _auto_free_ char *name = TAKE(ctx->later->name);
+    int rc = store_write_end(TAKE(ctx->later->write), &made, e);
+    return committed(&op, rc, name, made);
 }

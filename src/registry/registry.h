@@ -50,6 +50,16 @@ struct reg_ctx {
     bool loop; /* one of our own control loops: trusted, field validation off, no managedFields cost if false */
     enum field_validation fields;
     struct strlist *warnings; /* collected here when not NULL */
+    struct reg_later *later;  /* reg_create() may leave the journal to reg_create_end(); NULL: it waits */
+};
+
+/* A create whose object waits for the journal (store_put_begin()). The caller sets the upper half. */
+struct reg_later {
+    void (*told)(void *arg); /* as store_put_begin() wants it */
+    void *arg;
+
+    struct store_write *write; /* owned; set when reg_create() left something to do */
+    char *name;                /* owned with it */
 };
 
 struct reg_body {
@@ -75,8 +85,11 @@ struct reg_target {
 };
 
 int reg_get(struct registry *r, const struct reg_target *t, struct reg_answer *ans, struct err *e);
+/* With ctx->later and ctx->later->write set on return, nothing has been decided: reg_create_end() answers. */
 int reg_create(struct registry *r, const struct reg_ctx *ctx, const struct reg_target *t, struct reg_body *body,
                struct reg_answer *ans, struct err *e);
+int reg_create_end(struct registry *r, const struct reg_ctx *ctx, const struct reg_target *t, struct reg_answer *ans,
+                   struct err *e);
 int reg_update(struct registry *r, const struct reg_ctx *ctx, const struct reg_target *t, struct reg_body *body,
                struct reg_answer *ans, struct err *e);
 int reg_patch(struct registry *r, const struct reg_ctx *ctx, const struct reg_target *t, enum patch_type type,

@@ -43,9 +43,10 @@ struct op {
     struct err *e;
     int64_t now_ns;
     char now[TIME_TEXT_LEN];
-    bool holds_services; /* service_mu is ours */
-    bool holds_quotas;   /* quota_mu is ours */
-    bool charged;        /* quotas count what this op has not committed yet */
+    bool holds_services;     /* service_mu is ours */
+    bool holds_quotas;       /* quota_mu is ours */
+    bool charged;            /* quotas count what this op has not committed yet */
+    struct reg_later *later; /* borrowed: the commit need not be waited for; or NULL */
 };
 #define _auto_op_ __attribute__((cleanup(op_end)))
 

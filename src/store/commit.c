@@ -15,12 +15,17 @@
  * revision order. dropped                     the edition is released. Nobody has seen it; its revisions are not used
  * again.
  *
+ * A writer with other things to do does not wait: it begins its write, hears when the outcome is near, and takes it
+ * later. Such a write brings no leader. It waits in the gathering batch until its thread, which has gathered what it
+ * could, asks for the batch with store_flush(), or until somebody who waits joins the same batch.
+ *
  * So readers and watchers only ever see what is in the journal, a full disk leaves the state as it was, and whoever is
  * refused finds, when it reads again, the change it lost against: refusals are told after publication, too.
  *
  * INVARIANTS
  *  1. published is what the journal holds, but for a batch being published.
- *  2. One leader at a time. While there is a gathering batch, there is a leader or a writer woken to be one.
+ *  2. One leader at a time. While there is a gathering batch that is due (somebody waits for it, or asked for it),
+ * there is a leader or a writer woken to be one.
  *  3. Only the leader replaces `published`, hands out revisions and rows, and uses the journal; becoming leader is an
  * acquire of queue_mu or of a batch's state, so these need no lock of their own. */
 #include "store/store_int.h"
@@ -46,6 +51,15 @@ struct change {
     enum err_code refused;
     struct watch_event trash; /* owned: an old event for the writer to release, so that the leader need not */
     struct change *next;
+    struct store_write *write; /* borrowed: of a writer who does not wait, or NULL */
+};
+
+struct store_write {
+    struct change change;
+    struct store *store; /* borrowed */
+    struct batch *batch; /* shared: a use of it */
+    void (*told)(void *arg);
+    void *arg;
 };
 
 enum batch_state {
@@ -56,11 +70,12 @@ enum batch_state {
 
 struct batch {
     struct change *head, **tail; /* borrowed from the writers, who wait */
-    size_t len;
-    atomic_uint users;    /* writers that still have to read the outcome, and the leader */
-    atomic_uint sleepers; /* in futex() */
-    atomic_int state;     /* enum batch_state; a futex, so that waking up needs no lock */
-    bool failed;          /* with err: written before state becomes BATCH_DONE, read after */
+    size_t len, waiters;         /* changes; those whose writers wait from the start */
+    bool asked;                  /* store_flush() came */
+    atomic_uint users;           /* writers that still have to read the outcome, and the leader */
+    atomic_uint sleepers;        /* in futex() */
+    atomic_int state;            /* enum batch_state; a futex, so that waking up needs no lock */
+    bool failed;                 /* with err: written before state becomes BATCH_DONE, read after */
     struct err err;
 };
 
@@ -87,10 +102,9 @@ static void batch_leave(struct batch *b)
         free(b);
 }
 
-/* Hangs the change on the gathering batch. Returns true when the caller has to lead. */
-static bool batch_join(struct store *s, struct change *c, struct batch **out_batch)
+/* Hangs the change on the gathering batch. */
+static struct batch *batch_join_locked(struct store *s, struct change *c)
 {
-    pthread_mutex_lock(&s->queue_mu);
     struct batch *b = s->gathering;
     if (!b) {
         b = s->gathering = xcalloc(1, sizeof *b);
@@ -100,18 +114,33 @@ static bool batch_join(struct store *s, struct change *c, struct batch **out_bat
     b->tail = &c->next;
     b->len++;
     atomic_fetch_add(&b->users, 1);
+    return b;
+}
+
+/* Returns true when the caller has to lead. */
+static bool batch_join(struct store *s, struct change *c, struct batch **out_batch)
+{
+    pthread_mutex_lock(&s->queue_mu);
+    *out_batch = batch_join_locked(s, c);
+    (*out_batch)->waiters++;
     bool lead = !s->leading;
     s->leading = true;
     pthread_mutex_unlock(&s->queue_mu);
-    *out_batch = b;
     return lead;
 }
 
-/* The gathering batch, with a use of it for the leader; NULL if there is none. */
+static bool batch_due_locked(const struct store *s)
+{
+    return s->gathering && (s->gathering->waiters || s->gathering->asked);
+}
+
+/* The gathering batch, with a use of it for the leader; NULL, and the lead is given up, if none is due. */
 static struct batch *batch_take(struct store *s)
 {
+    struct batch *b = NULL;
     pthread_mutex_lock(&s->queue_mu);
-    struct batch *b = TAKE(s->gathering);
+    if (batch_due_locked(s))
+        b = TAKE(s->gathering);
     if (b)
         atomic_fetch_add(&b->users, 1);
     else
@@ -225,6 +254,14 @@ static void trash_share(struct trash *trash, struct batch *b)
         c->trash = trash->items[--trash->len];
 }
 
+/* Tells those who do not wait. They still find all there is: nobody takes an outcome before the batch is done. */
+static void batch_tell(const struct batch *b)
+{
+    for (const struct change *c = b->head; c; c = c->next)
+        if (c->write && c->write->told)
+            c->write->told(c->write->arg);
+}
+
 /* The whole way of one batch. */
 static void batch_commit(struct store *s, struct batch *b)
 {
@@ -235,6 +272,7 @@ static void batch_commit(struct store *s, struct batch *b)
     if (batch_write(s, b, &ed) == 0 && ed.len > 0)
         batch_publish(s, &ed, &notices, &trash);
     trash_share(&trash, b);
+    batch_tell(b);
     batch_signal(b, BATCH_DONE, INT_MAX); /* its changes are gone with their writers from here on */
     batch_leave(b);
     notices_send(&notices);
@@ -244,27 +282,31 @@ static void batch_commit(struct store *s, struct batch *b)
         journal_checkpoint(s->journal);
 }
 
-/* Passes the lead to a writer of the gathering batch, or gives it up if there is none. */
-static void lead_pass_on(struct store *s)
+/* Passes the lead to a writer who waits for the gathering batch, or gives it up if no batch is due. Neither is possible
+ * when a batch was asked for and nobody waits: false. */
+static bool lead_pass_on(struct store *s)
 {
     pthread_mutex_lock(&s->queue_mu);
-    if (s->gathering)
+    bool due = batch_due_locked(s), waited = due && s->gathering->waiters;
+    if (waited)
         batch_signal(s->gathering, BATCH_LEAD, 1);
-    else
+    else if (!due)
         s->leading = false;
     pthread_mutex_unlock(&s->queue_mu);
+    return waited || !due;
 }
 
 /* Leads for a few groups, so that the journal does not rest while another thread wakes up. */
 static void lead(struct store *s)
 {
-    for (int i = 0; i < LEAD_GROUPS; i++) {
-        struct batch *b = batch_take(s);
-        if (!b)
-            return;
-        batch_commit(s, b);
-    }
-    lead_pass_on(s);
+    do {
+        for (int i = 0; i < LEAD_GROUPS; i++) {
+            struct batch *b = batch_take(s);
+            if (!b)
+                return;
+            batch_commit(s, b);
+        }
+    } while (!lead_pass_on(s));
 }
 
 static void batch_wait(struct store *s, struct batch *b)
@@ -291,12 +333,9 @@ static int change_err(const struct change *c, struct err *e)
     return err_set(e, c->refused, "%s \"%s%s%s\": %s", c->bucket, c->ns, *c->ns ? "/" : "", c->name, why[c->refused]);
 }
 
-static int change_commit(struct store *s, struct change *c, struct sobj **out_obj, struct err *e)
+/* The outcome, and the end of the change. */
+static int change_end(struct change *c, struct batch *b, struct sobj **out_obj, struct err *e)
 {
-    struct batch *b = NULL;
-    if (batch_join(s, c, &b))
-        lead(s);
-    batch_wait(s, b);
     int rc = 0;
     if (c->refused != ERR_OK) {
         rc = change_err(c, e);
@@ -312,6 +351,15 @@ static int change_commit(struct store *s, struct change *c, struct sobj **out_ob
     return rc;
 }
 
+static int change_commit(struct store *s, struct change *c, struct sobj **out_obj, struct err *e)
+{
+    struct batch *b = NULL;
+    if (batch_join(s, c, &b))
+        lead(s);
+    batch_wait(s, b);
+    return change_end(c, b, out_obj, e);
+}
+
 int store_put(struct store *s, const char *bucket, const char *ns, const char *name, uint64_t expect_rv,
               json_t *take_tree, struct sobj **out_new, struct err *e)
 {
@@ -325,4 +373,44 @@ int store_delete(struct store *s, const char *bucket, const char *ns, const char
 {
     struct change c = {.bucket = bucket, .ns = ns, .name = name, .expect_rv = expect_rv};
     return change_commit(s, &c, out_last, e);
+}
+
+/* -- writers who do not wait -- */
+
+struct store_write *store_put_begin(struct store *s, const char *bucket, const char *ns, const char *name,
+                                    uint64_t expect_rv, json_t *take_tree, void (*told)(void *arg), void *arg)
+{
+    struct store_write *w = xmalloc(sizeof *w);
+    struct sobj *obj = sobj_freeze(ns, name, take_tree);
+    *w = (struct store_write){.store = s, .told = told, .arg = arg};
+    w->change = (struct change){.bucket = bucket, .ns = obj->ns, .name = obj->name, .expect_rv = expect_rv};
+    w->change.put = true;
+    w->change.obj = obj;
+    w->change.write = w;
+    pthread_mutex_lock(&s->queue_mu);
+    w->batch = batch_join_locked(s, &w->change);
+    pthread_mutex_unlock(&s->queue_mu);
+    return w;
+}
+
+void store_flush(struct store *s)
+{
+    pthread_mutex_lock(&s->queue_mu);
+    bool mine = s->gathering && !s->leading;
+    if (s->gathering)
+        s->gathering->asked = true;
+    s->leading |= mine;
+    pthread_mutex_unlock(&s->queue_mu);
+    if (mine)
+        lead(s);
+}
+
+int store_write_end(struct store_write *take_w, struct sobj **out_new, struct err *e)
+{
+    _auto_free_ struct store_write *w = take_w;
+    if (atomic_load(&w->batch->state) != BATCH_DONE) {
+        store_flush(w->store);
+        batch_wait(w->store, w->batch);
+    }
+    return change_end(&w->change, w->batch, out_new, e);
 }

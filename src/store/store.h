@@ -91,6 +91,18 @@ int store_put(struct store *s, const char *bucket, const char *ns, const char *n
 int store_delete(struct store *s, const char *bucket, const char *ns, const char *name, uint64_t expect_rv,
                  struct sobj **out_last /* may be NULL; new reference */, struct err *e);
 
+/* Writing without waiting, for a thread that serves many clients: their changes gather, and share one transaction.
+ * Nothing is written before a store_flush(), or before somebody who waits is in the same group. */
+struct store_write;
+/* As store_put(). `bucket` is borrowed until the end. `told` is called once, from any thread and perhaps before this
+ * returns, when the outcome is there or all but there; it must not block. */
+struct store_write *store_put_begin(struct store *s, const char *bucket, const char *ns, const char *name,
+                                    uint64_t expect_rv, json_t *take_tree, void (*told)(void *arg), void *arg);
+/* What has gathered is written now: by this thread, or by one that is writing already. */
+void store_flush(struct store *s);
+/* The outcome, as of store_put(); not yet there, it is waited for (and flushed). */
+int store_write_end(struct store_write *take_w, struct sobj **out_new /* may be NULL; new reference */, struct err *e);
+
 /* -- watching -- */
 enum watch_type { WATCH_ADDED, WATCH_MODIFIED, WATCH_DELETED };
 struct watch_event {
