@@ -152,6 +152,43 @@ static const struct disk *device_owner(const struct disks *d, const char *node, 
     return NULL;
 }
 
+/* "/dev/xvdba" as the helper reaches it: through the node's root. Returns new. */
+static char *node_device_path(pid_t node_pid, const char *device)
+{
+    return xasprintf("/proc/%d/root%s", (int)node_pid, device);
+}
+
+static bool device_ok(const char *device)
+{
+    return str_starts(device, "/dev/") && device[5] && !strchr(device + 5, '/') && !str_eq(device + 5, "..") &&
+           strlen(device) < 64;
+}
+
+/* The loop device of a disk that other nodes have too: theirs, so that all see the same cache. */
+static int open_loop(const char *path, const struct disk *other, bool read_only, struct loopdev *out, struct err *e)
+{
+    if (!other)
+        return loopdev_attach(path, read_only, out, e);
+    *out = other->loop;
+    out->fd = fcntl(other->loop.fd, F_DUPFD_CLOEXEC, 3);
+    return out->fd < 0 ? err_sys(e, errno, "dup /dev/loop%d", out->number) : 0;
+}
+
+/* May it be attached there? 1: it is already. */
+static int check_place(struct disks *d, const char *id, const char *node, const char *device, bool shared,
+                       struct err *e)
+{
+    const struct disk *here = find_on(d, id, node), *k = here ? here : find(d, id);
+    if (here && str_eq(here->device, device))
+        return 1;
+    if (here || (k && !(shared && k->shared)))
+        return err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\" as %s", id, k->node, k->device);
+    const struct disk *owner = device_owner(d, node, device);
+    if (owner)
+        return err_set(e, ERR_BUSY, "device %s of node \"%s\" is disk \"%s\"", device, node, owner->id);
+    return 0;
+}
+
 /* ---- blank or not ---- */
 
 #define ZEROS_MAX (INT64_C(64) << 20) /* written zeros are read up to here; what has more is not blank */
@@ -169,21 +206,40 @@ static bool all_zero(int fd, off_t at, off_t end)
     return true;
 }
 
-static bool file_blank(const char *path)
+static bool file_blank(const char *path, off_t start, off_t end)
 {
     _auto_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
     int64_t seen = 0;
-    off_t hole = 0;
+    off_t hole = start;
     while (fd >= 0) {
         const off_t data = lseek(fd, hole, SEEK_DATA);
         if (data < 0)
             return errno == ENXIO;
+        if (data >= end)
+            return true;
         hole = lseek(fd, data, SEEK_HOLE);
+        hole = hole > end ? end : hole;
         seen += hole - data;
         if (hole < 0 || seen > ZEROS_MAX || !all_zero(fd, data, hole))
             return false;
     }
     return false;
+}
+
+/* The disk behind "/dev/xvdba1", and which of its partitions that is; the device node is made. NULL: none. */
+static const struct disk *partition_owner(struct disks *d, const char *node, pid_t node_pid, const char *device,
+                                          struct loopdev_part *out)
+{
+    const char *digits = device + strlen(device);
+    while (digits > device && isdigit((unsigned char)digits[-1]))
+        digits--;
+    _auto_free_ char *whole = xstrndup(device, (size_t)(digits - device));
+    const struct disk *k = *digits && device_ok(device) ? device_owner(d, node, whole) : NULL;
+    if (!k || strlen(digits) > 3 || !loopdev_partition(&k->loop, (unsigned)strtoul(digits, NULL, 10), out))
+        return NULL;
+    _auto_free_ char *made = node_device_path(node_pid, device);
+    unlink(made);
+    return mknod(made, S_IFBLK | 0660, out->rdev) == 0 ? k : NULL;
 }
 
 /* The mark of a format that was begun: a kill in its midst leaves a disk that is neither blank nor a filesystem.
@@ -193,18 +249,28 @@ static char *mark_of(const struct disks *d, const char *id)
     return xasprintf("%s/%s.formatting", d->dir, id);
 }
 
-enum format disks_format_begin(struct disks *d, const char *node, const char *device)
+static enum format format_whole(const struct disks *d, const struct disk *k)
 {
-    const struct disk *k = device_owner(d, node, device);
-    if (!k)
-        return FORMAT_NO;
     _auto_free_ char *mark = mark_of(d, k->id), *path = xasprintf("%s/%s.img", d->dir, k->id);
     if (access(mark, F_OK) == 0)
         return FORMAT_AGAIN;
-    if (loopdev_settle(k->loop.fd) < 0 || !file_blank(path))
+    if (loopdev_settle(k->loop.fd) < 0 || !file_blank(path, 0, DISK_SIZE_MAX))
         return FORMAT_NO;
     _auto_close_ int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     return fd >= 0 ? FORMAT_ZEROS : FORMAT_NO;
+}
+
+enum format disks_format_begin(struct disks *d, const char *node, pid_t node_pid, const char *device)
+{
+    struct loopdev_part part;
+    const struct disk *k = device_owner(d, node, device);
+    if (k)
+        return format_whole(d, k);
+    k = partition_owner(d, node, node_pid, device, &part);
+    if (!k || loopdev_settle(k->loop.fd) < 0)
+        return FORMAT_NO;
+    _auto_free_ char *path = xasprintf("%s/%s.img", d->dir, k->id);
+    return file_blank(path, part.start, part.start + part.size) ? FORMAT_ZEROS : FORMAT_NO;
 }
 
 void disks_format_end(struct disks *d, const char *node, const char *device)
@@ -306,43 +372,6 @@ int disks_info(struct disks *d, const char *id, struct disk_info *out, struct er
         snprintf(out->device, sizeof out->device, "%s", k->device);
         snprintf(out->loop, sizeof out->loop, "/dev/loop%d", k->loop.number);
     }
-    return 0;
-}
-
-/* "/dev/xvdba" as the helper reaches it: through the node's root. Returns new. */
-static char *node_device_path(pid_t node_pid, const char *device)
-{
-    return xasprintf("/proc/%d/root%s", (int)node_pid, device);
-}
-
-static bool device_ok(const char *device)
-{
-    return str_starts(device, "/dev/") && device[5] && !strchr(device + 5, '/') && !str_eq(device + 5, "..") &&
-           strlen(device) < 64;
-}
-
-/* The loop device of a disk that other nodes have too: theirs, so that all see the same cache. */
-static int open_loop(const char *path, const struct disk *other, bool read_only, struct loopdev *out, struct err *e)
-{
-    if (!other)
-        return loopdev_attach(path, read_only, out, e);
-    *out = other->loop;
-    out->fd = fcntl(other->loop.fd, F_DUPFD_CLOEXEC, 3);
-    return out->fd < 0 ? err_sys(e, errno, "dup /dev/loop%d", out->number) : 0;
-}
-
-/* May it be attached there? 1: it is already. */
-static int check_place(struct disks *d, const char *id, const char *node, const char *device, bool shared,
-                       struct err *e)
-{
-    const struct disk *here = find_on(d, id, node), *k = here ? here : find(d, id);
-    if (here && str_eq(here->device, device))
-        return 1;
-    if (here || (k && !(shared && k->shared)))
-        return err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\" as %s", id, k->node, k->device);
-    const struct disk *owner = device_owner(d, node, device);
-    if (owner)
-        return err_set(e, ERR_BUSY, "device %s of node \"%s\" is disk \"%s\"", device, node, owner->id);
     return 0;
 }
 

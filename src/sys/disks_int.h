@@ -25,9 +25,10 @@ int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_p
 /* ERR_BUSY while a filesystem on it is mounted. node_pid 0: the node is gone. */
 int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_pid, struct err *e);
 /* May a filesystem be made on this device? Only if the disk holds nothing but zeros, or the last format of a blank disk
- * never came to its end. It counts as begun until disks_format_end(). A device that is no disk: no. */
+ * never came to its end. It counts as begun until disks_format_end(). A device that is no disk: no. One that is a
+ * partition of a disk ("/dev/xvdba1") is looked for in its table now, and its device node made. */
 enum format { FORMAT_NO, FORMAT_ZEROS /* nothing but zeros */, FORMAT_AGAIN /* half a filesystem */ };
-enum format disks_format_begin(struct disks *d, const char *node, const char *device);
+enum format disks_format_begin(struct disks *d, const char *node, pid_t node_pid, const char *device);
 void disks_format_end(struct disks *d, const char *node, const char *device);
 /* The node (again) has a /dev: makes the device nodes of what is attached to it. A disk stays attached while its node
  * is down. */

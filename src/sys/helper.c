@@ -370,7 +370,7 @@ static void on_disk(struct helper *h, uint32_t id, uint32_t op, struct wire_in *
         break;
     }
     case OP_FORMAT_BEGIN: /* `disk` is a node here, as in the next */
-        wire_u32(&out, disks_format_begin(h->disks, disk, wire_need_str(in)));
+        wire_u32(&out, disks_format_begin(h->disks, disk, node_pid(h, disk), wire_need_str(in)));
         break;
     case OP_FORMAT_END:
         disks_format_end(h->disks, disk, wire_need_str(in));

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -67,7 +68,7 @@ int loopdev_attach(const char *file, bool read_only, struct loopdev *out, struct
         return err_sys(e, errno, "open /dev/loop-control");
     struct loop_config config = {
         .fd = (uint32_t)backing,
-        .info.lo_flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0),
+        .info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_PARTSCAN | (read_only ? LO_FLAGS_READ_ONLY : 0),
     };
     for (int i = 0; i < LOOP_TRIES; i++) {
         const int number = ioctl(control, LOOP_CTL_GET_FREE);
@@ -90,6 +91,30 @@ int loopdev_attach(const char *file, bool read_only, struct loopdev *out, struct
 int loopdev_resize(const struct loopdev *l, struct err *e)
 {
     return ioctl(l->fd, LOOP_SET_CAPACITY) < 0 ? err_sys(e, errno, "resize /dev/loop%d", l->number) : 0;
+}
+
+static bool read_attribute(const struct loopdev *l, unsigned n, const char *name, char *out, size_t size)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/sys/block/loop%d/loop%dp%u/%s", l->number, l->number, n, name);
+    _auto_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t got = fd < 0 ? -1 : read(fd, out, size - 1);
+    out[got > 0 ? got : 0] = '\0';
+    return got > 0;
+}
+
+bool loopdev_partition(const struct loopdev *l, unsigned n, struct loopdev_part *out)
+{
+    char dev[32], start[32], size[32];
+    unsigned maj, min;
+    unsigned long long at, sectors;
+    ioctl(l->fd, BLKRRPART); /* refused while a partition is in use: then it is known already */
+    if (!read_attribute(l, n, "dev", dev, sizeof dev) || !read_attribute(l, n, "start", start, sizeof start) ||
+        !read_attribute(l, n, "size", size, sizeof size) || sscanf(dev, "%u:%u", &maj, &min) != 2 ||
+        sscanf(start, "%llu", &at) != 1 || sscanf(size, "%llu", &sectors) != 1)
+        return false;
+    *out = (struct loopdev_part){makedev(maj, min), (off_t)at * 512, (off_t)sectors * 512};
+    return true;
 }
 
 int loopdev_settle(int fd)

@@ -23,6 +23,12 @@ int loopdev_attach(const char *file, bool read_only, struct loopdev *out, struct
 dev_t loopdev_rdev(int number);
 /* The file has grown. */
 int loopdev_resize(const struct loopdev *l, struct err *e);
+/* Partition n of the device, as its table says now; false if there is none. */
+struct loopdev_part {
+    dev_t rdev;
+    off_t start, size; /* bytes */
+};
+bool loopdev_partition(const struct loopdev *l, unsigned n, struct loopdev_part *out);
 /* What was written to the device itself is in the file now; -1 with errno. */
 int loopdev_settle(int fd);
 /* Is it mounted or otherwise claimed? */

@@ -174,6 +174,35 @@ static void a_broken_filesystem_is_refused(void **state)
     disk_gone();
 }
 
+/* A table of two partitions, written by hand: the second is 16 MiB at 8 MiB. */
+static void a_partition_is_formatted_and_mounted_alone(void **state)
+{
+    (void)state;
+    const struct fs_mount mount = {"worker-1", "/dev/xvdba2", "/mnt/v", "ext4", "", false, true};
+    disk_new();
+    assert_int_equal(m->ops->fs_mount(m, &mount, &e), -1);
+    assert_non_null(strstr(e.msg, "special device /dev/xvdba2 does not exist"));
+    node_ok("{ head -c 446 /dev/zero; printf '\\0\\0\\0\\0\\203\\0\\0\\0\\0\\10\\0\\0\\0\\20\\0\\0';"
+            " printf '\\0\\0\\0\\0\\203\\0\\0\\0\\0\\100\\0\\0\\0\\200\\0\\0';"
+            " head -c 32 /dev/zero; printf '\\125\\252'; } | dd of=/dev/xvdba bs=512 conv=notrunc 2>/dev/null");
+    if (m->ops->fs_mount(m, &mount, &e) < 0) {
+        if (node_run("worker-1", "test -b /dev/xvdba2", out, sizeof out) == 0)
+            fail_msg("%s", e.msg);
+        printf("this kernel does not read DOS partition tables\n");
+        disk_gone();
+        return;
+    }
+    node_ok("df -k --output=source,size /mnt/v | tail -1 | awk '$1 == \"/dev/xvdba2\" && $2 > 8000 && $2 < 16384 {ok=1}"
+            " END {exit !ok}' && echo kept > /mnt/v/f");
+    assert_int_equal(m->ops->disk_detach(m, "v", "worker-1", &e), -1);
+    ok(m->ops->unmount(m, "worker-1", "/mnt/v", &e));
+    assert_int_equal(mount_as("ext4", ""), -1); /* the whole is a table, not a filesystem */
+    if (m->ops->fs_mount(m, &mount, &e) < 0)
+        fail_msg("%s", e.msg);
+    node_ok("grep -qx kept /mnt/v/f");
+    disk_gone();
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -201,6 +230,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(mount_options_reach_the_kernel),
         cmocka_unit_test(a_dirty_filesystem_is_repaired),
         cmocka_unit_test(a_broken_filesystem_is_refused),
+        cmocka_unit_test(a_partition_is_formatted_and_mounted_alone),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
