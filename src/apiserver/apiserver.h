@@ -20,12 +20,14 @@ struct registry;
 struct pki;
 
 struct apiserver_conf {
-    struct registry *registry; /* borrows; node_ops are asked from it at each use */
-    struct control *control;   /* borrows; may be NULL (then readyz does not wait for it) */
-    const struct clock *clock; /* borrows */
-    const char *addr;          /* "127.0.0.1", "0.0.0.0", "::1", "" = 127.0.0.1 */
-    uint16_t port;             /* 0 = the kernel picks one: see apiserver_port() */
-    const struct pki *pki;     /* borrows during start: certificate, admin token, token-signing key. See pki.h */
+    struct registry *registry;      /* borrows; node_ops are asked from it at each use */
+    struct control *control;        /* borrows; may be NULL (then readyz does not wait for it) */
+    const struct clock *clock;      /* borrows */
+    bool (*nodes_alive)(void *arg); /* asked by health checks, on any thread; may be NULL */
+    void *nodes_arg;
+    const char *addr;      /* "127.0.0.1", "0.0.0.0", "::1", "" = 127.0.0.1 */
+    uint16_t port;         /* 0 = the kernel picks one: see apiserver_port() */
+    const struct pki *pki; /* borrows during start: certificate, admin token, token-signing key. See pki.h */
     /* Plain HTTP: kubectl never sends credentials over it, so whoever reaches the port is the administrator. Refused on
      * any address that is not a loopback one. */
     bool plain_http;

@@ -402,6 +402,8 @@ int apiserver_start(const struct apiserver_conf *conf, struct apiserver **out_se
     struct apiserver *s = xcalloc(1, sizeof *s);
     s->registry = conf->registry;
     s->control = conf->control;
+    s->nodes_alive = conf->nodes_alive;
+    s->nodes_arg = conf->nodes_arg;
     s->clock = conf->clock;
     s->plain_http = conf->plain_http;
     s->listen_fd = -1;

@@ -31,6 +31,8 @@ struct apiserver {
     struct registry *registry;
     struct control *control;
     const struct clock *clock;
+    bool (*nodes_alive)(void *arg);
+    void *nodes_arg;
     bool plain_http;
     struct MHD_Daemon *daemon;
     int listen_fd;

@@ -21,6 +21,7 @@
 #include "app/nodefiles.h"
 #include "app/privileges.h"
 #include "app/profile.h"
+#include "app/pulse.h"
 #include "app/requests.h"
 #include "app/simulated.h"
 #include "base/json.h"
@@ -67,6 +68,7 @@ struct cluster {
     struct registry *registry;
     struct images *images;
     struct pool *pool;
+    struct pulse *pulse;
     struct control *control;
     struct kubelet *kubelet;
     struct apiserver *api;
@@ -223,12 +225,20 @@ static int advise(struct err *e, const char *what)
     return -1;
 }
 
+static bool nodes_alive(void *arg)
+{
+    const struct cluster *c = arg;
+    return pulse_ask(c->pulse, 5000);
+}
+
 static int open_api(struct cluster *c, struct err *e)
 {
     struct apiserver_conf conf = {
         .registry = c->registry,
         .control = c->control,
         .clock = clock_real(),
+        .nodes_alive = nodes_alive,
+        .nodes_arg = c,
         .addr = c->conf.host,
         .port = (uint16_t)c->conf.port,
         .pki = &c->pki,
@@ -283,6 +293,7 @@ static int start(struct cluster *c, struct err *e)
     if (open_state(c, e) < 0)
         return -1;
     c->pool = pool_new("stowage-job", POOL_THREADS);
+    c->pulse = pulse_new(c->machine, c->pool, c->conf.nodes);
     if (registry_bootstrap(c->registry, c->conf.host, c->conf.port ? c->conf.port : ANY_PORT, e) < 0 ||
         profile_apply(c->registry, c->conf.profile, e) < 0 || open_nodes(c, e) < 0)
         return -1;
@@ -341,6 +352,7 @@ void cluster_close(struct cluster *c)
         control_free(c->control);
     kubelet_close(c->kubelet);
     pool_free(c->pool);
+    pulse_free(c->pulse);
     cloud_close(c->cloud);
     if (c->machine)
         c->machine->ops->close(c->machine);

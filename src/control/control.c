@@ -62,6 +62,7 @@ struct control *control_new(const struct control_conf *conf)
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&c->wake, &attr);
+    pthread_cond_init(&c->passed, &attr);
     pthread_condattr_destroy(&attr);
     pthread_cond_init(&c->quiet, NULL);
     return c;
@@ -219,7 +220,7 @@ int64_t control_next_timer(struct control *c)
 
 /* -- the thread -- */
 
-static void sleep_ms_locked(struct control *c, int64_t ms)
+static struct timespec ms_from_now(int64_t ms)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -229,6 +230,12 @@ static void sleep_ms_locked(struct control *c, int64_t ms)
         until.tv_nsec -= 1000000000;
         until.tv_sec++;
     }
+    return until;
+}
+
+static void sleep_ms_locked(struct control *c, int64_t ms)
+{
+    const struct timespec until = ms_from_now(ms);
     pthread_cond_timedwait(&c->wake, &c->mu, &until);
 }
 
@@ -250,6 +257,15 @@ static void nap_locked(struct control *c)
     pthread_mutex_lock(&c->mu);
 }
 
+/* The loop thread was here. */
+static void answer_locked(struct control *c)
+{
+    if (c->answered == c->asked)
+        return;
+    c->answered = c->asked;
+    pthread_cond_broadcast(&c->passed);
+}
+
 /* Sleeps until woken or the next timer. Returns false when it is time to stop. */
 static bool control_wait(struct control *c)
 {
@@ -261,6 +277,7 @@ static bool control_wait(struct control *c)
         sleep_locked(c);
     c->busy = c->woken && clock_mono_ns(clock_real()) - began < 2 * NAP_NS;
     c->woken = false;
+    answer_locked(c);
     bool go_on = !c->stopping;
     pthread_mutex_unlock(&c->mu);
     return go_on;
@@ -270,6 +287,7 @@ static bool control_stopping(struct control *c)
 {
     pthread_mutex_lock(&c->mu);
     bool stopping = c->stopping;
+    answer_locked(c);
     pthread_mutex_unlock(&c->mu);
     return stopping;
 }
@@ -312,7 +330,27 @@ int control_start(struct control *c, struct err *e)
         pthread_setname_np(c->thread, "control");
         c->started = true;
     }
+    pthread_mutex_lock(&c->mu);
+    c->running = true;
+    pthread_mutex_unlock(&c->mu);
     return 0;
+}
+
+bool control_alive(struct control *c, int wait_ms)
+{
+    const struct timespec until = ms_from_now(wait_ms);
+    pthread_mutex_lock(&c->mu);
+    bool alive = c->running && !c->stopping;
+    if (alive && !c->conf.step_mode) {
+        const uint64_t mine = ++c->asked;
+        control_wake_locked(c);
+        int rc = 0;
+        while (c->answered < mine && rc == 0)
+            rc = pthread_cond_timedwait(&c->passed, &c->mu, &until);
+        alive = c->answered >= mine;
+    }
+    pthread_mutex_unlock(&c->mu);
+    return alive;
 }
 
 void control_stop(struct control *c)
@@ -365,6 +403,7 @@ void control_free(struct control *c)
     pthread_mutex_destroy(&c->mu);
     pthread_cond_destroy(&c->wake);
     pthread_cond_destroy(&c->quiet);
+    pthread_cond_destroy(&c->passed);
     free(c);
 }
 

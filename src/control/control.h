@@ -56,6 +56,8 @@ struct control *control_new(const struct control_conf *conf);
 struct loop *control_add(struct control *c, const struct loop_def *def, void *env);
 int control_start(struct control *c, struct err *e); /* first list of each watched bucket is enqueued */
 void control_stop(struct control *c);                /* waits for running jobs */
+/* Do the loops run? Asks their thread, and waits so long for it at most. In step mode they do once started. */
+bool control_alive(struct control *c, int wait_ms);
 void control_free(struct control *c);
 /* Step mode: runs everything due now; returns how many reconciles ran. */
 unsigned control_step(struct control *c);

@@ -53,10 +53,12 @@ struct control {
     pthread_t thread;
 
     pthread_mutex_t mu;
-    pthread_cond_t wake;  /* something to do for the loop thread */
-    pthread_cond_t quiet; /* jobs_running became 0 */
+    pthread_cond_t wake;   /* something to do for the loop thread */
+    pthread_cond_t quiet;  /* jobs_running became 0 */
+    pthread_cond_t passed; /* answered grew */
     /* under mu */
-    bool woken, stopping;
+    bool woken, stopping, running;
+    uint64_t asked, answered; /* control_alive(): the loop thread passed by */
     unsigned jobs_running;
     struct job *jobs_done, **jobs_tail;       /* owned */
     struct occurrence *events, **events_tail; /* owned: recorded, not yet written */

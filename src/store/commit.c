@@ -214,6 +214,7 @@ static int batch_write(struct store *s, struct batch *b, const struct edition *e
     if (!s->journal || ed->len == 0)
         return 0;
     b->failed = journal_write(s->journal, ed->ops, ed->len, &b->err) < 0;
+    atomic_store(&s->unwritable, b->failed);
     return b->failed ? -1 : 0;
 }
 

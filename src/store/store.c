@@ -117,6 +117,11 @@ void store_close(struct store *s)
 
 /* -- reading -- */
 
+bool store_writable(const struct store *s)
+{
+    return !atomic_load(&s->unwritable);
+}
+
 uint64_t store_rv(const struct store *s)
 {
     return s->published_rv;

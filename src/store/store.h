@@ -52,6 +52,8 @@ int store_open(const struct store_conf *conf, struct store **out_store, struct e
 void store_close(struct store *s);
 
 uint64_t store_rv(const struct store *s);
+/* Did the last write to the journal succeed? True without a disk. */
+bool store_writable(const struct store *s);
 /* A UUID made with the file, the same for its whole life; "" without a disk. Borrows. */
 const char *store_cluster_id(const struct store *s);
 

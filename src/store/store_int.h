@@ -45,6 +45,7 @@ struct store {
     atomic_uint refs; /* the opener's and one a watch */
     const struct clock *clock;
     struct journal *journal; /* owned; NULL: no disk. Used by the leader of a group only */
+    atomic_bool unwritable;  /* the last write to it failed */
 
     pthread_mutex_t mu;
     /* under mu */

@@ -363,6 +363,43 @@ static void test_stop_waits_for_jobs(void **state)
     sem_destroy(&h.done);
 }
 
+/* A reconcile that holds the loop thread until it is let go. */
+static sem_t let_go;
+
+static int held_reconcile(struct loop *l, const char *ns, const char *name, struct err *e)
+{
+    struct house *h = loop_env(l);
+    (void)ns, (void)name, (void)e;
+    sem_post(&h->done);
+    sem_wait(&let_go);
+    return 0;
+}
+
+static void test_alive(void **state)
+{
+    (void)state;
+    static const struct loop_def held_loop = {
+        .name = "held", .component = "held-controller", .watches = configmap_watches, .reconcile = held_reconcile};
+    struct house h = {0};
+    house_open(&h, false, NULL, real());
+    sem_init(&h.done, 0, 0);
+    sem_init(&let_go, 0, 0);
+    struct loop *l = control_add(h.control, &held_loop, &h);
+    assert_false(control_alive(h.control, 60000)); /* not started */
+    house_start(&h);
+    assert_true(control_alive(h.control, 60000));
+    loop_enqueue(l, "default", "x");
+    sem_wait(&h.done);
+    assert_false(control_alive(h.control, 10)); /* it is held */
+    sem_post(&let_go);
+    assert_true(control_alive(h.control, 60000));
+    control_stop(h.control);
+    assert_false(control_alive(h.control, 60000));
+    house_close(&h);
+    sem_destroy(&h.done);
+    sem_destroy(&let_go);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_thread),
         cmocka_unit_test(test_only_what_started_is_stopped),
         cmocka_unit_test(test_stop_waits_for_jobs),
+        cmocka_unit_test(test_alive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

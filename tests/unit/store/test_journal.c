@@ -182,6 +182,7 @@ static void test_full(void **state)
     assert_int_equal(store_watch(s, &(struct watch_conf){.after_rv = rv}, &w, &e), 0);
     assert_int_equal(store_put(s, "things", "ns", "big", RV_ABSENT, big_object(), NULL, &e), -1);
     assert_int_equal(e.code, ERR_NO_SPACE);
+    assert_false(store_writable(s));
     assert_int_equal(store_rv(s), rv); /* nobody saw anything */
     assert_null(store_get(s, "things", "ns", "big"));
     struct watch_event ev;
@@ -189,6 +190,7 @@ static void test_full(void **state)
     watch_close(w);
 
     kit_put(s, "things", "ns", "a", 2); /* what fits goes on working */
+    assert_true(store_writable(s));
     journal_limit_pages(s->journal, 0);
     assert_int_equal(store_put(s, "things", "ns", "big", RV_ABSENT, big_object(), NULL, &e), 0);
     rv = store_rv(s);

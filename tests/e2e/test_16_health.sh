@@ -1,0 +1,30 @@
+#!/bin/sh
+# Health: the checks answer for what does the work; a node helper that hangs is told, and hangs nobody.
+. "$SOURCE_DIR/tests/e2e/lib.sh"
+
+"$STOWAGE" up --data "$WORK/data" --listen 127.0.0.1:0 --quiet &
+pid=$!
+export KUBECONFIG="$WORK/data/kubeconfig"
+within 20 "the kubeconfig" test -s "$KUBECONFIG"
+ready() { value_is ok k get --raw /readyz; }
+within 20 "ready" ready
+for door in healthz livez readyz; do
+    has "$door" "$door check passed" "$(k get --raw "/$door?verbose")"
+    eq "one check of $door" ok "$(k get --raw "/$door/etcd")"
+done
+lacks "a check of our own" node-helper "$(k get --raw '/readyz?verbose')"
+eq "which can be asked" ok "$(k get --raw /livez/node-helper)"
+
+say "the node helper hangs"
+helper=$(pgrep -P "$pid" | head -n 1)
+kill -STOP "$helper"
+fails k get --raw /livez
+has "livez" "[-]node-helper failed: reason withheld" "$out"
+has "livez" "[+]etcd ok" "$out"
+fails k get --raw /readyz/node-helper
+eq "not asked" ok "$(k get --raw '/readyz?exclude=node-helper')"
+k get nodes
+kill -CONT "$helper"
+within 20 "ready again" ready
+kill "$pid"
+wait "$pid"
