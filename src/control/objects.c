@@ -241,3 +241,19 @@ void now_text(const struct clock *c, char out[TIME_TEXT_LEN])
 {
     time_format(clock_wall_ns(c), out);
 }
+
+bool pod_tolerates(const json_t *pod, const json_t *taint)
+{
+    size_t i;
+    json_t *t;
+    json_array_foreach(jat(pod, "spec.tolerations"), i, t)
+    {
+        const char *effect = jstr_or(t, "effect", "");
+        const char *key = jstr_or(t, "key", "");
+        if ((*effect && !str_eq(effect, jstr(taint, "effect"))) || (*key && !str_eq(key, jstr(taint, "key"))))
+            continue;
+        if (str_eq(jstr(t, "operator"), "Exists") || str_eq(jstr_or(t, "value", ""), jstr_or(taint, "value", "")))
+            return true;
+    }
+    return false;
+}

@@ -53,6 +53,7 @@ bool condition_true(const json_t *o, const char *type);
 bool pod_terminal(const json_t *pod); /* Succeeded or Failed */
 bool pod_active(const json_t *pod);   /* neither terminal nor being deleted */
 bool pod_ready(const json_t *pod);
+bool pod_tolerates(const json_t *pod, const json_t *taint);
 /* Ready for at least min_ready seconds at `now` (wall ns). */
 bool pod_available(const json_t *pod, int64_t min_ready, int64_t now_ns);
 /* The claim behind one entry of spec.volumes ("" if none): its claimName, or "<pod>-<volume>" of a generic ephemeral

@@ -8,28 +8,12 @@
 #include "base/json.h"
 #include "base/str.h"
 
-bool tolerates(const json_t *pod, const json_t *taint)
-{
-    size_t i;
-    json_t *t;
-    json_array_foreach(jat(pod, "spec.tolerations"), i, t)
-    {
-        const char *effect = jstr_or(t, "effect", "");
-        const char *key = jstr_or(t, "key", "");
-        if ((*effect && !str_eq(effect, jstr(taint, "effect"))) || (*key && !str_eq(key, jstr(taint, "key"))))
-            continue;
-        if (str_eq(jstr(t, "operator"), "Exists") || str_eq(jstr_or(t, "value", ""), jstr_or(taint, "value", "")))
-            return true;
-    }
-    return false;
-}
-
 void filter_unschedulable(const struct attempt *a, const struct node_info *n, struct verdict *v)
 {
     if (!jbool(n->node, "spec.unschedulable", false))
         return;
     json_t *taint = json_pack("{s:s, s:s}", "key", "node.kubernetes.io/unschedulable", "effect", "NoSchedule");
-    if (!tolerates(a->pod, taint))
+    if (!pod_tolerates(a->pod, taint))
         refuse(v, true, "node(s) were unschedulable");
     json_decref(taint);
 }
@@ -41,7 +25,7 @@ void filter_taints(const struct attempt *a, const struct node_info *n, struct ve
     json_array_foreach(jat(n->node, "spec.taints"), i, taint)
     {
         const char *effect = jstr_or(taint, "effect", "");
-        if ((!str_eq(effect, "NoSchedule") && !str_eq(effect, "NoExecute")) || tolerates(a->pod, taint))
+        if ((!str_eq(effect, "NoSchedule") && !str_eq(effect, "NoExecute")) || pod_tolerates(a->pod, taint))
             continue;
         refuse(v, true, "node(s) had untolerated taint {%s: %s}", jstr_or(taint, "key", ""),
                jstr_or(taint, "value", ""));

@@ -61,7 +61,6 @@ void filter_volumes(const struct attempt *a, const struct node_info *n, struct v
 void filter_zones(const struct attempt *a, const struct node_info *n, struct verdict *v);
 void filter_spread(const struct attempt *a, const struct node_info *n, struct verdict *v);
 void filter_pod_affinity(const struct attempt *a, const struct node_info *n, struct verdict *v);
-bool tolerates(const json_t *pod, const json_t *taint);
 /* scheduler.c: asks them in order until one refuses. `also`: goes on, and adds what the others would have said. */
 void filter_node(const struct attempt *a, const struct node_info *n, struct verdict *v, struct strlist *also);
 

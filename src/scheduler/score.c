@@ -57,7 +57,7 @@ static int64_t score_taints(const struct attempt *a, const struct node_info *n)
     size_t i;
     json_t *taint;
     json_array_foreach(jat(n->node, "spec.taints"), i, taint) bad +=
-        str_eq(jstr(taint, "effect"), "PreferNoSchedule") && !tolerates(a->pod, taint);
+        str_eq(jstr(taint, "effect"), "PreferNoSchedule") && !pod_tolerates(a->pod, taint);
     return bad > 10 ? 0 : 100 - 10 * bad;
 }
 
