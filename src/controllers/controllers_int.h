@@ -11,7 +11,7 @@
 
 extern const struct loop_def replicaset_loop, deployment_loop, namespace_loop, service_account_loop, root_ca_loop,
     endpoints_loop, endpointslice_loop, node_lifecycle_loop, pod_gc_loop, disruption_loop;
-extern const struct loop_def statefulset_loop;
+extern const struct loop_def statefulset_loop, daemonset_loop, job_loop, job_ttl_loop, cronjob_loop;
 /* Watches every stored kind, so its watch list is built on first use. */
 const struct loop_def *gc_loop(void);
 /* Watches every kind that can be counted. */
@@ -20,6 +20,8 @@ const struct loop_def *quota_loop(void);
 /* -- pods.c: pods of a template -- */
 /* A pod of `owner` made from a template. Returns new. */
 json_t *pod_from_template(const json_t *owner, const json_t *template_);
+/* Makes that pod (taken) and says so in an event of the owner. */
+int pod_make_from(struct loop *l, const json_t *owner, json_t *take_pod, struct err *e);
 /* Makes one pod of spec.template for `owner` and says so in an event. */
 int pod_make(struct loop *l, const json_t *owner, struct err *e);
 int pod_remove(struct loop *l, const json_t *owner, const json_t *pod, struct err *e);

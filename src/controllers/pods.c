@@ -29,9 +29,13 @@ json_t *pod_from_template(const json_t *owner, const json_t *tmpl)
 
 int pod_make(struct loop *l, const json_t *owner, struct err *e)
 {
+    return pod_make_from(l, owner, pod_from_template(owner, jat(owner, "spec.template")), e);
+}
+
+int pod_make_from(struct loop *l, const json_t *owner, json_t *take_pod, struct err *e)
+{
     _auto_sobj_ struct sobj *made = NULL;
-    if (reg_make(loop_registry(l), WHO, RES.pods, obj_ns(owner), pod_from_template(owner, jat(owner, "spec.template")),
-                 &made, e) < 0) {
+    if (reg_make(loop_registry(l), WHO, RES.pods, obj_ns(owner), take_pod, &made, e) < 0) {
         loop_event(l, owner, EVENT_WARNING, "FailedCreate", "Error creating: %s", e->msg);
         return -1;
     }
