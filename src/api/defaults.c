@@ -27,6 +27,7 @@ static const struct {
     {"core.v1.ServicePort", default_service_port},
     {"core.v1.LoadBalancerIngress", default_load_balancer_ingress},
     {"core.v1.Namespace", default_namespace},
+    {"core.v1.PersistentVolume", default_persistent_volume},
     {"core.v1.NodeStatus", default_node_status},
     {"core.v1.LimitRangeItem", default_limit_range_item},
     {"apps.v1.DeploymentStrategy", default_deployment_strategy},

@@ -52,6 +52,18 @@ void default_namespace(json_t *ns)
         jset_map(ns, "metadata.labels", "kubernetes.io/metadata.name", name);
 }
 
+/* Of a volume, not of its spec: the one inside a VolumeAttachment stays as it was written. */
+void default_persistent_volume(json_t *pv)
+{
+    json_t *spec = json_object_get(pv, "spec");
+    if (!spec)
+        return;
+    if (str_empty(jstr(spec, "persistentVolumeReclaimPolicy")))
+        jset_str(spec, "persistentVolumeReclaimPolicy", "Retain");
+    if (!jstr(spec, "volumeMode"))
+        jset_str(spec, "volumeMode", "Filesystem");
+}
+
 void default_node_status(json_t *status)
 {
     json_t *capacity = json_object_get(status, "capacity");

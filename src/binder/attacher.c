@@ -1,8 +1,8 @@
 /* attacher.c - the external attacher of our CSI drivers: does what VolumeAttachments ask.
  *
  * DESIGN: finalizers first (on the volume and on the attachment), then the driver's publish on a worker, then the
- * status with the device path. Device names are given out here, where all attachments of a node are known: the first
- * free one that no attachment and no running job has. A deleted attachment is unpublished before its finalizer goes.
+ * status with the device path. Device names are the driver's affair. A deleted attachment is unpublished before its
+ * finalizer goes.
  *
  * After a restart the machine has no disks attached while stored attachments say so: every attachment seen for the
  * first time in this process is published again, under the device name it had. Source: external-attacher
@@ -17,23 +17,16 @@
 
 #define NODE_ID_ANN "csi.alpha.kubernetes.io/node-id"
 #define VOLUME_KEY  "pv" /* namespace part of keys that name volumes */
-#define JOBS_MAX    256
-
-struct promise {
-    char node[256], device[DEVICE_NAME_LEN], key[ATTACHMENT_NAME_LEN];
-};
 
 struct state {
     struct flights jobs;
     struct seen published; /* attachments that are live on the machine */
-    struct promise promises[JOBS_MAX];
-    size_t promise_count;
 };
 
 struct job {
     struct machine *machine;
     const struct csi_driver *driver;
-    struct sobj *va, *pv; /* owned; pv may be NULL when detaching */
+    struct sobj *va, *pv; /* owned; pv is NULL if the volume is in the attachment itself, or gone */
     char device[64];
     struct err err;
     int rc;
@@ -56,43 +49,12 @@ static const char *device_of(const json_t *va)
     return jstr(va, "status.attachmentMetadata.devicePath");
 }
 
-/* -- device names -- */
-
-static bool promise_device(struct loop *l, const struct sobj *va, char out[DEVICE_NAME_LEN])
+/* The volume's handle at its driver: of the PV, or of the spec inside. NULL: there is no such volume (any more). */
+static const char *handle_of(const struct job *j)
 {
-    struct state *s = loop_state(l);
-    _auto_objlist_ struct objlist all = {0};
-    objlist_load(&all, loop_registry(l), RES.volumeattachments->bucket, NULL);
-    _auto_strlist_ struct strlist used = {0};
-    for (size_t i = 0; i < all.len; i++)
-        if (str_eq(node_of(all.trees[i]), node_of(va->tree)) && device_of(all.trees[i]) &&
-            !str_eq(all.items[i]->name, va->name))
-            strlist_add(&used, device_of(all.trees[i]));
-    for (size_t i = 0; i < s->promise_count; i++)
-        if (str_eq(s->promises[i].node, node_of(va->tree)))
-            strlist_add(&used, s->promises[i].device);
-    const char *mine = device_of(va->tree);
-    if (mine && !strlist_has(&used, mine))
-        snprintf(out, DEVICE_NAME_LEN, "%s", mine);
-    else if (!device_pick((const char *const *)used.items, used.len, out))
-        return false;
-    if (s->promise_count == JOBS_MAX)
-        return false;
-    struct promise *p = &s->promises[s->promise_count++];
-    snprintf(p->node, sizeof p->node, "%s", node_of(va->tree));
-    snprintf(p->device, sizeof p->device, "%s", out);
-    snprintf(p->key, sizeof p->key, "%s", va->name);
-    return true;
-}
-
-static void keep_promise(struct state *s, const char *key)
-{
-    for (size_t i = 0; i < s->promise_count; i++) {
-        if (str_eq(s->promises[i].key, key)) {
-            s->promises[i] = s->promises[--s->promise_count];
-            return;
-        }
-    }
+    if (j->pv)
+        return pv_handle(j->pv->tree);
+    return jstr(j->va->tree, "spec.source.inlineVolumeSpec.csi.volumeHandle");
 }
 
 /* -- attaching -- */
@@ -141,7 +103,8 @@ static void tell_failure(struct loop *l, const struct job *j, const char *field)
 static void publish_work(void *arg)
 {
     struct job *j = arg;
-    const char *handle = pv_handle(j->pv->tree);
+    const char *handle = handle_of(j);
+    snprintf(j->device, sizeof j->device, "%s", device_of(j->va->tree) ? device_of(j->va->tree) : "");
     j->rc = j->driver->publish(j->driver, j->machine, handle ? handle : "", node_of(j->va->tree), false, j->device,
                                sizeof j->device, &j->err);
 }
@@ -157,7 +120,6 @@ static void publish_done(struct loop *l, void *arg)
         j->rc = modify(l, "external-attacher", RES.volumeattachments, j->va->tree, "status", edit_attached, j, &e);
     if (j->rc == 0)
         seen_first(&s->published, "%s", obj_uid(j->va->tree));
-    keep_promise(s, j->va->name);
     finish(l, j, j->rc == 0);
     loop_enqueue(l, "", j->va->name); /* it may have been deleted meanwhile */
     job_free(j);
@@ -208,7 +170,6 @@ static int fail_attach(struct loop *l, struct job *j, const char *text)
     err_set(&j->err, ERR_INVALID, "%s", text);
     j->rc = -1;
     tell_failure(l, j, "status.attachError");
-    keep_promise(loop_state(l), j->va->name);
     finish(l, j, false);
     job_free(j);
     return 0;
@@ -217,15 +178,16 @@ static int fail_attach(struct loop *l, struct job *j, const char *text)
 static int attach(struct loop *l, const struct csi_driver *d, struct sobj *va, struct err *e)
 {
     struct state *s = loop_state(l);
-    struct sobj *pv = read_pv(l, jstr(va->tree, "spec.source.persistentVolumeName"));
-    if (!pv || !flight_begin(l, &s->jobs, va->name)) {
+    const char *pv_name = jstr(va->tree, "spec.source.persistentVolumeName");
+    struct sobj *pv = read_pv(l, pv_name);
+    if ((pv_name && !pv) || !flight_begin(l, &s->jobs, va->name)) {
         sobj_unref(pv);
         return 0;
     }
     struct job *j = job_new(l, d, va, pv);
     char finalizer[300], id[300], text[600];
     attacher_finalizer(d->name, finalizer, sizeof finalizer);
-    if (obj_deleting(pv->tree)) {
+    if (pv && obj_deleting(pv->tree)) {
         snprintf(text, sizeof text, "PersistentVolume \"%s\" is marked for deletion", pv->name);
         return fail_attach(l, j, text);
     }
@@ -234,14 +196,15 @@ static int attach(struct loop *l, const struct csi_driver *d, struct sobj *va, s
         return fail_attach(l, j, text);
     }
     const char *names[] = {finalizer, id};
-    if (modify(l, "external-attacher", RES.persistentvolumes, pv->tree, "", edit_finalizer_add, finalizer, e) < 0 ||
+    if ((pv &&
+         modify(l, "external-attacher", RES.persistentvolumes, pv->tree, "", edit_finalizer_add, finalizer, e) < 0) ||
         modify(l, "external-attacher", RES.volumeattachments, va->tree, "", edit_claimed, names, e) < 0) {
         finish(l, j, false);
         job_free(j);
         return -1;
     }
-    if (!promise_device(l, va, j->device))
-        return fail_attach(l, j, "there are no names available");
+    if (!handle_of(j))
+        return fail_attach(l, j, "inline volume spec contains nil CSISource");
     loop_offload(l, publish_work, publish_done, j);
     return 0;
 }
@@ -263,7 +226,7 @@ static int edit_detached(json_t *va, void *arg, struct err *e)
 static void unpublish_work(void *arg)
 {
     struct job *j = arg;
-    const char *handle = j->pv ? pv_handle(j->pv->tree) : NULL;
+    const char *handle = handle_of(j);
     if (handle)
         j->rc = j->driver->unpublish(j->driver, j->machine, handle, node_of(j->va->tree), &j->err);
 }

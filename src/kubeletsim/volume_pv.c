@@ -15,6 +15,7 @@
 
 #include "base/sha256.h"
 #include "control/objects.h"
+#include "volume/volume.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,49 +76,33 @@ static json_t *ebs_to_csi(const json_t *source)
     const char *slash = str_starts(id, "aws://") ? strrchr(id, '/') : NULL;
     json_t *csi = json_pack("{s:s, s:s}", "driver", EBS_DRIVER, "volumeHandle", slash ? slash + 1 : id);
     jset_str(csi, "fsType", jstr_or(source, "fsType", "ext4"));
+    json_object_set_new(csi, "volumeAttributes",
+                        json_pack("{s:o}", "partition", json_sprintf("%lld", (long long)jint(source, "partition", 0))));
     if (jbool(source, "readOnly", false))
         jset_bool(csi, "readOnly", true);
     return json_pack("{s:o}", "csi", csi);
 }
 
-struct attachment_find {
-    const char *pv, *node, *handle;
-    char device[64];
-    bool attached;
-};
-
-static int visit_attachment(struct sobj *obj, void *arg)
+/* The attachment of a volume to a node has a name that both sides can work out. */
+static int await_attachment(struct pod_run *p, struct volume_run *v, const char *driver, const char *handle)
 {
-    struct attachment_find *f = arg;
-    const json_t *t = obj->tree;
-    const char *pv = jstr(t, "spec.source.persistentVolumeName");
-    const char *inline_handle = jstr(t, "spec.source.inlineVolumeSpec.csi.volumeHandle");
-    bool same = f->pv ? str_eq(pv, f->pv) : str_eq(inline_handle, f->handle);
-    if (!same || !str_eq(jstr(t, "spec.nodeName"), f->node) || !jbool(t, "status.attached", false))
-        return 0;
-    f->attached = true;
-    snprintf(f->device, sizeof f->device, "%s", jstr_or(t, "status.attachmentMetadata.devicePath", ""));
-    return 1;
+    char name[ATTACHMENT_NAME_LEN];
+    attachment_name(handle, driver, pod_node(p), name);
+    _auto_sobj_ struct sobj *va = reg_read(p->k->conf.registry, RES.volumeattachments, "", name);
+    bool attached = va && jbool(va->tree, "status.attached", false);
+    snprintf(v->device, sizeof v->device, "%s",
+             attached ? jstr_or(va->tree, "status.attachmentMetadata.devicePath", "") : "");
+    return attached ? 0 : 1;
 }
 
-static int await_attachment(struct pod_run *p, struct volume_run *v, const char *pv_name, const char *handle)
-{
-    struct attachment_find f = {.pv = pv_name, .node = pod_node(p), .handle = handle};
-    struct snapshot *snap = reg_snapshot(p->k->conf.registry);
-    snapshot_scan(snap, RES.volumeattachments->bucket, NULL, NULL, NULL, visit_attachment, &f);
-    snapshot_unref(snap);
-    snprintf(v->device, sizeof v->device, "%s", f.device);
-    return f.attached ? 0 : 1;
-}
-
-static int plan_csi(struct pod_run *p, struct volume_run *v, const char *pv_name)
+static int plan_csi(struct pod_run *p, struct volume_run *v)
 {
     const char *name = jstr_or(v->source, "driver", ""), *handle = jstr_or(v->source, "volumeHandle", "");
     v->driver = csi_driver_by_name(name);
     if (!v->driver)
         return 0; /* csi_mount says so, with the event that a node without the driver gives */
     v->unique = xasprintf("kubernetes.io/csi/%s^%s", name, handle);
-    return v->driver->attach_required ? await_attachment(p, v, pv_name, handle) : 0;
+    return v->driver->attach_required ? await_attachment(p, v, name, handle) : 0;
 }
 
 int claim_plan(struct pod_run *p, const char *claim, bool ephemeral, struct volume_run *v, struct err *e)
@@ -139,7 +124,7 @@ int claim_plan(struct pod_run *p, const char *claim, bool ephemeral, struct volu
     }
     if (volume_pick(v, json_object_get(v->pv, "spec"), e) < 0)
         return -1;
-    return str_eq(v->plugin->key, "csi") ? plan_csi(p, v, pv->name) : 0;
+    return str_eq(v->plugin->key, "csi") ? plan_csi(p, v) : 0;
 }
 
 int inline_ebs_plan(struct pod_run *p, const json_t *source, struct volume_run *v, struct err *e)
@@ -149,7 +134,7 @@ int inline_ebs_plan(struct pod_run *p, const json_t *source, struct volume_run *
     if (volume_pick(v, spec, e) < 0)
         return -1;
     v->pv = json_pack("{s:{s:s}, s:O}", "metadata", "name", v->spec_name, "spec", spec);
-    return plan_csi(p, v, NULL);
+    return plan_csi(p, v);
 }
 
 /* -- staging, counted (workers) -- */

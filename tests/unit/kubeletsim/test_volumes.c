@@ -1,6 +1,8 @@
 /* Volumes: what is mounted and undone, what is said when it cannot be, and that files follow what they show. */
 #include "unit/kubeletsim/kubelet_kit.h"
 
+#include "volume/volume.h"
+
 #define MOUNT(name) ",'volumeMounts':[{'name':'" name "','mountPath':'/" name "'}]"
 #define CONFIG_MAP(name, data)                                                                                         \
     "{'apiVersion':'v1','kind':'ConfigMap','metadata':{'name':'" name "','namespace':'default'},'data':{" data "}}"
@@ -188,11 +190,15 @@ static int edit_attached(json_t *va, void *arg, struct err *e)
 static void attach_disk(struct kit *kit)
 {
     struct err e = ERR_INIT;
-    make(&kit->w, "{'apiVersion':'storage.k8s.io/v1','kind':'VolumeAttachment','metadata':{'name':'va'},'spec':{"
-                  "'attacher':'ebs.csi.aws.com','nodeName':'" FIRST_NODE "','source':{'persistentVolumeName':'pv1'}}}");
+    char va[ATTACHMENT_NAME_LEN];
+    attachment_name("vol-1", "ebs.csi.aws.com", FIRST_NODE, va);
+    make(&kit->w,
+         "{'apiVersion':'storage.k8s.io/v1','kind':'VolumeAttachment','metadata':{'name':'%s'},'spec':{"
+         "'attacher':'ebs.csi.aws.com','nodeName':'" FIRST_NODE "','source':{'persistentVolumeName':'pv1'}}}",
+         va);
     assert_int_equal(kit->machine->ops->disk_attach(kit->machine, "vol-1", FIRST_NODE, "/dev/xvdba", false, &e), 0);
     assert_int_equal(
-        reg_modify(kit->w.registry, "test", RES.volumeattachments, "", "va", "status", edit_attached, NULL, &e), 0);
+        reg_modify(kit->w.registry, "test", RES.volumeattachments, "", va, "status", edit_attached, NULL, &e), 0);
     settle(&kit->w);
 }
 
