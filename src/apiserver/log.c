@@ -266,6 +266,8 @@ void log_serve(struct request *rq)
         reply_static(rq, &(struct reply){.http = 204}, "", 0);
         return;
     }
+    if (!stream_node(rq, pod->tree))
+        return;
     void *self = NULL;
     const struct node_ops *ops = registry_node_ops(rq->srv->registry, &self);
     if (!ops || !ops->log)

@@ -89,6 +89,19 @@ const char *stream_container(struct request *rq, const json_t *pod)
     return NULL;
 }
 
+bool stream_node(struct request *rq, const json_t *pod)
+{
+    const char *node = jstr_or(pod, "spec.nodeName", "");
+    if (!*node) {
+        stream_refuse(rq, ERR_BAD_REQUEST, "pod %s does not have a host assigned", rq->target.name);
+        return false;
+    }
+    _auto_sobj_ struct sobj *o = reg_read(rq->srv->registry, RES.nodes, "", node);
+    if (!o)
+        reply_status(rq, status_not_found(RES.pods, node)); /* so the real one: it looks for the pod's location */
+    return o != NULL;
+}
+
 /* -- headers -- */
 
 struct header_list {

@@ -5,6 +5,7 @@ set -eu
 serve --node-program
 pods=/api/v1/namespaces/default/pods
 api POST /api/v1/namespaces/default/serviceaccounts -d '{"metadata":{"name":"default"}}' >/dev/null
+api POST /api/v1/nodes -d '{"metadata":{"name":"n1"}}' >/dev/null
 pod() { printf '{"metadata":{"name":"%s"},"spec":{"nodeName":"%s","containers":[%s]}}' "$1" "$2" "$3"; }
 one='{"name":"c","image":"busybox"}'
 api POST $pods -d "$(pod web n1 "$one")" >"$dir/made"
@@ -15,6 +16,8 @@ api POST $pods -d "$(pod waiting n1 "$one")" >/dev/null
 api POST $pods -d "$(pod held n1 "$one")" >/dev/null
 
 expect "no such pod" 404 "$(status GET $pods/nosuch/log)"
+api POST $pods -d "$(pod lost n2 "$one")" >/dev/null
+expect_in "no such node" 'pods \"n2\" not found' "$(api GET $pods/lost/log)"
 expect "not scheduled" 204 "$(status GET $pods/nowhere/log)"
 expect_in "which container" 'a container name must be specified for pod two, choose one of: [c d]' "$(api GET $pods/two/log)"
 expect_in "no such container" 'container x is not valid for pod web' "$(api GET "$pods/web/log?container=x")"

@@ -7,11 +7,24 @@ command -v kubectl >/dev/null || { echo "skipped: no kubectl"; exit 77; }
 serve --node-program
 export KUBECONFIG="$dir/kubeconfig"
 api POST /api/v1/namespaces/default/serviceaccounts -d '{"metadata":{"name":"default"}}' >/dev/null
+api POST /api/v1/nodes -d '{"metadata":{"name":"n1"}}' >/dev/null
 api POST /api/v1/namespaces/default/pods -d '{"metadata":{"name":"web"},"spec":{"nodeName":"n1","containers":[{"name":"c","image":"busybox"}]}}' >/dev/null
 type=application/merge-patch+json
 api PATCH /api/v1/namespaces/default/pods/web/status -d '{"status":{"phase":"Running","containerStatuses":[{"name":"c","ready":true,"restartCount":0,"image":"busybox","imageID":"x","containerID":"containerd://1","state":{"running":{"startedAt":"2024-01-01T00:00:00Z"}}}]}}' >"$dir/made"
 type=application/json
 grep -q '"phase":"Running"' "$dir/made" || { cat "$dir/made"; exit 1; }
+
+# refusals, before any protocol is asked for
+pods=/api/v1/namespaces/default/pods
+api POST $pods -d '{"metadata":{"name":"early"},"spec":{"containers":[{"name":"c","image":"busybox"}]}}' >/dev/null
+api POST $pods -d '{"metadata":{"name":"lost"},"spec":{"nodeName":"n2","containers":[{"name":"c","image":"busybox"}]}}' >/dev/null
+for sub in 'exec?command=ls' attach portforward; do
+    expect_in "no node yet: $sub" '"message":"pod early does not have a host assigned","reason":"BadRequest"' "$(api GET "$pods/early/$sub")"
+    expect_in "no such node: $sub" '"message":"pods \"n2\" not found"' "$(api POST "$pods/lost/$sub")"
+    expect_in "no such pod: $sub" '"message":"pods \"nosuch\" not found"' "$(api GET "$pods/nosuch/$sub")"
+done
+expect_in "no address yet" '"message":"address not allowed","reason":"BadRequest"' "$(api GET $pods/early/proxy/)"
+expect "proxy to nobody" 404 "$(status GET $pods/nosuch/proxy)"
 
 for ws in true false; do
     export KUBECTL_REMOTE_COMMAND_WEBSOCKETS=$ws
