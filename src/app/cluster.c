@@ -17,6 +17,7 @@
 #include "api/schema.h"
 #include "apiserver/apiserver.h"
 #include "apiserver/pki.h"
+#include "app/clockwork.h"
 #include "app/datadir.h"
 #include "app/nodefiles.h"
 #include "app/privileges.h"
@@ -61,6 +62,7 @@
 struct cluster {
     struct up_conf conf;
     struct datadir data;
+    struct clock_ahead clock;
     struct machine *machine;
     struct cloud *cloud;
     struct pki pki;
@@ -146,7 +148,7 @@ static void block_signals(sigset_t *set)
 static int open_cloud(struct cluster *c, struct err *e)
 {
     _auto_free_ char *dir = xasprintf("%s/cloud", c->data.path);
-    const struct cloud_conf conf = {.machine = c->machine, .dir = dir, .clock = clock_real(), .region = REGION};
+    const struct cloud_conf conf = {.machine = c->machine, .dir = dir, .clock = &c->clock.clock, .region = REGION};
     if (cloud_open(&conf, &c->cloud, e) < 0)
         return err_wrap(e, "disks");
     for (int i = 0; i < c->conf.nodes; i++) {
@@ -164,10 +166,10 @@ static int open_state(struct cluster *c, struct err *e)
     _auto_free_ char *journal = c->conf.ephemeral ? NULL : xasprintf("%s/state.db", c->data.path);
     _auto_free_ char *images = xasprintf("%s/images", c->data.path);
     struct pki_conf pki = {.dir = c->data.path};
-    struct store_conf store = {.path = journal, .clock = clock_real()};
+    struct store_conf store = {.path = journal, .clock = &c->clock.clock};
     if (pki_load(&pki, &c->pki, e) < 0 || store_open(&store, &c->store, e) < 0)
         return -1;
-    struct registry_conf registry = {c->store, clock_real(), SERVICE_CIDR, POD_CIDR};
+    struct registry_conf registry = {c->store, &c->clock.clock, SERVICE_CIDR, POD_CIDR};
     c->registry = registry_new(&registry);
     if (open_cloud(c, e) < 0)
         return -1;
@@ -185,7 +187,7 @@ static void add_folder(struct cluster *c, const struct loop_def *const *loops, s
 static void add_loops(struct cluster *c)
 {
     size_t n;
-    struct control_conf control = {c->registry, clock_real(), c->pool, false};
+    struct control_conf control = {c->registry, &c->clock.clock, c->pool, false};
     c->control = control_new(&control);
     c->binder_env = (struct binder_env){.machine = c->machine};
     c->controllers_env = (struct controllers_env){.ca_pem = c->pki.ca_pem};
@@ -204,7 +206,7 @@ static int open_nodes(struct cluster *c, struct err *e)
         .registry = c->registry,
         .machine = c->machine,
         .images = c->images,
-        .clock = clock_real(),
+        .clock = &c->clock.clock,
         .nodes = c->conf.nodes,
         .nodefs_bytes = c->conf.nodefs_bytes,
         .region = REGION,
@@ -236,7 +238,7 @@ static int open_api(struct cluster *c, struct err *e)
     struct apiserver_conf conf = {
         .registry = c->registry,
         .control = c->control,
-        .clock = clock_real(),
+        .clock = &c->clock.clock,
         .nodes_alive = nodes_alive,
         .nodes_arg = c,
         .addr = c->conf.host,
@@ -284,6 +286,7 @@ static int start(struct cluster *c, struct err *e)
     sigset_t set;
     if (datadir_open(c->conf.data_dir, c->conf.ephemeral, &c->data, e) < 0 || open_machine(c, e) < 0)
         return -1;
+    clockwork_load(c->data.path, &c->clock);
     privileges_drop(); /* the helper is there: from here on threads may be made, and nothing needs the kernel's keys */
     block_signals(&set);
     c->machine->ops->on_death(c->machine, on_death, c);
@@ -404,6 +407,17 @@ struct cloud *cluster_cloud(struct cluster *c)
 struct registry *cluster_registry(struct cluster *c)
 {
     return c->registry;
+}
+
+const struct clock *cluster_clock(const struct cluster *c, int64_t *out_ahead)
+{
+    *out_ahead = clock_ahead_by(&c->clock);
+    return &c->clock.clock;
+}
+
+int cluster_clock_forward(struct cluster *c, int64_t ns, struct err *e)
+{
+    return clockwork_forward(c->data.path, &c->clock, c->control, ns, e);
 }
 
 const char *cluster_data_dir(const struct cluster *c)

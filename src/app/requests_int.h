@@ -9,7 +9,8 @@ struct request_op {
     int (*run)(struct cluster *c, const json_t *request, json_t **out, int fds[4], struct err *e);
 };
 
-extern const struct request_op disk_request_ops[]; /* requests_disk.c */
-extern const struct request_op why_request_ops[];  /* requests_why.c */
+extern const struct request_op disk_request_ops[];  /* requests_disk.c */
+extern const struct request_op clock_request_ops[]; /* requests_clock.c */
+extern const struct request_op why_request_ops[];   /* requests_why.c */
 
 #endif

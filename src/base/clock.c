@@ -1,4 +1,4 @@
-/* clock.c - see clock.h. THREADS: the real clock has no state; a fake one is moved by its test with atomics. */
+/* clock.c - see clock.h. THREADS: the real clock has no state; the others are moved with atomics. */
 #include "base/clock.h"
 
 #include "base/mem.h"
@@ -59,6 +59,33 @@ void clock_fake_advance(struct clock_fake *f, int64_t ns)
 {
     __atomic_add_fetch(&f->wall, ns, __ATOMIC_RELAXED);
     __atomic_add_fetch(&f->mono, ns, __ATOMIC_RELAXED);
+}
+
+int64_t clock_ahead_by(const struct clock_ahead *a)
+{
+    return __atomic_load_n(&a->by, __ATOMIC_RELAXED);
+}
+
+static int64_t ahead_wall(void *self)
+{
+    return read_clock(CLOCK_REALTIME) + clock_ahead_by(self);
+}
+
+static int64_t ahead_mono(void *self)
+{
+    return read_clock(CLOCK_MONOTONIC) + clock_ahead_by(self);
+}
+
+static const struct clock_ops ahead_ops = {ahead_wall, ahead_mono};
+
+void clock_ahead_init(struct clock_ahead *a, int64_t by_ns)
+{
+    *a = (struct clock_ahead){.clock = {&ahead_ops, a}, .by = by_ns};
+}
+
+void clock_ahead_move(struct clock_ahead *a, int64_t ns)
+{
+    __atomic_add_fetch(&a->by, ns, __ATOMIC_RELAXED);
 }
 
 int64_t clock_wall_ns(const struct clock *c)

@@ -29,6 +29,15 @@ struct clock_fake {
 void clock_fake_init(struct clock_fake *f, int64_t wall_ns);
 void clock_fake_advance(struct clock_fake *f, int64_t ns);
 
+/* The real clock, ahead by as much as it was moved: a cluster's own, which `stowage clock forward` moves. */
+struct clock_ahead {
+    struct clock clock; /* pass &ahead.clock on */
+    int64_t by;
+};
+void clock_ahead_init(struct clock_ahead *a, int64_t by_ns);
+void clock_ahead_move(struct clock_ahead *a, int64_t ns);
+int64_t clock_ahead_by(const struct clock_ahead *a);
+
 int64_t clock_wall_ns(const struct clock *c);
 int64_t clock_mono_ns(const struct clock *c);
 int64_t clock_mono_ms(const struct clock *c);

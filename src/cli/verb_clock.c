@@ -1,0 +1,84 @@
+/* verb_clock.c - `stowage clock`: what time the cluster has, and moving it forward. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/local.h"
+#include "cli/verbs_int.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SECOND_NS INT64_C(1000000000)
+
+/* "90s", "6m", "1h30m"; -1 if it is none. */
+static int64_t duration_ns(const char *s)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    int64_t sum = 0;
+    if (!*s)
+        return -1;
+    while (*s) {
+        char *end;
+        long n = *s >= '0' && *s <= '9' ? strtol(s, &end, 10) : -1;
+        size_t u = 0;
+        while (n >= 0 && u < ARRAY_LEN(units) && units[u].unit != *end)
+            u++;
+        if (n < 0 || n > 1000000 || u == ARRAY_LEN(units))
+            return -1;
+        sum += n * units[u].seconds * SECOND_NS;
+        s = end + 1;
+    }
+    return sum;
+}
+
+static void print_clock(const json_t *answer)
+{
+    int64_t ahead = jint(answer, "ahead", 0) / SECOND_NS;
+    printf("%s", jstr_or(answer, "now", "?"));
+    if (ahead)
+        printf(" (%lldh%02lldm%02llds ahead of this machine)", (long long)(ahead / 3600), (long long)(ahead / 60 % 60),
+               (long long)(ahead % 60));
+    putchar('\n');
+}
+
+static int clock_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
+{
+    static const struct option options[] = {{"data", required_argument, NULL, 'd'}, {NULL, 0, NULL, 0}};
+    const char *data = NULL;
+    int64_t ns = 0;
+    opterr = 0;
+    optind = 1;
+    for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (opt != 'd')
+            return cli_usage(e, "clock", "unknown flag or missing value");
+        data = optarg;
+    }
+    if (optind < argc && (!str_eq(argv[optind], "forward") || argc - optind != 2))
+        return cli_usage(e, "clock", "forward by how much, as in `stowage clock forward 6m`?");
+    if (optind < argc && (ns = duration_ns(argv[optind + 1])) <= 0)
+        return cli_usage(e, "clock", "%s is no duration such as 90s, 6m or 1h30m", argv[optind + 1]);
+    _auto_free_ char *dir = cli_data_dir(data);
+    _auto_json_ json_t *request = json_pack("{s:s, s:I}", "op", "clock", "forward", (json_int_t)ns);
+    _auto_json_ json_t *answer = NULL;
+    if (local_call(dir, request, &answer, NULL, e) < 0)
+        return -1;
+    print_clock(answer);
+    return 0;
+}
+
+const struct cli_verb verb_clock = {
+    .name = "clock",
+    .summary = "the cluster's time; `clock forward 6m` makes what is waited for happen now",
+    .help =
+        "usage: stowage clock [--data DIR] [forward DURATION]\n\n"
+        "The cluster has a clock of its own. Moved forward (90s, 6m, 1h30m; at most 24h at once) everything that "
+        "waits\n"
+        "falls due in its order: back-offs, tolerations, the six minutes before a volume is taken from a lost node,\n"
+        "ages that kubectl shows. Nodes keep their heartbeat meanwhile. It never goes back, not at a restart either;\n"
+        "processes in pods see this machine's time.\n",
+    .run = clock_run,
+};
