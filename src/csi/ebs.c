@@ -196,7 +196,10 @@ static int stage(const struct csi_driver *d _unused_, struct machine *m, const c
                             .options = options,
                             .read_only = read_only,
                             .format = true};
-    return m->ops->fs_mount(m, &spec, e);
+    return m->ops->fs_mount(m, &spec, e) == 0
+               ? 0
+               : err_wrap(e, "rpc error: code = Internal desc = could not format \"%s\" and mount it at \"%s\"", part,
+                          target);
 }
 
 static int unstage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const char *target,

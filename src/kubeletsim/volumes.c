@@ -200,6 +200,24 @@ void volumes_tell_failures(struct pod_run *p)
     }
 }
 
+/* Devices are told of, once; filesystems are not. */
+void volumes_tell_mapped(struct pod_run *p)
+{
+    for (size_t i = 0; i < p->volume_count; i++) {
+        struct volume_run *v = &p->volumes[i];
+        if (!v->block || !v->mounted || v->told)
+            continue;
+        v->told = true;
+        kubelet_event(p->k, p, NULL, EVENT_NORMAL, "SuccessfulMountVolume",
+                      "MapVolume.MapPodDevice succeeded for volume \"%s\" globalMapPath \"%s/volumeDevices/%s/dev\"",
+                      v->spec_name, STAGING_DIR, v->spec_name);
+        kubelet_event(
+            p->k, p, NULL, EVENT_NORMAL, "SuccessfulMountVolume",
+            "MapVolume.MapPodDevice succeeded for volume \"%s\" volumeMapPath \"%s/pods/%s/volumeDevices/%s\"",
+            v->spec_name, ROOT_DIR, p->uid, v->plugin->dir);
+    }
+}
+
 /* -- jobs (workers) -- */
 
 /* The earliest time at which a token in a volume wants to be renewed. */

@@ -29,6 +29,7 @@ struct volume_run {
     bool block, read_only;
     bool touched; /* mounting was tried: there may be something to undo; from here on the plan stays */
     bool mounted, staged;
+    bool told;      /* as a device */
     char *unique;   /* owned: "kubernetes.io/csi/DRIVER^HANDLE" of attachables, or NULL */
     char *failure;  /* owned: why the last try failed, or NULL */
     bool in_device; /* it failed before the pod's own part */
@@ -47,6 +48,7 @@ void volumes_refresh(struct job *j);
 int volumes_unmount(struct pod_run *p, struct err *e); /* worker */
 void volumes_release(struct pod_run *p);
 void volumes_tell_failures(struct pod_run *p); /* events */
+void volumes_tell_mapped(struct pod_run *p);
 const struct volume_run *volume_by_name(const struct pod_run *p, const char *name);
 
 /* -- volume_grow.c -- */

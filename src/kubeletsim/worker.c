@@ -174,6 +174,7 @@ static void step_new(struct pod_run *p)
 
 static void volumes_mounted(struct pod_run *p, struct job *j)
 {
+    volumes_tell_mapped(p);
     if (j->ok) {
         move(p, POD_SANDBOX);
         return;

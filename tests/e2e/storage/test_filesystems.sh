@@ -1,0 +1,84 @@
+#!/bin/sh
+# Which filesystem a volume gets, with which options, for whom; what a node without the tools says.
+. "$SOURCE_DIR/tests/e2e/storage/storage.sh"
+cluster
+cd "$WORK"
+mounts() { k exec "$1" -- grep ' /data ' /proc/mounts; }
+
+say "ext4 unless the class says otherwise; ext3 when it does"
+class plain
+class old '"parameters":{"csi.storage.k8s.io/fstype":"ext3"}'
+claim a plain 1Gi
+claim b old 1Gi
+holder a a
+holder b b
+runs a
+runs b
+has "ext4" " /data ext4 rw,relatime 0 0" "$(mounts a)"
+has "ext3" " /data ext3 rw,relatime 0 0" "$(mounts b)"
+eq "size" "996780" "$(kib a)"
+eq "in the PV" ext3 "$(of pv "$(volume_of b)" .spec.csi.fsType)"
+
+for type in xfs; do
+    class "$type" "\"parameters\":{\"csi.storage.k8s.io/fstype\":\"$type\"}"
+    claim "$type" "$type" 1Gi
+    holder "$type" "$type"
+    if command -v "mkfs.$type" >/dev/null; then
+        say "$type: made, grown while mounted, restored beside its source"
+        runs "$type"
+        has "$type" " /data $type rw" "$(mounts "$type")"
+        on "$type" 'echo kept > /data/f'
+        k patch pvc "$type" -p '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}' >/dev/null
+        within 30 "grown" value_is 2Gi of pvc "$type" .status.capacity.storage
+        [ "$(kib "$type")" -gt 1900000 ] || die "the filesystem has $(kib "$type") KiB"
+        claim "$type-twin" "$type" 2Gi "\"dataSource\":{\"kind\":\"PersistentVolumeClaim\",\"name\":\"$type\"}"
+        holder "$type-twin" "$type-twin"
+        runs "$type-twin"
+        on "$type-twin" 'grep -qx kept /data/f'
+    else
+        say "$type: this machine has no mkfs.$type, and the pod is told so"
+        within 60 "told" told Pod "$type" "errcode:(executable file not found in \$PATH) output:()"
+        has "reason" "Warning FailedMount kubelet: MountVolume.MountDevice failed for volume \"$(volume_of "$type")\" : rpc error: code = Internal desc = could not format \"/dev/xvdb" "$(events Pod "$type")"
+        k delete pod "$type" >/dev/null
+    fi
+done
+
+say "mount options reach the kernel; a wrong one fails the mount"
+class options '"mountOptions":["noatime","commit=17"]'
+claim c options 1Gi
+holder c c
+runs c
+has "options" "noatime" "$(mounts c)"
+has "options" "commit=17" "$(mounts c)"
+class wrong '"mountOptions":["nosuchoption"]'
+claim d wrong 1Gi
+holder d d
+within 60 "refused" told Pod d "Mounting arguments: -t ext4 -o nosuchoption,defaults /dev/xvdb"
+has "words" "wrong fs type, bad option, bad superblock on /dev/xvdb" "$(events Pod d)"
+k delete pod d >/dev/null
+
+say "read-only is read-only"
+k delete pod a >/dev/null
+printf '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"ro"},"spec":{"terminationGracePeriodSeconds":1,"containers":[{"name":"c","image":"busybox","command":["sleep","100000"],"volumeMounts":[{"name":"v","mountPath":"/data"}]}],"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"a","readOnly":true}}]}}' | k apply -f - >/dev/null
+runs ro
+fails on ro 'echo x > /data/x'
+has "EROFS" "Read-only file system" "$out"
+k delete pod ro >/dev/null
+
+say "fsGroup: everything in the volume is the group's; OnRootMismatch looks at the root only"
+holder g a '"securityContext":{"runAsUser":1000,"fsGroup":2000}'
+runs g
+eq "root" "2775 0:2000" "$(on g 'stat -c "%a %u:%g" /data')"
+on g 'echo mine > /data/mine; stat -c "%g" /data/mine' | grep -qx 2000 || die "a file of the pod has another group"
+k delete pod g >/dev/null
+holder g a
+runs g
+on g 'echo root > /data/theirs; chgrp 0 /data/theirs; chmod 600 /data/theirs'
+k delete pod g >/dev/null
+holder g a '"securityContext":{"runAsUser":1000,"fsGroup":2000,"fsGroupChangePolicy":"OnRootMismatch"}'
+runs g
+eq "left alone" "600 0" "$(on g 'stat -c "%a %g" /data/theirs')"
+k delete pod g >/dev/null
+holder g a '"securityContext":{"runAsUser":1000,"fsGroup":2000}'
+runs g
+eq "changed" "660 2000" "$(on g 'stat -c "%a %g" /data/theirs')"
