@@ -20,6 +20,7 @@ int admission_validate(struct op *op, struct admit *a);
 
 int admit_namespace(struct op *op, struct admit *a);
 int admit_service_account(struct op *op, struct admit *a);
+int admit_pod_security(struct op *op, struct admit *a);
 int admit_node_taint(struct op *op, struct admit *a);
 int admit_priority(struct op *op, struct admit *a);
 int admit_tolerations(struct op *op, struct admit *a);
