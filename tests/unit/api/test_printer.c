@@ -316,12 +316,54 @@ static void test_ages(void **state)
     }
 }
 
+static void test_workloads(void **state)
+{
+    (void)state;
+    static const struct row sets[] = {
+        {"{" META ",'spec':{'replicas':3,'template':{'spec':{'containers':[{'name':'c','image':'i'}]}}},'status':{"
+         "'readyReplicas':1}}",
+         "['p','1/3','5s','c','i']"},
+    };
+    static const struct row daemons[] = {
+        {"{" META ",'spec':{'selector':{'matchLabels':{'a':'b'}},'template':{'spec':{'nodeSelector':{'z':'1','a':'2'},"
+         "'containers':[{'name':'c','image':'i'}]}}},'status':{'desiredNumberScheduled':3,'numberReady':2}}",
+         "['p',3,0,2,0,0,'a=2,z=1','5s','c','i','a=b']"},
+    };
+    static const struct row jobs[] = {
+        {"{" META
+         ",'spec':{'completions':3},'status':{'succeeded':3,'startTime':'2026-11-21T09:28:20Z','completionTime':"
+         "'2026-11-21T09:29:30Z','conditions':[{'type':'Complete','status':'True'}]}}",
+         "['p','Complete','3/3','70s','5s','','','<none>']"},
+        {"{" META ",'spec':{'parallelism':3},'status':{'startTime':'2026-11-21T09:30:10Z'}}",
+         "['p','Running','0/1 of 3','10s','5s','','','<none>']"},
+        {"{" META ",'spec':{'completions':1},'status':{'conditions':[{'type':'Suspended','status':'True'}]}}",
+         "['p','Suspended','0/1','','5s','','','<none>']"},
+    };
+    static const struct row crons[] = {
+        {"{" META
+         ",'spec':{'schedule':'@hourly','suspend':true,'timeZone':'Etc/UTC','jobTemplate':{'spec':{'template':{"
+         "'spec':{'containers':[{'name':'c','image':'i'}]}}}}},'status':{'active':[{}],'lastScheduleTime':"
+         "'2026-11-21T09:28:13Z'}}",
+         "['p','@hourly','Etc/UTC','True',1,'2m7s','5s','c','i','<none>']"},
+    };
+    static const struct row quotas[] = {
+        {"{" META ",'status':{'hard':{'pods':'9','limits.cpu':'8','requests.storage':'1Gi'},'used':{'pods':'2',"
+         "'limits.cpu':'500m'}}}",
+         "['p','5s','pods: 2/9, requests.storage: 0/1Gi','limits.cpu: 500m/8']"},
+    };
+    CHECK("apps", "StatefulSet", sets);
+    CHECK("apps", "DaemonSet", daemons);
+    CHECK("batch", "Job", jobs);
+    CHECK("batch", "CronJob", crons);
+    CHECK("", "ResourceQuota", quotas);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pod),     cmocka_unit_test(test_pod_init), cmocka_unit_test(test_storage),
-        cmocka_unit_test(test_network), cmocka_unit_test(test_others),   cmocka_unit_test(test_row_objects),
-        cmocka_unit_test(test_ages),
+        cmocka_unit_test(test_pod),     cmocka_unit_test(test_pod_init),  cmocka_unit_test(test_storage),
+        cmocka_unit_test(test_network), cmocka_unit_test(test_others),    cmocka_unit_test(test_row_objects),
+        cmocka_unit_test(test_ages),    cmocka_unit_test(test_workloads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
