@@ -434,7 +434,7 @@ static void map_claim(struct loop *l, const struct watch_event *ev)
 {
     const json_t *claim = ev->obj->tree;
     _auto_objlist_ struct objlist all = {0};
-    if (ev->prev && same_member(ev->prev->tree, claim, "status.phase") &&
+    if (ev->type != WATCH_DELETED && ev->prev && same_member(ev->prev->tree, claim, "status.phase") &&
         same_member(ev->prev->tree, claim, "spec.volumeName"))
         return;
     objlist_load(&all, loop_registry(l), RES.volumesnapshots->bucket, ev->obj->ns);
