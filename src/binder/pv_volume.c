@@ -56,13 +56,23 @@ static int sync_left_behind(struct loop *l, const json_t *pv, struct err *e)
     return made_for_it ? release(l, pv, e) : unbind_volume(l, pv, e);
 }
 
+/* A claim that is looked at next may have it at once. */
+static int make_available(struct loop *l, const json_t *pv, struct err *e)
+{
+    if (put_pv_phase(l, pv, PV_AVAILABLE, "", NULL, e) < 0)
+        return -1;
+    if (pv_phase(pv) != PV_AVAILABLE)
+        binding_refresh(l, obj_name(pv));
+    return 0;
+}
+
 int sync_volume(struct loop *l, const json_t *pv, struct err *e)
 {
     int rc = mark_migrated(l, pv, e);
     if (rc != 0)
         return rc < 0 ? -1 : 0;
     if (!jat(pv, "spec.claimRef") || str_empty(jstr(pv, "spec.claimRef.uid")))
-        return put_pv_phase(l, pv, PV_AVAILABLE, "", NULL, e);
+        return make_available(l, pv, e);
     _auto_sobj_ struct sobj *claim = read_claim_of(l, pv);
     if (!claim)
         return release(l, pv, e);

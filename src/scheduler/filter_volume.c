@@ -7,6 +7,7 @@
 #include "api/quantity.h"
 #include "api/selector.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -184,13 +185,24 @@ static bool in_zone_set(const char *set, const char *value)
     return false;
 }
 
+static const char *const zone_keys[] = {LABEL_ZONE, LABEL_REGION, LABEL_BETA_ZONE, LABEL_BETA_REGION};
+
+/* A node without any such label stands in a cluster without zones. */
+static bool stands_in_zone(const json_t *node)
+{
+    for (size_t k = 0; k < ARRAY_LEN(zone_keys); k++)
+        if (jmap(node, "metadata.labels", zone_keys[k]))
+            return true;
+    return false;
+}
+
 void filter_zones(const struct attempt *a, const struct node_info *n, struct verdict *v)
 {
-    static const char *const keys[] = {LABEL_ZONE, LABEL_REGION, LABEL_BETA_ZONE, LABEL_BETA_REGION};
-    for (size_t i = 0; i < a->claim_count; i++) {
-        for (size_t k = 0; a->claims[i].volume && k < sizeof keys / sizeof *keys; k++) {
-            const char *set = jmap(a->claims[i].volume, "metadata.labels", keys[k]);
-            const char *value = jmap(n->node, "metadata.labels", keys[k]);
+    bool in_zone = stands_in_zone(n->node);
+    for (size_t i = 0; in_zone && i < a->claim_count; i++) {
+        for (size_t k = 0; a->claims[i].volume && k < ARRAY_LEN(zone_keys); k++) {
+            const char *set = jmap(a->claims[i].volume, "metadata.labels", zone_keys[k]);
+            const char *value = jmap(n->node, "metadata.labels", zone_keys[k]);
             if (!set || (value && in_zone_set(set, value)))
                 continue;
             refuse(v, true, "node(s) had no available volume zone");

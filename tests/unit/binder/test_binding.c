@@ -65,6 +65,19 @@ static void test_static(void **state)
     assert_string_equal(text_at(w, PVC, "c", "status.phase"), "Bound");
 }
 
+/* One file with the volume and the claim: nobody is told that there is no volume. */
+static void test_together(void **state)
+{
+    struct loop_world *w = &((struct fixture *)*state)->w;
+    make(w, CLAIM("c", "1Gi", ",'storageClassName':''"));
+    make(w, VOLUME("v", "1Gi", ",'hostPath':{'path':'/v'}"));
+    settle(w);
+    assert_string_equal(text_at(w, PVC, "c", "status.phase"), "Bound");
+    _auto_objlist_ struct objlist events = {0};
+    objlist_load(&events, w->registry, RES.events->bucket, NULL);
+    assert_int_equal(events.len, 0);
+}
+
 static void test_protection(void **state)
 {
     struct loop_world *w = &((struct fixture *)*state)->w;
@@ -228,6 +241,7 @@ int main(void)
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_static),
+        T(test_together),
         T(test_protection),
         T(test_reclaim),
         T(test_recycle),

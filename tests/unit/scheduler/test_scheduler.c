@@ -1,6 +1,7 @@
 /* Where pods go, and what they are told when they cannot. */
 #include "unit/loop_world.h"
 
+#include "scheduler/explain.h"
 #include "scheduler/scheduler.h"
 
 static int setup(void **state)
@@ -39,6 +40,8 @@ static void assert_unschedulable(struct loop_world *w, const char *pod, const ch
     assert_string_equal(jstr(cond, "status"), "False");
     assert_string_equal(jstr(cond, "reason"), "Unschedulable");
     assert_string_equal(jstr(cond, "message"), message);
+    _auto_json_ json_t *told = scheduler_explain(w->registry, o->tree); /* it says what was done */
+    assert_string_equal(jstr(told, "message"), message);
 }
 
 static void test_binds(void **state)
@@ -208,6 +211,8 @@ static void test_conflict_and_zone(void **state)
     assert_unschedulable(
         w, "p", "0/1 nodes are available: 1 node(s) had volume node affinity conflict. " PREEMPT("1") "1" HOPELESS);
 
+    /* A node without zone labels takes volumes of any zone, one with another zone does not. */
+    change(w, RES.nodes, "n1", "", "metadata.labels", "{'topology.kubernetes.io/zone':'us-east-1b'}");
     make(w, VOLUME("z", "1Gi", ",'hostPath':{'path':'/v'}"));
     change(w, RES.persistentvolumes, "z", "", "metadata.labels", "{'topology.kubernetes.io/zone':'us-east-1a'}");
     make(w, CLAIM("d", "1Gi", ",'storageClassName':'','volumeName':'z'"));
@@ -220,6 +225,42 @@ static void test_conflict_and_zone(void **state)
     change(w, RES.nodes, "n1", "", "metadata.labels", "{'topology.kubernetes.io/zone':'us-east-1a'}");
     settle(w);
     assert_string_equal(node_of(w, "q"), "n1");
+}
+
+/* Where a driver says how much room it has, a claim goes where there is enough; where the class names topologies, only
+ * there. */
+static void test_room_and_topology(void **state)
+{
+    struct loop_world *w = *state;
+    make_node(w, "n1", NODE("n1", "", ""));
+    make(w, "{'apiVersion':'storage.k8s.io/v1','kind':'CSIDriver','metadata':{'name':'d.io'},'spec':{"
+            "'storageCapacity':true}}");
+    make(w, WAITING_CLASS("d.io"));
+    make(w, CLAIM("c", "5Gi", ",'storageClassName':'w'"));
+    make(w, POD_WITH_CLAIM("p", "c", ""));
+    settle(w);
+    assert_unschedulable(
+        w, "p", "0/1 nodes are available: 1 node(s) did not have enough free storage. " PREEMPT("1") "1" HOPELESS);
+    make(w, "{'apiVersion':'storage.k8s.io/v1','kind':'CSIStorageCapacity','metadata':{'name':'here','namespace':"
+            "'default'},'storageClassName':'w','nodeTopology':{},'capacity':'100Gi','maximumVolumeSize':'4Gi'}");
+    settle(w);
+    assert_string_equal(annotation(w, RES.persistentvolumeclaims, "c", "volume.kubernetes.io/selected-node"), "");
+    make(w, "{'apiVersion':'storage.k8s.io/v1','kind':'CSIStorageCapacity','metadata':{'name':'more','namespace':"
+            "'default'},'storageClassName':'w','nodeTopology':{'matchLabels':{'kubernetes.io/hostname':'n1'}},"
+            "'capacity':'5Gi'}");
+    settle(w);
+    assert_string_equal(annotation(w, RES.persistentvolumeclaims, "c", "volume.kubernetes.io/selected-node"), "n1");
+
+    make(w, "{'apiVersion':'storage.k8s.io/v1','kind':'StorageClass','metadata':{'name':'far'},'provisioner':'e.io',"
+            "'volumeBindingMode':'WaitForFirstConsumer','allowedTopologies':[{'matchLabelExpressions':[{'key':"
+            "'topology.kubernetes.io/zone','values':['elsewhere']}]}]}");
+    make(w, CLAIM("f", "1Gi", ",'storageClassName':'far'"));
+    make(w, POD_WITH_CLAIM("q", "f", ""));
+    settle(w);
+    assert_unschedulable(
+        w, "q",
+        "0/1 nodes are available: 1 node(s) didn't find available persistent volumes to bind. " PREEMPT(
+            "1") "1" HOPELESS);
 }
 
 static void test_exclusive_claim(void **state)
@@ -272,6 +313,7 @@ int main(void)
         T(test_dynamic_volume_is_told_its_node),
         T(test_claim_texts),
         T(test_conflict_and_zone),
+        T(test_room_and_topology),
         T(test_exclusive_claim),
         T(test_others_pods_are_left_alone),
     };
