@@ -44,19 +44,17 @@ static int ensure(struct registry *r, const struct resource *res, const char *ns
     return -1;
 }
 
-static int ensure_drivers(struct registry *r, struct err *e)
+/* Installed from the start; others come when a class or a volume names them (binder/driver_install.c). */
+static const struct {
+    const char *profile, *driver; /* NULL: every profile */
+} drivers[] = {{NULL, "ebs.csi.aws.com"}, {"eks", "efs.csi.aws.com"}};
+
+static int ensure_drivers(struct registry *r, const char *profile, struct err *e)
 {
-    size_t n;
-    const struct csi_driver *const *all = csi_drivers(&n);
-    for (size_t i = 0; i < n; i++) {
-        if (!all[i]->attach_required)
-            continue;
-        json_t *d = json_pack("{s:s, s:s, s:{s:s}, s:{s:b, s:b, s:s}}", "apiVersion", "storage.k8s.io/v1", "kind",
-                              "CSIDriver", "metadata", "name", all[i]->name, "spec", "attachRequired", 1,
-                              "podInfoOnMount", 0, "fsGroupPolicy", "File");
-        if (ensure(r, RES.csidrivers, "", d, e) < 0)
+    for (size_t i = 0; i < ARRAY_LEN(drivers); i++)
+        if ((!drivers[i].profile || str_eq(drivers[i].profile, profile)) &&
+            ensure(r, RES.csidrivers, "", csi_driver_object(csi_driver_by_name(drivers[i].driver)), e) < 0)
             return -1;
-    }
     return 0;
 }
 
@@ -68,7 +66,7 @@ int profile_apply(struct registry *r, const char *name, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(classes); i++)
         if (str_eq(classes[i].profile, name) && ensure(r, RES.storageclasses, "", class_object(i), e) < 0)
             return err_wrap(e, "profile %s", name);
-    if (ensure_drivers(r, e) < 0)
+    if (ensure_drivers(r, name, e) < 0)
         return err_wrap(e, "profile %s", name);
     json_t *cm = json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:s}}", "apiVersion", "v1", "kind", "ConfigMap", "metadata",
                            "name", MARK, "namespace", "kube-system", "data", "profile", name);

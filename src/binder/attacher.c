@@ -63,10 +63,11 @@ static int edit_attached(json_t *va, void *arg, struct err *e)
 {
     (void)e;
     const struct job *j = arg;
-    if (jbool(va, "status.attached", false) && str_eq(device_of(va), j->device))
+    if (jbool(va, "status.attached", false) && str_eq(device_of(va) ? device_of(va) : "", j->device))
         return 0;
     jset_bool(va, "status.attached", true);
-    jset_map(va, "status.attachmentMetadata", "devicePath", j->device);
+    if (j->device[0])
+        jset_map(va, "status.attachmentMetadata", "devicePath", j->device);
     jdel(va, "status.attachError");
     return 1;
 }

@@ -42,27 +42,6 @@ static const char *identity(struct loop *l, const char *driver)
     return text;
 }
 
-/* In-tree EBS: source, zone and region labels, both in the affinity. */
-static void translate_to_intree(json_t *pv)
-{
-    json_t *csi = jat(pv, "spec.csi");
-    json_t *source = json_pack("{s:s}", "volumeID", jstr_or(csi, "volumeHandle", ""));
-    if (jstr(csi, "fsType"))
-        jset_str(source, "fsType", jstr(csi, "fsType"));
-    json_object_set_new(jat(pv, "spec"), "awsElasticBlockStore", source);
-    json_object_del(jat(pv, "spec"), "csi");
-    json_t *terms = jat(pv, "spec.nodeAffinity.required.nodeSelectorTerms");
-    json_t *exprs = jat(json_array_get(terms, 0), "matchExpressions");
-    const char *zone = json_string_value(json_array_get(jat(json_array_get(exprs, 0), "values"), 0));
-    if (str_empty(zone))
-        return;
-    _auto_free_ char *region = xstrndup(zone, strlen(zone) - 1);
-    json_array_append_new(exprs,
-                          json_pack("{s:s, s:s, s:[s]}", "key", LABEL_REGION, "operator", "In", "values", region));
-    jset_map(pv, "metadata.labels", LABEL_ZONE, zone);
-    jset_map(pv, "metadata.labels", LABEL_REGION, region);
-}
-
 static void put_csi_parts(struct loop *l, json_t *pv, const json_t *sc, const char *driver)
 {
     if (!jat(pv, "spec.csi"))
@@ -95,10 +74,9 @@ json_t *pv_build(struct loop *l, const json_t *claim, const json_t *sc, const st
     json_object_update(jat(pv, "spec"), made->source);
     if (made->node_affinity)
         jset(pv, "spec.nodeAffinity", json_incref(made->node_affinity));
-    if (json_array_size(jat(sc, "mountOptions")) && p->driver->attach_required)
+    if (json_array_size(jat(sc, "mountOptions")) && !p->driver->plain)
         jset(pv, "spec.mountOptions", json_deep_copy(jat(sc, "mountOptions")));
     put_csi_parts(l, pv, sc, p->driver->name);
-    if (str_eq(p->provisioner, "kubernetes.io/aws-ebs"))
-        translate_to_intree(pv);
+    pv_to_intree(pv, p->provisioner);
     return pv;
 }

@@ -59,7 +59,7 @@ static void tell(struct loop *l, const struct csi_provisioner *p, const json_t *
 static int64_t after_job(struct loop *l, const struct job *j, bool ok)
 {
     struct state *s = loop_state(l);
-    bool csi = j->prov->driver->publish != NULL;
+    bool csi = !j->prov->driver->plain;
     return flight_end(l, &s->jobs, j->key, ok, csi ? 1000 : 15000, csi ? 300000 : 1000000);
 }
 
@@ -163,7 +163,7 @@ static const struct csi_provisioner *should_make(struct loop *l, const json_t *c
 /* What a provisioner refuses before it asks its driver; NULL if nothing. */
 static const char *refusal(const struct csi_provisioner *p, const json_t *claim)
 {
-    bool csi = p->driver->publish != NULL;
+    bool csi = !p->driver->plain;
     const json_t *selector = jat(claim, "spec.selector");
     if (selector && !json_is_null(selector))
         return csi ? "claim Selector is not supported" : "claim.Spec.Selector is not supported";
@@ -173,7 +173,7 @@ static const char *refusal(const struct csi_provisioner *p, const json_t *claim)
 /* What the volume is made from, if the claim says so; a claim that is cloned is kept until that is over. */
 static int find_origin(struct loop *l, struct job *j)
 {
-    if (!j->prov->driver->publish)
+    if (j->prov->driver->plain)
         return 0; /* these provisioners do not look at it */
     if (volume_origin_find(l, j->claim->tree, j->prov->driver, &j->origin, &j->err) < 0)
         return -1;
@@ -229,7 +229,7 @@ static int sync_claim_job(struct loop *l, const char *ns, const char *name, stru
         return 0;
     _auto_free_ char *pv_name = xasprintf("pvc-%s", obj_uid(claim->tree));
     _auto_sobj_ struct sobj *have = read_pv(l, pv_name);
-    if (!have && str_eq(claim_mode(claim->tree), "Block") && !p->driver->publish) {
+    if (!have && str_eq(claim_mode(claim->tree), "Block") && p->driver->plain) {
         _auto_free_ char *text = xasprintf("%s does not support block volume provisioning", p->provisioner);
         tell(l, p, claim->tree, EVENT_WARNING, "ProvisioningFailed", text);
     } else if (!have) {

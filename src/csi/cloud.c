@@ -67,7 +67,7 @@ void cloud_make_id(const char *prefix, const char *seed, char *out, size_t size)
 
 void cloud_disk_backing(const struct cloud_disk *d, char out[CLOUD_ID_LEN + 16])
 {
-    static const char *const prefixes[CLOUD_PROVIDERS] = {"", "gce-", "azure-"};
+    static const char *const prefixes[CLOUD_PROVIDERS] = {"", "gce-", "azure-", ""};
     snprintf(out, CLOUD_ID_LEN + 16, "%s%s", prefixes[d->provider], d->id);
 }
 

@@ -27,7 +27,9 @@
 
 struct cloud;
 
-enum cloud_provider_id { CLOUD_EC2, CLOUD_GCE, CLOUD_AZURE, CLOUD_PROVIDERS };
+/* CLOUD_FILE: file systems that any number of nodes in any zone mount (EFS, FSx, NFS, Portworx); they are never
+ * attached here: who mounts one plugs it in, see share.c. */
+enum cloud_provider_id { CLOUD_EC2, CLOUD_GCE, CLOUD_AZURE, CLOUD_FILE, CLOUD_PROVIDERS };
 enum cloud_state { CLOUD_CREATING, CLOUD_AVAILABLE, CLOUD_IN_USE, CLOUD_DELETING, CLOUD_ERROR };
 enum cloud_attach_state { CLOUD_ATTACHING, CLOUD_ATTACHED, CLOUD_DETACHING };
 enum cloud_snapshot_state { CLOUD_PENDING, CLOUD_COMPLETED };

@@ -110,8 +110,9 @@ static void remove_at(struct cloud_disk *d, size_t at)
 static int plug(struct cloud *c, const struct cloud_disk *d, const struct cloud_attachment *a, struct err *e)
 {
     char backing[CLOUD_ID_LEN + 16];
+    const unsigned how = (a->read_only ? DISK_READ_ONLY : 0) | (d->multi_attach ? DISK_SHARED : 0);
     cloud_disk_backing(d, backing);
-    return c->machine->ops->disk_attach(c->machine, backing, a->node, a->device, a->read_only, e);
+    return c->machine->ops->disk_attach(c->machine, backing, a->node, a->device, how, e);
 }
 
 static int attach_held(struct cloud *c, struct cloud_entry *entry, const char *instance, const char *device,

@@ -13,6 +13,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TAGS_MAX            50
@@ -103,7 +104,7 @@ static int plan(struct cloud *c, const struct cloud_create *req, struct cloud_di
     plan_id(req, d);
     if (!id_ok(d->provider, d->id))
         return FAULT(e, d, ID_MALFORMED, .volume = d->id);
-    if (!cloud_zone_known(c, req->zone))
+    if (req->provider != CLOUD_FILE && !cloud_zone_known(c, req->zone))
         return FAULT(e, d, ZONE_NOT_FOUND, .zone = req->zone);
     if (!type)
         return FAULT(e, d, TYPE_UNKNOWN, .what = req->type);
@@ -111,7 +112,7 @@ static int plan(struct cloud *c, const struct cloud_create *req, struct cloud_di
         return FAULT(e, d, MULTI_ATTACH_TYPE, .what = type->name);
     if (!str_empty(req->kms_key) && !req->encrypted)
         return FAULT(e, d, KEY_NOT_ENCRYPTED, 0);
-    snprintf(d->zone, sizeof d->zone, "%s", req->zone);
+    snprintf(d->zone, sizeof d->zone, "%s", req->zone ? req->zone : "");
     snprintf(d->type, sizeof d->type, "%s", type->name);
     snprintf(d->token, sizeof d->token, "%s", req->token ? req->token : "");
     cloud_now(c, d->created);
@@ -277,6 +278,20 @@ int cloud_disk_adopt(struct cloud *c, const char *id, const char *zone, struct e
 
 /* -- deleting -- */
 
+/* A file system that nothing has mounted may still be plugged in here and there. */
+static void unplug_everywhere(struct cloud *c, const struct cloud_disk *d)
+{
+    struct cloud_instance *all;
+    size_t n = cloud_instances(c, &all);
+    char backing[CLOUD_ID_LEN + 16];
+    cloud_disk_backing(d, backing);
+    for (size_t i = 0; i < n; i++) {
+        struct err busy = ERR_INIT;
+        c->machine->ops->disk_detach(c->machine, backing, all[i].node, &busy);
+    }
+    free(all);
+}
+
 int cloud_disk_delete(struct cloud *c, const char *id, struct err *e)
 {
     struct cloud_entry *entry = cloud_hold(c, id, e);
@@ -286,6 +301,8 @@ int cloud_disk_delete(struct cloud *c, const char *id, struct err *e)
     int rc = 0;
     if (next.attachment_count)
         rc = FAULT(e, &next, VOLUME_IN_USE, .volume = id, .instance = next.attachments[0].instance);
+    if (rc == 0 && next.provider == CLOUD_FILE)
+        unplug_everywhere(c, &next);
     next.state = CLOUD_DELETING;
     if (rc == 0 && cloud_put(c, entry, &next, e) == 0 && take_away(c, entry, e) == 0)
         return 0;

@@ -27,7 +27,7 @@ struct field {
 static const char *const states[] = {"creating", "available", "in-use", "deleting", "error"};
 static const char *const attach_states[] = {"attaching", "attached", "detaching"};
 static const char *const snapshot_states[] = {"pending", "completed"};
-static const char *const providers[] = {"ec2", "gce", "azure"};
+static const char *const providers[] = {"ec2", "gce", "azure", "file"};
 
 #define TEXT(s, key, member, flags)                                                                                    \
     {                                                                                                                  \

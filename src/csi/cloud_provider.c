@@ -38,9 +38,13 @@ static const struct cloud_type types[] = {
     {CLOUD_AZURE, "PremiumV2_LRS", 1, 65536, 3000, 80000, 500, 3000, .min_throughput = 125, .max_throughput = 1200},
     {CLOUD_AZURE, "UltraSSD_LRS", 4, 65536, 100, 160000, 300, 500, .min_throughput = 25, .max_throughput = 4000,
      .multi_attach = true},
+    {CLOUD_FILE, "efs", 1, 65536, .multi_attach = true},
+    {CLOUD_FILE, "lustre", 1200, 65536, .multi_attach = true},
+    {CLOUD_FILE, "nfs", 1, 65536, .multi_attach = true},
+    {CLOUD_FILE, "portworx", 1, 40960, .multi_attach = true},
 };
 
-static const char *const id_prefixes[CLOUD_PROVIDERS] = {"vol-", "", ""};
+static const char *const id_prefixes[CLOUD_PROVIDERS] = {"vol-", "", "", ""};
 
 const struct cloud_type *cloud_type_of(enum cloud_provider_id p, const char *name)
 {

@@ -4,8 +4,13 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "csi/cloud.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 void csi_volume_release(struct csi_volume *v)
 {
@@ -46,4 +51,78 @@ char *csi_mount_options(const json_t *pv)
         buf_adds(&text, json_string_value(option));
     }
     return buf_steal(&text, NULL);
+}
+
+/* What comes from `fd` until its end; text keeps the beginning. */
+static size_t drain(int fd, char *text, size_t size)
+{
+    size_t len = 0;
+    char rest[256];
+    for (;;) {
+        bool room = len < size;
+        ssize_t n = room ? read(fd, text + len, size - len) : read(fd, rest, sizeof rest);
+        if (n <= 0)
+            return len;
+        if (room)
+            len += (size_t)n;
+    }
+}
+
+int csi_run_on_node(struct machine *m, const char *node, const char *const *argv, struct err *e)
+{
+    struct stream_fds fds = {-1, -1, -1, -1};
+    static const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+    const struct exec_spec spec = {.node = node, .id = "", .argv = argv, .env = env, .cwd = "/"};
+    char said[400], end[256];
+    if (m->ops->exec(m, &spec, &fds, e) < 0) {
+        if (e->code != ERR_UNSUPPORTED)
+            return -1;
+        err_clear(e);
+        return 0;
+    }
+    size_t words = drain(fds.err, said, sizeof said - 1), len = drain(fds.exit_fd, end, sizeof end);
+    const int all[] = {fds.in, fds.out, fds.err, fds.exit_fd};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        if (all[i] >= 0)
+            close(all[i]);
+    int32_t code = -1;
+    if (len >= sizeof code)
+        memcpy(&code, end, sizeof code);
+    while (words && said[words - 1] == '\n')
+        words--;
+    return code == 0 ? 0 : err_set(e, ERR_SYS, "%s: exit status %d: %.*s", argv[0], (int)code, (int)words, said);
+}
+
+/* -- installation -- */
+
+json_t *csi_driver_object(const struct csi_driver *d)
+{
+    return json_pack("{s:s, s:s, s:{s:s}, s:{s:b, s:b, s:s}}", "apiVersion", "storage.k8s.io/v1", "kind", "CSIDriver",
+                     "metadata", "name", d->name, "spec", "attachRequired", d->attach_required, "podInfoOnMount",
+                     d->pod_info, "fsGroupPolicy", "File");
+}
+
+/* Amazon's know instances, the others names. */
+void csi_node_id(const struct csi_driver *d, const char *node, char out[64])
+{
+    char instance[24];
+    cloud_instance_id(node, instance);
+    snprintf(out, 64, "%s", str_ends(d->name, ".csi.aws.com") ? instance : node);
+}
+
+const char *csi_topology_value(const struct csi_driver *d, const json_t *node)
+{
+    const char *zone = jmap(node, "metadata.labels", "topology.kubernetes.io/zone");
+    return str_ends(d->topology_key, "/zone") && zone ? zone : jstr_or(node, "metadata.name", "");
+}
+
+json_t *csi_node_driver(const struct csi_driver *d, const json_t *node)
+{
+    char id[64];
+    csi_node_id(d, jstr_or(node, "metadata.name", ""), id);
+    json_t *row = json_pack("{s:s, s:s}", "name", d->name, "nodeID", id);
+    jset(row, "topologyKeys", d->topology_key ? json_pack("[s, s]", "kubernetes.io/os", d->topology_key) : json_null());
+    if (d->attach_limit > 0)
+        jset_int(row, "allocatable.count", d->attach_limit);
+    return row;
 }

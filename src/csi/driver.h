@@ -45,6 +45,8 @@ struct csi_driver {
     bool attach_required;     /* VolumeAttachment objects and a device on the node */
     int attach_limit;         /* CSINode allocatable.count, 0 = none */
     bool any_node;            /* Immediate claims: create() is given some node all the same */
+    bool plain;               /* a provisioner only, whose volumes are hostPath or local: no CSIDriver, no sidecars */
+    bool pod_info;            /* CSIDriver.spec.podInfoOnMount */
     const char *topology_key; /* "topology.ebs.csi.aws.com/zone" or NULL */
     /* -- controller half; run on workers -- */
     int (*create)(const struct csi_driver *d, struct machine *m, const struct csi_create *req, struct csi_volume *out,
@@ -84,5 +86,12 @@ struct csi_provisioner {
 };
 const struct csi_provisioner *csi_provisioner(const char *name);
 const struct csi_driver *const *csi_drivers(size_t *out_count);
+
+/* -- what an installation of a driver writes; return new -- */
+json_t *csi_driver_object(const struct csi_driver *d);                        /* the CSIDriver */
+json_t *csi_node_driver(const struct csi_driver *d, const json_t *node);      /* its row in the CSINode of that Node */
+void csi_node_id(const struct csi_driver *d, const char *node, char out[64]); /* by which it knows the node */
+/* Of the node's label d->topology_key. Borrowed from the node. */
+const char *csi_topology_value(const struct csi_driver *d, const json_t *node);
 
 #endif

@@ -4,9 +4,9 @@
 
 #include "csi/driver.h"
 
-extern const struct csi_driver csi_ebs;
-extern const struct csi_driver csi_local_path;
-extern const struct csi_driver csi_minikube;
+extern const struct csi_driver csi_ebs, csi_efs, csi_fsx, csi_gce_pd, csi_azure_disk, csi_portworx, csi_hostpath,
+    csi_nfs;
+extern const struct csi_driver csi_local_path, csi_minikube;
 
 /* NodeAffinity that requires `key` In [value]. Returns new. */
 json_t *csi_affinity(const char *key, const char *value);
@@ -14,5 +14,8 @@ json_t *csi_affinity(const char *key, const char *value);
 const char *csi_parameter(const json_t *parameters, const char *key);
 /* Joins spec.mountOptions with commas. Returns new text. */
 char *csi_mount_options(const json_t *pv);
+/* Runs a program on a node and waits for it; what it says to standard error is the error. On a simulated machine it
+ * does nothing and says 0. */
+int csi_run_on_node(struct machine *m, const char *node, const char *const *argv, struct err *e);
 
 #endif

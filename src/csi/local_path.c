@@ -62,6 +62,7 @@ static int local_remove(const struct csi_driver *d, struct machine *m, const jso
 
 const struct csi_driver csi_local_path = {
     .name = "rancher.io/local-path",
+    .plain = true,
     .create = local_create,
     .remove = local_remove,
 };

@@ -38,6 +38,7 @@ static int minikube_remove(const struct csi_driver *d, struct machine *m, const 
 
 const struct csi_driver csi_minikube = {
     .name = "k8s.io/minikube-hostpath",
+    .plain = true,
     .any_node = true,
     .create = minikube_create,
     .remove = minikube_remove,

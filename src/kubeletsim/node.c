@@ -205,26 +205,20 @@ static int write_status(struct kubelet *k, struct node_run *n, struct err *e)
 
 /* -- CSINode -- */
 
-static json_t *csi_node_object(const struct node_run *n, const char *uid)
+/* With the drivers that are installed; later ones come by the registrar (binder/driver_install.c). */
+static json_t *csi_node_object(const struct kubelet *k, const struct node_run *n, const json_t *node)
 {
     json_t *drivers = json_array();
     size_t count;
-    char id[24];
     const struct csi_driver *const *all = csi_drivers(&count);
-    cloud_instance_id(n->name, id);
     for (size_t i = 0; i < count; i++) {
-        if (!all[i]->attach_required)
-            continue;
-        json_t *d = json_pack("{s:s, s:s}", "name", all[i]->name, "nodeID", id);
-        jset(d, "topologyKeys",
-             all[i]->topology_key ? json_pack("[s, s]", "kubernetes.io/os", all[i]->topology_key) : json_null());
-        if (all[i]->attach_limit > 0)
-            jset_int(d, "allocatable.count", all[i]->attach_limit);
-        json_array_append_new(drivers, d);
+        _auto_sobj_ struct sobj *installed = reg_read(k->conf.registry, RES.csidrivers, "", all[i]->name);
+        if (installed)
+            json_array_append_new(drivers, csi_node_driver(all[i], node));
     }
     return json_pack("{s:s, s:s, s:{s:s, s:[{s:s, s:s, s:s, s:s}]}, s:{s:o}}", "apiVersion", "storage.k8s.io/v1",
                      "kind", "CSINode", "metadata", "name", n->name, "ownerReferences", "apiVersion", "v1", "kind",
-                     "Node", "name", n->name, "uid", uid, "spec", "drivers", drivers);
+                     "Node", "name", n->name, "uid", jstr_or(node, "metadata.uid", ""), "spec", "drivers", drivers);
 }
 
 /* -- Lease -- */
@@ -272,7 +266,8 @@ int node_register(struct kubelet *k, struct node_run *n, struct err *e)
         return err_wrap(e, "register node %s", n->name);
     _auto_sobj_ struct sobj *node = reg_read(r, RES.nodes, "", n->name);
     const char *uid = node ? jstr_or(node->tree, "metadata.uid", "") : "";
-    if (write_status(k, n, e) < 0 || ensure(k, RES.csinodes, "", csi_node_object(n, uid), e) < 0 ||
+    if (write_status(k, n, e) < 0 ||
+        ensure(k, RES.csinodes, "", csi_node_object(k, n, node ? node->tree : NULL), e) < 0 ||
         ensure(k, RES.leases, LEASE_NS, lease_object(k, n, uid), e) < 0)
         return err_wrap(e, "register node %s", n->name);
     return 0;
@@ -325,6 +320,14 @@ static int nodes_reconcile(struct loop *l, const char *ns, const char *name, str
         return 0;
     struct node_run *n = &k->nodes[index];
     int64_t now = kubelet_mono(k);
+    if (node_is_off(n))
+        return 0;
+    if (node_came_back(n)) {
+        n->announced = false;
+        n->next_renew = 0;
+        n->last_status = now - STATUS_MS;
+        node_volumes_in_use(k, n);
+    }
     if (!n->announced) {
         n->announced = true;
         announce(k, n);

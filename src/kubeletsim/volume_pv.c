@@ -21,8 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EBS_DRIVER "ebs.csi.aws.com"
-
 /* -- following the claim (loop thread) -- */
 
 __attribute__((format(printf, 4, 5))) static int claim_error(const struct pod_run *p, const char *claim, struct err *e,
@@ -69,20 +67,6 @@ static struct sobj *bound_volume(struct pod_run *p, const struct sobj *pvc, stru
     return NULL;
 }
 
-/* awsElasticBlockStore as the migration sees it: {"csi": …}. Returns new. */
-static json_t *ebs_to_csi(const json_t *source)
-{
-    const char *id = jstr_or(source, "volumeID", "");
-    const char *slash = str_starts(id, "aws://") ? strrchr(id, '/') : NULL;
-    json_t *csi = json_pack("{s:s, s:s}", "driver", EBS_DRIVER, "volumeHandle", slash ? slash + 1 : id);
-    jset_str(csi, "fsType", jstr_or(source, "fsType", "ext4"));
-    json_object_set_new(csi, "volumeAttributes",
-                        json_pack("{s:o}", "partition", json_sprintf("%lld", (long long)jint(source, "partition", 0))));
-    if (jbool(source, "readOnly", false))
-        jset_bool(csi, "readOnly", true);
-    return json_pack("{s:o}", "csi", csi);
-}
-
 /* The attachment of a volume to a node has a name that both sides can work out. */
 static int await_attachment(struct pod_run *p, struct volume_run *v, const char *driver, const char *handle)
 {
@@ -117,11 +101,9 @@ int claim_plan(struct pod_run *p, const char *claim, bool ephemeral, struct volu
                        v->block ? "volumeDevices" : "volumeMounts");
     v->spec_name = xstrdup(pv->name);
     v->pv = json_deep_copy(pv->tree);
-    const json_t *ebs = jat(v->pv, "spec.awsElasticBlockStore");
-    if (ebs) {
-        _auto_json_ json_t *spec = ebs_to_csi(ebs);
-        json_object_set(json_object_get(v->pv, "spec"), "csi", json_object_get(spec, "csi"));
-    }
+    _auto_json_ json_t *csi = source_to_csi(json_object_get(v->pv, "spec"));
+    if (csi)
+        json_object_update(json_object_get(v->pv, "spec"), csi);
     if (volume_pick(v, json_object_get(v->pv, "spec"), e) < 0)
         return -1;
     return str_eq(v->plugin->key, "csi") ? plan_csi(p, v) : 0;
@@ -129,8 +111,9 @@ int claim_plan(struct pod_run *p, const char *claim, bool ephemeral, struct volu
 
 int inline_ebs_plan(struct pod_run *p, const json_t *source, struct volume_run *v, struct err *e)
 {
-    _auto_json_ json_t *spec = ebs_to_csi(source);
-    v->spec_name = xasprintf("%s-%s", EBS_DRIVER, jstr_or(spec, "csi.volumeHandle", ""));
+    _auto_json_ json_t *given = json_pack("{s:O}", "awsElasticBlockStore", source);
+    _auto_json_ json_t *spec = source_to_csi(given);
+    v->spec_name = xasprintf("%s-%s", jstr_or(spec, "csi.driver", ""), jstr_or(spec, "csi.volumeHandle", ""));
     if (volume_pick(v, spec, e) < 0)
         return -1;
     v->pv = json_pack("{s:{s:s}, s:O}", "metadata", "name", v->spec_name, "spec", spec);
@@ -233,6 +216,19 @@ static int unstage(struct pod_run *p, struct volume_run *v, struct err *e)
     }
     staged_leave(p->k, s);
     return rc;
+}
+
+void volumes_lost(struct pod_run *p)
+{
+    for (size_t i = 0; i < p->volume_count; i++) {
+        struct volume_run *v = &p->volumes[i];
+        if (!v->staged)
+            continue;
+        struct staged *s = staged_enter(p->k, p->node, v->unique);
+        s->users--;
+        v->staged = false;
+        staged_leave(p->k, s);
+    }
 }
 
 /* -- publishing (workers) -- */

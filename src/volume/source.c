@@ -18,9 +18,10 @@ static const struct intree {
     const char *driver;      /* the CSI driver behind it */
     const char *source;      /* path of the source in a PV */
     const char *handle;      /* field of the source that names the volume */
+    bool partitioned;        /* has a field `partition` */
 } intree[] = {
-    {"kubernetes.io/aws-ebs", "ebs.csi.aws.com", "spec.awsElasticBlockStore", "volumeID"},
-    {"kubernetes.io/gce-pd", "pd.csi.storage.gke.io", "spec.gcePersistentDisk", "pdName"},
+    {"kubernetes.io/aws-ebs", "ebs.csi.aws.com", "spec.awsElasticBlockStore", "volumeID", true},
+    {"kubernetes.io/gce-pd", "pd.csi.storage.gke.io", "spec.gcePersistentDisk", "pdName", true},
     {"kubernetes.io/azure-disk", "disk.csi.azure.com", "spec.azureDisk", "diskURI"},
     {"kubernetes.io/azure-file", "file.csi.azure.com", "spec.azureFile", "shareName"},
     {"kubernetes.io/cinder", "cinder.csi.openstack.org", "spec.cinder", "volumeID"},
@@ -28,12 +29,85 @@ static const struct intree {
     {"kubernetes.io/portworx-volume", "pxd.portworx.com", "spec.portworxVolume", "volumeID"},
 };
 
-static const struct intree *intree_source(const json_t *pv)
+/* -- the two forms of a source -- */
+
+static const struct intree *intree_spec(const json_t *spec)
 {
     for (size_t i = 0; i < ARRAY_LEN(intree); i++)
-        if (jat(pv, intree[i].source))
+        if (json_object_get(spec, strchr(intree[i].source, '.') + 1))
             return &intree[i];
     return NULL;
+}
+
+/* "aws://us-east-1a/vol-0123" is vol-0123. */
+static const char *bare_handle(const char *id)
+{
+    const char *slash = id && str_starts(id, "aws://") ? strrchr(id, '/') : NULL;
+    return slash ? slash + 1 : id;
+}
+
+json_t *source_to_csi(const json_t *spec)
+{
+    const struct intree *row = intree_spec(spec);
+    const json_t *source = row ? json_object_get(spec, strchr(row->source, '.') + 1) : NULL;
+    const char *handle = source ? bare_handle(jstr(source, row->handle)) : NULL;
+    if (!handle)
+        return NULL;
+    json_t *csi = json_pack("{s:s, s:s, s:s}", "driver", row->driver, "volumeHandle", handle, "fsType",
+                            jstr_or(source, "fsType", "ext4"));
+    if (row->partitioned)
+        json_object_set_new(jmake_obj(csi, "volumeAttributes"), "partition",
+                            json_sprintf("%d", (int)jint(source, "partition", 0)));
+    if (jbool(source, "readOnly", false))
+        jset_bool(csi, "readOnly", true);
+    return json_pack("{s:o}", "csi", csi);
+}
+
+static json_t *intree_form(const struct intree *row, const json_t *csi)
+{
+    const char *handle = jstr_or(csi, "volumeHandle", ""), *slash = strrchr(handle, '/');
+    const char *name = slash ? slash + 1 : handle;
+    json_t *source = json_object();
+    if (str_eq(row->handle, "diskURI")) {
+        jset_str(source, "kind", "Managed");
+        jset_str(source, "diskName", name);
+        jset_str(source, "cachingMode", "ReadOnly");
+        jset_bool(source, "readOnly", false);
+    }
+    jset_str(source, row->handle, str_eq(row->handle, "pdName") ? name : handle);
+    if (jstr(csi, "fsType"))
+        jset_str(source, "fsType", jstr(csi, "fsType"));
+    return source;
+}
+
+void pv_to_intree(json_t *pv, const char *provisioner)
+{
+    const struct intree *row = NULL;
+    json_t *spec = json_object_get(pv, "spec");
+    for (size_t i = 0; i < ARRAY_LEN(intree) && !row; i++)
+        row = str_eq(intree[i].provisioner, provisioner) ? &intree[i] : NULL;
+    if (!row || !jat(spec, "csi"))
+        return;
+    json_object_set_new(spec, strchr(row->source, '.') + 1, intree_form(row, jat(spec, "csi")));
+    json_object_del(spec, "csi");
+    json_t *exprs = jat(json_array_get(jat(spec, "nodeAffinity.required.nodeSelectorTerms"), 0), "matchExpressions");
+    json_t *first = json_array_get(exprs, 0);
+    const char *zone = json_string_value(json_array_get(jat(first, "values"), 0));
+    if (str_empty(zone))
+        return;
+    _auto_free_ char *region = xstrndup(zone, strlen(zone) - 1);
+    jset_str(first, "key", LABEL_ZONE);
+    json_array_append_new(exprs,
+                          json_pack("{s:s, s:s, s:[s]}", "key", LABEL_REGION, "operator", "In", "values", region));
+    jset_map(pv, "metadata.labels", LABEL_ZONE, zone);
+    jset_map(pv, "metadata.labels", LABEL_REGION, region);
+}
+
+/* -- who holds the bytes -- */
+
+static const struct intree *intree_source(const json_t *pv)
+{
+    return intree_spec(json_object_get(pv, "spec"));
 }
 
 const char *pv_driver(const json_t *pv)
@@ -51,10 +125,7 @@ const char *pv_handle(const json_t *pv)
     const struct intree *row = csi ? NULL : intree_source(pv);
     if (!row)
         return csi;
-    const char *id = jstr(jat(pv, row->source), row->handle);
-    /* Static EBS volumes may be written aws://us-east-1a/vol-0123. */
-    const char *slash = id && str_starts(id, "aws://") ? strrchr(id, '/') : NULL;
-    return slash ? slash + 1 : id;
+    return bare_handle(jstr(jat(pv, row->source), row->handle));
 }
 
 bool pv_is_migrated(const json_t *pv)

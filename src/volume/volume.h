@@ -88,7 +88,13 @@ struct reclaim_plan pv_reclaim(const json_t *pv);
 /* The CSI driver of a volume, also of an in-tree source that is migrated; NULL for hostPath, local, nfs… */
 const char *pv_driver(const json_t *pv);
 const char *pv_handle(const json_t *pv); /* volume handle, or NULL */
-bool pv_is_migrated(const json_t *pv);   /* in-tree source with a CSI driver behind it */
+/* The CSI form of a volume spec (of a PV or of a pod's volume) whose in-tree source is migrated: {"csi": {…}}. Returns
+ * new; NULL if it has no such source. */
+json_t *source_to_csi(const json_t *spec);
+/* The other way: spec.csi of a PV for a class with an in-tree provisioner name becomes the in-tree source, with zone
+ * and region as labels and in the affinity. Other provisioners: nothing changes. */
+void pv_to_intree(json_t *pv, const char *provisioner);
+bool pv_is_migrated(const json_t *pv); /* in-tree source with a CSI driver behind it */
 /* "kubernetes.io/csi/ebs.csi.aws.com^vol-0…" as node.status.volumesInUse names it. False if it is no CSI volume. */
 bool pv_unique_name(const json_t *pv, char *out, size_t size);
 /* The CSI driver behind an in-tree provisioner name, else the name itself. */

@@ -1,0 +1,275 @@
+/* The drivers beside EBS: what each makes of a class and a claim, what it refuses, and that a volume goes through its
+ * whole life without anything left behind. */
+#include "csi/driver.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "sys/fake.h"
+#include "unit/csi/cloud_kit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define GIB (INT64_C(1) << 30)
+
+static int setup(void **state)
+{
+    struct machine *m = machine_open_fake("test");
+    struct node_spec n1 = {.name = "n1", .nodefs_bytes = GIB}, n2 = {.name = "n2", .index = 1, .nodefs_bytes = GIB};
+    struct err e = ERR_INIT;
+    assert_int_equal(m->ops->node_start(m, &n1, &e), 0);
+    assert_int_equal(m->ops->node_start(m, &n2, &e), 0);
+    assert_non_null(kit_cloud(m, clock_real(), NULL, "us-east-1b", "us-east-1b"));
+    *state = m;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct machine *m = *state;
+    cloud_close(m->cloud);
+    m->ops->close(m);
+    return 0;
+}
+
+static json_t *parse(const char *text)
+{
+    _auto_free_ char *copy = xstrdup(text);
+    for (char *c = copy; *c; c++)
+        if (*c == '\'')
+            *c = '"';
+    json_t *j = json_loads(copy, JSON_DECODE_ANY, NULL);
+    if (!j)
+        fail_msg("no JSON: %s", copy);
+    return j;
+}
+
+static const char node_text[] = "{'metadata':{'name':'n1','labels':{'topology.kubernetes.io/zone':'us-east-1b'}}}";
+
+static struct csi_create request(const json_t *modes, const json_t *parameters, const json_t *node, int64_t bytes)
+{
+    return (struct csi_create){.name = "pvc-0a1b",
+                               .bytes = bytes,
+                               .access_modes = modes,
+                               .parameters = parameters,
+                               .fstype = "",
+                               .volume_mode = "Filesystem",
+                               .claim_ns = "shop",
+                               .claim_name = "data",
+                               .node = node,
+                               .class_name = "sc"};
+}
+
+/* -- what is made -- */
+
+static const struct made_row {
+    const char *driver, *parameters, *modes;
+    int64_t gib, made_gib;
+    const char *handle;       /* its beginning */
+    const char *path, *value; /* one more thing to be seen in the source */
+    const char *topology;     /* key of the affinity, or NULL */
+} made[] = {
+    {"efs.csi.aws.com", "{'provisioningMode':'efs-ap','fileSystemId':'fs-92107410','directoryPerms':'700'}",
+     "['ReadWriteMany']", 5, 5, "fs-92107410::fsap-0", "csi.driver", "efs.csi.aws.com", NULL},
+    {"fsx.csi.aws.com", "{'subnetId':'subnet-1','deploymentType':'SCRATCH_2'}", "['ReadWriteMany']", 1, 1200, "fs-0",
+     "csi.driver", "fsx.csi.aws.com", NULL},
+    {"fsx.csi.aws.com", "{}", "['ReadWriteOnce']", 1201, 2400, "fs-0", "csi.driver", "fsx.csi.aws.com", NULL},
+    {"nfs.csi.k8s.io", "{'server':'nfs.lab','share':'/export'}", "['ReadWriteMany']", 1, 1, "nfs.lab#export#pvc-0a1b##",
+     "csi.volumeAttributes.subdir", "pvc-0a1b", NULL},
+    {"nfs.csi.k8s.io", "{'server':'nfs.lab','share':'/export','subDir':'team','onDelete':'retain'}", "['ReadOnlyMany']",
+     1, 1, "nfs.lab#export#team#pvc-0a1b#retain", "csi.volumeAttributes.server", "nfs.lab", NULL},
+    {"pxd.portworx.com", "{'repl':'2','io_profile':'db'}", "['ReadWriteMany']", 3, 3, "", "csi.volumeAttributes.repl",
+     "2", NULL},
+    {"pd.csi.storage.gke.io", "{'type':'pd-ssd'}", "['ReadWriteOnce']", 12, 12,
+     "projects/stowage/zones/us-east-1b/disks/pvc-0a1b", "csi.fsType", "ext4", "topology.gke.io/zone"},
+    {"disk.csi.azure.com", "{'skuName':'Premium_LRS'}", "['ReadWriteOnce']", 4, 4, "/subscriptions/",
+     "csi.volumeAttributes.requestedsizegib", "4", "topology.disk.csi.azure.com/zone"},
+    {"hostpath.csi.k8s.io", "{}", "['ReadWriteOnce']", 1, 1, "", "csi.driver", "hostpath.csi.k8s.io",
+     "topology.hostpath.csi/node"},
+};
+
+static void check_made(const struct made_row *row, const struct csi_volume *v)
+{
+    if (v->bytes != row->made_gib * GIB || !str_starts(v->handle, row->handle) || !v->handle[0])
+        fail_msg("%s %s: %lld bytes, handle %s", row->driver, row->parameters, (long long)v->bytes, v->handle);
+    assert_string_equal(jstr_or(v->source, row->path, ""), row->value);
+    assert_string_equal(jstr_or(v->source, "csi.volumeHandle", ""), v->handle);
+    const json_t *term = json_array_get(jat(v->node_affinity, "required.nodeSelectorTerms"), 0);
+    const char *key = jstr(json_array_get(jat(term, "matchExpressions"), 0), "key");
+    if (!str_eq(key, row->topology))
+        fail_msg("%s: topology %s", row->driver, key ? key : "none");
+}
+
+static void use_on(struct machine *m, const struct csi_driver *d, const json_t *pv, const char *handle,
+                   const char *node)
+{
+    struct err e = ERR_INIT;
+    char device[64] = "";
+    _auto_free_ char *target = xasprintf("/var/lib/kubelet/%s", node);
+    if (d->publish && d->publish(d, m, handle, node, false, device, sizeof device, &e) < 0)
+        fail_msg("%s: publish: %s", d->name, e.msg);
+    if (d->stage(d, m, node, pv, device, target, &e) < 0)
+        fail_msg("%s: stage: %s", d->name, e.msg);
+    assert_true(m->ops->is_mounted(m, node, target));
+}
+
+static void leave(struct machine *m, const struct csi_driver *d, const char *handle, const char *node)
+{
+    struct err e = ERR_INIT;
+    _auto_free_ char *target = xasprintf("/var/lib/kubelet/%s", node);
+    assert_int_equal(d->unstage(d, m, node, target, &e), 0);
+    if (d->unpublish)
+        assert_int_equal(d->unpublish(d, m, handle, node, &e), 0);
+}
+
+static void test_life(void **state)
+{
+    struct machine *m = *state;
+    for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+        const struct csi_driver *d = csi_driver_by_name(made[i].driver);
+        struct err e = ERR_INIT;
+        struct csi_volume v = {0}, again = {0};
+        struct fake_counts left;
+        _auto_json_ json_t *modes = parse(made[i].modes), *parameters = parse(made[i].parameters);
+        _auto_json_ json_t *node = parse(node_text);
+        struct csi_create req = request(modes, parameters, node, made[i].gib * GIB);
+        if (d->create(d, m, &req, &v, &e) < 0 || d->create(d, m, &req, &again, &e) < 0)
+            fail_msg("%s: %s", d->name, e.msg);
+        check_made(&made[i], &v);
+        assert_string_equal(v.handle, again.handle);
+        _auto_json_ json_t *pv = json_pack("{s:O}", "spec", v.source);
+        use_on(m, d, pv, v.handle, "n1");
+        if (!d->attach_required) /* files: everywhere at once */
+            use_on(m, d, pv, v.handle, "n2");
+        leave(m, d, v.handle, "n1");
+        if (!d->attach_required)
+            leave(m, d, v.handle, "n2");
+        if (d->remove(d, m, pv, &e) < 0 || d->remove(d, m, pv, &e) < 0)
+            fail_msg("%s: remove: %s", d->name, e.msg);
+        machine_fake_count(m, &left);
+        assert_int_equal(left.mounts, 0);
+        csi_volume_release(&v);
+        csi_volume_release(&again);
+    }
+}
+
+/* -- what is refused -- */
+
+static const struct {
+    const char *driver, *parameters, *modes, *mode;
+    int64_t gib;
+    const char *why;
+} refused[] = {
+    {"efs.csi.aws.com", "{'fileSystemId':'fs-1'}", "['ReadWriteMany']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = Missing provisioningMode parameter"},
+    {"efs.csi.aws.com", "{'provisioningMode':'efs-dir','fileSystemId':'fs-1'}", "['ReadWriteMany']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = Provisioning mode efs-dir is not supported. Only Access point "
+     "provisioning: 'efs-ap' is supported"},
+    {"efs.csi.aws.com", "{'provisioningMode':'efs-ap'}", "['ReadWriteMany']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = Missing fileSystemId parameter"},
+    {"efs.csi.aws.com", "{'provisioningMode':'efs-ap','fileSystemId':'fs-1'}", "['ReadOnlyMany']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = Volume capabilities not supported"},
+    {"efs.csi.aws.com", "{'provisioningMode':'efs-ap','fileSystemId':'fs-1'}", "['ReadWriteMany']", "Block", 1,
+     "rpc error: code = InvalidArgument desc = Volume capabilities not supported"},
+    {"nfs.csi.k8s.io", "{'share':'/x'}", "['ReadWriteMany']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = server is a required parameter"},
+    {"nfs.csi.k8s.io", "{'server':'s','share':'/x','speed':'9'}", "['ReadWriteMany']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = invalid parameter \"speed\" in storage class"},
+    {"fsx.csi.aws.com", "{'colour':'red'}", "['ReadWriteMany']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = Invalid parameter key colour for CreateVolume"},
+    {"hostpath.csi.k8s.io", "{}", "['ReadWriteOnce']", "Filesystem", 2048,
+     "rpc error: code = OutOfRange desc = Requested capacity 2199023255552 exceeds maximum allowed 1099511627776"},
+    {"pxd.portworx.com", "{'repl':'9'}", "['ReadWriteOnce']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = invalid repl value: 9. Valid values are 1, 2 and 3"},
+    {"pd.csi.storage.gke.io", "{'type':'pd-warp'}", "['ReadWriteOnce']", "Filesystem", 10,
+     "rpc error: code = InvalidArgument desc = disk type \"pd-warp\" is not one of pd-standard, pd-balanced, pd-ssd, "
+     "pd-extreme"},
+    {"disk.csi.azure.com", "{'flavour':'x'}", "['ReadWriteOnce']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = invalid parameter flavour in storage class"},
+    {"disk.csi.azure.com", "{}", "['ReadWriteMany']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = VolumeCapabilities is invalid: specified multi writer with mount access "
+     "type"},
+};
+
+static void test_refusals(void **state)
+{
+    struct machine *m = *state;
+    struct fake_counts left;
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        const struct csi_driver *d = csi_driver_by_name(refused[i].driver);
+        struct err e = ERR_INIT;
+        struct csi_volume v = {0};
+        _auto_json_ json_t *modes = parse(refused[i].modes), *parameters = parse(refused[i].parameters);
+        _auto_json_ json_t *node = parse(node_text);
+        struct csi_create req = request(modes, parameters, node, refused[i].gib * GIB);
+        req.volume_mode = refused[i].mode;
+        assert_int_equal(d->create(d, m, &req, &v, &e), -1);
+        assert_string_equal(e.msg, refused[i].why);
+    }
+    machine_fake_count(m, &left);
+    assert_int_equal(left.disks, 0);
+}
+
+/* A volume that somebody wrote down by hand; the file system was there before. */
+static void test_static_handles(void **state)
+{
+    static const struct {
+        const char *pv, *why; /* NULL: is mounted */
+    } rows[] = {
+        {"{'spec':{'csi':{'driver':'efs.csi.aws.com','volumeHandle':'fs-582a03f3'}}}", NULL},
+        {"{'spec':{'csi':{'driver':'efs.csi.aws.com','volumeHandle':'fs-582a03f3:/pages'}}}", NULL},
+        {"{'spec':{'csi':{'driver':'efs.csi.aws.com','volumeHandle':'pages'}}}",
+         "volume ID 'pages' is invalid: Expected a file system ID of the form 'fs-...'"},
+        {"{'spec':{'csi':{'driver':'efs.csi.aws.com','volumeHandle':'fs-1:/a:fsap-1:x'}}}",
+         "Expected at most three fields separated by ':'"},
+        {"{'spec':{'csi':{'driver':'efs.csi.aws.com','volumeHandle':'fs-582a03f3::fsap-0123'}}}", "access denied"},
+        {"{'spec':{'csi':{'driver':'fsx.csi.aws.com','volumeHandle':'fs-0199','volumeAttributes':{'dnsname':'d'}}}}",
+         NULL},
+        {"{'spec':{'csi':{'driver':'fsx.csi.aws.com','volumeHandle':'fs-0199'}}}", "dnsname is not provided"},
+        {"{'spec':{'csi':{'driver':'nfs.csi.k8s.io','volumeHandle':'x','volumeAttributes':{'server':'s'}}}}",
+         "share is a required parameter"},
+        {"{'spec':{'csi':{'driver':'hostpath.csi.k8s.io','volumeHandle':'nosuch'}}}",
+         "volume id nosuch does not exist in the volumes list"},
+    };
+    struct machine *m = *state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _auto_json_ json_t *pv = parse(rows[i].pv);
+        const struct csi_driver *d = csi_driver_by_name(jstr(pv, "spec.csi.driver"));
+        struct err e = ERR_INIT;
+        int rc = d->stage(d, m, "n1", pv, "", "/mnt/static", &e);
+        if ((rc < 0) != (rows[i].why != NULL) || (rows[i].why && !strstr(e.msg, rows[i].why)))
+            fail_msg("%s: %d %s", rows[i].pv, rc, e.msg);
+        if (rc == 0)
+            assert_int_equal(d->unstage(d, m, "n1", "/mnt/static", &e), 0);
+    }
+}
+
+static void test_hostpath_snapshots(void **state)
+{
+    struct machine *m = *state;
+    const struct csi_driver *d = csi_driver_by_name("hostpath.csi.k8s.io");
+    struct err e = ERR_INIT;
+    struct csi_volume v = {0};
+    struct csi_snapshot s = {{0}};
+    _auto_json_ json_t *modes = parse("['ReadWriteOnce']"), *node = parse(node_text);
+    struct csi_create req = request(modes, NULL, node, GIB);
+    assert_int_equal(d->create(d, m, &req, &v, &e), 0);
+    assert_int_equal(d->snapshot(d, m, "nosuch", "snapshot-1", NULL, &s, &e), -1);
+    assert_string_equal(e.msg, "rpc error: code = NotFound desc = volume id nosuch does not exist");
+    err_clear(&e);
+    assert_int_equal(d->snapshot_get(d, m, "nosuch", &s, &e), -1);
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+    csi_volume_release(&v);
+}
+
+int main(void)
+{
+#define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+    const struct CMUnitTest tests[] = {T(test_life), T(test_refusals), T(test_static_handles),
+                                       T(test_hostpath_snapshots)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
