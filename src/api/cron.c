@@ -202,12 +202,15 @@ static unsigned char *zone_file(const char *name, size_t *out_len)
     if (*name == '/' || strstr(name, "..") != NULL || *name == '\0')
         return NULL;
     _auto_free_ char *path = xasprintf("/usr/share/zoneinfo/%s", name);
-    _auto_file_ FILE *f = fopen(path, "re");
+    FILE *f = fopen(path, "re");
     if (f == NULL)
         return NULL;
     _auto_free_ unsigned char *data = xmalloc(ZONE_FILE_MAX);
     *out_len = fread(data, 1, ZONE_FILE_MAX, f);
-    return *out_len >= TZIF_HEADER && memcmp(data, "TZif", 4) == 0 ? TAKE(data) : NULL;
+    fclose(f);
+    if (*out_len < TZIF_HEADER || memcmp(data, "TZif", 4) != 0)
+        return NULL;
+    return TAKE(data);
 }
 
 /* The 64-bit block stands behind the old 32-bit one. */

@@ -17,7 +17,7 @@ job ok "echo done"
 job fails "exit 3" '"backoffLimit":0'
 job late "sleep 1000" '"activeDeadlineSeconds":1'
 is ok Complete
-eq "log" done "$(k logs job/ok)"
+eq "log" "done" "$(k logs job/ok)"
 is fails Failed
 event_says fails "BackoffLimitExceeded: Job has reached the specified backoff limit" || die "no event"
 is late Failed
