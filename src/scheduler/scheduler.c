@@ -3,7 +3,7 @@
  * DESIGN: read the world, read the pod's claims, ask the filters in the real scheduler's order (the first that refuses
  * a node gives its reasons), pick the best of the rest, reserve its volumes, and bind once they are bound. A pod that
  * cannot be placed gets the condition and the event and is tried again when something changes that could help: nodes,
- * claims, volumes, classes, other pods. Nothing is remembered between attempts.
+ * claims, volumes, classes, and other pods where the refusal was about pods. Nothing is remembered between attempts.
  *
  * How to add a filter: a filter_fn in the file it belongs to, a row in `filters`. THREADS: the loop thread. */
 #include "scheduler/scheduler.h"
@@ -15,6 +15,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const filter_fn filters[] = {
     filter_unschedulable, filter_taints,  filter_affinity, filter_ports,  filter_resources,    filter_exclusive_claims,
@@ -41,22 +42,39 @@ static bool is_pending(const json_t *pod)
            str_eq(jstr_or(pod, "spec.schedulerName", "default-scheduler"), "default-scheduler");
 }
 
+/* What a change can help against: parts of the reasons the filters give. */
+static const char *const helped_by_less_pods[] = {
+    "Insufficient ",   "Too many pods",    "free ports",       "affinity rules",
+    "topology spread", "max volume count", "ReadWriteOncePod", NULL};
+static const char *const helped_by_other_pods[] = {"affinity rules", "topology spread", NULL};
+
 struct wake {
     struct loop *l;
-    const char *claim; /* only pods that use it; NULL: all */
+    const char *claim;        /* only pods that use it; NULL: all */
+    const char *const *hopes; /* only pods that were refused for one of these; NULL: all */
 };
+
+/* A pod that was not refused yet hopes for everything. */
+static bool hopes_for(const json_t *pod, const char *const *hopes)
+{
+    const char *message = jstr(condition_get(pod, "PodScheduled"), "message");
+    for (; message && hopes && *hopes; hopes++)
+        if (strstr(message, *hopes))
+            return true;
+    return !message || !hopes;
+}
 
 static int wake_pod(struct sobj *o, void *arg)
 {
     struct wake *w = arg;
-    if (is_pending(o->tree) && (!w->claim || pod_uses_claim(o->tree, w->claim)))
+    if (is_pending(o->tree) && (!w->claim || pod_uses_claim(o->tree, w->claim)) && hopes_for(o->tree, w->hopes))
         loop_enqueue(w->l, o->ns, o->name);
     return 0;
 }
 
-static void wake_pods(struct loop *l, const char *ns, const char *claim)
+static void wake_pods(struct loop *l, const char *ns, const char *claim, const char *const *hopes)
 {
-    struct wake w = {l, claim};
+    struct wake w = {l, claim, hopes};
     struct snapshot *snap = reg_snapshot(loop_registry(l));
     snapshot_scan(snap, "pods", ns, NULL, NULL, wake_pod, &w);
     snapshot_unref(snap);
@@ -75,7 +93,7 @@ static void map_pod(struct loop *l, const struct watch_event *ev)
     bool bound = ev->prev && str_empty(jstr(ev->prev->tree, "spec.nodeName"));
     bool relabelled = ev->prev && !same_member(ev->prev->tree, ev->obj->tree, "metadata.labels");
     if (freed || bound || relabelled)
-        wake_pods(l, NULL, NULL);
+        wake_pods(l, NULL, NULL, freed ? helped_by_less_pods : helped_by_other_pods);
 }
 
 static void map_node(struct loop *l, const struct watch_event *ev)
@@ -85,19 +103,19 @@ static void map_node(struct loop *l, const struct watch_event *ev)
     for (size_t i = 0; !changed && i < ARRAY_LEN(parts); i++)
         changed = !same_member(ev->prev->tree, ev->obj->tree, parts[i]);
     if (changed)
-        wake_pods(l, NULL, NULL);
+        wake_pods(l, NULL, NULL, NULL);
 }
 
 static void map_claim(struct loop *l, const struct watch_event *ev)
 {
     if (ev->type != WATCH_DELETED) /* no pod is helped by a claim that goes */
-        wake_pods(l, ev->obj->ns, ev->obj->name);
+        wake_pods(l, ev->obj->ns, ev->obj->name, NULL);
 }
 
 static void map_any(struct loop *l, const struct watch_event *ev)
 {
     if (ev->type != WATCH_DELETED)
-        wake_pods(l, NULL, NULL);
+        wake_pods(l, NULL, NULL, NULL);
 }
 
 /* -- the attempt -- */
