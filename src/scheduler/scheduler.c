@@ -46,6 +46,7 @@ static bool is_pending(const json_t *pod)
 static const char *const helped_by_less_pods[] = {
     "Insufficient ",   "Too many pods",    "free ports",       "affinity rules",
     "topology spread", "max volume count", "ReadWriteOncePod", NULL};
+static const char *const helped_by_storage[] = {"olume", "storage", NULL}; /* volume, PersistentVolumeClaim … */
 static const char *const helped_by_other_pods[] = {"affinity rules", "topology spread", NULL};
 
 struct wake {
@@ -108,14 +109,15 @@ static void map_node(struct loop *l, const struct watch_event *ev)
 
 static void map_claim(struct loop *l, const struct watch_event *ev)
 {
-    if (ev->type != WATCH_DELETED) /* no pod is helped by a claim that goes */
+    /* No pod is helped by a claim that goes. */
+    if (ev->type != WATCH_DELETED && !jstr(ev->obj->tree, "metadata.deletionTimestamp"))
         wake_pods(l, ev->obj->ns, ev->obj->name, NULL);
 }
 
-static void map_any(struct loop *l, const struct watch_event *ev)
+static void map_storage(struct loop *l, const struct watch_event *ev)
 {
     if (ev->type != WATCH_DELETED)
-        wake_pods(l, NULL, NULL, NULL);
+        wake_pods(l, NULL, NULL, helped_by_storage);
 }
 
 /* -- the attempt -- */
@@ -193,10 +195,10 @@ static int reconcile(struct loop *l, const char *ns, const char *name, struct er
 static const struct loop_watch watches[] = {{"pods", map_pod},
                                             {"nodes", map_node},
                                             {"persistentvolumeclaims", map_claim},
-                                            {"persistentvolumes", map_any},
-                                            {"storageclasses.storage.k8s.io", map_any},
-                                            {"csinodes.storage.k8s.io", map_any},
-                                            {"csistoragecapacities.storage.k8s.io", map_any},
+                                            {"persistentvolumes", map_storage},
+                                            {"storageclasses.storage.k8s.io", map_storage},
+                                            {"csinodes.storage.k8s.io", map_storage},
+                                            {"csistoragecapacities.storage.k8s.io", map_storage},
                                             {NULL, NULL}};
 
 static const struct loop_def scheduler_loop = {
