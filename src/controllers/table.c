@@ -21,6 +21,7 @@ const struct loop_def *const *controllers_loops(size_t *n)
         &endpoints_loop,
         &endpointslice_loop,
         &node_lifecycle_loop,
+        &node_monitor_loop,
         &pod_gc_loop,
         &disruption_loop,
         &event_ttl_loop, /* of control: it knows what a change of an event is */
