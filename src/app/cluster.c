@@ -415,6 +415,11 @@ const struct clock *cluster_clock(const struct cluster *c, int64_t *out_ahead)
     return &c->clock.clock;
 }
 
+int cluster_node_power(struct cluster *c, const char *node, bool on, struct err *e)
+{
+    return kubelet_node_power(c->kubelet, node, on, e);
+}
+
 int cluster_clock_forward(struct cluster *c, int64_t ns, struct err *e)
 {
     return clockwork_forward(c->data.path, &c->clock, c->control, ns, e);

@@ -29,6 +29,7 @@ struct registry *cluster_registry(struct cluster *c);
 const char *cluster_data_dir(const struct cluster *c);
 /* The cluster's own clock, and how far it is ahead of the machine's. */
 const struct clock *cluster_clock(const struct cluster *c, int64_t *out_ahead);
+int cluster_node_power(struct cluster *c, const char *node, bool on, struct err *e);
 int cluster_clock_forward(struct cluster *c, int64_t ns, struct err *e);
 /* What `stowage status` shows. Returns new. */
 json_t *cluster_status(struct cluster *c);

@@ -108,7 +108,15 @@ static void inbox_hand_over(struct pod_run *p)
 static struct pod_run *pod_meet(struct kubelet *k, struct sobj *obj)
 {
     int node = obj ? kubelet_node_index(k, jstr(obj->tree, "spec.nodeName")) : -1;
-    return node < 0 ? NULL : pod_run_new(k, obj, node);
+    return node < 0 || node_is_off(&k->nodes[node]) ? NULL : pod_run_new(k, obj, node);
+}
+
+/* Its node was switched off since: nothing of it is left there. What the object says is where it goes on. */
+static void pod_lost(struct pod_run *p)
+{
+    pod_give_ip(p);
+    volumes_lost(p);
+    pod_run_free(p);
 }
 
 static int pods_reconcile(struct loop *l, const char *ns, const char *name, struct err *e _unused_)
@@ -121,6 +129,10 @@ static int pods_reconcile(struct loop *l, const char *ns, const char *name, stru
         return 0; /* the job's end enqueues this key again */
     }
     _auto_sobj_ struct sobj *obj = reg_read(k->conf.registry, RES.pods, ns, name);
+    if (p && p->life != node_lives(&k->nodes[p->node])) {
+        pod_lost(p);
+        p = NULL;
+    }
     if (!p)
         p = pod_meet(k, obj);
     if (!p) {
@@ -259,7 +271,7 @@ void kubelet_add_loops(struct kubelet *k, struct control *c)
 {
     k->control = c;
     k->pods_loop = control_add(c, &pods_loop_def, k);
-    control_add(c, &nodes_loop_def, k);
+    k->nodes_loop = control_add(c, &nodes_loop_def, k);
     control_add(c, &service_proxy_loop_def, k);
 }
 

@@ -39,6 +39,9 @@ int kubelet_open(const struct kubelet_conf *conf, struct kubelet **out, struct e
 void kubelet_add_loops(struct kubelet *k, struct control *c);
 /* What the API server asks of a node; give it to registry_set_node_ops() with `k` as self. */
 const struct node_ops *kubelet_node_ops(void);
+/* Switches a node's machine off (every process and mount of it ends at once, its kubelet falls silent) and on again.
+ * Any thread but the loops'; blocks. Disks stay attached, the node's own filesystem stays. */
+int kubelet_node_power(struct kubelet *k, const char *node, bool on, struct err *e);
 /* After control_stop(), and when nobody calls node_ops any more. Waits for its own threads (log readers, hooks,
  * probes), which it tells to end. Leaves the machine to its owner. NULL is fine. */
 void kubelet_close(struct kubelet *k);

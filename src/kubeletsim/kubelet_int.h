@@ -43,6 +43,9 @@ struct node_run {
     int64_t last_status; /* mono ms */
     int64_t next_renew;  /* mono ms */
     bool announced;      /* its start-up events are out */
+    /* power.c; atomic */
+    bool off, back; /* its machine is off; it came back and has not said so yet */
+    unsigned lives; /* how often it was switched off: what is known of pods of an earlier life is void */
 };
 
 /* -- notes.c: what other threads tell the loop about a pod -- */
@@ -95,6 +98,7 @@ struct kubelet {
 
     pthread_mutex_t mu;
     /* under mu */
+    struct loop *nodes_loop;
     struct loop *pods_loop; /* NULL once the loops have stopped; the loop thread may read it without the lock */
     struct note *notes, **notes_tail;
     struct expected *expected;
@@ -117,6 +121,10 @@ int node_register(struct kubelet *k, struct node_run *n, struct err *e);
 void node_volumes_in_use(struct kubelet *k, struct node_run *n);
 int64_t node_allocatable(const struct kubelet *k, const char *resource); /* plain units; -1: unknown */
 extern const struct loop_def nodes_loop_def;
+/* -- power.c -- */
+bool node_is_off(const struct node_run *n);
+unsigned node_lives(const struct node_run *n);
+bool node_came_back(struct node_run *n); /* true once after it was switched on */
 /* -- service_proxy.c -- */
 extern const struct loop_def service_proxy_loop_def;
 

@@ -79,6 +79,7 @@ struct pod_run {
     char *ns, *name, *uid;                  /* owned */
     struct sobj *obj;                       /* latest seen version, a reference */
     int node;                               /* index */
+    unsigned life;                          /* of the node, in which this was begun */
     int stage;                              /* enum pod_stage */
     bool busy;                              /* a job runs */
     bool gone;                              /* the API object is gone (or replaced) */

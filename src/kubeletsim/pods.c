@@ -96,6 +96,7 @@ struct pod_run *pod_run_new(struct kubelet *k, struct sobj *obj, int node)
     p->name = xstrdup(obj->name);
     p->uid = xstrdup(jstr_or(obj->tree, "metadata.uid", ""));
     p->node = node;
+    p->life = node_lives(&k->nodes[node]);
     p->began = kubelet_mono(k);
     containers_follow(p);
     pod_adopt(p);

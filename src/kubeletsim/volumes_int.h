@@ -72,6 +72,8 @@ int inline_ebs_plan(struct pod_run *p, const json_t *source, struct volume_run *
 int local_mount(struct pod_run *p, struct volume_run *v, struct err *e);
 int csi_mount(struct pod_run *p, struct volume_run *v, struct err *e);
 int csi_unmount(struct pod_run *p, struct volume_run *v, struct err *e);
+/* The node took all mounts with it: nobody counts as a user there any more. */
+void volumes_lost(struct pod_run *p);
 
 /* -- projection.c -- */
 struct files {

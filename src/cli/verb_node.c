@@ -1,0 +1,47 @@
+/* verb_node.c - `stowage node stop|start NAME`: a machine that is lost, and one that comes back. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/local.h"
+#include "cli/verbs_int.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+static int node_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
+{
+    static const struct option options[] = {{"data", required_argument, NULL, 'd'}, {NULL, 0, NULL, 0}};
+    const char *data = NULL;
+    opterr = 0;
+    optind = 1;
+    for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (opt != 'd')
+            return cli_usage(e, "node", "unknown flag or missing value");
+        data = optarg;
+    }
+    bool stop = argc - optind == 2 && str_eq(argv[optind], "stop");
+    if (argc - optind != 2 || (!stop && !str_eq(argv[optind], "start")))
+        return cli_usage(e, "node", "stop or start, and which node?");
+    _auto_free_ char *dir = cli_data_dir(data);
+    _auto_json_ json_t *request =
+        json_pack("{s:s, s:s, s:b}", "op", "node-power", "node", argv[optind + 1], "on", !stop);
+    _auto_json_ json_t *answer = NULL;
+    if (local_call(dir, request, &answer, NULL, e) < 0)
+        return -1;
+    printf("%s is %s\n", argv[optind + 1], stop ? "off" : "on");
+    return 0;
+}
+
+const struct cli_verb verb_node = {
+    .name = "node",
+    .summary = "switch a node's machine off, as if it were lost, and on again",
+    .help = "usage: stowage node [--data DIR] stop|start NODE\n\n"
+            "stop ends every process and mount of the node at once; its kubelet falls silent. The cluster finds out as "
+            "a real\n"
+            "one does: NotReady after 50 s, pods evicted 5 min later, volumes detached after 6 min more, or at once "
+            "with the\n"
+            "taint node.kubernetes.io/out-of-service. `stowage clock forward` saves the waiting. start brings it back; "
+            "so does\n"
+            "the next `stowage up`.\n",
+    .run = node_run,
+};

@@ -1,0 +1,76 @@
+/* power.c - a node whose machine is switched off, and on again.
+ *
+ * DESIGN: off is what losing a machine is: its processes and mounts end at once, and nothing speaks for the node any
+ * more: no lease, no status, no pod worker. What the API says of it is left as it was, for the controllers to find out.
+ * A pod_run of an earlier life of its node is dropped when its key comes up next, and met again from its object
+ * (adopt.c) once the node is on, as after a reboot.
+ *
+ * THREADS: kubelet_node_power() runs on the caller's; the flags are atomic. Jobs that were under way on the node fail
+ * by themselves, because the machine says that it does not run. */
+#include "kubeletsim/pod_int.h"
+
+#include "control/objects.h"
+
+bool node_is_off(const struct node_run *n)
+{
+    return __atomic_load_n(&n->off, __ATOMIC_ACQUIRE);
+}
+
+unsigned node_lives(const struct node_run *n)
+{
+    return __atomic_load_n(&n->lives, __ATOMIC_ACQUIRE);
+}
+
+bool node_came_back(struct node_run *n)
+{
+    return __atomic_exchange_n(&n->back, false, __ATOMIC_ACQ_REL);
+}
+
+/* Whoever is on that node looks again. */
+static void wake_node(struct kubelet *k, const struct node_run *n)
+{
+    _auto_objlist_ struct objlist pods = {0};
+    objlist_load(&pods, k->conf.registry, RES.pods->bucket, NULL);
+    pthread_mutex_lock(&k->mu);
+    for (size_t i = 0; k->pods_loop && i < pods.len; i++)
+        if (str_eq(jstr(pods.trees[i], "spec.nodeName"), n->name))
+            loop_enqueue(k->pods_loop, pods.items[i]->ns, pods.items[i]->name);
+    if (k->pods_loop)
+        loop_enqueue(k->nodes_loop, "", n->name);
+    pthread_mutex_unlock(&k->mu);
+}
+
+static int switch_off(struct kubelet *k, struct node_run *n, struct err *e)
+{
+    __atomic_add_fetch(&n->lives, 1, __ATOMIC_ACQ_REL);
+    __atomic_store_n(&n->off, true, __ATOMIC_RELEASE);
+    int rc = k->m->ops->node_stop(k->m, n->name, e);
+    if (rc < 0)
+        __atomic_store_n(&n->off, false, __ATOMIC_RELEASE);
+    return rc;
+}
+
+static int switch_on(struct kubelet *k, struct node_run *n, struct err *e)
+{
+    const struct node_spec spec = {n->name, n->index, k->conf.nodefs_bytes};
+    if (k->m->ops->node_start(k->m, &spec, e) < 0)
+        return -1;
+    node_clear_leftovers(k, n);
+    __atomic_store_n(&n->back, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&n->off, false, __ATOMIC_RELEASE);
+    return 0;
+}
+
+int kubelet_node_power(struct kubelet *k, const char *node, bool on, struct err *e)
+{
+    int index = kubelet_node_index(k, node);
+    if (index < 0)
+        return err_set(e, ERR_NOT_FOUND, "no node \"%s\" (`kubectl get nodes` lists them)", node);
+    struct node_run *n = &k->nodes[index];
+    if (node_is_off(n) == !on)
+        return 0;
+    if ((on ? switch_on(k, n, e) : switch_off(k, n, e)) < 0)
+        return -1;
+    wake_node(k, n);
+    return 0;
+}
