@@ -52,9 +52,10 @@ has() { case $3 in *"$2"*) ;; *) die "$1: expected to find \"$2\" in:
 $3" ;; esac; }
 lacks() { case $3 in *"$2"*) die "$1: did not expect \"$2\" in:
 $3" ;; esac; }
-# fails COMMAND...: it must exit non-zero; its output is in $out
+# fails COMMAND...: it must exit non-zero now; its output is in $out. What shall fail some time is: within SECONDS WHAT not COMMAND...
 fails() { if out=$("$@" 2>&1); then die "expected to fail: $*
 $out"; fi; }
+not() { ! "$@"; }
 # within SECONDS WHAT COMMAND...: the command must succeed within that time. SECONDS are those of a machine that has nothing else
 # to do; a busy one gets ten times as many, and a minute at least.
 within() {

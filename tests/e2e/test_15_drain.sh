@@ -21,14 +21,14 @@ has "describe pdb" "Allowed disruptions:" "$(k describe pdb web)"
 
 say "a drain does not break it"
 node=$(k get pod -l app=web -o 'jsonpath={.items[0].spec.nodeName}')
-fails k drain "$node" --ignore-daemonsets --timeout=2s
+fails k drain "$node" --ignore-daemonsets --timeout=15s
 has "drain" "Cannot evict pod as it would violate the pod's disruption budget." "$out"
 eq "the pods are there" 2 "$(k get pods -l app=web -o name | wc -l)"
 
 say "with one to spare it goes through, pod by pod"
 k patch pdb web --type=merge -p '{"spec":{"minAvailable":1}}'
 within 60 "one to spare" allows "1 of 2"
-k drain "$node" --ignore-daemonsets --timeout=120s
+k drain "$node" --ignore-daemonsets --timeout=300s
 within 60 "both run elsewhere" allows "1 of 2"
 eq "nothing left on the node" "" "$(k get pods -o name --field-selector "spec.nodeName=$node")"
 k uncordon "$node"

@@ -87,7 +87,7 @@ say "a Lost claim stays Lost, until it is asked to be bound anew"
 k delete pv d-1gi --wait=false >/dev/null
 k patch pv d-1gi -p '{"metadata":{"finalizers":null}}' >/dev/null
 within 10 "lost" phase_is pvc many Lost
-has "event" "Bound claim has lost its PersistentVolume. Data on the volume is lost!" "$(k get events --field-selector involvedObject.name=many)"
+within 5 "event" event_says many "Bound claim has lost its PersistentVolume. Data on the volume is lost!"
 pv d-1gi 1Gi "$RWO,$RWX"
 within 10 "the volume is its own again" phase_is pv d-1gi Bound
 eq "still lost" Lost "$(k get pvc many -o 'jsonpath={.status.phase}')"

@@ -19,6 +19,7 @@ has "ext3" " /data ext3 rw,relatime 0 0" "$(mounts b)"
 eq "size" "996780" "$(kib a)"
 eq "in the PV" ext3 "$(of pv "$(volume_of b)" .spec.csi.fsType)"
 
+# shellcheck disable=SC2043 # more to come
 for type in xfs; do
     class "$type" "\"parameters\":{\"csi.storage.k8s.io/fstype\":\"$type\"}"
     claim "$type" "$type" 1Gi

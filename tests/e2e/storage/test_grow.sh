@@ -16,14 +16,16 @@ small=$(kib writer)
 [ "$small" -lt 1048576 ] || die "the fresh filesystem has $small KiB"
 image=$(image_of data)
 eq "file" 1073741824 "$(stat -c %s "$image")"
-k exec writer -- sh -c 'while [ ! -e /data/stop ]; do date >> /data/log; sync; done' &
+"$KUBECTL" exec writer -- sh -c 'while [ ! -e /data/stop ]; do date >> /data/log; sync; done' &
 busy=$!
-k get pvc data --watch -o 'jsonpath={.status.allocatedResourceStatuses.storage}:{.status.allocatedResources.storage}:{.status.capacity.storage}:{.status.conditions[*].type}{"\n"}' >steps &
+: >steps
+"$KUBECTL" get pvc data --watch -o 'jsonpath={.status.allocatedResourceStatuses.storage}:{.status.allocatedResources.storage}:{.status.capacity.storage}:{.status.conditions[*].type}{"\n"}' >steps &
 watch=$!
+within 10 "watching" test -s steps
 k patch pvc data -p '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}' >/dev/null
 within 30 "the file" value_is 2147483648 stat -c %s "$image"
 loop=$(losetup -n -O NAME,BACK-FILE -l | grep -F "$image" | awk '{print $1}')
-eq "loop device" 4194304 "$(cat "/sys/block/${loop#/dev/}/size")" # sectors
+within 10 "loop device" value_is 4194304 cat "/sys/block/${loop#/dev/}/size" # sectors
 if can_grow_ext4; then
     within 30 "status.capacity" value_is 2Gi of pvc data .status.capacity.storage
 else
@@ -42,21 +44,21 @@ if ! can_grow_ext4; then
     runs writer
     within 30 "status.capacity" value_is 2Gi of pvc data .status.capacity.storage
 fi
-kill $watch 2>/dev/null || true
 [ "$(kib writer)" -gt 1900000 ] || die "the filesystem has $(kib writer) KiB"
 on writer 'sha256sum < /data/f | cmp - /data/sum' || die "bytes changed"
 eq "conditions" "" "$(of pvc data .status.conditions)"
 eq "statuses" "" "$(of pvc data .status.allocatedResourceStatuses)"
 eq "allocated" 2Gi "$(of pvc data .status.allocatedResources.storage)"
 within 30 "annotation" value_is "" of pv "$(volume_of data)" '.metadata.annotations.volume\.alpha\.kubernetes\.io/pre-resize-capacity'
-eq "events" "Normal ExternalExpanding volume_expand: waiting for an external controller to expand this PVC
+told_of_data() { events PersistentVolumeClaim data | grep -v Provision; }
+within 10 "events" value_is "Normal ExternalExpanding volume_expand: waiting for an external controller to expand this PVC
 Normal Resizing external-resizer ebs.csi.aws.com: External resizer is resizing volume $(volume_of data)
 Normal FileSystemResizeRequired external-resizer ebs.csi.aws.com: Require file system resize of volume on node
-Normal FileSystemResizeSuccessful kubelet: MountVolume.NodeExpandVolume succeeded for volume \"$(volume_of data)\" $(of pod writer .spec.nodeName)" \
-    "$(events PersistentVolumeClaim data | grep -v Provision)"
-has "pod" "Normal FileSystemResizeSuccessful kubelet: MountVolume.NodeExpandVolume succeeded for volume" "$(events Pod writer)"
-steps=$(cut -d: -f1 steps | uniq | grep . | head -2 | tr '\n' ' ')
-eq "order" "ControllerResizeInProgress NodeResizePending " "$steps"
+Normal FileSystemResizeSuccessful kubelet: MountVolume.NodeExpandVolume succeeded for volume \"$(volume_of data)\" $(of pod writer .spec.nodeName)" told_of_data
+within 10 "pod" told Pod writer "Normal FileSystemResizeSuccessful kubelet: MountVolume.NodeExpandVolume succeeded for volume"
+first_steps() { cut -d: -f1 steps | uniq | grep . | head -2 | tr '\n' ' '; }
+within 10 "order" value_is "ControllerResizeInProgress NodeResizePending " first_steps
+kill $watch
 
 say "what is refused"
 fails k patch pvc data -p '{"spec":{"resources":{"requests":{"storage":"1Gi"}}}}'
@@ -82,7 +84,7 @@ claim raw grows 1Gi '"volumeMode":"Block"'
 within 30 "raw" phase_is pvc raw Bound
 k patch pvc raw -p '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}' >/dev/null
 within 30 "capacity" value_is 2Gi of pvc raw .status.capacity.storage
-has "event" "Normal VolumeResizeSuccessful external-resizer ebs.csi.aws.com: Resize volume succeeded" "$(events PersistentVolumeClaim raw)"
+within 10 "event" told PersistentVolumeClaim raw "Normal VolumeResizeSuccessful external-resizer ebs.csi.aws.com: Resize volume succeeded"
 
 say "a wish that cannot be, and the way back"
 claim greedy grows 1Gi
