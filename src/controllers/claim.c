@@ -10,6 +10,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 static int edit_adopt(json_t *obj, void *arg, struct err *e)
 {
     (void)e;
@@ -99,4 +103,30 @@ int write_status(struct loop *l, const struct resource *res, const json_t *old, 
         return 0;
     }
     return reg_write(loop_registry(l), WHO, res, "status", take_new, NULL, e) < 0 ? -1 : 1;
+}
+
+void put_count(json_t *status, const char *field, int64_t n)
+{
+    if (n)
+        jset_int(status, field, n);
+    else
+        jdel(status, field);
+}
+
+int64_t int_or_percent(const json_t *v, int64_t total, bool round_up)
+{
+    if (json_is_integer(v))
+        return json_integer_value(v);
+    const char *text = json_string_value(v);
+    int64_t percent = text ? atoll(text) : 0;
+    return (total * percent + (round_up ? 99 : 0)) / 100;
+}
+
+void tree_hash(const json_t *tree, int64_t collisions, char out[HASH_LEN])
+{
+    _auto_free_ char *text = json_dumps(tree, JSON_COMPACT | JSON_SORT_KEYS);
+    uint32_t h = str_hash32(text, strlen(text)) + (uint32_t)collisions;
+    snprintf(out, HASH_LEN, "%u", h);
+    for (char *p = out; *p; p++) /* digits to the alphabet without vowels, as SafeEncodeString */
+        *p = "bcdfghjklmnpqrstvwxz2456789"[(unsigned char)*p % 27];
 }

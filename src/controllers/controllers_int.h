@@ -10,7 +10,7 @@
 #define WHO "kube-controller-manager"
 
 extern const struct loop_def replicaset_loop, deployment_loop, namespace_loop, service_account_loop, root_ca_loop,
-    endpoints_loop, endpointslice_loop, node_lifecycle_loop, node_monitor_loop, pod_gc_loop, disruption_loop;
+    endpoints_loop, endpointslice_loop, node_lifecycle_loop, pod_gc_loop, disruption_loop;
 extern const struct loop_def statefulset_loop, daemonset_loop, job_loop, job_ttl_loop, cronjob_loop;
 /* Watches every stored kind, so its watch list is built on first use. */
 const struct loop_def *gc_loop(void);
@@ -38,5 +38,12 @@ void enqueue_controller(struct loop *l, const json_t *obj, const char *kind);
 /* -- writes -- */
 /* Writes status (an edited copy, taken) if it differs from `old`'s; 1 written, 0 equal. */
 int write_status(struct loop *l, const struct resource *res, const json_t *old, json_t *take_new, struct err *e);
+/* A count of a status that is left out when it is zero. */
+void put_count(json_t *status, const char *field, int64_t n);
+/* A number, or a percentage of `total`. */
+int64_t int_or_percent(const json_t *v, int64_t total, bool round_up);
+/* A short hash for names, in the server's safe alphabet; nothing but equality may be read into it. */
+enum { HASH_LEN = 12 };
+void tree_hash(const json_t *tree, int64_t collisions, char out[HASH_LEN]);
 
 #endif

@@ -79,11 +79,7 @@ static struct place place_of(const struct daemons *d, const json_t *node)
 /* A number or a percentage of the nodes, rounded up. */
 static int64_t resolve(const struct daemons *d, const char *member, int64_t nodes)
 {
-    const json_t *v = json_object_get(jat(d->set, "spec.updateStrategy.rollingUpdate"), member);
-    if (json_is_integer(v))
-        return json_integer_value(v);
-    const char *text = json_string_value(v);
-    return text ? (nodes * atoll(text) + 99) / 100 : 0;
+    return int_or_percent(json_object_get(jat(d->set, "spec.updateStrategy.rollingUpdate"), member), nodes, true);
 }
 
 static bool rolls(const struct daemons *d)
@@ -212,14 +208,6 @@ static void count_place(const struct daemons *d, const struct place *p, struct c
     n->updated += p->wanted && running && updated;
 }
 
-static void set_count(json_t *status, const char *field, int64_t n)
-{
-    if (n)
-        jset_int(status, field, n);
-    else
-        jdel(status, field);
-}
-
 static int update_status(struct daemons *d, const struct counts *n, struct err *e)
 {
     json_t *next = json_deep_copy(d->set), *status = jmake_obj(next, "status");
@@ -228,9 +216,9 @@ static int update_status(struct daemons *d, const struct counts *n, struct err *
     jset_int(status, "desiredNumberScheduled", n->desired);
     jset_int(status, "numberReady", n->ready);
     jset_int(status, "observedGeneration", jint(d->set, "metadata.generation", 0));
-    set_count(status, "updatedNumberScheduled", n->updated);
-    set_count(status, "numberAvailable", n->available);
-    set_count(status, "numberUnavailable", n->desired - n->available);
+    put_count(status, "updatedNumberScheduled", n->updated);
+    put_count(status, "numberAvailable", n->available);
+    put_count(status, "numberUnavailable", n->desired - n->available);
     if (d->revisions.collisions)
         jset_int(status, "collisionCount", d->revisions.collisions);
     if (n->available < n->ready)

@@ -46,24 +46,14 @@ static void map_pod(struct loop *l, const struct watch_event *ev)
 
 /* -- reading the strategy -- */
 
-/* An int or a percentage of `total`. */
-static int64_t resolve(const json_t *v, int64_t total, bool round_up)
-{
-    if (json_is_integer(v))
-        return json_integer_value(v);
-    const char *text = json_string_value(v);
-    int64_t percent = text ? atoll(text) : 0;
-    return (total * percent + (round_up ? 99 : 0)) / 100;
-}
-
 static void read_strategy(struct rollout *r)
 {
     r->replicas = jint(r->d, "spec.replicas", 1);
     r->rolling = !str_eq(jstr(r->d, "spec.strategy.type"), "Recreate");
     if (!r->rolling)
         return;
-    r->surge = resolve(jat(r->d, "spec.strategy.rollingUpdate.maxSurge"), r->replicas, true);
-    r->unavailable = resolve(jat(r->d, "spec.strategy.rollingUpdate.maxUnavailable"), r->replicas, false);
+    r->surge = int_or_percent(jat(r->d, "spec.strategy.rollingUpdate.maxSurge"), r->replicas, true);
+    r->unavailable = int_or_percent(jat(r->d, "spec.strategy.rollingUpdate.maxUnavailable"), r->replicas, false);
     if (r->surge == 0 && r->unavailable == 0)
         r->unavailable = 1;
     if (r->unavailable > r->replicas)

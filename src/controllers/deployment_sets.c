@@ -63,16 +63,6 @@ static bool same_template(const json_t *a, const json_t *b)
     return json_equal(ta, tb);
 }
 
-static void template_hash(const json_t *d, int64_t collisions, char out[12])
-{
-    _auto_json_ json_t *t = plain_template(d);
-    _auto_free_ char *text = json_dumps(t, JSON_COMPACT | JSON_SORT_KEYS);
-    uint32_t h = str_hash32(text, strlen(text)) + (uint32_t)collisions;
-    snprintf(out, 12, "%u", h);
-    for (char *p = out; *p; p++) /* digits to the alphabet without vowels, as SafeEncodeString */
-        *p = "bcdfghjklmnpqrstvwxz2456789"[(unsigned char)*p % 27];
-}
-
 /* -- revisions and annotations -- */
 
 static int64_t revision_of(const json_t *obj)
@@ -235,8 +225,9 @@ static int note_collision(struct rollout *r, const char *name, struct err *e)
 
 static int make_new_set(struct rollout *r, struct err *e)
 {
-    char hash[12], now[TIME_TEXT_LEN];
-    template_hash(r->d, jint(r->d, "status.collisionCount", 0), hash);
+    char hash[HASH_LEN], now[TIME_TEXT_LEN];
+    _auto_json_ json_t *plain = plain_template(r->d);
+    tree_hash(plain, jint(r->d, "status.collisionCount", 0), hash);
     now_text(loop_clock(r->l), now);
     _auto_free_ char *name = xasprintf("%s-%s", obj_name(r->d), hash);
     json_t *rs = build_set(r, name, hash);

@@ -70,14 +70,6 @@ static int64_t sum(const struct rollout *r, const char *field)
     return n;
 }
 
-static void put_count(json_t *status, const char *field, int64_t n)
-{
-    if (n)
-        jset_int(status, field, n);
-    else
-        jdel(status, field);
-}
-
 /* A copy of the Deployment with its counts and Available condition brought up to date. */
 static json_t *counted(struct rollout *r)
 {

@@ -84,14 +84,6 @@ static void put_suspension(struct job_round *r, json_t *status)
 
 /* -- the two steps -- */
 
-static void set_count(json_t *status, const char *field, int64_t n)
-{
-    if (n)
-        jset_int(status, field, n);
-    else
-        jdel(status, field);
-}
-
 static int put(struct job_round *r, json_t *take_next, struct err *e)
 {
     if (json_equal(jat(r->job, "status"), jat(take_next, "status"))) {
@@ -117,14 +109,14 @@ static int write_uncounted(struct job_round *r, struct err *e)
 {
     json_t *next = json_deep_copy(r->job), *status = jmake_obj(next, "status");
     put_suspension(r, status);
-    set_count(status, "active", r->active);
+    put_count(status, "active", r->active);
     jset_int(status, "ready", r->ready);
     jset_int(status, "terminating", r->terminating);
     jmake_obj(status, "uncountedTerminatedPods");
     list_uids(status, "failed", &r->bad);
     if (job_indexed(r->job)) {
         _auto_free_ char *text = job_indexes_text(r->done, r->indexes);
-        set_count(status, "succeeded", r->succeeded);
+        put_count(status, "succeeded", r->succeeded);
         if (*text)
             jset_str(status, "completedIndexes", text);
         else
@@ -167,8 +159,8 @@ static int write_counted(struct job_round *r, struct err *e)
     json_t *next = json_deep_copy(r->job), *status = jmake_obj(next, "status");
     bool over = r->end && r->terminating == 0 && r->active == 0;
     jset(status, "uncountedTerminatedPods", json_object());
-    set_count(status, "succeeded", r->succeeded);
-    set_count(status, "failed", r->failed);
+    put_count(status, "succeeded", r->succeeded);
+    put_count(status, "failed", r->failed);
     if (over)
         put_end(r, status);
     if (put(r, next, e) < 0)

@@ -65,14 +65,6 @@ static bool matches_template(const json_t *rs, const json_t *pod)
     return true;
 }
 
-static void set_count(json_t *status, const char *field, int64_t n)
-{
-    if (n)
-        jset_int(status, field, n);
-    else
-        jdel(status, field);
-}
-
 /* The ReplicaFailure condition follows the outcome of this round. */
 static void set_failure(json_t *status, const struct err *why, const char *now)
 {
@@ -119,9 +111,9 @@ static int update_status(struct loop *l, const json_t *rs, const struct counts *
     char now[TIME_TEXT_LEN];
     now_text(loop_clock(l), now);
     jset_int(status, "replicas", n->all);
-    set_count(status, "fullyLabeledReplicas", n->labelled);
-    set_count(status, "readyReplicas", n->ready);
-    set_count(status, "availableReplicas", n->available);
+    put_count(status, "fullyLabeledReplicas", n->labelled);
+    put_count(status, "readyReplicas", n->ready);
+    put_count(status, "availableReplicas", n->available);
     jset_int(status, "observedGeneration", jint(rs, "metadata.generation", 0));
     set_failure(status, why, now);
     return write_status(l, RES.replicasets, rs, next, e);

@@ -9,11 +9,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { HASH_LEN = 12 };
 
 void revisions_release(struct revisions *r)
 {
@@ -65,15 +62,6 @@ static json_t *template_patch(const json_t *owner)
     return json_pack("{s{so}}", "spec", "template", json_loads(text, 0, NULL));
 }
 
-static void patch_hash(const json_t *patch, int64_t collisions, char out[HASH_LEN])
-{
-    _auto_free_ char *text = json_dumps(patch, JSON_COMPACT | JSON_SORT_KEYS);
-    uint32_t h = str_hash32(text, strlen(text)) + (uint32_t)collisions;
-    snprintf(out, HASH_LEN, "%u", h);
-    for (char *p = out; *p; p++) /* digits to the alphabet without vowels, as SafeEncodeString */
-        *p = "bcdfghjklmnpqrstvwxz2456789"[(unsigned char)*p % 27];
-}
-
 static json_t *build(const json_t *owner, const json_t *patch, const char *hash_label, const char *hash, int64_t number)
 {
     json_t *labels = json_deep_copy(jat(owner, "spec.template.metadata.labels"));
@@ -96,7 +84,7 @@ static const json_t *make(struct loop *l, const json_t *owner, const json_t *pat
     for (int i = 0; i < TRIES; i++) {
         char hash[HASH_LEN];
         _auto_sobj_ struct sobj *made = NULL;
-        patch_hash(patch, r->collisions, hash);
+        tree_hash(patch, r->collisions, hash);
         if (reg_make(loop_registry(l), WHO, RES.controllerrevisions, obj_ns(owner),
                      build(owner, patch, hash_label, hash, newest + 1), &made, e) == 0) {
             objlist_add(&r->list, made);

@@ -240,14 +240,6 @@ static int act(struct stateful *s, struct counts *n, struct err *e)
 
 /* -- status -- */
 
-static void set_count(json_t *status, const char *field, int64_t n)
-{
-    if (n)
-        jset_int(status, field, n);
-    else
-        jdel(status, field);
-}
-
 static int update_status(struct stateful *s, struct counts n, struct err *e)
 {
     json_t *next = json_deep_copy(s->set);
@@ -260,9 +252,9 @@ static int update_status(struct stateful *s, struct counts n, struct err *e)
     }
     jset_int(status, "observedGeneration", jint(s->set, "metadata.generation", 0));
     jset_int(status, "replicas", n.replicas);
-    set_count(status, "readyReplicas", n.ready);
-    set_count(status, "currentReplicas", n.current);
-    set_count(status, "updatedReplicas", n.updated);
+    put_count(status, "readyReplicas", n.ready);
+    put_count(status, "currentReplicas", n.current);
+    put_count(status, "updatedReplicas", n.updated);
     jset_str(status, "currentRevision", current);
     jset_str(status, "updateRevision", s->update);
     jset_int(status, "collisionCount", s->revisions.collisions);

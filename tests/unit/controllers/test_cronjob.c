@@ -1,28 +1,5 @@
 /* CronJobs: a job each minute, none too many, none too late; old ones go. The clock begins at a full minute. */
-#include "unit/loop_world.h"
-
-#include "controllers/controllers.h"
-
-static struct controllers_env env = {.ca_pem = "CERT"};
-
-static int setup(void **state)
-{
-    struct loop_world *w = xcalloc(1, sizeof *w);
-    size_t n;
-    world_open(w);
-    const struct loop_def *const *loops = controllers_loops(&n);
-    world_start(w, loops, n, &env);
-    settle(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    free(*state);
-    return 0;
-}
+#include "controllers_kit.h"
 
 #define CRON(more)                                                                                                     \
     "{'apiVersion':'batch/v1','kind':'CronJob','metadata':{'name':'tick','namespace':'default'},'spec':{'schedule':"   \

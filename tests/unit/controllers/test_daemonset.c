@@ -1,28 +1,12 @@
 /* DaemonSets: one pod on each node that fits, replaced one by one when the template changes. */
-#include "unit/loop_world.h"
+#include "controllers_kit.h"
 
-#include "controllers/controllers.h"
-
-static struct controllers_env env = {.ca_pem = "CERT"};
-
-static int setup(void **state)
+static int with_nodes(void **state)
 {
-    struct loop_world *w = xcalloc(1, sizeof *w);
-    size_t n;
-    world_open(w);
-    const struct loop_def *const *loops = controllers_loops(&n);
-    world_start(w, loops, n, &env);
-    make_node(w, "n1", NODE("n1", ",'disk':'ssd'", ""));
-    make_node(w, "n2", NODE("n2", "", ""));
-    settle(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    free(*state);
+    setup(state);
+    change(*state, RES.nodes, "n1", "", "metadata.labels.disk", "'ssd'");
+    make_node(*state, "n2", NODE("n2", "", ""));
+    settle(*state);
     return 0;
 }
 
@@ -32,17 +16,6 @@ static int teardown(void **state)
     "'image':'nginx:1.27'}]}}" more "}}"
 #define DS          RES.daemonsets
 #define NODE_OF_POD "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
-
-static int edit_ready(json_t *pod, void *arg, struct err *e)
-{
-    (void)arg;
-    (void)e;
-    jset_str(pod, "status.phase", "Running");
-    jset(pod, "status.conditions",
-         json_pack("[{s:s, s:s, s:s}]", "type", "Ready", "status", "True", "lastTransitionTime",
-                   "2026-01-01T00:00:00Z"));
-    return 1;
-}
 
 static const char *node_of(const json_t *pod)
 {
@@ -176,10 +149,10 @@ static void test_ended(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_one_each, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_update, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_surge, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_each, with_nodes, teardown),
+        cmocka_unit_test_setup_teardown(test_update, with_nodes, teardown),
+        cmocka_unit_test_setup_teardown(test_surge, with_nodes, teardown),
+        cmocka_unit_test_setup_teardown(test_ended, with_nodes, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,28 +1,5 @@
 /* Jobs: how many pods run, what their ends come to, indexes, suspension, deadlines, and when a finished job goes. */
-#include "unit/loop_world.h"
-
-#include "controllers/controllers.h"
-
-static struct controllers_env env = {.ca_pem = "CERT"};
-
-static int setup(void **state)
-{
-    struct loop_world *w = xcalloc(1, sizeof *w);
-    size_t n;
-    world_open(w);
-    const struct loop_def *const *loops = controllers_loops(&n);
-    world_start(w, loops, n, &env);
-    settle(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    free(*state);
-    return 0;
-}
+#include "controllers_kit.h"
 
 #define JOB(more)                                                                                                      \
     "{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'j','namespace':'default'},'spec':{'template':{'spec':{" \

@@ -1,29 +1,6 @@
 /* StatefulSets: pods in order with claims of their own, updates from the last to the first, revisions, and what becomes
  * of claims when their pod or their set goes. */
-#include "unit/loop_world.h"
-
-#include "controllers/controllers.h"
-
-static struct controllers_env env = {.ca_pem = "CERT"};
-
-static int setup(void **state)
-{
-    struct loop_world *w = xcalloc(1, sizeof *w);
-    size_t n;
-    world_open(w);
-    const struct loop_def *const *loops = controllers_loops(&n);
-    world_start(w, loops, n, &env);
-    settle(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    free(*state);
-    return 0;
-}
+#include "controllers_kit.h"
 
 #define SET(more)                                                                                                      \
     "{'apiVersion':'apps/v1','kind':'StatefulSet','metadata':{'name':'db','namespace':'default'},"                     \
@@ -34,17 +11,6 @@ static int teardown(void **state)
     "'resources':{'requests':{'storage':'1Gi'}}}}]" more "}}"
 #define STS RES.statefulsets
 #define PVC RES.persistentvolumeclaims
-
-static int edit_ready(json_t *pod, void *arg, struct err *e)
-{
-    (void)arg;
-    (void)e;
-    jset_str(pod, "status.phase", "Running");
-    jset(pod, "status.conditions",
-         json_pack("[{s:s, s:s, s:s}]", "type", "Ready", "status", "True", "lastTransitionTime",
-                   "2026-01-01T00:00:00Z"));
-    return 1;
-}
 
 /* Makes one pod ready, as a kubelet would. */
 static void ready(struct loop_world *w, const char *pod)

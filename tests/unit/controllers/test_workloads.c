@@ -1,29 +1,6 @@
 /* Deployments and ReplicaSets: made, scaled, rolled out, rolled back; pods adopted and released; owners and what they
  * own. */
-#include "unit/loop_world.h"
-
-#include "controllers/controllers.h"
-
-static struct controllers_env env = {.ca_pem = "CERT"};
-
-static int setup(void **state)
-{
-    struct loop_world *w = xcalloc(1, sizeof *w);
-    size_t n;
-    world_open(w);
-    const struct loop_def *const *loops = controllers_loops(&n);
-    world_start(w, loops, n, &env);
-    settle(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    free(*state);
-    return 0;
-}
+#include "controllers_kit.h"
 
 #define TEMPLATE(image)                                                                                                \
     "'template':{'metadata':{'labels':{'app':'web'}},'spec':{'containers':[{'name':'c','image':'" image "'}]}}"
@@ -31,18 +8,6 @@ static int teardown(void **state)
     "{'apiVersion':'apps/"                                                                                             \
     "v1','kind':'Deployment','metadata':{'name':'web','namespace':'default'},'spec':{'replicas':" replicas             \
     ",'selector':{'matchLabels':{'app':'web'}}," TEMPLATE(image) more "}}"
-
-/* Says that the pod runs and is ready, as a kubelet would. */
-static int edit_ready(json_t *pod, void *arg, struct err *e)
-{
-    (void)arg;
-    (void)e;
-    jset_str(pod, "status.phase", "Running");
-    jset(pod, "status.conditions",
-         json_pack("[{s:s, s:s, s:s}]", "type", "Ready", "status", "True", "lastTransitionTime",
-                   "2026-01-01T00:00:00Z"));
-    return 1;
-}
 
 /* Plays the kubelet once: new pods become ready, deleted ones go. */
 static void kubelet(struct loop_world *w)
