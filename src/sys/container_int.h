@@ -62,6 +62,8 @@ int user_take_tty(uint32_t uid, struct err *e);
 /* Finds the program as the runtime does; `where` is put in front of the error. Returns new. */
 char *user_find_program(const struct user_spec *u, const char *where, int *out_code, struct err *e);
 /* Identity, capabilities, directory. */
+/* From here on this process and its children make no device nodes. Needs CAP_SYS_ADMIN. */
+int user_refuse_devices(struct err *e);
 int user_become(const struct user_spec *u, struct err *e);
 /* Environment with HOME, TERM, HOSTNAME where they are missing; returns new. */
 char **user_environment(const struct user_spec *u);

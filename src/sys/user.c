@@ -25,18 +25,18 @@
 
 #define CAP(bit) (UINT64_C(1) << (bit))
 
-/* containerd's default set, but for mknod: see machine_caps. */
-static const uint64_t default_caps =
-    CAP(0) /* chown */ | CAP(1) /* dac_override */ | CAP(3) /* fowner */ | CAP(4) /* fsetid */ | CAP(5) /* kill */ |
-    CAP(6) /* setgid */ | CAP(7) /* setuid */ | CAP(8) /* setpcap */ | CAP(10) /* net_bind_service */ |
-    CAP(13) /* net_raw */ | CAP(18) /* sys_chroot */ | CAP(29) /* audit_write */ | CAP(31) /* setfcap */;
+/* containerd's default set. */
+static const uint64_t default_caps = CAP(0) /* chown */ | CAP(1) /* dac_override */ | CAP(3) /* fowner */ |
+                                     CAP(4) /* fsetid */ | CAP(5) /* kill */ | CAP(6) /* setgid */ |
+                                     CAP(7) /* setuid */ | CAP(8) /* setpcap */ | CAP(10) /* net_bind_service */ |
+                                     CAP(13) /* net_raw */ | CAP(18) /* sys_chroot */ | CAP(27) /* mknod */ |
+                                     CAP(29) /* audit_write */ | CAP(31) /* setfcap */;
 
 /* What no process of a cluster ever has, however privileged: these reach beyond every namespace, into the user's own
- * machine (its modules, hardware, clock, log; and its disks by their numbers, which a device cgroup keeps from
- * containers elsewhere). */
+ * machine (its modules, hardware, clock, log). Its disks: no_devices.c. */
 static const uint64_t machine_caps = CAP(16) /* sys_module */ | CAP(17) /* sys_rawio */ | CAP(25) /* sys_time */ |
-                                     CAP(27) /* mknod */ | CAP(34) /* syslog */ | CAP(35) /* wake_alarm */ |
-                                     CAP(36) /* block_suspend */ | CAP(38) /* perfmon */ | CAP(39) /* bpf */;
+                                     CAP(34) /* syslog */ | CAP(35) /* wake_alarm */ | CAP(36) /* block_suspend */ |
+                                     CAP(38) /* perfmon */ | CAP(39) /* bpf */;
 
 uint64_t user_caps(const struct container_spec *spec)
 {
@@ -177,7 +177,7 @@ int user_become(const struct user_spec *u, struct err *e)
         if ((kernel & CAP(cap)) && !(caps & CAP(cap)))
             prctl(PR_CAPBSET_DROP, cap);
     prctl(PR_SET_KEEPCAPS, 1);
-    if (set_identity(u, e) < 0 || set_caps(caps, e) < 0)
+    if (user_refuse_devices(e) < 0 || set_identity(u, e) < 0 || set_caps(caps, e) < 0)
         return -1;
     prctl(PR_SET_KEEPCAPS, 0);
     const char *cwd = str_empty(u->cwd) ? "/" : u->cwd;
