@@ -322,9 +322,12 @@ static void load_attachments(struct round *r)
 {
     _auto_objlist_ struct objlist all = {0};
     objlist_load(&all, loop_registry(r->l), RES.volumeattachments->bucket, NULL);
-    for (size_t i = 0; i < all.len; i++)
-        if (attachment_is_of(all.trees[i], &r->what))
+    for (size_t i = 0; i < all.len; i++) {
+        /* A name costs a digest; where no pod names disks itself, the volume's name says enough to leave most out. */
+        const char *pv = jstr(all.trees[i], "spec.source.persistentVolumeName");
+        if ((r->state->inline_used || str_eq(pv, r->what.name)) && attachment_is_of(all.trees[i], &r->what))
             objlist_add(&r->attachments, all.items[i]);
+    }
 }
 
 /* Ended, or being deleted with nothing of it running any more. */
