@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <string.h>
 
@@ -85,20 +86,33 @@ static json_t *aggregated_resource(const struct resource *r)
     return obj;
 }
 
-static json_t *aggregated_group(const struct resource *const *all, size_t n, const char *group)
+/* The versions of a group, best first: as they come in the table. */
+static void versions_of(const struct resource *const *all, size_t n, const char *group, struct strlist *out)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i]->group, group) == 0 && !strlist_has(out, all[i]->version))
+            strlist_add(out, all[i]->version);
+}
+
+static json_t *aggregated_version(const struct resource *const *all, size_t n, const char *group, const char *version)
 {
     json_t *resources = json_array();
-    const char *version = "";
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(all[i]->group, group) != 0)
-            continue;
-        version = all[i]->version;
-        json_array_append_new(resources, aggregated_resource(all[i]));
-    }
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i]->group, group) == 0 && strcmp(all[i]->version, version) == 0)
+            json_array_append_new(resources, aggregated_resource(all[i]));
+    return json_pack("{s:s, s:o, s:s}", "version", version, "resources", resources, "freshness", "Current");
+}
+
+static json_t *aggregated_group(const struct resource *const *all, size_t n, const char *group)
+{
+    _auto_strlist_ struct strlist versions = {0};
+    json_t *list = json_array();
+    versions_of(all, n, group, &versions);
+    for (size_t i = 0; i < versions.len; i++)
+        json_array_append_new(list, aggregated_version(all, n, group, versions.items[i]));
     json_t *meta =
         *group ? json_pack("{s:s, s:n}", "name", group, "creationTimestamp") : json_pack("{s:n}", "creationTimestamp");
-    return json_pack("{s:o, s:[{s:s, s:o, s:s}]}", "metadata", meta, "versions", "version", version, "resources",
-                     resources, "freshness", "Current");
+    return json_pack("{s:o, s:o}", "metadata", meta, "versions", list);
 }
 
 /* arg: "core v2", "groups v2beta1", … */
@@ -133,13 +147,19 @@ char *discovery_api_versions(const char *host_port)
 }
 
 /* The members of an APIGroup: of the list, or a document of its own. */
-static json_t *group_json(const struct resource *r, bool own_document)
+static json_t *group_json(const struct resource *const *all, size_t n, const char *group, bool own_document)
 {
-    json_t *version = json_pack("{s:s, s:s}", "groupVersion", resource_api_version(r), "version", r->version);
+    _auto_strlist_ struct strlist versions = {0};
+    json_t *list = json_array();
     json_t *obj = own_document ? json_pack("{s:s, s:s}", "kind", "APIGroup", "apiVersion", "v1") : json_object();
-    json_object_set_new(obj, "name", json_string(r->group));
-    json_object_set_new(obj, "versions", json_pack("[O]", version));
-    json_object_set_new(obj, "preferredVersion", version);
+    versions_of(all, n, group, &versions);
+    for (size_t i = 0; i < versions.len; i++) {
+        _auto_free_ char *both = xasprintf("%s/%s", group, versions.items[i]);
+        json_array_append_new(list, json_pack("{s:s, s:s}", "groupVersion", both, "version", versions.items[i]));
+    }
+    json_object_set_new(obj, "name", json_string(group));
+    json_object_set_new(obj, "versions", list);
+    json_object_set(obj, "preferredVersion", json_array_get(list, 0));
     return obj;
 }
 
@@ -151,7 +171,7 @@ static bool group_list_build(const char *arg, struct buf *out)
     json_t *groups = json_array();
     for (size_t i = 0; i < n; i++)
         if (first_of_group(all, i) && *all[i]->group)
-            json_array_append_new(groups, group_json(all[i], false));
+            json_array_append_new(groups, group_json(all, n, all[i]->group, false));
     return text_end(out, json_pack("{s:s, s:s, s:o}", "kind", "APIGroupList", "apiVersion", "v1", "groups", groups));
 }
 
@@ -166,7 +186,7 @@ static bool group_build(const char *group, struct buf *out)
     const struct resource *const *all = resource_all(&n);
     for (size_t i = 0; i < n; i++)
         if (*group && strcmp(all[i]->group, group) == 0)
-            return text_end(out, group_json(all[i], true));
+            return text_end(out, group_json(all, n, group, true));
     return false;
 }
 

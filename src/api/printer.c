@@ -59,6 +59,7 @@ static const struct printer *const printers[] = {
     &printer_snapshot,
     &printer_content,
     &printer_snapshot_class,
+    &printer_attributes_class,
 };
 
 static const struct printer *printer_of(const struct resource *r)

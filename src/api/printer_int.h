@@ -28,7 +28,7 @@ extern const struct printer printer_configmap, printer_secret, printer_serviceac
 extern const struct printer printer_node, printer_pod;
 extern const struct printer printer_pv, printer_pvc, printer_storageclass, printer_volumeattachment, printer_csidriver,
     printer_csinode;
-extern const struct printer printer_snapshot, printer_content, printer_snapshot_class;
+extern const struct printer printer_snapshot, printer_content, printer_snapshot_class, printer_attributes_class;
 extern const struct printer printer_service, printer_endpoints, printer_endpointslice;
 extern const struct printer printer_deployment, printer_replicaset, printer_controllerrevision, printer_budget;
 extern const struct printer printer_statefulset, printer_daemonset, printer_job, printer_cronjob, printer_quota;

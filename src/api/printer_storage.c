@@ -364,6 +364,20 @@ static const struct column csidriver_columns[] = {
 const struct printer printer_csidriver = {"storage.k8s.io", "CSIDriver", csidriver_columns,
                                           ARRAY_LEN(csidriver_columns), NULL};
 
+static void attributes_driver(struct buf *out, const json_t *obj, int64_t now)
+{
+    (void)now;
+    cell_text(out, jstr(obj, "driverName"));
+}
+
+static const struct column attributes_columns[] = {
+    {"Name", "string", "name", 0, cell_name, COLUMN_NAME_TEXT},
+    {"DriverName", "string", "", 0, attributes_driver, "Name of the CSI driver"},
+    {"Age", "string", "", 0, cell_age, COLUMN_CREATED_TEXT},
+};
+const struct printer printer_attributes_class = {"storage.k8s.io", "VolumeAttributesClass", attributes_columns,
+                                                 ARRAY_LEN(attributes_columns), NULL};
+
 static const struct column csinode_columns[] = {
     {"Name", "string", "name", 0, cell_name, COLUMN_NAME_TEXT},
     {"Drivers", "integer", "", 0, csinode_drivers,

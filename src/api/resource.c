@@ -7,6 +7,7 @@
  * When you add a row: see resource.h. A group that is new also takes its place among the groups here. */
 #include "api/resource.h"
 
+#include "api/feature.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -199,6 +200,15 @@ static struct resource rows[] = {
     {STORAGE("VolumeAttachment", "volumeattachments", "volumeattachment"),
      STORED("VolumeAttachment", "volumeattachments.storage.k8s.io", "tJx/ezt6UDU="), .subs = attachment_subs,
      .needs_rv = true},
+    {.group = "storage.k8s.io",
+     .version = "v1beta1",
+     .kind = "VolumeAttributesClass",
+     .plural = "volumeattributesclasses",
+     .singular = "volumeattributesclass",
+     .type = "storage.v1beta1.VolumeAttributesClass",
+     .go_kind = "storage.VolumeAttributesClass",
+     STORED("VolumeAttributesClass", "volumeattributesclasses.storage.k8s.io", "ssn9qHMxE1c="),
+     .short_names = NAMES("vac")},
 
     /* -- apiextensions.k8s.io -- */
     {.group = "apiextensions.k8s.io",
@@ -258,6 +268,7 @@ static struct {
     const struct resource *row;
 } table[INDEX_SIZE];
 static const struct resource *row_list[ARRAY_LEN(rows) + 1];
+static size_t row_count;
 
 static const struct resource *lookup(const char *key)
 {
@@ -281,16 +292,24 @@ static void enter(char *take_key, const struct resource *row)
     table[at].row = row;
 }
 
+/* Behind a feature gate that is off, a row is as if it were not there. */
+static bool is_hidden(const struct resource *r)
+{
+    return strcmp(r->kind, "VolumeAttributesClass") == 0 && !feature_on(FEATURE_VOLUME_ATTRIBUTES_CLASS);
+}
+
 static void init_once(void)
 {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct resource *r = &rows[i];
+        if (is_hidden(r))
+            continue;
         bool core = r->group[0] == '\0';
         r->api_version = core ? r->version : xasprintf("%s/%s", r->group, r->version);
         r->qualified = core ? r->plural : xasprintf("%s.%s", r->plural, r->group);
         r->prefix = xasprintf("{\"kind\":\"%s\",\"apiVersion\":\"%s\",", r->kind, r->api_version);
         r->prefix_len = strlen(r->prefix);
-        row_list[i] = r;
+        row_list[row_count++] = r;
         enter(xasprintf("p|%s|%s|%s", r->group, r->version, r->plural), r);
         enter(xasprintf("k|%s|%s|%s", r->group, r->version, r->kind), r);
         enter(xasprintf("a|%s|%s", r->api_version, r->kind), r);
@@ -319,7 +338,7 @@ __attribute__((format(printf, 1, 2))) static const struct resource *find(const c
 
 const struct resource *const *resource_all(size_t *out_count)
 {
-    *out_count = ARRAY_LEN(rows);
+    *out_count = row_count;
     return row_list;
 }
 

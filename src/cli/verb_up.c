@@ -1,4 +1,5 @@
 /* verb_up.c - `stowage up`: flags to a struct up_conf; the floor above does the rest. */
+#include "api/feature.h"
 #include "api/quantity.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -19,6 +20,7 @@ enum {
     OPT_DATA = 256,
     OPT_LISTEN,
     OPT_PROFILE,
+    OPT_FEATURE_GATES,
     OPT_NODES,
     OPT_NODEFS,
     OPT_EPHEMERAL,
@@ -34,6 +36,7 @@ static const struct option options[] = {
     {"data", required_argument, NULL, OPT_DATA},
     {"listen", required_argument, NULL, OPT_LISTEN},
     {"profile", required_argument, NULL, OPT_PROFILE},
+    {"feature-gates", required_argument, NULL, OPT_FEATURE_GATES},
     {"nodes", required_argument, NULL, OPT_NODES},
     {"nodefs", required_argument, NULL, OPT_NODEFS},
     {"ephemeral", no_argument, NULL, OPT_EPHEMERAL},
@@ -84,6 +87,10 @@ static int parse_flag(int opt, struct up_conf *conf, char **host, const char **d
     case OPT_PROFILE:
         conf->profile = optarg;
         return check_profile(optarg, e);
+    case OPT_FEATURE_GATES: {
+        struct err why = ERR_INIT;
+        return features_set(optarg, &why) == 0 ? 0 : cli_usage(e, "up", "--feature-gates %s: %s", optarg, why.msg);
+    }
     case OPT_NODES:
         if (!str_to_u64(optarg, &number) || number < 1 || number > MAX_NODES)
             return cli_usage(e, "up", "--nodes %s: 1 to %d", optarg, MAX_NODES);
@@ -157,6 +164,7 @@ const struct cli_verb verb_up = {
         "  --listen ADDR:PORT    default 127.0.0.1:6443; port 0 takes any free one\n"
         "  --profile NAME        storage classes of a fresh cluster: eks (gp2, the default), killercoda (local-path),\n"
         "                        kind (standard), minikube (standard, Immediate), none\n"
+        "  --feature-gates LIST  what a 1.32 server serves only when told to: VolumeAttributesClass=true\n"
         "  --nodes N             default 2: controlplane and node01\n"
         "  --nodefs SIZE         size of each node's filesystem, sparse (default 20Gi)\n"
         "  --ephemeral           keep nothing: objects and volumes are gone when it stops\n"

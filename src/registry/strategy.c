@@ -49,6 +49,7 @@ static const struct strategy rows[] = {
      .prepare_update = account_prepare_update},
     {.bucket = "events", .no_garbage = true},
     {.bucket = "storageclasses.storage.k8s.io", .returns_object = true},
+    {.bucket = "volumeattributesclasses.storage.k8s.io", .returns_object = true},
     {.bucket = "csidrivers.storage.k8s.io", .returns_object = true, .bumps = driver_bumps},
     {.bucket = "csinodes.storage.k8s.io", .returns_object = true},
     {.bucket = "volumeattachments.storage.k8s.io",

@@ -132,6 +132,30 @@ void class_update(const struct change *c)
                     vstr(c->old, "volumeBindingMode"));
 }
 
+/* -- classes of attributes -- */
+
+void attributes_class_create(const struct change *c)
+{
+    const char *driver = vstr(c->obj, "driverName");
+    change_meta_create(c);
+    if (driver[0] == '\0')
+        v_required(c->errs, FIELD(NULL, "driverName"), NULL);
+    else
+        v_name(c->errs, FIELD(NULL, "driverName"), driver, rule_qualified_nocase);
+    if (json_object_size(vget(c->obj, "parameters")) == 0)
+        v_required(c->errs, FIELD(NULL, "parameters"), "must contain at least one key/value pair");
+    else
+        parameters_check(c);
+}
+
+void attributes_class_update(const struct change *c)
+{
+    change_meta_update(c);
+    v_immutable_str(c->errs, FIELD(NULL, "driverName"), vstr(c->obj, "driverName"), vstr(c->old, "driverName"));
+    if (!go_equal_field(c->res->type, "parameters", c->obj, c->old))
+        v_forbidden(c->errs, FIELD(NULL, "parameters"), "updates to parameters are forbidden.");
+}
+
 /* -- volume attachments -- */
 
 static void attachment_source_check(const struct change *c, const json_t *source, const struct vpath *p)

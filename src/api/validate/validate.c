@@ -40,6 +40,7 @@ static const struct kind_rules {
     {"csidrivers.storage.k8s.io", rule_subdomain, csidriver_create, csidriver_update, NULL},
     {"csinodes.storage.k8s.io", rule_subdomain, csinode_create, csinode_update, NULL},
     {"csistoragecapacities.storage.k8s.io", rule_subdomain, capacity_create, capacity_update, NULL},
+    {"volumeattributesclasses.storage.k8s.io", rule_subdomain, attributes_class_create, attributes_class_update, NULL},
     {"volumesnapshotclasses.snapshot.storage.k8s.io", rule_subdomain, snapshot_class_create, snapshot_class_update,
      NULL},
     {"volumesnapshotcontents.snapshot.storage.k8s.io", rule_subdomain, content_create, content_update, NULL},

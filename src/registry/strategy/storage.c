@@ -3,6 +3,7 @@
 #include "registry/meta_int.h"
 #include "registry/strategy_int.h"
 
+#include "api/feature.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -33,7 +34,8 @@ void claim_prepare_create(struct op *op, json_t *obj)
     json_object_set_new(obj, "status", json_pack("{ss}", "phase", "Pending"));
     if (!json_is_object(spec))
         return;
-    json_object_del(spec, "volumeAttributesClassName"); /* a feature that is off */
+    if (!feature_on(FEATURE_VOLUME_ATTRIBUTES_CLASS))
+        json_object_del(spec, "volumeAttributesClassName");
     json_t *source = json_object_get(spec, "dataSource");
     if (json_is_object(source) && !json_is_object(json_object_get(spec, "dataSourceRef")) && !source_is_known(source))
         json_object_del(spec, "dataSource");
@@ -46,7 +48,7 @@ void claim_prepare_update(struct op *op, json_t *obj, const json_t *old)
     json_t *spec = json_object_get(obj, "spec");
     if (!json_is_object(spec))
         return;
-    if (!jat(old, "spec.volumeAttributesClassName"))
+    if (!feature_on(FEATURE_VOLUME_ATTRIBUTES_CLASS) && !jat(old, "spec.volumeAttributesClassName"))
         json_object_del(spec, "volumeAttributesClassName");
     join_sources(spec);
 }
