@@ -1,9 +1,10 @@
 /* server.c - starting and stopping, and the callbacks of the HTTP library.
  *
- * DESIGN: libmicrohttpd with a small pool of epoll threads. A connection's `struct conn` (with its request, arena and
- * body buffer) is made when the client connects and used for all its requests. A request is collected (headers, body
- * up to the limit) and then handed to route_request() at once, on the same thread: handlers either answer, or suspend
- * the connection and give the thread back (watches, waits, logs).
+ * DESIGN: libmicrohttpd, one daemon with an epoll thread of its own for each processor; connections are dealt out to
+ * them (listener.c). A connection's `struct conn` (with its request, arena and body buffer) is made when the client
+ * connects and used for all its requests. A request is collected (headers, body up to the limit) and then handed to
+ * route_request() at once, on the same thread: handlers either answer, or suspend the connection and give the thread
+ * back (watches, waits, logs, creates on their way to the journal).
  *
  * Hostile clients: the number of connections is bounded, and so are header bytes (the connection's memory), body
  * bytes, idle time, and the whole time a client may take to send one request, however slowly it drips (the sweep
@@ -13,10 +14,10 @@
  *
  * THREADS: the library's callbacks run on its threads, one connection always on the same one. Lock order: waker.mu,
  * conns_mu. */
-#include "apiserver/inside_int.h"
 #include "apiserver/server_int.h"
 
 #include "apiserver/authn_int.h"
+#include "apiserver/listener_int.h"
 #include "apiserver/pki.h"
 #include "apiserver/reply_int.h"
 #include "apiserver/tls_io_int.h"
@@ -337,7 +338,7 @@ static int start_listening(struct apiserver *s, const struct apiserver_conf *con
 static unsigned thread_count(const struct apiserver_conf *conf)
 {
     if (conf->threads)
-        return conf->threads;
+        return conf->threads < MAX_THREADS ? conf->threads : MAX_THREADS;
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n < 2 ? 2 : n > 4 ? 4 : (unsigned)n;
 }
@@ -352,9 +353,10 @@ static unsigned connection_limit(const struct apiserver_conf *conf)
     return want;
 }
 
-static int start_daemon(struct apiserver *s, const struct apiserver_conf *conf, struct err *e)
+static struct MHD_Daemon *start_daemon(struct apiserver *s, const struct apiserver_conf *conf)
 {
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+                     MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_KEY, 0, conf->pki->key_pem},
         {MHD_OPTION_HTTPS_MEM_CERT, 0, conf->pki->cert_pem},
@@ -365,21 +367,34 @@ static int start_daemon(struct apiserver *s, const struct apiserver_conf *conf, 
         tls[0] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     else
         flags |= MHD_USE_TLS;
+    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+                            s, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s,
+                            MHD_OPTION_CONNECTION_LIMIT, connection_limit(conf) / s->threads + 1,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)CONN_MEMORY, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+}
+
+static int start_daemons(struct apiserver *s, const struct apiserver_conf *conf, struct err *e)
+{
     sigset_t all, old; /* signals are the main thread's */
+    s->threads = thread_count(conf);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
-                                 MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-                                 MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s,
-                                 MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s, MHD_OPTION_CONNECTION_LIMIT,
-                                 connection_limit(conf), MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_MEMORY, MHD_OPTION_THREAD_POOL_SIZE,
-                                 thread_count(conf), MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+    bool ok = true;
+    for (unsigned i = 0; i < s->threads && ok; i++) {
+        s->daemons[i] = start_daemon(s, conf);
+        ok = s->daemons[i] != NULL;
+    }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (!s->daemon)
-        return err_set(e, ERR_INTERNAL, "the HTTP server does not start");
-    s->listen_fd = -1; /* the daemon's now */
-    return 0;
+    return ok ? 0 : err_set(e, ERR_INTERNAL, "the HTTP server does not start");
+}
+
+static void stop_daemons(struct apiserver *s)
+{
+    for (unsigned i = 0; i < s->threads; i++)
+        if (s->daemons[i])
+            MHD_stop_daemon(s->daemons[i]);
 }
 
 static void server_free(struct apiserver *s)
@@ -416,26 +431,36 @@ int apiserver_start(const struct apiserver_conf *conf, struct apiserver **out_se
     if (waker_start(&s->waker, e) < 0 || authn_new(conf->pki, conf->registry, conf->clock, &s->authn, e) < 0)
         goto fail;
     registry_set_token_ops(conf->registry, &authn_token_ops, s->authn);
-    if (start_listening(s, conf, e) < 0 || start_daemon(s, conf, e) < 0)
+    if (start_listening(s, conf, e) < 0 || start_daemons(s, conf, e) < 0 ||
+        listener_start(s, TAKE_FD(s->listen_fd), &s->outside, e) < 0)
         goto fail;
     *out_server = s;
     return 0;
 fail:
+    stop_daemons(s);
     registry_set_token_ops(conf->registry, NULL, NULL);
     server_free(s);
     return -1;
+}
+
+/* Under plain HTTP whoever reaches the port is the administrator, so pods get no such socket. */
+int apiserver_listen_inside(struct apiserver *s, int take_fd, struct err *e)
+{
+    if (!s->plain_http)
+        return listener_start(s, take_fd, &s->inside, e);
+    close(take_fd);
+    return err_set(e, ERR_UNSUPPORTED, "plain HTTP is served on loopback only");
 }
 
 void apiserver_stop(struct apiserver *s)
 {
     if (!s)
         return;
-    inside_stop(s->inside);
-    int fd = MHD_quiesce_daemon(s->daemon);
+    listener_stop(s->inside);
+    listener_stop(s->outside);
     sleeper_list_stop(&s->sleepers);
     upgrades_stop(s->upgrades);
-    MHD_stop_daemon(s->daemon);
-    close_cleanup(&fd);
+    stop_daemons(s);
     registry_set_token_ops(s->registry, NULL, NULL);
     server_free(s);
 }

@@ -9,8 +9,10 @@
 #include <stdatomic.h>
 
 struct authn;
-struct inside;
+struct listener;
 struct upgrades;
+
+enum { MAX_THREADS = 16 };
 
 /* One client connection. Made when it is accepted, freed when it is closed. */
 struct conn {
@@ -34,15 +36,18 @@ struct apiserver {
     bool (*nodes_alive)(void *arg);
     void *nodes_arg;
     bool plain_http;
-    struct MHD_Daemon *daemon;
-    int listen_fd;
+    struct MHD_Daemon *daemons[MAX_THREADS]; /* one a thread */
+    unsigned threads;
+    atomic_uint dealt;        /* connections, to the daemons in turn */
+    int listen_fd;            /* owned until `outside` has it */
+    struct listener *outside; /* owned */
     uint16_t port;
     char *url;       /* owned */
     char *host_port; /* owned; as discovery names it */
     struct waker *waker;
     struct authn *authn;
     struct upgrades *upgrades;
-    struct inside *inside; /* owned; NULL without a socket in the cluster's network */
+    struct listener *inside; /* owned; NULL without a socket in the cluster's network */
     struct sleeper_list sleepers;
     int64_t started_ns; /* wall */
 
