@@ -41,6 +41,8 @@
 
 /* Groups a writer writes for others before it passes the lead on. */
 #define LEAD_GROUPS 8
+/* Between two groups: then the journal may take its time. */
+#define QUIET_NS INT64_C(20000000)
 
 /* One put (with its frozen object) or delete, on its writer's stack. */
 struct change {
@@ -279,7 +281,10 @@ static void batch_commit(struct store *s, struct batch *b)
     notices_send(&notices);
     edition_release(&ed);
     trash_empty(&trash);
-    if (s->journal && journal_checkpoint_due(s->journal))
+    int64_t now = clock_mono_ns(s->clock);
+    bool quiet = now - s->last_group_ns > QUIET_NS;
+    s->last_group_ns = now;
+    if (s->journal && journal_checkpoint_due(s->journal, quiet))
         journal_checkpoint(s->journal);
 }
 

@@ -24,8 +24,9 @@ int journal_load(struct journal *j, int (*row)(const struct journal_row *r, void
                  uint64_t *out_revision, struct err *e);
 /* Writes a batch in one transaction: all of it or, on error, nothing. */
 int journal_write(struct journal *j, const struct watch_event *ops, size_t count, struct err *e);
-/* Moves the log into the file when it has grown enough; reports nothing, because nothing is lost if it cannot. */
-bool journal_checkpoint_due(const struct journal *j);
+/* Moves the log into the file when it has grown enough; reports nothing, because nothing is lost if it cannot. `quiet`:
+ * nobody seems to be in a hurry. */
+bool journal_checkpoint_due(const struct journal *j, bool quiet);
 void journal_checkpoint(struct journal *j);
 size_t journal_bytes(const struct journal *j);
 const char *journal_cluster_id(const struct journal *j);

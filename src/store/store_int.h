@@ -66,6 +66,7 @@ struct store {
     /* the leader's own */
     uint64_t last_rv; /* handed out; >= published_rv */
     int64_t last_row;
+    int64_t last_group_ns; /* when the last batch was done */
 
     pthread_mutex_t root_mu;
     struct snapshot *published; /* owned; the leader writes it under mu and root_mu, others read it under either */
