@@ -8,8 +8,8 @@
  *     running ──► SuccessCriteriaMet ──► Complete      suspended ◄──► running
  *             └─► FailureTarget ──► (pods end) ──► Failed
  *
- * Pods that failed are replaced after 10 s, 20 s, 40 s, … up to ten minutes. Of pod failure policies and limits per
- * index only what validation says is known here. Source: pkg/controller/job/job_controller.go. */
+ * Pods that failed are replaced after 10 s, 20 s, 40 s, … up to ten minutes. Source:
+ * pkg/controller/job/job_controller.go. */
 #include "controllers/job_int.h"
 
 #include "base/json.h"
@@ -73,7 +73,13 @@ static void note_failure(struct job_round *r, const json_t *pod)
 {
     if (listed(r->job, "failed", obj_uid(pod)))
         return;
+    const char *action = job_failure_action(r, pod);
+    if (str_eq(action, "Ignore")) {
+        ended_add(&r->ignored, pod, r->pods.len);
+        return;
+    }
     r->failed++;
+    job_index_failed(r, pod, action);
     ended_add(&r->bad, pod, r->pods.len);
 }
 
@@ -104,7 +110,9 @@ static void count(struct job_round *r)
         r->indexes = jint(r->job, "spec.completions", 0);
         r->indexes = r->indexes > MAX_COMPLETIONS ? MAX_COMPLETIONS : r->indexes;
         r->done = xcalloc((size_t)r->indexes + 1, sizeof *r->done);
+        r->lost = xcalloc((size_t)r->indexes + 1, sizeof *r->lost);
         job_indexes_parse(jstr_or(status, "completedIndexes", ""), r->done, r->indexes);
+        job_indexes_parse(jstr_or(status, "failedIndexes", ""), r->lost, r->indexes);
         r->succeeded = 0;
         for (int64_t i = 0; i < r->indexes; i++)
             r->succeeded += r->done[i];
@@ -163,17 +171,56 @@ static bool enough(const struct job_round *r)
     return r->succeeded > 0 && r->active == 0;
 }
 
+/* With a limit per index the job goes on until every index is done or given up. */
+static bool judge_indexes(struct job_round *r)
+{
+    int64_t lost = job_per_index(r->job) ? job_lost_count(r) : 0;
+    const json_t *most = jat(r->job, "spec.maxFailedIndexes");
+    if (most && lost > json_integer_value(most))
+        decide(r, "FailureTarget", "MaxFailedIndexesExceeded",
+               "Job has exceeded the specified maximal number of failed indexes");
+    else if (lost > 0 && r->succeeded + lost >= r->indexes)
+        decide(r, "FailureTarget", "FailedIndexes", "Job has failed indexes");
+    return r->end != NULL;
+}
+
+static bool judge_success_policy(struct job_round *r)
+{
+    char text[64];
+    int rule = job_success_rule(r);
+    if (rule < 0)
+        return false;
+    snprintf(text, sizeof text, "Matched rules at index %d", rule);
+    decide(r, "SuccessCriteriaMet", "SuccessPolicy", text);
+    return true;
+}
+
+/* What an earlier round has decided stands. */
+static bool judged_before(struct job_round *r)
+{
+    static const char *const ends[] = {"FailureTarget", "SuccessCriteriaMet"};
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        const json_t *cond = condition_get(r->job, ends[i]);
+        if (!condition_true(r->job, ends[i]))
+            continue;
+        decide(r, ends[i], jstr_or(cond, "reason", ""), jstr_or(cond, "message", ""));
+        return true;
+    }
+    return false;
+}
+
 static void judge(struct job_round *r)
 {
-    const json_t *failing = condition_get(r->job, "FailureTarget");
-    if (condition_true(r->job, "FailureTarget"))
-        decide(r, "FailureTarget", jstr_or(failing, "reason", ""), jstr_or(failing, "message", ""));
-    else if (condition_true(r->job, "SuccessCriteriaMet"))
-        decide(r, "SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods");
+    if (judged_before(r))
+        return;
+    if (*r->fail_job)
+        decide(r, "FailureTarget", "PodFailurePolicy", r->fail_job);
     else if (r->failed > jint(r->job, "spec.backoffLimit", 6) || restarted_too_often(r))
         decide(r, "FailureTarget", "BackoffLimitExceeded", "Job has reached the specified backoff limit");
     else if (out_of_time(r))
         decide(r, "FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline");
+    else if (judge_indexes(r) || judge_success_policy(r))
+        return;
     else if (enough(r))
         decide(r, "SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods");
 }
@@ -221,7 +268,9 @@ static void round_release(struct job_round *r)
     objlist_release(&r->pods);
     free(r->good.pods);
     free(r->bad.pods);
+    free(r->ignored.pods);
     free(r->done);
+    free(r->lost);
     sobj_unref(r->obj);
 }
 

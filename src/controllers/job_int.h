@@ -6,6 +6,7 @@
 
 #define JOB_FINALIZER   "batch.kubernetes.io/job-tracking"
 #define ANN_INDEX       "batch.kubernetes.io/job-completion-index"
+#define ANN_FAILURES    "batch.kubernetes.io/job-index-failure-count"
 #define MAX_COMPLETIONS 100000 /* of an Indexed job */
 
 /* Pods that ended in this round and are not in the status yet. */
@@ -24,12 +25,13 @@ struct job_round {
 
     int64_t active, ready, terminating; /* as they will be once this round's changes are in */
     int64_t succeeded, failed;          /* all, counted and not */
-    struct ended good, bad;
-    bool *done; /* Indexed: completed indexes; owned */
+    struct ended good, bad, ignored;    /* ignored: failures that do not count */
+    bool *done, *lost;                  /* Indexed: completed and given up indexes; owned */
     int64_t indexes;
 
     const char *end, *reason; /* "SuccessCriteriaMet" or "FailureTarget" once decided */
-    char message[128];
+    char message[512];
+    char fail_job[512]; /* why a rule of the pod failure policy ends the job; "" */
 };
 
 /* -- job.c -- */
@@ -45,6 +47,16 @@ int job_pod_untrack(struct job_round *r, const json_t *pod, struct err *e);
 int job_pods_manage(struct job_round *r, struct err *e);
 /* Deletes all that run: the job has failed, or has enough. */
 int job_pods_stop(struct job_round *r, struct err *e);
+
+/* -- job_policy.c -- */
+/* "Count", "Ignore", "FailIndex" or "FailJob". */
+const char *job_failure_action(struct job_round *r, const json_t *pod);
+bool job_per_index(const json_t *job); /* is there a limit of failures per index? */
+int64_t job_index_failures(const struct job_round *r, int64_t index);
+/* Gives the pod's index up, if that was its last chance. */
+void job_index_failed(struct job_round *r, const json_t *pod, const char *action);
+int64_t job_lost_count(const struct job_round *r);
+int job_success_rule(const struct job_round *r);
 
 /* -- job_status.c -- */
 /* "0,2-4" to flags and back. */

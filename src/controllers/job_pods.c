@@ -79,6 +79,59 @@ int job_pods_stop(struct job_round *r, struct err *e)
     return remove_pods(r, r->active, failed, e);
 }
 
+/* -- after a failure -- */
+
+/* When a pod came to its end: its last container's, or its deletion. */
+static int64_t end_of(const json_t *pod, int64_t dflt)
+{
+    int64_t latest = 0, at;
+    const json_t *statuses = jat(pod, "status.containerStatuses");
+    for (size_t i = 0; i < json_array_size(statuses); i++) {
+        const char *text = jstr(json_array_get(statuses, i), "state.terminated.finishedAt");
+        if (text && time_parse(text, &at) == 0 && at > latest)
+            latest = at;
+    }
+    const char *deleted = jstr(pod, "metadata.deletionTimestamp");
+    if (latest == 0 && deleted && time_parse(deleted, &at) == 0)
+        latest = at;
+    return latest ? latest : dflt;
+}
+
+/* Nanoseconds until the next pod (of that index, unless -1) may be made. */
+static int64_t wait_left(const struct job_round *r, int64_t index)
+{
+    int64_t success = 0, last = 0, failures = 0, wait = BACKOFF_S;
+    for (size_t i = 0; i < r->pods.len; i++) {
+        const json_t *pod = r->pods.trees[i];
+        int64_t at = end_of(pod, r->now_ns);
+        if (str_eq(jstr(pod, "status.phase"), "Succeeded") && at > success)
+            success = at;
+    }
+    for (size_t i = 0; i < r->pods.len; i++) {
+        const json_t *pod = r->pods.trees[i];
+        int64_t at = end_of(pod, r->now_ns);
+        if (!str_eq(jstr(pod, "status.phase"), "Failed") || (index < 0 && at <= success) ||
+            (index >= 0 && job_pod_index(pod) != index))
+            continue;
+        failures++;
+        last = at > last ? at : last;
+    }
+    if (failures == 0)
+        return 0;
+    for (int64_t i = 1; i < failures && wait < BACKOFF_MAX_S; i++)
+        wait *= 2;
+    return last + (wait > BACKOFF_MAX_S ? BACKOFF_MAX_S : wait) * 1000000000 - r->now_ns;
+}
+
+/* A failed index waits on its own; the key is woken when it may go on. */
+static bool waits(const struct job_round *r, int64_t index)
+{
+    int64_t wait = wait_left(r, index);
+    if (wait > 0)
+        loop_enqueue_after(r->l, obj_ns(r->job), obj_name(r->job), (wait + 999999) / 1000000);
+    return wait > 0;
+}
+
 /* -- too few -- */
 
 static void put_index(json_t *pod, const json_t *job, int64_t index)
@@ -108,6 +161,11 @@ static int make_pod(struct job_round *r, int64_t index, struct err *e)
     jarr_add_unique(jmake_arr(pod, "metadata.finalizers"), JOB_FINALIZER);
     if (index >= 0)
         put_index(pod, r->job, index);
+    if (job_per_index(r->job)) {
+        char text[24];
+        snprintf(text, sizeof text, "%lld", (long long)job_index_failures(r, index));
+        jset_map(pod, "metadata.annotations", ANN_FAILURES, text);
+    }
     if (pod_make_from(r->l, r->job, pod, e) < 0)
         return -1;
     r->active++;
@@ -118,7 +176,7 @@ static int make_pod(struct job_round *r, int64_t index, struct err *e)
 static int64_t next_index(const struct job_round *r, int64_t from)
 {
     for (int64_t index = from; index < r->indexes; index++) {
-        bool taken = r->done[index];
+        bool taken = r->done[index] || r->lost[index] || (job_per_index(r->job) && waits(r, index));
         for (size_t i = 0; i < r->pods.len && !taken; i++)
             taken = pod_active(r->pods.trees[i]) && job_pod_index(r->pods.trees[i]) == index;
         if (!taken)
@@ -142,49 +200,6 @@ static int make_pods(struct job_round *r, int64_t missing, struct err *e)
     return 0;
 }
 
-/* -- after a failure -- */
-
-/* When a pod came to its end: its last container's, or its deletion. */
-static int64_t end_of(const json_t *pod, int64_t dflt)
-{
-    int64_t latest = 0, at;
-    const json_t *statuses = jat(pod, "status.containerStatuses");
-    for (size_t i = 0; i < json_array_size(statuses); i++) {
-        const char *text = jstr(json_array_get(statuses, i), "state.terminated.finishedAt");
-        if (text && time_parse(text, &at) == 0 && at > latest)
-            latest = at;
-    }
-    const char *deleted = jstr(pod, "metadata.deletionTimestamp");
-    if (latest == 0 && deleted && time_parse(deleted, &at) == 0)
-        latest = at;
-    return latest ? latest : dflt;
-}
-
-/* Nanoseconds until the next pod may be made. */
-static int64_t wait_left(const struct job_round *r)
-{
-    int64_t success = 0, last = 0, failures = 0, wait = BACKOFF_S;
-    for (size_t i = 0; i < r->pods.len; i++) {
-        const json_t *pod = r->pods.trees[i];
-        int64_t at = end_of(pod, r->now_ns);
-        if (str_eq(jstr(pod, "status.phase"), "Succeeded") && at > success)
-            success = at;
-    }
-    for (size_t i = 0; i < r->pods.len; i++) {
-        const json_t *pod = r->pods.trees[i];
-        int64_t at = end_of(pod, r->now_ns);
-        if (!str_eq(jstr(pod, "status.phase"), "Failed") || at <= success)
-            continue;
-        failures++;
-        last = at > last ? at : last;
-    }
-    if (failures == 0)
-        return 0;
-    for (int64_t i = 1; i < failures && wait < BACKOFF_MAX_S; i++)
-        wait *= 2;
-    return last + (wait > BACKOFF_MAX_S ? BACKOFF_MAX_S : wait) * 1000000000 - r->now_ns;
-}
-
 /* -- as many as should -- */
 
 static int64_t wanted(const struct job_round *r)
@@ -194,7 +209,7 @@ static int64_t wanted(const struct job_round *r)
         return 0;
     if (!jat(r->job, "spec.completions"))
         return r->succeeded > 0 ? (r->active < parallel ? r->active : parallel) : parallel;
-    int64_t left = jint(r->job, "spec.completions", 1) - r->succeeded;
+    int64_t left = jint(r->job, "spec.completions", 1) - r->succeeded - job_lost_count(r);
     left = left < 0 ? 0 : left;
     return left < parallel ? left : parallel;
 }
@@ -208,7 +223,7 @@ int job_pods_manage(struct job_round *r, struct err *e)
         missing -= r->terminating;
     if (missing <= 0)
         return 0;
-    int64_t wait = wait_left(r);
+    int64_t wait = job_per_index(r->job) ? 0 : wait_left(r, -1);
     if (wait > 0) {
         loop_enqueue_after(r->l, obj_ns(r->job), obj_name(r->job), (wait + 999999) / 1000000);
         return 0;

@@ -105,6 +105,13 @@ static void list_uids(json_t *status, const char *list, const struct ended *ende
         jarr_add_unique(jmake_arr(jmake_obj(status, "uncountedTerminatedPods"), list), obj_uid(ended->pods[i]));
 }
 
+static json_t *json_take_text(char *take_text)
+{
+    json_t *text = json_string(take_text);
+    free(take_text);
+    return text;
+}
+
 static int write_uncounted(struct job_round *r, struct err *e)
 {
     json_t *next = json_deep_copy(r->job), *status = jmake_obj(next, "status");
@@ -124,6 +131,8 @@ static int write_uncounted(struct job_round *r, struct err *e)
     } else {
         list_uids(status, "succeeded", &r->good);
     }
+    if (job_per_index(r->job))
+        jset(status, "failedIndexes", json_take_text(job_indexes_text(r->lost, r->indexes)));
     if (r->end)
         put_condition(r, status, r->end, "True", r->reason, r->message);
     return put(r, next, e);
@@ -131,7 +140,7 @@ static int write_uncounted(struct job_round *r, struct err *e)
 
 static int untrack(struct job_round *r, struct err *e)
 {
-    const struct ended *const ends[] = {&r->good, &r->bad};
+    const struct ended *const ends[] = {&r->good, &r->bad, &r->ignored};
     for (size_t k = 0; k < ARRAY_LEN(ends); k++)
         for (size_t i = 0; i < ends[k]->len; i++)
             if (job_pod_untrack(r, ends[k]->pods[i], e) < 0)

@@ -186,6 +186,75 @@ static void test_deleted(void **state)
     assert_int_equal(count(w, RES.pods), 0); /* the finalizer holds nothing */
 }
 
+static int edit_exit(json_t *pod, void *arg, struct err *e)
+{
+    (void)e;
+    jset_str(pod, "status.phase", "Failed");
+    jset(pod, "status.containerStatuses",
+         json_pack("[{ss si ss ss sb s{s{si ss}}}]", "name", "c", "restartCount", 0, "image", "i", "imageID", "i",
+                   "ready", 0, "state", "terminated", "exitCode", *(int *)arg, "finishedAt", "2026-01-01T00:00:00Z"));
+    return 1;
+}
+
+static void fail_with(struct loop_world *w, const char *pod, int code)
+{
+    struct err e = ERR_INIT;
+    assert_true(*pod);
+    if (reg_modify(w->registry, "kubelet", RES.pods, "default", pod, "status", edit_exit, &code, &e) < 0)
+        fail_msg("%s: %s", pod, e.msg);
+    settle(w);
+}
+
+static void test_failure_policy(void **state)
+{
+    struct loop_world *w = *state;
+    make(w, JOB(",'backoffLimit':0,'podFailurePolicy':{'rules':[{'action':'Ignore','onExitCodes':{'operator':'In',"
+                "'values':[7]}},{'action':'FailJob','onExitCodes':{'operator':'In','values':[42]}}]}"));
+    settle(w);
+    fail_with(w, running(w, -1), 7); /* does not count */
+    assert_string_equal(text_at(w, RES.jobs, "j", "status.failed"), "");
+    pass_seconds(w, 11);
+    char name[300], text[700];
+    snprintf(name, sizeof name, "%s", running(w, -1));
+    snprintf(text, sizeof text,
+             "Container c for pod default/%s failed with exit code 42 matching FailJob rule at index 1", name);
+    fail_with(w, name, 42);
+    assert_string_equal(condition(w, "Failed"), "PodFailurePolicy");
+    assert_event(w, "j", "PodFailurePolicy", text);
+}
+
+static void test_limit_per_index(void **state)
+{
+    struct loop_world *w = *state;
+    make(w, JOB(",'completions':2,'parallelism':2,'completionMode':'Indexed','backoffLimitPerIndex':1"));
+    settle(w);
+    end(w, running(w, 0), "Failed");
+    pass_seconds(w, 11);
+    assert_string_equal(annotation(w, RES.pods, running(w, 0), "batch.kubernetes.io/job-index-failure-count"), "1");
+    end(w, running(w, 0), "Failed");
+    assert_string_equal(text_at(w, RES.jobs, "j", "status.failedIndexes"), "0");
+    pass_seconds(w, 60);
+    assert_string_equal(running(w, 0), "");
+    end(w, running(w, 1), "Succeeded"); /* the other one goes on */
+    assert_string_equal(condition(w, "Failed"), "FailedIndexes");
+    assert_string_equal(text_at(w, RES.jobs, "j", "status.completedIndexes"), "1");
+}
+
+static void test_success_policy(void **state)
+{
+    struct loop_world *w = *state;
+    make(w, JOB(",'completions':3,'parallelism':3,'completionMode':'Indexed','successPolicy':{'rules':[{"
+                "'succeededIndexes':'0,2','succeededCount':1}]}"));
+    settle(w);
+    end(w, running(w, 1), "Succeeded");
+    assert_string_equal(condition(w, "SuccessCriteriaMet"), "");
+    end(w, running(w, 2), "Succeeded");
+    assert_string_equal(condition(w, "SuccessCriteriaMet"), "SuccessPolicy");
+    assert_string_equal(running(w, -1), ""); /* the rest is not needed */
+    settle(w);
+    assert_string_equal(condition(w, "Complete"), "SuccessPolicy");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +265,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
         cmocka_unit_test_setup_teardown(test_goes_when_its_time_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deleted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_failure_policy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_limit_per_index, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_success_policy, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
