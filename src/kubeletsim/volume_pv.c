@@ -196,7 +196,7 @@ static int stage(struct pod_run *p, struct volume_run *v, struct err *e)
         staging_remove(p, target);
     }
     staged_leave(p->k, s);
-    v->in_device = rc < 0;
+    v->failed_at = rc < 0 ? "MountVolume.MountDevice failed" : NULL;
     return rc;
 }
 
@@ -275,11 +275,9 @@ int local_mount(struct pod_run *p, struct volume_run *v, struct err *e)
     struct stat st;
     struct err absent = ERR_INIT;
     const char *path = jstr_or(v->source, "path", "");
-    if (m->ops->stat(m, pod_node(p), path, &st, &absent) < 0)
-        return err_set(
-            e, ERR_NOT_FOUND,
-            "mount failed: exit status 32\nMounting command: mount\nMounting arguments: -o bind %s %s\nOutput: mount: "
-            "%s: special device %s does not exist.\n",
-            path, v->path, v->path, path);
+    if (m->ops->stat(m, pod_node(p), path, &st, &absent) < 0) {
+        v->failed_at = "MountVolume.NewMounter initialization failed";
+        return err_set(e, ERR_NOT_FOUND, "path \"%s\" does not exist", path);
+    }
     return bind_once(p, v, path, e) < 0 ? -1 : apply_fs_group(p, v, e);
 }

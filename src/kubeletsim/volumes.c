@@ -192,7 +192,7 @@ void volumes_tell_failures(struct pod_run *p)
     for (size_t i = 0; i < p->volume_count; i++) {
         const struct volume_run *v = &p->volumes[i];
         const char *what = v->block       ? "MapVolume.SetUpDevice failed"
-                           : v->in_device ? "MountVolume.MountDevice failed"
+                           : v->failed_at ? v->failed_at
                                           : "MountVolume.SetUp failed";
         if (v->failure)
             kubelet_event(p->k, p, NULL, EVENT_WARNING, v->block ? "FailedMapVolume" : "FailedMount",
@@ -235,7 +235,7 @@ static bool mount_one(struct pod_run *p, struct volume_run *v)
     free(v->failure);
     v->failure = NULL;
     v->touched = true;
-    v->in_device = false;
+    v->failed_at = NULL;
     v->mounted = v->plugin->mount(p, v, &e) == 0;
     if (!v->mounted)
         v->failure = xstrdup(e.msg);

@@ -29,10 +29,10 @@ struct volume_run {
     bool block, read_only;
     bool touched; /* mounting was tried: there may be something to undo; from here on the plan stays */
     bool mounted, staged;
-    bool told;      /* as a device */
-    char *unique;   /* owned: "kubernetes.io/csi/DRIVER^HANDLE" of attachables, or NULL */
-    char *failure;  /* owned: why the last try failed, or NULL */
-    bool in_device; /* it failed before the pod's own part */
+    bool told;             /* as a device */
+    char *unique;          /* owned: "kubernetes.io/csi/DRIVER^HANDLE" of attachables, or NULL */
+    char *failure;         /* owned: why the last try failed, or NULL */
+    const char *failed_at; /* static: the step it failed at if before the pod's own part, else NULL */
     /* growing, see volume_grow.c */
     int64_t grow_to;       /* bytes: under way; 0 = not */
     int64_t grow_refused;  /* bytes: not while it is mounted */
