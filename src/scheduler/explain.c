@@ -65,6 +65,7 @@ static const struct {
     {"did not have enough free storage", "The driver has not that much room here: ask for less, or give it more.",
      NULL},
     {"exceed max volume count", "The node has as many disks as it takes: end pods that use disks there.", NULL},
+    {"had no available disk", "A pod there names the same disk: end it, or name another disk.", NULL},
     {"ReadWriteOncePod access mode", "One pod at a time may use the claim: delete the one that has it.", NULL},
     {"bound to non-existent pv(s)", "The volume of its claim is gone: bring it back, or make the claim anew.", NULL},
     {"didn't have free ports", "The host port is taken there: choose another, or do without.", NULL},

@@ -10,9 +10,54 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#define NO_VOLUME "node(s) didn't find available persistent volumes to bind"
+#define EBS_DRIVER "ebs.csi.aws.com"
+#define NO_VOLUME  "node(s) didn't find available persistent volumes to bind"
+
+/* -- disks that pods name themselves: one pod a node -- */
+
+static const struct {
+    const char *member, *id;
+    bool read_only_shares; /* pods that only read may share it */
+} disks[] = {{"awsElasticBlockStore", "volumeID", false}, {"gcePersistentDisk", "pdName", true}};
+
+static bool same_disk(const json_t *a, const json_t *b)
+{
+    for (size_t i = 0; i < ARRAY_LEN(disks); i++) {
+        const json_t *x = json_object_get(a, disks[i].member), *y = json_object_get(b, disks[i].member);
+        const char *id = jstr(x, disks[i].id);
+        if (!id || !str_eq(id, jstr(y, disks[i].id)))
+            continue;
+        return !(disks[i].read_only_shares && jbool(x, "readOnly", false) && jbool(y, "readOnly", false));
+    }
+    return false;
+}
+
+static bool disk_conflict(const json_t *pod, const json_t *other)
+{
+    size_t i, j;
+    json_t *mine, *theirs;
+    json_array_foreach(jat(pod, "spec.volumes"), i, mine)
+    {
+        json_array_foreach(jat(other, "spec.volumes"), j, theirs)
+        {
+            if (same_disk(mine, theirs))
+                return true;
+        }
+    }
+    return false;
+}
+
+void filter_disks(const struct attempt *a, const struct node_info *n, struct verdict *v)
+{
+    bool taken = false;
+    for (size_t p = 0; p < n->pods.len && !taken; p++)
+        taken = disk_conflict(a->pod, n->pods.trees[p]);
+    if (taken)
+        refuse(v, false, "node(s) had no available disk");
+}
 
 void filter_exclusive_claims(const struct attempt *a, const struct node_info *n, struct verdict *v)
 {
@@ -57,7 +102,31 @@ static const char *claim_driver(const struct pod_claim *c)
     return provisioner ? provisioner_csi_name(provisioner) : NULL;
 }
 
-/* Adds "driver^handle" of each volume the pod has through claims. */
+/* A disk that the pod names itself counts for the driver its type hands over to; as node.status.volumesInUse names it.
+ */
+static bool inline_disk(const json_t *volume, const char *driver, char *out, size_t size)
+{
+    const char *id = jstr(volume, "awsElasticBlockStore.volumeID");
+    const char *slash = id ? strrchr(id, '/') : NULL;
+    if (!id || !str_eq(driver, EBS_DRIVER))
+        return false;
+    snprintf(out, size, "kubernetes.io/csi/%s^%s", driver, slash ? slash + 1 : id);
+    return true;
+}
+
+static bool names_disks(const json_t *pod)
+{
+    size_t i;
+    json_t *volume;
+    json_array_foreach(jat(pod, "spec.volumes"), i, volume)
+    {
+        if (json_object_get(volume, "awsElasticBlockStore"))
+            return true;
+    }
+    return false;
+}
+
+/* Adds "driver^handle" of each volume the pod has through claims, or names itself. */
 static void add_volumes(const struct attempt *a, const json_t *pod, const char *driver, struct strlist *names)
 {
     size_t i;
@@ -68,32 +137,35 @@ static void add_volumes(const struct attempt *a, const json_t *pod, const char *
         pod_volume_claim(pod, volume, claim_name, sizeof claim_name);
         const json_t *claim = *claim_name ? world_find(&a->world.claims, obj_ns(pod), claim_name) : NULL;
         const json_t *pv = claim ? world_find(&a->world.volumes, "", jstr_or(claim, "spec.volumeName", "")) : NULL;
-        if (pv && str_eq(pv_driver(pv), driver) && pv_unique_name(pv, unique, sizeof unique) &&
-            !strlist_has(names, unique))
+        bool has = pv ? str_eq(pv_driver(pv), driver) && pv_unique_name(pv, unique, sizeof unique)
+                      : inline_disk(volume, driver, unique, sizeof unique);
+        if (has && !strlist_has(names, unique))
             strlist_add(names, unique);
     }
 }
 
+static bool too_many(const struct attempt *a, const struct node_info *n, const char *driver)
+{
+    int64_t limit = driver ? driver_limit(a, n->node, driver) : INT64_MAX;
+    if (limit == INT64_MAX)
+        return false;
+    _auto_strlist_ struct strlist names = {0};
+    for (size_t p = 0; p < n->pods.len; p++)
+        add_volumes(a, n->pods.trees[p], driver, &names);
+    add_volumes(a, a->pod, driver, &names);
+    int64_t count = (int64_t)names.len;
+    for (size_t c = 0; c < a->claim_count; c++)
+        count += !a->claims[c].volume && str_eq(claim_driver(&a->claims[c]), driver);
+    return count > limit;
+}
+
 void filter_volume_limits(const struct attempt *a, const struct node_info *n, struct verdict *v)
 {
-    for (size_t i = 0; i < a->claim_count; i++) {
-        const char *driver = claim_driver(&a->claims[i]);
-        int64_t limit = driver ? driver_limit(a, n->node, driver) : INT64_MAX;
-        if (limit == INT64_MAX)
-            continue;
-        struct strlist names = {0};
-        for (size_t p = 0; p < n->pods.len; p++)
-            add_volumes(a, n->pods.trees[p], driver, &names);
-        add_volumes(a, a->pod, driver, &names);
-        int64_t count = (int64_t)names.len;
-        for (size_t c = 0; c < a->claim_count; c++)
-            count += !a->claims[c].volume && str_eq(claim_driver(&a->claims[c]), driver);
-        strlist_release(&names);
-        if (count > limit) {
-            refuse(v, false, "node(s) exceed max volume count");
-            return;
-        }
-    }
+    bool full = names_disks(a->pod) && too_many(a, n, EBS_DRIVER);
+    for (size_t i = 0; i < a->claim_count && !full; i++)
+        full = too_many(a, n, claim_driver(&a->claims[i]));
+    if (full)
+        refuse(v, false, "node(s) exceed max volume count");
 }
 
 /* -- binding -- */

@@ -18,8 +18,8 @@
 #include <string.h>
 
 static const filter_fn filters[] = {
-    filter_unschedulable, filter_taints,  filter_affinity, filter_ports,  filter_resources,    filter_exclusive_claims,
-    filter_volume_limits, filter_volumes, filter_zones,    filter_spread, filter_pod_affinity,
+    filter_unschedulable,    filter_taints,        filter_affinity, filter_ports, filter_resources, filter_disks,
+    filter_exclusive_claims, filter_volume_limits, filter_volumes,  filter_zones, filter_spread,    filter_pod_affinity,
 };
 
 void refuse(struct verdict *v, bool final, const char *fmt, ...)
@@ -43,9 +43,9 @@ static bool is_pending(const json_t *pod)
 }
 
 /* What a change can help against: parts of the reasons the filters give. */
-static const char *const helped_by_less_pods[] = {
-    "Insufficient ",   "Too many pods",    "free ports",       "affinity rules",
-    "topology spread", "max volume count", "ReadWriteOncePod", NULL};
+static const char *const helped_by_less_pods[] = {"Insufficient ",    "Too many pods",   "free ports",
+                                                  "affinity rules",   "topology spread", "max volume count",
+                                                  "ReadWriteOncePod", "available disk",  NULL};
 static const char *const helped_by_storage[] = {"olume", "storage", NULL}; /* volume, PersistentVolumeClaim … */
 static const char *const helped_by_other_pods[] = {"affinity rules", "topology spread", NULL};
 

@@ -55,6 +55,7 @@ void filter_taints(const struct attempt *a, const struct node_info *n, struct ve
 void filter_affinity(const struct attempt *a, const struct node_info *n, struct verdict *v);
 void filter_ports(const struct attempt *a, const struct node_info *n, struct verdict *v);
 void filter_resources(const struct attempt *a, const struct node_info *n, struct verdict *v);
+void filter_disks(const struct attempt *a, const struct node_info *n, struct verdict *v);
 void filter_exclusive_claims(const struct attempt *a, const struct node_info *n, struct verdict *v);
 void filter_volume_limits(const struct attempt *a, const struct node_info *n, struct verdict *v);
 void filter_volumes(const struct attempt *a, const struct node_info *n, struct verdict *v);
