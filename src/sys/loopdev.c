@@ -70,6 +70,9 @@ int loopdev_attach(const char *file, bool read_only, struct loopdev *out, struct
         .fd = (uint32_t)backing,
         .info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_PARTSCAN | (read_only ? LO_FLAGS_READ_ONLY : 0),
     };
+    /* Some tools tell devices apart by this name alone. */
+    const char *slash = strrchr(file, '/');
+    snprintf((char *)config.info.lo_file_name, sizeof config.info.lo_file_name, "%s", slash ? slash + 1 : file);
     for (int i = 0; i < LOOP_TRIES; i++) {
         const int number = ioctl(control, LOOP_CTL_GET_FREE);
         if (number < 0)
