@@ -212,11 +212,12 @@ static void put_filesystem(struct look *l, json_t *pod, const char *node, const 
                    (json_int_t)st.inodes, "inodesUsed", (json_int_t)(st.inodes - st.inodes_free)));
 }
 
-static void put_mount(struct look *l, json_t *pod, const char *node, const char *path)
+/* `own`: the path is a mount of its own once it is there, else it is a directory of some filesystem. */
+static void put_mount(struct look *l, json_t *pod, const char *node, const char *path, bool own)
 {
     struct mount_line m;
     _auto_free_ char *table = node_text(l, node, "/proc/1/mountinfo");
-    if (!table || !mount_holding(table, path, &m))
+    if (!table || !mount_holding(table, path, &m) || (own && !str_eq(m.target, path)))
         return;
     jset(pod, "mount",
          json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "path", path, "mountedAt", m.target, "root", m.root, "source",
@@ -311,7 +312,7 @@ static void add_pod(struct look *l, json_t *pods, const struct sobj *pod, const 
     json_array_append_new(pods, p);
     directory_of(l, pod, volume, dir, sizeof dir);
     if (*node && *dir)
-        put_mount(l, p, node, dir);
+        put_mount(l, p, node, dir, str_starts(dir, "/var/lib/kubelet/"));
 }
 
 static void put_pods(struct look *l)
