@@ -28,6 +28,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/loop.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,12 +254,27 @@ void disk_copy_undo(const struct disk_copy *c, pid_t node_pid)
 
 /* ---- what a killed helper left ---- */
 
-static bool backed_by(const char *block, const char *dir)
+/* Is the device's file one of this directory? By its inode: the path that the kernel tells is that of another mount
+ * namespace, which is no more. */
+static bool backed_by(int number, const char *dir)
 {
-    char path[320], file[4200] = "";
-    snprintf(path, sizeof path, "/sys/block/%.64s/loop/backing_file", block);
-    _auto_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd >= 0 && read(fd, file, sizeof file - 1) > 0 && str_starts(file, dir) && file[strlen(dir)] == '/';
+    struct loop_info64 info;
+    char device[64];
+    snprintf(device, sizeof device, "/dev/loop%d", number);
+    mknod(device, S_IFBLK | 0600, loopdev_rdev(number));
+    _auto_close_ int fd = open(device, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
+        return false;
+    bool found = false;
+    DIR *d = opendir(dir);
+    for (const struct dirent *entry; d && !found && (entry = readdir(d));) {
+        struct stat st;
+        found = entry->d_ino == info.lo_inode && fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                st.st_ino == info.lo_inode && (uint64_t)st.st_dev == info.lo_device;
+    }
+    if (d)
+        closedir(d);
+    return found;
 }
 
 /* A filesystem that is frozen can still be mounted, and then be thawed. */
@@ -268,7 +284,6 @@ static void thaw_device(int number)
     char device[64];
     const struct loopdev l = {.fd = -1, .number = number};
     snprintf(device, sizeof device, "/dev/loop%d", number);
-    mknod(device, S_IFBLK | 0600, loopdev_rdev(number));
     mkdir("/dev/thaw", 0700);
     for (size_t i = 0; i < ARRAY_LEN(types) && loopdev_in_use(&l); i++) {
         if (mount(device, "/dev/thaw", types[i], MS_NOSUID | MS_NODEV, NULL) < 0)
@@ -287,7 +302,7 @@ void disk_copy_heal(const char *dir)
     DIR *d = opendir("/sys/block");
     for (const struct dirent *entry; d && (entry = readdir(d));) {
         int number;
-        if (sscanf(entry->d_name, "loop%d", &number) == 1 && backed_by(entry->d_name, dir))
+        if (sscanf(entry->d_name, "loop%d", &number) == 1 && backed_by(number, dir))
             thaw_device(number);
     }
     if (d)
