@@ -46,6 +46,7 @@ static void map_node(struct loop *l, const struct watch_event *ev)
 
 struct place {
     const json_t *node;
+    size_t first, count; /* its pods in daemons.pods */
     bool wanted, may_stay;
     const json_t *old, *fresh; /* the oldest active pod of each kind, or NULL */
     size_t active, ending;
@@ -60,10 +61,9 @@ static struct place place_of(const struct daemons *d, const json_t *node)
 {
     struct place p = {.node = node};
     p.wanted = daemon_fits(d, node, &p.may_stay);
-    for (size_t i = 0; i < d->pods.len; i++) {
+    p.count = daemons_on(d, obj_name(node), &p.first);
+    for (size_t i = p.first; i < p.first + p.count; i++) {
         const json_t *pod = d->pods.trees[i];
-        if (!str_eq(daemon_node(pod), obj_name(node)))
-            continue;
         if (!pod_active(pod)) {
             p.ending += !pod_terminal(pod) || jstr(pod, "metadata.deletionTimestamp") != NULL;
             continue;
@@ -110,9 +110,9 @@ static int replace_ended(struct daemons *d, struct err *e)
 static int remove_others(struct daemons *d, const struct place *p, const json_t *keep, const json_t *keep_too,
                          struct err *e)
 {
-    for (size_t i = 0; i < d->pods.len; i++) {
+    for (size_t i = p->first; i < p->first + p->count; i++) {
         const json_t *pod = d->pods.trees[i];
-        if (pod == keep || pod == keep_too || !pod_active(pod) || !str_eq(daemon_node(pod), obj_name(p->node)))
+        if (pod == keep || pod == keep_too || !pod_active(pod))
             continue;
         if (daemon_remove(d, pod, e) < 0)
             return -1;
@@ -189,9 +189,9 @@ struct counts {
 static void count_place(const struct daemons *d, const struct place *p, struct counts *n)
 {
     bool running = false, ready = false, available = false, updated = false;
-    for (size_t i = 0; i < d->pods.len; i++) {
+    for (size_t i = p->first; i < p->first + p->count; i++) {
         const json_t *pod = d->pods.trees[i];
-        if (!str_eq(daemon_node(pod), obj_name(p->node)) || pod_terminal(pod))
+        if (pod_terminal(pod))
             continue;
         running = true;
         if (jstr(pod, "metadata.deletionTimestamp") && p->active > 0)
@@ -259,6 +259,8 @@ static int run(struct daemons *d, struct err *e)
     if (!revision)
         return -1;
     d->hash = jmap(revision, "metadata.labels", LABEL_REVISION);
+    d->sample = daemon_sample(d);
+    daemons_sort(d);
     _auto_free_ struct place *places = xcalloc(d->nodes.len + 1, sizeof *places);
     struct counts n = {0};
     for (size_t i = 0; i < d->nodes.len; i++) {
@@ -287,6 +289,7 @@ static int reconcile(struct loop *l, const char *ns, const char *name, struct er
                         .now_ns = clock_wall_ns(loop_clock(l))};
     int rc = run(&d, e);
     objlist_release(&d.nodes);
+    json_decref(d.sample);
     objlist_release(&d.pods);
     revisions_release(&d.revisions);
     return rc;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define REQUIRED "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution"
@@ -60,7 +61,7 @@ const char *daemon_node(const json_t *pod)
     return name ? name : "";
 }
 
-static json_t *build(const struct daemons *d)
+json_t *daemon_sample(const struct daemons *d)
 {
     json_t *pod = pod_from_template(d->set, jat(d->set, "spec.template"));
     const char *generation = jmap(d->set, "metadata.annotations", ANN_GENERATION);
@@ -71,9 +72,44 @@ static json_t *build(const struct daemons *d)
     return pod;
 }
 
+/* -- which pods are where -- */
+
+static int by_node(const void *pa, const void *pb)
+{
+    const struct sobj *a = *(struct sobj *const *)pa, *b = *(struct sobj *const *)pb;
+    int order = strcmp(daemon_node(a->tree), daemon_node(b->tree));
+    return order ? order : strcmp(a->name, b->name);
+}
+
+void daemons_sort(struct daemons *d)
+{
+    if (d->pods.len)
+        qsort(d->pods.items, d->pods.len, sizeof *d->pods.items, by_node);
+    for (size_t i = 0; i < d->pods.len; i++)
+        d->pods.trees[i] = d->pods.items[i]->tree;
+}
+
+size_t daemons_on(const struct daemons *d, const char *node, size_t *out_first)
+{
+    size_t low = 0, high = d->pods.len, n = 0;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (strcmp(daemon_node(d->pods.trees[middle]), node) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low + n < d->pods.len && str_eq(daemon_node(d->pods.trees[low + n]), node))
+        n++;
+    *out_first = low;
+    return n;
+}
+
+/* -- where they belong -- */
+
 bool daemon_fits(const struct daemons *d, const json_t *node, bool *out_may_stay)
 {
-    _auto_json_ json_t *pod = build(d);
+    const json_t *pod = d->sample;
     const char *wanted = jstr(pod, "spec.nodeName"), *key;
     json_t *value, *taint;
     bool fits = str_empty(wanted) || str_eq(wanted, obj_name(node)), place = true;
@@ -107,7 +143,7 @@ bool daemon_available(const struct daemons *d, const json_t *pod)
 
 int daemon_make(struct daemons *d, const char *node, struct err *e)
 {
-    json_t *pod = build(d);
+    json_t *pod = json_deep_copy(d->sample);
     pin(pod, node);
     d->changed = true;
     return pod_make_from(d->l, d->set, pod, e);

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BURST = 500, MAX_REPLICAS = 1000000 }; /* made in one round; looked at */
+
 struct counts {
     int64_t replicas, ready, available, current, updated;
 };
@@ -82,12 +84,10 @@ static const char *pod_revision(const json_t *pod)
     return revision ? revision : "";
 }
 
+/* Of a wanted ordinal. */
 static const json_t *pod_at(const struct stateful *s, int64_t ordinal)
 {
-    for (size_t i = 0; i < s->pods.len; i++)
-        if (pod_ordinal(s->set, s->pods.trees[i]) == ordinal)
-            return s->pods.trees[i];
-    return NULL;
+    return s->slots[ordinal - s->start];
 }
 
 static struct counts count_pods(const struct stateful *s)
@@ -137,8 +137,9 @@ static int keep_pod(struct stateful *s, int64_t ordinal, struct err *e)
 
 static int keep_pods(struct stateful *s, struct err *e)
 {
-    int end = 0;
-    for (int64_t ordinal = s->start; ordinal < s->start + s->count; ordinal++) {
+    int end = 0, made = 0;
+    for (int64_t ordinal = s->start; ordinal < s->start + s->count && made < BURST; ordinal++) {
+        made += pod_at(s, ordinal) == NULL;
         int rc = keep_pod(s, ordinal, e);
         if (rc < 0)
             return -1;
@@ -146,7 +147,7 @@ static int keep_pods(struct stateful *s, struct err *e)
         if (rc > 0 && !s->parallel)
             return 1;
     }
-    return end;
+    return end | (made == BURST); /* their events bring the next round */
 }
 
 /* -- the surplus -- */
@@ -283,6 +284,16 @@ static int load_pods(struct stateful *s, struct err *e)
     return claim_objects(s->l, s->set, RES.pods, &s->pods, e);
 }
 
+static void fill_slots(struct stateful *s)
+{
+    s->slots = xcalloc((size_t)s->count + 1, sizeof *s->slots);
+    for (size_t i = 0; i < s->pods.len; i++) {
+        int64_t ordinal = pod_ordinal(s->set, s->pods.trees[i]);
+        if (ordinal_wanted(s, ordinal))
+            s->slots[ordinal - s->start] = s->pods.trees[i];
+    }
+}
+
 static bool revision_used(const json_t *revision, void *arg)
 {
     const struct stateful *s = arg;
@@ -297,6 +308,7 @@ static int run(struct stateful *s, struct err *e)
 {
     if (load_pods(s, e) < 0 || revisions_load(s->l, s->set, &s->revisions, e) < 0)
         return -1;
+    fill_slots(s);
     const json_t *update = revision_sync(s->l, s->set, "controller.kubernetes.io/hash", &s->revisions, e);
     if (!update)
         return -1;
@@ -320,17 +332,19 @@ static int reconcile(struct loop *l, const char *ns, const char *name, struct er
     _auto_sobj_ struct sobj *obj = reg_read(loop_registry(l), RES.statefulsets, ns, name);
     if (!obj)
         return 0;
+    int64_t wanted = jint(obj->tree, "spec.replicas", 1);
     struct stateful s = {
         .l = l,
         .set = obj->tree,
         .start = jint(obj->tree, "spec.ordinals.start", 0),
-        .count = jint(obj->tree, "spec.replicas", 1),
+        .count = wanted < MAX_REPLICAS ? wanted : MAX_REPLICAS,
         .min_ready = jint(obj->tree, "spec.minReadySeconds", 0),
         .now_ns = clock_wall_ns(loop_clock(l)),
         .parallel = str_eq(jstr(obj->tree, "spec.podManagementPolicy"), "Parallel"),
     };
     int rc = run(&s, e);
     objlist_release(&s.pods);
+    free(s.slots);
     revisions_release(&s.revisions);
     return rc;
 }

@@ -13,6 +13,7 @@ struct stateful {
     const char *current, *update; /* names of revisions; borrowed from `revisions` */
     struct revisions revisions;
     struct objlist pods;  /* its pods as listed at the start of the round */
+    const json_t **slots; /* those of them that are wanted, by ordinal - start; NULL: not there */
     int64_t start, count; /* of ordinals */
     int64_t min_ready, now_ns;
     bool parallel;
