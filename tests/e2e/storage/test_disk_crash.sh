@@ -36,20 +36,19 @@ for round in 1 2 3 4 5; do
     kill -9 "$("$STOWAGE" status --json | jq .pid)"
     wait "$churning" || true
     start
-    disk ls -o json | jq -r '.Volumes[] | "\(.VolumeId) \(.State) \(.Size)"' | sort >disks
+    disk ls -o json | jq -r '.Volumes[] | select(.VolumeId | startswith("vol-")) | "\(.VolumeId) \(.State) \(.Size)"' | sort >disks
     disk ls --snapshots -o json | jq -r '.Snapshots[] | "\(.SnapshotId) \(.State)"' | sort >snapshots
     { grep -vE ' (available|in-use) ' disks || true; } >half
     { grep -v ' completed' snapshots || true; } >>half
     [ ! -s half ] || die "half done: $(cat half)"
-    # shellcheck disable=SC2012 # names of ours
-    ls "$WORK/data/disks" | sed 's/\.img$//' | sort >files
+    find "$WORK/data/disks" -name 'vol-*' -printf '%f\n' -o -name 'snap-*' -printf '%f\n' | sed 's/\.img$//' | sort >files
     cut -d' ' -f1 disks snapshots | sort | diff - files >difference || die "records and files differ: $(cat difference)"
     while read -r id _ size; do
         eq "bytes of $id" $((size << 30)) "$(stat -c %s "$WORK/data/disks/$id.img")"
     done <disks
-    while read -r word id; do
-        [ "$word" = made ] || continue
+    sed -n 's/^made //p' acked >made
+    while read -r id; do
         grep -qxF "gone $id" acked || grep -qxF "$id" files || die "$id was acknowledged and is lost"
-    done <acked
+    done <made
     eq "loop devices" "$(grep -c ' in-use ' disks || true)" "$(losetup -n -O BACK-FILE | grep -c "$WORK/data/disks/" || true)"
 done
