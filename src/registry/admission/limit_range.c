@@ -255,6 +255,8 @@ static int check_range(struct sobj *range, void *arg)
 int admit_limits(struct op *op, struct admit *a)
 {
     struct check c = {.obj = a->obj, .claim = op->res == RES.persistentvolumeclaims};
+    if (a->old && meta_deleting(a->obj))
+        return 0; /* what is going may be let go */
     struct snapshot *snap = store_snapshot(op->r->store);
     snapshot_scan(snap, RES.limitranges->bucket, op->t->ns, NULL, NULL, check_range, &c);
     snapshot_unref(snap);

@@ -237,6 +237,16 @@ static void test_limit_range(void **state)
     door_expect_message(d, "persistentvolumeclaims \"c\" is forbidden: minimum storage usage per PersistentVolumeClaim "
                            "is 100Mi, but request is 1Mi");
     door_expect(d, post(d, "persistentvolumeclaims", CLAIM("c", "1Gi", "")), 201);
+
+    /* A claim that a later range would refuse cannot be changed, but it can go. */
+    door_expect(d,
+                patch(d, "limitranges", "default/lr",
+                      "{'spec':{'limits':[{'type':'PersistentVolumeClaim','max':{'storage':'1Mi'}}]}}"),
+                200);
+    door_expect(d, patch(d, "persistentvolumeclaims", "default/c", "{'metadata':{'labels':{'a':'b'}}}"), 403);
+    door_expect(d, door_delete(d, "persistentvolumeclaims", "default/c", NULL), 200);
+    door_expect(d, patch(d, "persistentvolumeclaims", "default/c", "{'metadata':{'finalizers':null}}"), 200);
+    door_expect(d, door_get(d, "persistentvolumeclaims", "default/c"), 404);
 }
 
 int main(void)
