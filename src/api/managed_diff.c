@@ -66,9 +66,14 @@ static const char *name_key(struct buf *scratch, const char *name)
     return buf_str(scratch);
 }
 
+static const json_t *member(const json_t *obj, const char *name)
+{
+    return json_object_size(obj) > 0 ? json_object_get(obj, name) : NULL; /* a create asks an empty one a lot */
+}
+
 static void diff_field(struct diff *d, const struct schema_field *f, const json_t *old, const json_t *new)
 {
-    const json_t *o = json_object_get(old, f->name), *n = json_object_get(new, f->name);
+    const json_t *o = member(old, f->name), *n = member(new, f->name);
     if (o == NULL && old != NULL)
         o = implied_value(f);
     if (n == NULL && new != NULL)
@@ -83,32 +88,28 @@ static void diff_field(struct diff *d, const struct schema_field *f, const json_
     hang(d, name_key(&key, f->name), part);
 }
 
-static struct diff diff_struct(const struct schema_type *t, const json_t *old, const json_t *new)
+static void diff_struct(struct diff *d, const struct schema_type *t, const json_t *old, const json_t *new)
 {
-    struct diff d = {0};
     for (size_t i = 0; i < t->field_count; i++)
-        diff_field(&d, &t->fields[i], old, new);
-    return d;
+        diff_field(d, &t->fields[i], old, new);
 }
 
-static struct diff diff_map(const struct shape *s, const json_t *old, const json_t *new)
+static void diff_map(struct diff *d, const struct shape *s, const json_t *old, const json_t *new)
 {
-    struct diff d = {0};
     struct shape element = shape_of_element(s);
     const char *key;
     json_t *value;
     _auto_buf_ struct buf name = BUF_INIT;
     json_object_foreach((json_t *)old, key, value)
     {
-        hang(&d, name_key(&name, key), diff_values(&element, value, json_object_get(new, key)));
+        hang(d, name_key(&name, key), diff_values(&element, value, member(new, key)));
     }
     json_object_foreach((json_t *)new, key, value)
     {
-        if (json_object_get(old, key) != NULL)
+        if (member(old, key) != NULL)
             continue;
-        hang(&d, name_key(&name, key), diff_values(&element, NULL, value));
+        hang(d, name_key(&name, key), diff_values(&element, NULL, value));
     }
-    return d;
 }
 
 /* One side of a list comparison. */
@@ -138,21 +139,19 @@ static struct diff diff_item(const struct shape *element, const struct keyed_lis
     return diff_leaf(json_array_size(o) > 0 ? o : NULL, json_array_size(n) > 0 ? n : NULL);
 }
 
-static struct diff diff_list(const struct shape *s, const json_t *old, const json_t *new)
+static void diff_list(struct diff *d, const struct shape *s, const json_t *old, const json_t *new)
 {
-    struct diff d = {0};
     struct shape element = shape_of_element(s);
     struct keyed_list a = {old, item_keys(s, old), json_array_size(old)};
     struct keyed_list b = {new, item_keys(s, new), json_array_size(new)};
     for (size_t i = 0; i < a.count; i++)
         if (item_keys_find(a.keys, i, a.keys[i]) < 0)
-            hang(&d, a.keys[i], diff_item(&element, &a, &b, a.keys[i]));
+            hang(d, a.keys[i], diff_item(&element, &a, &b, a.keys[i]));
     for (size_t i = 0; i < b.count; i++)
         if (item_keys_find(a.keys, a.count, b.keys[i]) < 0 && item_keys_find(b.keys, i, b.keys[i]) < 0)
-            hang(&d, b.keys[i], diff_item(&element, &a, &b, b.keys[i]));
+            hang(d, b.keys[i], diff_item(&element, &a, &b, b.keys[i]));
     item_keys_free(a.keys, a.count);
     item_keys_free(b.keys, b.count);
-    return d;
 }
 
 struct diff diff_values(const struct shape *s, const json_t *old, const json_t *new)
@@ -161,14 +160,18 @@ struct diff diff_values(const struct shape *s, const json_t *old, const json_t *
         return (struct diff){0};
     if (s->form == FORM_LEAF || (is_empty(s, old) && is_empty(s, new)))
         return diff_leaf(old, new);
-    struct diff d = s->form == FORM_STRUCT
-                        ? diff_struct(s->type, json_is_null(old) ? NULL : old, json_is_null(new) ? NULL : new)
-                    : s->form == FORM_MAP ? diff_map(s, old, new)
-                                          : diff_list(s, old, new);
+    struct diff d = {0};
     if (old == NULL)
-        fields_mark(&d.changed);
+        d.changed = fields_branch();
     else if (new == NULL)
-        fields_mark(&d.removed);
+        d.removed = fields_branch();
+    if (s->form == FORM_STRUCT)
+        diff_struct(&d, s->type, json_is_null(old) ? NULL : old, json_is_null(new) ? NULL : new);
+    else if (s->form == FORM_MAP)
+        diff_map(&d, s, old, new);
+    else
+        diff_list(&d, s, old, new);
+    fields_branch_end(old == NULL ? d.changed : new == NULL ? d.removed : NULL);
     return d;
 }
 
@@ -221,7 +224,7 @@ json_t *fields_of(const struct shape *s, const json_t *value)
 
 static void strip(json_t *set, const char *const *keys)
 {
-    for (; *keys != NULL; keys++)
+    for (; *keys != NULL && json_object_size(set) > 0; keys++)
         json_object_del(set, *keys);
 }
 

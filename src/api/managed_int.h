@@ -22,6 +22,10 @@ json_t *fields_common(const json_t *a, const json_t *b);
 void fields_hang(json_t **node, const char *key, json_t *take_child);
 /* Marks *node, made if need be, as a member of the set. */
 void fields_mark(json_t **node);
+/* A member of the set to hang others under: marked first, where the mark belongs, so that there is nothing to sort. At
+ * the end a branch without others (NULL is fine) becomes a leaf. */
+json_t *fields_branch(void);
+void fields_branch_end(json_t *branch);
 /* Brings all members into the order of structured-merge-diff, in place. */
 void fields_sort(json_t *node);
 /* Calls `each` for every path, in order: `.spec.containers[name="a"].image`. */

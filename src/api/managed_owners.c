@@ -210,16 +210,16 @@ void owners_cap(struct owners *l)
 static json_t *owner_write(struct owner *o)
 {
     json_t *entry = json_object();
-    json_object_set_new(entry, "manager", json_string(o->manager));
-    json_object_set_new(entry, "operation", json_string(o->operation));
-    json_object_set_new(entry, "apiVersion", json_string(o->api_version));
+    json_object_set_new_nocheck(entry, "manager", json_string(o->manager));
+    json_object_set_new_nocheck(entry, "operation", json_string_nocheck(o->operation));
+    json_object_set_new_nocheck(entry, "apiVersion", json_string_nocheck(o->api_version));
     if (o->time != NULL)
-        json_object_set_new(entry, "time", json_string(o->time));
-    json_object_set_new(entry, "fieldsType", json_string("FieldsV1"));
+        json_object_set_new_nocheck(entry, "time", json_string_nocheck(o->time));
+    json_object_set_new_nocheck(entry, "fieldsType", json_string_nocheck("FieldsV1"));
     fields_sort(o->fields);
-    json_object_set(entry, "fieldsV1", o->fields);
+    json_object_set_nocheck(entry, "fieldsV1", o->fields);
     if (o->subresource != NULL)
-        json_object_set_new(entry, "subresource", json_string(o->subresource));
+        json_object_set_new_nocheck(entry, "subresource", json_string(o->subresource));
     return entry;
 }
 

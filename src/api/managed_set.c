@@ -40,6 +40,19 @@ void fields_mark(json_t **node)
         json_object_set_new(*node, SELF, json_object());
 }
 
+json_t *fields_branch(void)
+{
+    json_t *node = json_object();
+    json_object_set_new_nocheck(node, SELF, fields_leaf());
+    return node;
+}
+
+void fields_branch_end(json_t *branch)
+{
+    if (json_object_size(branch) == 1)
+        json_object_clear(branch);
+}
+
 enum operation { OP_UNION, OP_MINUS, OP_COMMON };
 
 static bool keeps(enum operation op, bool a, bool b)
