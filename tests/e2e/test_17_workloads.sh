@@ -19,9 +19,9 @@ job late "sleep 1000" '"activeDeadlineSeconds":1'
 is ok Complete
 eq "log" "done" "$(k logs job/ok)"
 is fails Failed
-event_says fails "BackoffLimitExceeded: Job has reached the specified backoff limit" || die "no event"
+within 5 "event" event_says fails "BackoffLimitExceeded: Job has reached the specified backoff limit"
 is late Failed
-event_says late "DeadlineExceeded: Job was active longer than specified deadline" || die "no event"
+within 5 "event" event_says late "DeadlineExceeded: Job was active longer than specified deadline"
 
 say "numbered pods"
 job idx 'echo $JOB_COMPLETION_INDEX $(hostname)' '"completions":3,"parallelism":2,"completionMode":"Indexed"'
@@ -47,13 +47,13 @@ has "table" "0 0 29 2 *" "$(k get cronjobs)"
 
 say "a daemon on each node"
 printf '{"apiVersion":"apps/v1","kind":"DaemonSet","metadata":{"name":"d"},"spec":{"selector":{"matchLabels":{"app":"d"}},"template":{"metadata":{"labels":{"app":"d"}},"spec":{"terminationGracePeriodSeconds":1,"containers":[{"name":"c","image":"busybox:1.36","command":["sleep","100000"]}]}}}}' | k apply -f - >/dev/null
-k rollout status ds/d --timeout=120s >/dev/null
+k rollout status ds/d --timeout=300s >/dev/null
 on_nodes() { k get pods -l app=d -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort | tr '\n' ' '; }
 eq "nodes" "node01 node02 " "$(on_nodes)"
 k set image ds/d c=busybox:1.37 >/dev/null
-k rollout status ds/d --timeout=120s >/dev/null
+k rollout status ds/d --timeout=300s >/dev/null
 k rollout undo ds/d >/dev/null
-k rollout status ds/d --timeout=120s >/dev/null
+k rollout status ds/d --timeout=300s >/dev/null
 eq "image" "busybox:1.36 busybox:1.36" "$(k get pods -l app=d -o 'jsonpath={.items[*].spec.containers[0].image}')"
 k label node node02 disk=ssd >/dev/null
 k patch ds d -p '{"spec":{"template":{"spec":{"nodeSelector":{"disk":"ssd"}}}}}' >/dev/null
@@ -67,4 +67,4 @@ k create namespace away >/dev/null
 k create job hold -n away --image=busybox:1.36 -- sleep 1000 >/dev/null
 holding() { k get pods -n away -o name | grep -q pod; }
 within 30 "it runs" holding
-k delete namespace away --timeout=120s >/dev/null
+k delete namespace away --timeout=300s >/dev/null

@@ -40,8 +40,7 @@ eq "no status left" "" "$(of pvc data .status.modifyVolumeStatus)"
 eq "the disk" "5000 250" "$("$STOWAGE" disk ls --data "$WORK/data" -o json |
     jq -r --arg id "$(of pv "$(volume_of data)" .spec.csi.volumeHandle)" '.. | objects | select(.VolumeId? == $id and has("Iops")) | "\(.Iops) \(.Throughput)"' | head -1)"
 has "column" fast "$(k get pvc data --no-headers)"
-has "events" "Normal VolumeModifySuccessful external-resizer ebs.csi.aws.com: external resizer modified volume $(volume_of data) with vac fast successfully" \
-    "$(events PersistentVolumeClaim data)"
+within 5 "event" told PersistentVolumeClaim data "Normal VolumeModifySuccessful external-resizer ebs.csi.aws.com: external resizer modified volume $(volume_of data) with vac fast successfully"
 
 say "a class that is not there is waited for; one that cannot be is told"
 claim later disks 10Gi '"volumeAttributesClassName":"soon"'
