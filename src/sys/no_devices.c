@@ -3,7 +3,7 @@
  * DESIGN: who can make a node for 8:0 can read the user's disk. A container runtime leaves mknod to root in a container
  * and closes the devices with a device cgroup; not every machine lets us make one, so here the call itself is refused
  * by a system call filter: mknod(2) and mknodat(2) of a block or character device are EPERM; FIFOs, sockets and files
- * are made as ever. Capability bits look as they do elsewhere. Source: seccomp(2), linux/filter.h. */
+ * are made as ever. Capability bits look as they do elsewhere. Source: seccomp(2), bpf(4). */
 #include "sys/container_int.h"
 
 #include <errno.h>

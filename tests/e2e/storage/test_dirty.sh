@@ -5,7 +5,7 @@ cluster
 cd "$WORK"
 command -v debugfs >/dev/null || { echo "skipped: no debugfs"; exit 77; }
 class disks
-detached() { [ -z "$(losetup -n -O BACK-FILE -l | grep -F "$1")" ]; }
+detached() { ! losetup -n -O BACK-FILE -l | grep -qF "$1"; }
 # let_go POD CLAIM: the pod is gone and the disk is nobody's
 let_go() {
     k delete pod "$1" >/dev/null
