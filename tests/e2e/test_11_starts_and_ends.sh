@@ -90,7 +90,7 @@ wait $pid
 
 say "the node helper dies: one line, exit code 1"
 foreground "$WORK/fg"
-kill -9 "$(pgrep -P $pid | head -n 1)"
+kill -9 "$(pgrep -P $pid -f __helper)"
 wait $pid && code=0 || code=$?
 eq "exit code" 1 $code
 has "message" "the node helper died, so the cluster stops" "$(cat up.err)"

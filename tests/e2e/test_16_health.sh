@@ -16,8 +16,9 @@ lacks "a check of our own" node-helper "$(k get --raw '/readyz?verbose')"
 eq "which can be asked" ok "$(k get --raw /livez/node-helper)"
 
 say "the node helper hangs"
-helper=$(pgrep -P "$pid" | head -n 1)
+helper=$(pgrep -P "$pid" -f "__helper $WORK/data")
 kill -STOP "$helper"
+within 5 "it hangs" grep -q '^State:.T' "/proc/$helper/status"
 fails k get --raw /livez
 has "livez" "[-]node-helper failed: reason withheld" "$out"
 has "livez" "[+]etcd ok" "$out"

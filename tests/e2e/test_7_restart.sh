@@ -44,11 +44,9 @@ say "kill -9 of the API process, then of the helper"
 for victim in api helper; do
     pids=$(pgrep -f "$WORK/data")
     [ -n "$pids" ] || die "no process runs"
-    if [ $victim = api ]; then
-        kill -9 "$("$STOWAGE" status --data "$WORK/data" --json | jq .pid)"
-    else
-        kill -9 "$(pgrep -f "__helper $WORK/data" | head -n 1)"
-    fi
+    api=$("$STOWAGE" status --data "$WORK/data" --json | jq .pid)
+    if [ $victim = api ]; then kill -9 "$api"
+    else kill -9 "$(pgrep -P "$api" -f __helper)"; fi
     "$STOWAGE" down --data "$WORK/data" >/dev/null 2>&1 || true
     assert_nothing_left || die "something was left after kill -9 of the $victim"
     cluster
