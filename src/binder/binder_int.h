@@ -12,7 +12,7 @@
 
 extern const struct loop_def pv_binder_loop, pvc_protection_loop, pv_protection_loop, provisioner_loop,
     driver_install_loop, attach_detach_loop, attacher_loop, expand_loop, resizer_loop, ephemeral_loop, snapshot_loop,
-    snapshot_content_loop, modifier_loop;
+    snapshot_content_loop, modifier_loop, room_loop;
 
 /* -- keys: volumes have namespace "", claims have their own -- */
 struct sobj *read_pv(struct loop *l, const char *name); /* new reference or NULL */

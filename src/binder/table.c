@@ -11,7 +11,7 @@ const struct loop_def *const *binder_loops(size_t *n)
     static const struct loop_def *const loops[] = {
         &pv_protection_loop, &pv_binder_loop,        &pvc_protection_loop, &provisioner_loop, &attach_detach_loop,
         &attacher_loop,      &expand_loop,           &resizer_loop,        &ephemeral_loop,   &driver_install_loop,
-        &snapshot_loop,      &snapshot_content_loop, &modifier_loop,
+        &snapshot_loop,      &snapshot_content_loop, &modifier_loop,       &room_loop,
     };
     *n = ARRAY_LEN(loops);
     return loops;

@@ -12,6 +12,7 @@
 #include "sys/disks_int.h"
 #include "sys/loopdev.h"
 #include "sys/proc_int.h"
+#include "sys/reserve_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -60,6 +61,7 @@ struct disks *disks_new(const char *dir, struct err *e)
         return NULL;
     sweep_parts(dir);
     disk_copy_heal(dir);
+    reserve_look(dir);
     struct disks *d = xcalloc(1, sizeof *d);
     d->dir = xstrdup(dir);
     return d;
@@ -366,6 +368,7 @@ int disks_info(struct disks *d, const char *id, struct disk_info *out, struct er
     memset(out, 0, sizeof *out);
     out->bytes = st.st_size;
     out->used = (int64_t)st.st_blocks * 512;
+    out->room = reserve_look(d->dir);
     const struct disk *k = find(d, id);
     if (k) {
         snprintf(out->node, sizeof out->node, "%s", k->node);

@@ -89,6 +89,7 @@ int fake_disk_info(struct machine *m, const char *id, struct disk_info *out, str
         return fake_leave(f, -1);
     memset(out, 0, sizeof *out);
     out->bytes = row->bytes;
+    out->room = INT64_C(1) << 40;
     snprintf(out->node, sizeof out->node, "%s", row->node);
     snprintf(out->device, sizeof out->device, "%s", row->extra ? row->extra : "");
     return fake_leave(f, 0);

@@ -44,6 +44,7 @@ enum disk_how {
 struct disk_info {
     int64_t bytes;   /* logical size */
     int64_t used;    /* blocks really used on the user's disk */
+    int64_t room;    /* bytes the filesystem that holds the disks has left */
     char node[64];   /* where attached (of several: one of them), or "" */
     char device[64]; /* "/dev/xvdba" there, or "" */
     char loop[32];   /* "/dev/loop7" of the host, or "" */
