@@ -80,11 +80,15 @@ static void map_node(struct loop *l, const struct watch_event *ev)
         loop_enqueue(l, "", ev->obj->name);
 }
 
+/* A pod that leaves a node nobody has ever heard of is its owner's business: only a node that goes takes its pods. */
 static void map_pod(struct loop *l, const struct watch_event *ev)
 {
-    const char *node = jstr(ev->obj->tree, "spec.nodeName");
-    if (node && ev->type != WATCH_DELETED && jat(ev->obj->tree, "metadata.deletionTimestamp"))
-        loop_enqueue(l, "", node);
+    const char *name = jstr(ev->obj->tree, "spec.nodeName");
+    if (!name || ev->type == WATCH_DELETED || !jat(ev->obj->tree, "metadata.deletionTimestamp"))
+        return;
+    _auto_sobj_ struct sobj *node = reg_read(loop_registry(l), RES.nodes, "", name);
+    if (node && out_of_service(node->tree))
+        loop_enqueue(l, "", name);
 }
 
 static const struct loop_watch watches[] = {{"nodes", map_node}, {"pods", map_pod}, {NULL, NULL}};
