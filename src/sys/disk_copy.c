@@ -171,8 +171,7 @@ static int mounted_fd(const struct disk_copy *c, pid_t node_pid)
     _auto_file_ FILE *f = node_pid ? fopen(info, "re") : NULL;
     while (f && fgets(line, sizeof line, f)) {
         char source[128];
-        char *target = xmalloc(sizeof line);
-        _auto_free_ char *owned = target;
+        _auto_free_ char *target = xmalloc(sizeof line);
         const char *tail = strstr(line, " - ");
         if (!tail || sscanf(line, "%*s %*s %*s %*s %4095s", target) != 1 ||
             sscanf(tail + 3, "%*s %127s", source) != 1 || !str_eq(source, c->device))
