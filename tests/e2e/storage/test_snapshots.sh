@@ -15,7 +15,7 @@ snapshot() {
     printf '{"apiVersion":"snapshot.storage.k8s.io/v1","kind":"VolumeSnapshot","metadata":{"name":"%s"},"spec":{"source":{"persistentVolumeClaimName":"%s"}%s}}' \
         "$1" "$2" "${3:+,\"volumeSnapshotClassName\":\"$3\"}" | k apply -f - >/dev/null
 }
-ready() { k wait --for=jsonpath='{.status.readyToUse}'=true "volumesnapshot/$1" --timeout=300s >/dev/null || die "$1 is not ready"; }
+ready() { within 300 "$1 is ready" value_is true of volumesnapshot "$1" .status.readyToUse; } # kubectl 1.20 cannot wait for a field
 
 say "the definitions are there from the start"
 eq "definitions" "volumesnapshotclasses.snapshot.storage.k8s.io volumesnapshotcontents.snapshot.storage.k8s.io volumesnapshots.snapshot.storage.k8s.io" \
