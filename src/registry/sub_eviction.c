@@ -218,9 +218,23 @@ static int evict(struct op *op, const json_t *eviction)
     return op_delete(op, &o);
 }
 
+/* Evictions of policy/v1beta1 have the same members and are still taken: kubectl before 1.22 sends them. */
+static void accept_older(struct reg_body *body)
+{
+    static const char older[] = "policy/v1beta1";
+    if (body->tree || !body->bytes || !memmem(body->bytes, body->len, older, sizeof older - 1))
+        return;
+    _auto_json_ json_t *tree = json_loadb(body->bytes, body->len, JSON_REJECT_DUPLICATES, NULL);
+    if (!tree || strcmp(jstr(tree, "apiVersion"), older) != 0)
+        return;
+    jset_str(tree, "apiVersion", "policy/v1");
+    body->tree = TAKE(tree);
+}
+
 int eviction_create(struct op *op, struct reg_body *body)
 {
     _auto_json_ json_t *eviction = NULL;
+    accept_older(body);
     if (sub_decode(op, "policy.v1.Eviction", body, &eviction) < 0 || meta_check_namespace(op, eviction) < 0)
         return -1;
     const char *name = meta_name(eviction);

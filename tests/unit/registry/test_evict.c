@@ -57,13 +57,18 @@ static void set_status(struct door *d, const char *status)
     door_expect(d, door_patch(d, BUDGETS, "default/pdb/status", PATCH_MERGE, text), 200);
 }
 
-static int evict(struct door *d, const char *name)
+static int evict_as(struct door *d, const char *version, const char *name)
 {
     char text[256], path[64];
-    snprintf(text, sizeof text, "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"%s\"}}",
+    snprintf(text, sizeof text, "{\"apiVersion\":\"%s\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"%s\"}}", version,
              name);
     snprintf(path, sizeof path, "default/%s/eviction", name);
     return door_post(d, "pods", path, text);
+}
+
+static int evict(struct door *d, const char *name)
+{
+    return evict_as(d, "policy/v1", name);
 }
 
 static void expect_cause(struct door *d, const char *message)
@@ -148,12 +153,25 @@ static void test_refusals(void **state)
     door_expect(d, evict(d, "nosuch"), 404);
 }
 
+/* What kubectl before 1.22 sends; budgets hold for it too. */
+static void test_older_version(void **state)
+{
+    struct door *d = *state;
+    make_pod(d, "p", "True");
+    door_expect(d, evict_as(d, "policy/v1beta2", "p"), 400);
+    make_budget(d, "pdb");
+    door_expect(d, evict_as(d, "policy/v1beta1", "p"), 429);
+    set_status(d, "\"disruptionsAllowed\":1,\"currentHealthy\":2,\"desiredHealthy\":1,\"expectedPods\":2");
+    door_expect(d, evict_as(d, "policy/v1beta1", "p"), 201);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_counted_down, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_is_not_guarded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_older_version, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
