@@ -96,7 +96,9 @@ static int copy_extent(int from, int to, off_t at, off_t end, struct err *e)
 /* What is data in the source, and only that. */
 static int copy_sparse(const struct disk_copy *c, struct err *e)
 {
-    if (ftruncate(c->to, 0) < 0 || ftruncate(c->to, c->bytes) < 0)
+    struct stat st;
+    /* Only what an earlier try wrote is cut off: ext4 writes a file out at once that was cut to nothing. */
+    if (fstat(c->to, &st) < 0 || (st.st_size > 0 && ftruncate(c->to, 0) < 0) || ftruncate(c->to, c->bytes) < 0)
         return err_sys(e, errno, "size");
     for (off_t at = 0;;) {
         const off_t data = lseek(c->from, at, SEEK_DATA);
