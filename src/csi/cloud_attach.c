@@ -215,16 +215,31 @@ int cloud_disk_detach(struct cloud *c, const char *id, const char *instance, con
 
 /* -- after a start -- */
 
-/* Only rules above forbid it to fail: a node that is no more, or bytes that are no more. Those attachments go. */
+static bool has_bytes(struct cloud *c, const struct cloud_disk *d)
+{
+    char backing[CLOUD_ID_LEN + 16];
+    struct disk_info info;
+    struct err why = ERR_INIT;
+    cloud_disk_backing(d, backing);
+    return c->machine->ops->disk_info(c->machine, backing, &info, &why) == 0 || why.code != ERR_NOT_FOUND;
+}
+
+/* Attachments to nodes that are no more, and of bytes that are no more, go. Any other failure is the machine's (it may
+ * be dying under us): what was told stays, or another disk would get the device that this one is said to have. */
 static int resume_held(struct cloud *c, struct cloud_entry *entry, struct err *e)
 {
     struct cloud_disk next = entry->disk;
     for (size_t a = next.attachment_count; a-- > 0;) {
         struct err why = ERR_INIT;
         struct cloud_instance i;
-        if (cloud_instance_find(c, next.attachments[a].instance, &i, &why) < 0 ||
-            plug(c, &next, &next.attachments[a], &why) < 0)
-            remove_at(&next, a);
+        bool known = cloud_instance_find(c, next.attachments[a].instance, &i, &why) == 0;
+        if (known && plug(c, &next, &next.attachments[a], &why) == 0)
+            continue;
+        if (known && has_bytes(c, &next)) {
+            *e = why;
+            return -1;
+        }
+        remove_at(&next, a);
     }
     return next.attachment_count == entry->disk.attachment_count ? 0 : cloud_put(c, entry, &next, e);
 }

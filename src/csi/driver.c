@@ -93,6 +93,18 @@ int csi_run_on_node(struct machine *m, const char *node, const char *const *argv
     return code == 0 ? 0 : err_set(e, ERR_SYS, "%s: exit status %d: %.*s", argv[0], (int)code, (int)words, said);
 }
 
+int csi_locate_disk(struct machine *m, const char *disk, const char *node, char *device, size_t size, struct err *e)
+{
+    struct disk_info info;
+    if (m->ops->disk_info(m, disk, &info, e) < 0)
+        return -1;
+    if (!info.node[0])
+        return err_set(e, ERR_CONFLICT, "disk %s is not attached to node \"%s\" yet", disk, node);
+    if (str_eq(info.node, node))
+        snprintf(device, size, "%s", info.device);
+    return 0;
+}
+
 /* -- installation -- */
 
 json_t *csi_driver_object(const struct csi_driver *d)

@@ -59,6 +59,10 @@ struct csi_driver {
                    char *out_device, size_t size, struct err *e);
     int (*unpublish)(const struct csi_driver *d, struct machine *m, const char *handle, const char *node,
                      struct err *e);
+    /* Where the volume really is on the node: corrects `device`, which an attachment of an earlier life of the cluster
+     * may tell wrongly. CONFLICT while it is not attached. NULL: there is no device. */
+    int (*locate)(const struct csi_driver *d, struct machine *m, const char *handle, const char *node, char *device,
+                  size_t size, struct err *e);
     /* -- node half -- */
     int (*stage)(const struct csi_driver *d, struct machine *m, const char *node, const json_t *pv, const char *device,
                  const char *target, struct err *e); /* NodeStageVolume: format and mount once per node */

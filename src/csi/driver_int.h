@@ -14,6 +14,9 @@ json_t *csi_affinity(const char *key, const char *value);
 const char *csi_parameter(const json_t *parameters, const char *key);
 /* Joins spec.mountOptions with commas. Returns new text. */
 char *csi_mount_options(const json_t *pv);
+/* The device of a disk on a node, for csi_driver.locate; `disk`: its name on the machine. A disk that is shared by
+ * nodes keeps the device it is said to have. */
+int csi_locate_disk(struct machine *m, const char *disk, const char *node, char *device, size_t size, struct err *e);
 /* Runs a program on a node and waits for it; what it says to standard error is the error. On a simulated machine it
  * does nothing and says 0. */
 int csi_run_on_node(struct machine *m, const char *node, const char *const *argv, struct err *e);

@@ -152,6 +152,12 @@ static int unpublish(const struct csi_driver *d _unused_, struct machine *m, con
 
 /* -- on the node -- */
 
+static int locate(const struct csi_driver *d _unused_, struct machine *m, const char *handle, const char *node,
+                  char *device, size_t size, struct err *e)
+{
+    return csi_locate_disk(m, handle, node, device, size, e);
+}
+
 /* "/dev/xvdba", or its partition where the source names one. Returns new. */
 static char *partition_of(const json_t *pv, const char *device)
 {
@@ -314,6 +320,7 @@ const struct csi_driver csi_ebs = {
     .expand = expand,
     .publish = publish,
     .unpublish = unpublish,
+    .locate = locate,
     .stage = stage,
     .unstage = unstage,
     .clones = true, /* as the driver does since it can copy volumes */

@@ -281,6 +281,16 @@ static int unpublish(const struct csi_driver *d _unused_, struct machine *m, con
     return 0;
 }
 
+static int locate(const struct csi_driver *d, struct machine *m, const char *handle, const char *node, char *device,
+                  size_t size, struct err *e)
+{
+    char backing[CLOUD_ID_LEN + 16];
+    struct cloud_disk disk = {.provider = row_of(d)->provider};
+    snprintf(disk.id, sizeof disk.id, "%s", name_of(handle));
+    cloud_disk_backing(&disk, backing);
+    return csi_locate_disk(m, backing, node, device, size, e);
+}
+
 static int stage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const json_t *pv,
                  const char *device, const char *target, struct err *e)
 {
@@ -312,6 +322,7 @@ const struct csi_driver csi_gce_pd = {
     .expand = expand,
     .publish = publish,
     .unpublish = unpublish,
+    .locate = locate,
     .stage = stage,
     .unstage = unstage,
     .clones = true,
@@ -328,6 +339,7 @@ const struct csi_driver csi_azure_disk = {
     .expand = expand,
     .publish = publish,
     .unpublish = unpublish,
+    .locate = locate,
     .stage = stage,
     .unstage = unstage,
     .clones = true,

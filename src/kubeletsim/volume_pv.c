@@ -250,6 +250,9 @@ int csi_mount(struct pod_run *p, struct volume_run *v, struct err *e)
             "kubernetes.io/csi: mounter.SetUpAt failed to get CSI client: driver name %s not found in the list of "
             "registered CSI drivers",
             jstr_or(v->source, "driver", ""));
+    if (v->driver->locate && v->driver->locate(v->driver, p->k->m, jstr_or(v->source, "volumeHandle", ""), pod_node(p),
+                                               v->device, sizeof v->device, e) < 0)
+        return -1;
     if (v->block) { /* the device itself goes into the container */
         snprintf(v->path, sizeof v->path, "%s", v->device);
         return 0;

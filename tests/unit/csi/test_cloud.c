@@ -450,6 +450,35 @@ static void test_killed_at_each_call(void **state)
     assert_true(alive > 8);
 }
 
+static int refuse_attach(struct machine *m, const char *id, const char *node, const char *device, unsigned how,
+                         struct err *e)
+{
+    (void)m, (void)id, (void)device, (void)how;
+    return err_set(e, ERR_NOT_FOUND, "node \"%s\" is not running", node);
+}
+
+/* The helper dies while disks are plugged in again: what was told stays told. Forgotten, another disk would get the
+ * device name that the attachment of this one still tells, and a pod the wrong bytes. */
+static void test_dying_machine_forgets_nothing(void **state)
+{
+    struct world *w = *state;
+    struct err e = ERR_INIT;
+    _auto_disk_ struct cloud_disk disk = {0};
+    make(w, VOL, 1);
+    assert_int_equal(cloud_disk_attach(w->cloud, VOL, "n1", NULL, false, NULL, &e), 0);
+    cloud_close(w->cloud);
+    assert_int_equal(w->ops.disk_detach(w->machine, VOL, "n1", &e), 0);
+    open_cloud(w);
+    w->ops.disk_attach = refuse_attach;
+    assert_int_equal(cloud_resume(w->cloud, &e), -1);
+    w->ops.disk_attach = w->fake->disk_attach;
+    err_clear(&e);
+    assert_int_equal(cloud_resume(w->cloud, &e), 0);
+    assert_int_equal(cloud_disk_get(w->cloud, VOL, &disk, &e), 0);
+    assert_int_equal(disk.attachment_count, 1);
+    assert_string_equal(disk.attachments[0].device, "/dev/xvdba");
+}
+
 /* One call fails and the process lives: what was asked is refused as a whole, or done. */
 static void test_each_call_fails(void **state)
 {
@@ -533,9 +562,16 @@ static void test_half_done_records(void **state)
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
-    const struct CMUnitTest tests[] = {
-        T(test_bounds),          T(test_places),           T(test_limit),    T(test_token),
-        T(test_modify),          T(test_snapshot),         T(test_survives), T(test_killed_at_each_call),
-        T(test_each_call_fails), T(test_half_done_records)};
+    const struct CMUnitTest tests[] = {T(test_bounds),
+                                       T(test_places),
+                                       T(test_limit),
+                                       T(test_token),
+                                       T(test_modify),
+                                       T(test_snapshot),
+                                       T(test_survives),
+                                       T(test_killed_at_each_call),
+                                       T(test_dying_machine_forgets_nothing),
+                                       T(test_each_call_fails),
+                                       T(test_half_done_records)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,12 +84,18 @@ static void test_ebs_life(void **state)
     snprintf(device, sizeof device, "/dev/xvdbz");
     assert_int_equal(d->publish(d, m, vol.handle, "n1", false, device, sizeof device, &e), 0);
     assert_string_equal(device, "/dev/xvdba"); /* keeps the name it has */
+    snprintf(device, sizeof device, "/dev/xvdbq");
+    assert_int_equal(d->locate(d, m, vol.handle, "n1", device, sizeof device, &e), 0);
+    assert_string_equal(device, "/dev/xvdba"); /* whatever an attachment says */
     _auto_json_ json_t *pv = json_pack("{s:{s:O}}", "spec", "csi", jat(vol.source, "csi"));
     assert_int_equal(d->stage(d, m, "n1", pv, device, "/var/lib/kubelet/x", &e), 0);
     assert_int_equal(d->remove(d, m, pv, &e), -1);
     assert_non_null(strstr(e.msg, "Could not delete volume ID"));
     assert_int_equal(d->unstage(d, m, "n1", "/var/lib/kubelet/x", &e), 0);
     assert_int_equal(d->unpublish(d, m, vol.handle, "n1", &e), 0);
+    assert_int_equal(d->locate(d, m, vol.handle, "n1", device, sizeof device, &e), -1);
+    assert_int_equal(e.code, ERR_CONFLICT);
+    err_clear(&e);
     assert_int_equal(d->expand(d, m, pv, 2 * GIB + 1, &e), 0);
     struct disk_info info;
     assert_int_equal(m->ops->disk_info(m, vol.handle, &info, &e), 0);
