@@ -452,18 +452,18 @@ static int merge_map(const struct schema_type *t, json_t *original, json_t *patc
 
 int patch_strategic(const struct schema_type *t, const json_t *doc, const json_t *patch, json_t **out, struct err *e)
 {
-    _auto_json_ json_t *merged = NULL, *work = json_deep_copy(doc), *todo = json_deep_copy(patch);
-    if (json_is_null(todo)) {
+    _auto_json_ json_t *merged = NULL, *work = json_deep_copy(doc), *changes = json_deep_copy(patch);
+    if (json_is_null(changes)) {
         *out = TAKE(work);
         return 0;
     }
-    if (!json_is_object(todo))
+    if (!json_is_object(changes))
         return err_set(e, ERR_BAD_REQUEST, "json: cannot unmarshal %s into Go value of type map[string]interface {}",
-                       json_is_array(todo)     ? "array"
-                       : json_is_string(todo)  ? "string"
-                       : json_is_boolean(todo) ? "bool"
-                                               : "number");
-    if (merge_map(t, work, todo, &merged, e) < 0)
+                       json_is_array(changes)     ? "array"
+                       : json_is_string(changes)  ? "string"
+                       : json_is_boolean(changes) ? "bool"
+                                                  : "number");
+    if (merge_map(t, work, changes, &merged, e) < 0)
         return -1;
     *out = json_deep_copy(merged); /* elements of the patch may stand in two places */
     return 0;

@@ -375,22 +375,6 @@ static void map_claim(struct loop *l, const struct watch_event *ev)
     loop_enqueue(l, ev->obj->ns, ev->obj->name);
 }
 
-static int start(struct loop *l, struct err *e)
-{
-    (void)e;
-    loop_set_state(l, xcalloc(1, sizeof(struct flights)));
-    return 0;
-}
-
-static void stop(struct loop *l)
-{
-    struct flights *f = loop_state(l);
-    if (f)
-        flights_release(f);
-    free(f);
-    loop_set_state(l, NULL);
-}
-
 static const struct loop_watch request_watches[] = {{"persistentvolumeclaims", map_request}, {NULL, NULL}};
 static const struct loop_watch claim_watches[] = {{"persistentvolumeclaims", map_claim}, {NULL, NULL}};
 
@@ -401,8 +385,8 @@ const struct loop_def resizer_loop = {
     .name = WHO_RESIZER,
     .component = WHO_RESIZER,
     .watches = claim_watches,
-    .start = start,
-    .stop = stop,
+    .start = flights_start,
+    .stop = flights_stop,
     .reconcile = reconcile_resize,
     .max_backoff_ms = 30000,
 };

@@ -227,30 +227,14 @@ static int reconcile(struct loop *l, const char *ns, const char *name, struct er
     return take(l, content, d, e);
 }
 
-static int start(struct loop *l, struct err *e)
-{
-    (void)e;
-    loop_set_state(l, xcalloc(1, sizeof(struct flights)));
-    return 0;
-}
-
-static void stop(struct loop *l)
-{
-    struct flights *f = loop_state(l);
-    if (f)
-        flights_release(f);
-    free(f);
-    loop_set_state(l, NULL);
-}
-
 static const struct loop_watch watches[] = {{"volumesnapshotcontents." SNAP_GROUP, NULL}, {NULL, NULL}};
 
 const struct loop_def snapshot_content_loop = {
     .name = "csi-snapshotter",
     .component = "csi-snapshotter",
     .watches = watches,
-    .start = start,
-    .stop = stop,
+    .start = flights_start,
+    .stop = flights_stop,
     .reconcile = reconcile,
     .max_backoff_ms = 30000,
 };

@@ -93,6 +93,12 @@ int csi_run_on_node(struct machine *m, const char *node, const char *const *argv
     return code == 0 ? 0 : err_set(e, ERR_SYS, "%s: exit status %d: %.*s", argv[0], (int)code, (int)words, said);
 }
 
+int csi_unstage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const char *target,
+                struct err *e)
+{
+    return m->ops->unmount(m, node, target, e);
+}
+
 int csi_locate_disk(struct machine *m, const char *disk, const char *node, char *device, size_t size, struct err *e)
 {
     struct disk_info info;

@@ -14,6 +14,9 @@ json_t *csi_affinity(const char *key, const char *value);
 const char *csi_parameter(const json_t *parameters, const char *key);
 /* Joins spec.mountOptions with commas. Returns new text. */
 char *csi_mount_options(const json_t *pv);
+/* csi_driver.unstage of drivers that have nothing but a mount to undo. A file system stays plugged into the node, which
+ * hurts nobody: it is pulled out when it is deleted. */
+int csi_unstage(const struct csi_driver *d, struct machine *m, const char *node, const char *target, struct err *e);
 /* The device of a disk on a node, for csi_driver.locate; `disk`: its name on the machine. A disk that is shared by
  * nodes keeps the device it is said to have. */
 int csi_locate_disk(struct machine *m, const char *disk, const char *node, char *device, size_t size, struct err *e);

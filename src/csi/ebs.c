@@ -208,12 +208,6 @@ static int stage(const struct csi_driver *d _unused_, struct machine *m, const c
                           target);
 }
 
-static int unstage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const char *target,
-                   struct err *e)
-{
-    return m->ops->unmount(m, node, target, e);
-}
-
 /* -- snapshots -- */
 
 static void show_snapshot(const struct cloud_snapshot *s, struct csi_snapshot *out)
@@ -322,7 +316,7 @@ const struct csi_driver csi_ebs = {
     .unpublish = unpublish,
     .locate = locate,
     .stage = stage,
-    .unstage = unstage,
+    .unstage = csi_unstage,
     .clones = true, /* as the driver does since it can copy volumes */
     .snapshot = snapshot,
     .snapshot_get = snapshot_get,

@@ -232,16 +232,10 @@ static int stage(const struct csi_driver *d _unused_, struct machine *m, const c
     return share_mount(m, node, &s, dir, target, e);
 }
 
-static int unstage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const char *target,
-                   struct err *e)
-{
-    return share_unmount(m, node, NULL, target, e);
-}
-
 const struct csi_driver csi_efs = {
     .name = "efs.csi.aws.com",
     .create = create,
     .remove = remove_volume,
     .stage = stage,
-    .unstage = unstage,
+    .unstage = csi_unstage,
 };

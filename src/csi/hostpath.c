@@ -196,12 +196,6 @@ static int stage(const struct csi_driver *d _unused_, struct machine *m, const c
     return m->ops->bind(m, node, dir, target, jbool(pv, "spec.csi.readOnly", false), e);
 }
 
-static int unstage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const char *target,
-                   struct err *e)
-{
-    return m->ops->unmount(m, node, target, e);
-}
-
 /* -- snapshots -- */
 
 static void show_snapshot(const char *id, const struct stat *st, struct csi_snapshot *out)
@@ -254,7 +248,7 @@ const struct csi_driver csi_hostpath = {
     .publish = publish,
     .unpublish = unpublish,
     .stage = stage,
-    .unstage = unstage,
+    .unstage = csi_unstage,
     .clones = true,
     .snapshot = snapshot,
     .snapshot_get = snapshot_get,

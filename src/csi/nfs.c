@@ -152,17 +152,11 @@ static int stage(const struct csi_driver *d _unused_, struct machine *m, const c
     return share_mount(m, node, &s, sub, target, e);
 }
 
-static int unstage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const char *target,
-                   struct err *e)
-{
-    return share_unmount(m, node, NULL, target, e);
-}
-
 const struct csi_driver csi_nfs = {
     .name = "nfs.csi.k8s.io",
     .create = create,
     .remove = remove_volume,
     .expand = expand,
     .stage = stage,
-    .unstage = unstage,
+    .unstage = csi_unstage,
 };

@@ -89,17 +89,11 @@ static int stage(const struct csi_driver *d _unused_, struct machine *m, const c
     return share_mount(m, node, &s, NULL, target, e);
 }
 
-static int unstage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const char *target,
-                   struct err *e)
-{
-    return share_unmount(m, node, NULL, target, e);
-}
-
 const struct csi_driver csi_portworx = {
     .name = "pxd.portworx.com",
     .create = create,
     .remove = remove_volume,
     .expand = expand,
     .stage = stage,
-    .unstage = unstage,
+    .unstage = csi_unstage,
 };

@@ -119,16 +119,6 @@ int share_mount(struct machine *m, const char *node, const struct share *s, cons
     return rc;
 }
 
-int share_unmount(struct machine *m, const char *node, const char *id, const char *target, struct err *e)
-{
-    struct err none = ERR_INIT;
-    if (m->ops->unmount(m, node, target, e) < 0)
-        return -1;
-    if (id)
-        m->ops->disk_detach(m, id, node, &none); /* else it stays plugged in, which hurts nobody */
-    return 0;
-}
-
 int share_with(struct machine *m, const struct share *s,
                int (*fn)(struct machine *m, const char *node, const char *root, void *arg, struct err *e), void *arg,
                struct err *e)

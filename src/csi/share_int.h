@@ -24,8 +24,6 @@ int share_delete(struct machine *m, const char *id, struct err *e);
 /* Mounts all of it, or the directory `dir` of it (links never lead out), at target; makes it first if need be. */
 int share_mount(struct machine *m, const char *node, const struct share *s, const char *dir, const char *target,
                 struct err *e);
-/* Unmounts target; the node lets go of a file system it has mounted nowhere else if `id` is given. */
-int share_unmount(struct machine *m, const char *node, const char *id, const char *target, struct err *e);
 /* Calls fn with the file system mounted at `root` on some node. */
 int share_with(struct machine *m, const struct share *s,
                int (*fn)(struct machine *m, const char *node, const char *root, void *arg, struct err *e), void *arg,

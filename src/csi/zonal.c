@@ -305,42 +305,21 @@ static int stage(const struct csi_driver *d _unused_, struct machine *m, const c
     return m->ops->fs_mount(m, &spec, e);
 }
 
-static int unstage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const char *target,
-                   struct err *e)
-{
-    return m->ops->unmount(m, node, target, e);
-}
+#define ZONAL_OPS                                                                                                      \
+    .attach_required = true, .any_node = true, .create = create, .remove = remove_volume, .expand = expand,            \
+    .publish = publish, .unpublish = unpublish, .locate = locate, .stage = stage, .unstage = csi_unstage,              \
+    .clones = true
 
 const struct csi_driver csi_gce_pd = {
     .name = "pd.csi.storage.gke.io",
-    .attach_required = true,
     .attach_limit = 15,
     .topology_key = "topology.gke.io/zone",
-    .any_node = true,
-    .create = create,
-    .remove = remove_volume,
-    .expand = expand,
-    .publish = publish,
-    .unpublish = unpublish,
-    .locate = locate,
-    .stage = stage,
-    .unstage = unstage,
-    .clones = true,
+    ZONAL_OPS,
 };
 
 const struct csi_driver csi_azure_disk = {
     .name = "disk.csi.azure.com",
-    .attach_required = true,
     .attach_limit = 8,
     .topology_key = "topology.disk.csi.azure.com/zone",
-    .any_node = true,
-    .create = create,
-    .remove = remove_volume,
-    .expand = expand,
-    .publish = publish,
-    .unpublish = unpublish,
-    .locate = locate,
-    .stage = stage,
-    .unstage = unstage,
-    .clones = true,
+    ZONAL_OPS,
 };

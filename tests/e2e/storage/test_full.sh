@@ -1,6 +1,7 @@
 #!/bin/sh
-# The machine's own filesystem is full: the pod's writes fail as on a broken disk, its claim says why, and the rest of the
-# cluster goes on; what was synced is there when the disk is mounted again.
+# The machine's own filesystem is full: the pod's writes fail as on a broken disk, its claim says why, the API goes on storing, and
+# another volume can be read. Pods that end then are another matter: the nodes' filesystems lie on the same disk, and ext4 may make
+# them read-only, so theirs is a forced deletion.
 . "$SOURCE_DIR/tests/e2e/storage/storage.sh"
 truncate -s 1G "$WORK/small.img"
 mkfs.ext4 -q -F -m0 "$WORK/small.img"
@@ -32,6 +33,6 @@ within 60 "objects are stored" k create configmap still
 eq "the other volume" other "$(on other 'cat /data/kept')"
 phase_is pod writer Running || die "the pod is $(of pod writer .status.phase)"
 
-say "with the claim deleted there is room again"
+say "the pod is taken away by force, what was stored stays"
 k delete pod writer --grace-period=0 --force >/dev/null 2>&1
 k get configmap still >/dev/null || die "what was stored is gone"
