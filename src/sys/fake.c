@@ -376,11 +376,24 @@ void machine_fake_count(struct machine *m, struct fake_counts *out)
     pthread_mutex_unlock(&f->mu);
 }
 
+static int fake_layer_unpack(struct machine *m _unused_, const struct layer_spec *spec _unused_,
+                             struct layer_result *out _unused_, struct err *e)
+{
+    return err_set(e, ERR_UNSUPPORTED, "layers are not unpacked here");
+}
+
+static int fake_layer_remove(struct machine *m _unused_, const char *dir _unused_, struct err *e _unused_)
+{
+    return 0; /* there is none */
+}
+
 static const struct machine_ops ops = {
     .info = fake_info,
     .node_start = fake_node_start,
     .node_stop = fake_node_stop,
     .disk_create = fake_disk_create,
+    .layer_unpack = fake_layer_unpack,
+    .layer_remove = fake_layer_remove,
     .disk_grow = fake_disk_grow,
     .disk_delete = fake_disk_delete,
     .disk_copy = fake_disk_copy,

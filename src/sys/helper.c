@@ -19,6 +19,7 @@
 #include "sys/chan.h"
 #include "sys/disks_int.h"
 #include "sys/hidden_int.h"
+#include "sys/layer_jobs_int.h"
 #include "sys/netlink.h"
 #include "sys/ops_int.h"
 #include "sys/probe_int.h"
@@ -68,6 +69,7 @@ struct helper {
     struct disks *disks;
     struct helper_node *nodes;
     struct helper_copy *copies;
+    struct layer_jobs layers;
     char **argv;
     bool network; /* bridge made */
     int services; /* to the service process, -1 = none */
@@ -286,6 +288,7 @@ static void on_copy_end(struct helper *h, pid_t pid, int status)
 static void on_child_end(struct helper *h, pid_t pid, int status)
 {
     on_copy_end(h, pid, status);
+    layer_jobs_ended(&h->layers, h->sock, pid, status);
     for (struct helper_node *n = h->nodes, *next; n; n = next) {
         next = n->next;
         if (n->pid != pid || n->dead)
@@ -443,6 +446,8 @@ static void on_request(struct helper *h, struct msg *m)
         on_listen(h, m->id, &in);
     else if (m->kind == OP_NODE_STOP)
         on_node_stop(h, m->id, &in);
+    else if (m->kind == OP_LAYER_UNPACK || m->kind == OP_LAYER_REMOVE)
+        layer_jobs_start(&h->layers, h->images, h->sock, m->id, m->kind, &in);
     else if (m->kind == OP_DISK_COPY)
         on_disk_copy(h, m->id, &in);
     else

@@ -130,11 +130,24 @@ struct exec_spec {
     int64_t timeout_ms; /* killed after that, with the text "timed out"; 0 = never */
 };
 
+struct layer_spec { /* paths below the directory of images */
+    const char *blob;          /* the archive, maybe compressed */
+    const char *dir;           /* made; must not be there */
+    const char *const *lowers; /* NULL-terminated, or NULL: the layers below, the uppermost first */
+    int64_t max_bytes;         /* the archive decompressed is refused if it has more; 0 = any */
+};
+struct layer_result;
+
 struct machine_ops {
     void (*info)(struct machine *m, struct machine_info *out);
 
     int (*node_start)(struct machine *m, const struct node_spec *spec, struct err *e);
     int (*node_stop)(struct machine *m, const char *node, struct err *e);
+
+    /* -- image layers (layer.h): what only root may do with them -- */
+    /* After a failure what is at spec->dir is for the caller to remove. */
+    int (*layer_unpack)(struct machine *m, const struct layer_spec *spec, struct layer_result *out, struct err *e);
+    int (*layer_remove)(struct machine *m, const char *dir, struct err *e);
 
     /* -- disks: sparse files in the data directory, one owner each -- */
     int (*disk_create)(struct machine *m, const char *id, int64_t bytes, struct err *e);

@@ -20,6 +20,8 @@
     X(DISK_DETACH, "disk_detach")                                                                                      \
     X(FORMAT_BEGIN, "format_begin")                                                                                    \
     X(FORMAT_END, "format_end")                                                                                        \
+    X(LAYER_UNPACK, "layer_unpack")                                                                                    \
+    X(LAYER_REMOVE, "layer_remove")                                                                                    \
     X(LISTEN, "listen")                                                                                                \
     X(SET_SERVICES, "set_services")
 #define NODE_OPS(X)                                                                                                    \

@@ -62,6 +62,8 @@ __attribute__((format(printf, 6, 7))) static void note(struct machine *m, const 
 // clang-format off
 WRAP(node_start, (M, const struct node_spec *s, E), (inner, s, e), "%s", s->name)
 WRAP(node_stop, (M, N, E), (inner, node, e), "%s", node)
+WRAP(layer_unpack, (M, const struct layer_spec *s, struct layer_result *out, E), (inner, s, out, e), "%s, %s", s->blob, s->dir)
+WRAP(layer_remove, (M, const char *dir, E), (inner, dir, e), "%s", dir)
 WRAP(disk_create, (M, const char *id, int64_t bytes, E), (inner, id, bytes, e), "%s, %lld", id, (long long)bytes)
 WRAP(disk_grow, (M, const char *id, int64_t bytes, E), (inner, id, bytes, e), "%s, %lld", id, (long long)bytes)
 WRAP(disk_delete, (M, const char *id, E), (inner, id, e), "%s", id)
@@ -139,6 +141,8 @@ static const struct machine_ops ops = {
     .node_start = trace_node_start,
     .node_stop = trace_node_stop,
     .disk_create = trace_disk_create,
+    .layer_unpack = trace_layer_unpack,
+    .layer_remove = trace_layer_remove,
     .disk_grow = trace_disk_grow,
     .disk_delete = trace_disk_delete,
     .disk_copy = trace_disk_copy,
