@@ -302,12 +302,24 @@ static bool must_wait(const struct round *r, const char *node_name)
     return healthy || left > 0;
 }
 
+/* An attempt that runs is let come to its end first: nobody knows yet whether there is anything to detach. */
+static bool is_attaching(const struct round *r, const json_t *va)
+{
+    if (jbool(va, "status.attached", false) || jstr(va, "status.attachError.message"))
+        return false;
+    const struct edge *e = edge(r, node_of(va));
+    int64_t left = e->asked ? e->asked + TIMEOUT_MS - now_ms(r) : 0;
+    if (left > 0)
+        again_after(r, left);
+    return left > 0;
+}
+
 static int detach_where_not(struct round *r, struct err *e)
 {
     for (size_t i = 0; i < r->attachments.len; i++) {
         const json_t *va = r->attachments.trees[i];
         bool changed;
-        if (obj_deleting(va) || wanted_on(r, node_of(va)) || must_wait(r, node_of(va)))
+        if (obj_deleting(va) || wanted_on(r, node_of(va)) || is_attaching(r, va) || must_wait(r, node_of(va)))
             continue;
         if (put_attached(r, node_of(va), false, &changed, e) < 0 ||
             remove_object(r->l, WHO, RES.volumeattachments, va, e) < 0)

@@ -84,6 +84,7 @@ int put_claim_status(struct loop *l, const json_t *claim, enum claim_phase phase
 struct binding {
     struct pv_index *volumes;
     struct claim_index *waiting;
+    struct flights recycling; /* recycler pods, by volume */
 };
 /* Reads a volume again into the index: after a write of our own, whose event is still on its way. */
 void binding_refresh(struct loop *l, const char *pv_name);

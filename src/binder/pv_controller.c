@@ -37,6 +37,7 @@ static void stop(struct loop *l)
     struct binding *b = loop_state(l);
     pv_index_free(b->volumes);
     claim_index_free(b->waiting);
+    flights_release(&b->recycling);
     free(b);
     loop_set_state(l, NULL);
 }

@@ -10,6 +10,9 @@
 
 #include <stdio.h>
 
+#define RETRY_MIN 500
+#define RETRY_MAX 122000
+
 /* -- hostPath below /tmp -- */
 
 struct wipe {
@@ -90,9 +93,20 @@ static bool find_user(struct loop *l, const json_t *pv, char *out, size_t size)
     return false;
 }
 
+/* A failed recycling is tried again, each time after a longer wait. */
+static void note_end(struct loop *l, const json_t *pv, bool ok)
+{
+    struct binding *b = loop_state(l);
+    (void)flight_begin(l, &b->recycling, obj_name(pv)); /* the pod may be older than this process */
+    int64_t wait = flight_end(l, &b->recycling, obj_name(pv), ok, RETRY_MIN, RETRY_MAX);
+    if (!ok)
+        loop_enqueue_after(l, "", obj_name(pv), wait);
+}
+
 static int recycled(struct loop *l, const json_t *pv, const json_t *pod, struct err *e)
 {
-    if (str_eq(jstr(pod, "status.phase"), "Succeeded")) {
+    bool ok = str_eq(jstr(pod, "status.phase"), "Succeeded");
+    if (ok) {
         if (unbind_volume(l, pv, e) < 0)
             return -1;
         loop_event(l, pv, EVENT_NORMAL, "VolumeRecycled", "Volume recycled");
@@ -103,26 +117,42 @@ static int recycled(struct loop *l, const json_t *pv, const json_t *pod, struct 
         if (put_pv_phase(l, pv, PV_FAILED, text, "VolumeFailedRecycle", e) < 0)
             return -1;
     }
-    return remove_object(l, WHO, RES.pods, pod, e);
+    if (remove_object(l, WHO, RES.pods, pod, e) < 0)
+        return -1;
+    note_end(l, pv, ok);
+    return 0;
 }
 
-static int recycle(struct loop *l, const json_t *pv, struct err *e)
+static int start_recycling(struct loop *l, const json_t *pv, const char *pod_name, struct err *e)
 {
+    struct binding *b = loop_state(l);
     char user[512];
-    _auto_free_ char *name = xasprintf("recycler-for-%s", obj_name(pv));
-    _auto_sobj_ struct sobj *pod = reg_read(loop_registry(l), RES.pods, "default", name);
-    if (pod && pod_terminal(pod->tree))
-        return recycled(l, pv, pod->tree, e);
-    if (pod && jstr(pod->tree, "spec.nodeName"))
-        loop_event(l, pv, EVENT_NORMAL, "RecyclerPod", "Recycler pod: Successfully assigned default/%s to %s", name,
-                   jstr(pod->tree, "spec.nodeName"));
-    if (pod || pv_phase(pv) == PV_FAILED)
-        return 0;
     if (find_user(l, pv, user, sizeof user)) {
         loop_event(l, pv, EVENT_NORMAL, "VolumeFailedRecycle", "Volume is used by pods: %s", user);
         return 0;
     }
-    return reg_make(loop_registry(l), WHO, RES.pods, "default", recycler_pod(pv, name), NULL, e);
+    if (!flight_begin(l, &b->recycling, obj_name(pv)))
+        return 0;
+    if (reg_make(loop_registry(l), WHO, RES.pods, "default", recycler_pod(pv, pod_name), NULL, e) == 0)
+        return 0;
+    flight_end(l, &b->recycling, obj_name(pv), true, 0, 0); /* the loop's own back-off will do */
+    return -1;
+}
+
+static int recycle(struct loop *l, const json_t *pv, struct err *e)
+{
+    _auto_free_ char *name = xasprintf("recycler-for-%s", obj_name(pv));
+    _auto_sobj_ struct sobj *pod = reg_read(loop_registry(l), RES.pods, "default", name);
+    if (!pod)
+        return start_recycling(l, pv, name, e);
+    if (obj_deleting(pod->tree))
+        return 0;
+    if (pod_terminal(pod->tree))
+        return recycled(l, pv, pod->tree, e);
+    if (jstr(pod->tree, "spec.nodeName"))
+        loop_event(l, pv, EVENT_NORMAL, "RecyclerPod", "Recycler pod: Successfully assigned default/%s to %s", name,
+                   jstr(pod->tree, "spec.nodeName"));
+    return 0;
 }
 
 int reclaim_volume(struct loop *l, const json_t *pv, struct err *e)
