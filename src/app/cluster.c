@@ -69,6 +69,7 @@ struct cluster {
     struct store *store;
     struct registry *registry;
     struct images *images;
+    int imagefs; /* the filesystem of image layers, -1 = a directory of the data directory */
     struct pool *pool;
     struct pulse *pulse;
     struct control *control;
@@ -161,10 +162,24 @@ static int open_cloud(struct cluster *c, struct err *e)
     return 0;
 }
 
+/* Layers lie on a filesystem of their own, which only the helper and the nodes have mounted: here it is a descriptor.
+ */
+static int open_images(struct cluster *c, struct err *e)
+{
+    _auto_free_ char *dir = NULL;
+    if (c->why[0]) {
+        dir = xasprintf("%s/images", c->data.path);
+    } else {
+        if (c->machine->ops->images_mount(c->machine, c->conf.imagefs_bytes, &c->imagefs, e) < 0)
+            return -1;
+        dir = xasprintf("/proc/self/fd/%d/images", c->imagefs);
+    }
+    return images_open(dir, &c->images, e);
+}
+
 static int open_state(struct cluster *c, struct err *e)
 {
     _auto_free_ char *journal = c->conf.ephemeral ? NULL : xasprintf("%s/state.db", c->data.path);
-    _auto_free_ char *images = xasprintf("%s/images", c->data.path);
     struct pki_conf pki = {.dir = c->data.path};
     struct store_conf store = {.path = journal, .clock = &c->clock.clock};
     if (pki_load(&pki, &c->pki, e) < 0 || store_open(&store, &c->store, e) < 0)
@@ -175,7 +190,7 @@ static int open_state(struct cluster *c, struct err *e)
         return -1;
     if (*c->why)
         simulated_restore(c->registry, c->machine);
-    return images_open(images, &c->images, e);
+    return open_images(c, e);
 }
 
 static void add_folder(struct cluster *c, const struct loop_def *const *loops, size_t n, void *env)
@@ -312,6 +327,7 @@ int cluster_open(const struct up_conf *conf, struct cluster **out, struct err *e
     struct cluster *c = xcalloc(1, sizeof *c);
     c->conf = *conf;
     c->data = (struct datadir){.lock = -1, .janitor = -1};
+    c->imagefs = -1;
     pthread_mutex_init(&c->mu, NULL);
     json_object_seed(0);
     if (start(c, e) < 0) {
@@ -361,6 +377,7 @@ void cluster_close(struct cluster *c)
         c->machine->ops->close(c->machine);
     if (c->images)
         images_close(c->images);
+    close_cleanup(&c->imagefs);
     if (c->registry)
         registry_free(c->registry);
     if (c->store)

@@ -19,7 +19,8 @@ struct up_conf {
     int port;             /* 6443; 0 = any free one */
     const char *profile;  /* "eks", "killercoda", "kind", "minikube", "none" */
     int nodes;            /* 1..16 */
-    int64_t nodefs_bytes; /* size of each node's filesystem */
+    int64_t nodefs_bytes;  /* size of each node's filesystem */
+    int64_t imagefs_bytes; /* size of the one that image layers are on */
     bool ephemeral;       /* nothing is kept */
     bool detach;          /* return once nodes are Ready */
     bool plain_http;

@@ -11,7 +11,9 @@
 #include <string.h>
 
 #define DEFAULT_PORT   6443
-#define DEFAULT_NODEFS "20Gi"
+#define DEFAULT_NODEFS  "20Gi"
+#define DEFAULT_IMAGEFS "20Gi"
+#define SIZE_MIN        (INT64_C(256) << 20)
 #define MAX_NODES      16
 
 static const char *const profiles[] = {"eks", "killercoda", "kind", "minikube", "none"};
@@ -23,6 +25,7 @@ enum {
     OPT_FEATURE_GATES,
     OPT_NODES,
     OPT_NODEFS,
+    OPT_IMAGEFS,
     OPT_EPHEMERAL,
     OPT_DETACH,
     OPT_KUBECONFIG,
@@ -38,7 +41,9 @@ static const struct option options[] = {
     {"profile", required_argument, NULL, OPT_PROFILE},
     {"feature-gates", required_argument, NULL, OPT_FEATURE_GATES},
     {"nodes", required_argument, NULL, OPT_NODES},
-    {"nodefs", required_argument, NULL, OPT_NODEFS},
+    {"nodefs-size", required_argument, NULL, OPT_NODEFS},
+    {"nodefs", required_argument, NULL, OPT_NODEFS}, /* its older name */
+    {"imagefs-size", required_argument, NULL, OPT_IMAGEFS},
     {"ephemeral", no_argument, NULL, OPT_EPHEMERAL},
     {"detach", no_argument, NULL, OPT_DETACH},
     {"kubeconfig", required_argument, NULL, OPT_KUBECONFIG},
@@ -73,6 +78,15 @@ static int check_profile(const char *name, struct err *e)
     return cli_usage(e, "up", "--profile %s: known are eks, killercoda, kind, minikube, none", name);
 }
 
+static int parse_size(const char *flag, int64_t *out, struct err *e)
+{
+    const int64_t bytes = quantity_bytes(optarg, -1);
+    if (bytes < SIZE_MIN)
+        return cli_usage(e, "up", "%s %s: a size of at least 256Mi", flag, optarg);
+    *out = bytes;
+    return 0;
+}
+
 static int parse_flag(int opt, struct up_conf *conf, char **host, const char **data, struct err *e)
 {
     uint64_t number;
@@ -97,10 +111,9 @@ static int parse_flag(int opt, struct up_conf *conf, char **host, const char **d
         conf->nodes = (int)number;
         return 0;
     case OPT_NODEFS:
-        conf->nodefs_bytes = quantity_bytes(optarg, -1);
-        if (conf->nodefs_bytes < (INT64_C(256) << 20))
-            return cli_usage(e, "up", "--nodefs %s: a size of at least 256Mi", optarg);
-        return 0;
+        return parse_size("--nodefs-size", &conf->nodefs_bytes, e);
+    case OPT_IMAGEFS:
+        return parse_size("--imagefs-size", &conf->imagefs_bytes, e);
     case OPT_EPHEMERAL:
         conf->ephemeral = true;
         return 0;
@@ -137,6 +150,7 @@ static int up_run(const struct cli *cli, int argc, char **argv, struct err *e)
         .profile = "eks",
         .nodes = 2,
         .nodefs_bytes = quantity_bytes(DEFAULT_NODEFS, 0),
+        .imagefs_bytes = quantity_bytes(DEFAULT_IMAGEFS, 0),
         .self_exe = cli->self_exe,
     };
     _auto_free_ char *host = xstrdup("127.0.0.1");
@@ -166,7 +180,8 @@ const struct cli_verb verb_up = {
         "                        kind (standard), minikube (standard, Immediate), none\n"
         "  --feature-gates LIST  what a 1.32 server serves only when told to: VolumeAttributesClass=true\n"
         "  --nodes N             default 2: controlplane and node01\n"
-        "  --nodefs SIZE         size of each node's filesystem, sparse (default 20Gi)\n"
+        "  --nodefs-size SIZE    size of each node's filesystem, sparse (default 20Gi)\n"
+        "  --imagefs-size SIZE   size of the one with the image layers, sparse (default 20Gi)\n"
         "  --ephemeral           keep nothing: objects and volumes are gone when it stops\n"
         "  --detach              return once the nodes are Ready; `stowage down` stops it\n"
         "  --kubeconfig FILE     write the administrator's kubeconfig there (default DIR/kubeconfig, mode 0600)\n"

@@ -5,6 +5,8 @@
 #ifndef STOWAGE_SYS_CGROUP_INT_H
 #define STOWAGE_SYS_CGROUP_INT_H
 
+#include "sys/machine.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,7 +21,7 @@ void cgroup_enter_helper(const char *cluster);
 
 struct cgroups {
     bool v2;
-    int memory, cpu, pids; /* directories of the cluster's group, -1 = not writable; the same one on v2 */
+    int memory, cpu, pids, account; /* directories of the cluster's group, -1 = not writable; the same one on v2 */
 };
 void cgroups_open(struct cgroups *c, const char *cluster);
 /* Makes the container's group with its limits. */
@@ -27,6 +29,8 @@ void cgroups_make(const struct cgroups *c, const char *id, int64_t memory_bytes,
 /* Puts the calling process into it. */
 void cgroups_enter(const struct cgroups *c, const char *id);
 bool cgroups_oom_killed(const struct cgroups *c, const char *id);
+/* What its processes use; -1 where that is not known. */
+struct container_use cgroups_use(const struct cgroups *c, const char *id);
 void cgroups_remove(const struct cgroups *c, const char *id);
 
 #endif

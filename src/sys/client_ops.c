@@ -2,6 +2,7 @@
  * THREADS: safe from any thread. The other side of each is in helper.c or in the node_*.c that ops_int.h's row names.
  */
 #include "sys/client_int.h"
+#include "sys/probe_int.h"
 #include "sys/spec_int.h"
 
 #include "base/mem.h"
@@ -77,6 +78,19 @@ static int op_node_stop(struct machine *m, const char *node, struct err *e)
     pthread_mutex_unlock(&r->mu);
     wire_str(&c.body, node);
     return call_do(m, "", OP_NODE_STOP, &c, e);
+}
+
+static int op_images_mount(struct machine *m, int64_t bytes, int *out_fd, struct err *e)
+{
+    _auto_call_ struct call c = CALL_INIT;
+    wire_i64(&c.body, bytes);
+    if (call_do(m, "", OP_IMAGES_MOUNT, &c, e) < 0)
+        return -1;
+    const int fd = msg_take_fd(&c.reply, 0);
+    if (fd < 0)
+        return err_set(e, ERR_INTERNAL, "malformed reply");
+    *out_fd = fd;
+    return 0;
 }
 
 /* ---- disks ---- */
@@ -344,17 +358,19 @@ static int op_write_volume(struct machine *m, const char *node, const char *dir,
     return 0;
 }
 
-static int op_disk_usage(struct machine *m, const char *node, const char *path, int64_t *out_bytes, int64_t *out_inodes,
-                         struct err *e)
+static int op_disk_usage(struct machine *m, const char *node, const char *const *paths, size_t count,
+                         struct path_use *out, struct err *e)
 {
     _auto_call_ struct call c = CALL_INIT;
-    if (with_path(m, node, OP_DISK_USAGE, path, &c, e) < 0)
+    wire_u32(&c.body, (uint32_t)count);
+    for (size_t i = 0; i < count; i++)
+        wire_str(&c.body, paths[i]);
+    if (call_do(m, node, OP_DISK_USAGE, &c, e) < 0)
         return -1;
-    const int64_t bytes = wire_get_i64(&c.in), inodes = wire_get_i64(&c.in);
-    if (out_bytes)
-        *out_bytes = bytes;
-    if (out_inodes)
-        *out_inodes = inodes;
+    for (size_t i = 0; i < count; i++) {
+        out[i].bytes = wire_get_i64(&c.in);
+        out[i].inodes = wire_get_i64(&c.in);
+    }
     return 0;
 }
 
@@ -434,6 +450,30 @@ static int op_exec(struct machine *m, const struct exec_spec *s, struct stream_f
     return 0;
 }
 
+static int op_container_usage(struct machine *m, const char *node, const char *const *ids, size_t count,
+                              struct container_use *out, struct err *e)
+{
+    _auto_call_ struct call c = CALL_INIT;
+    size_t len = 0;
+    wire_u32(&c.body, (uint32_t)count);
+    for (size_t i = 0; i < count; i++)
+        wire_str(&c.body, ids[i]);
+    if (call_do(m, node, OP_CONTAINER_USAGE, &c, e) < 0)
+        return -1;
+    const void *uses = wire_get_blob(&c.in, &len);
+    if (len != count * sizeof *out)
+        return err_set(e, ERR_INTERNAL, "malformed reply");
+    if (len)
+        memcpy(out, uses, len);
+    return 0;
+}
+
+static int64_t op_memory_available(struct machine *m)
+{
+    (void)m;
+    return probe_memory_available();
+}
+
 static int op_attach(struct machine *m, const char *node, const char *id, struct stream_fds *out, struct err *e)
 {
     _auto_call_ struct call c = CALL_INIT;
@@ -482,6 +522,7 @@ const struct machine_ops client_ops = {
     .info = op_info,
     .node_start = op_node_start,
     .node_stop = op_node_stop,
+    .images_mount = op_images_mount,
     .disk_create = op_disk_create,
     .disk_grow = op_disk_grow,
     .disk_delete = op_disk_delete,
@@ -511,6 +552,8 @@ const struct machine_ops client_ops = {
     .container_start = op_container_start,
     .container_signal = op_container_signal,
     .container_remove = op_container_remove,
+    .container_usage = op_container_usage,
+    .memory_available = op_memory_available,
     .exec = op_exec,
     .attach = op_attach,
     .dial = op_dial,

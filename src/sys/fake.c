@@ -376,6 +376,31 @@ void machine_fake_count(struct machine *m, struct fake_counts *out)
     pthread_mutex_unlock(&f->mu);
 }
 
+static int fake_images_mount(struct machine *m, int64_t bytes, int *out_fd, struct err *e)
+{
+    (void)m, (void)bytes, (void)out_fd;
+    return err_set(e, ERR_UNSUPPORTED, "a simulated machine has no filesystem for images");
+}
+
+/* Its processes are not there: they use nothing. */
+static int fake_container_usage(struct machine *m, const char *node, const char *const *ids, size_t count,
+                                struct container_use *out, struct err *e)
+{
+    (void)ids;
+    struct fake *f = fake_of(m);
+    if (fake_enter(f, e) < 0)
+        return -1;
+    memset(out, 0, count * sizeof *out);
+    return fake_leave(f, fake_need_node(f, node, e));
+}
+
+static int64_t fake_memory_available(struct machine *m)
+{
+    struct machine_info info;
+    m->ops->info(m, &info);
+    return info.memory_bytes;
+}
+
 static int fake_layer_unpack(struct machine *m _unused_, const struct layer_spec *spec _unused_,
                              struct layer_result *out _unused_, struct err *e)
 {
@@ -391,6 +416,7 @@ static const struct machine_ops ops = {
     .info = fake_info,
     .node_start = fake_node_start,
     .node_stop = fake_node_stop,
+    .images_mount = fake_images_mount,
     .disk_create = fake_disk_create,
     .layer_unpack = fake_layer_unpack,
     .layer_remove = fake_layer_remove,
@@ -420,6 +446,8 @@ static const struct machine_ops ops = {
     .container_start = fake_container_start,
     .container_signal = fake_container_signal,
     .container_remove = fake_container_remove,
+    .container_usage = fake_container_usage,
+    .memory_available = fake_memory_available,
     .exec = fake_exec,
     .attach = fake_attach,
     .dial = fake_dial,

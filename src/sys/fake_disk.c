@@ -411,23 +411,26 @@ int fake_write_volume(struct machine *m, const char *node, const char *dir, cons
     return fake_leave(f, 0);
 }
 
-int fake_disk_usage(struct machine *m, const char *node, const char *path, int64_t *out_bytes, int64_t *out_inodes,
+static struct path_use use_of(const struct fake *f, const char *node, const char *path)
+{
+    struct path_use use = {0, 0};
+    for (const struct fake_row *r = f->rows; r; r = r->next) {
+        struct stat st;
+        if (r->kind != FAKE_FILE || !str_eq(r->node, node) || !is_below(r->name, path) || fstat(r->fd, &st) < 0)
+            continue;
+        use.bytes += st.st_size;
+        use.inodes++;
+    }
+    return use;
+}
+
+int fake_disk_usage(struct machine *m, const char *node, const char *const *paths, size_t count, struct path_use *out,
                     struct err *e)
 {
     struct fake *f = fake_of(m);
     if (fake_enter(f, e) < 0)
         return -1;
-    int64_t bytes = 0, inodes = 0;
-    for (const struct fake_row *r = f->rows; r; r = r->next) {
-        struct stat st;
-        if (r->kind != FAKE_FILE || !str_eq(r->node, node) || !is_below(r->name, path) || fstat(r->fd, &st) < 0)
-            continue;
-        bytes += st.st_size;
-        inodes++;
-    }
-    if (out_bytes)
-        *out_bytes = bytes;
-    if (out_inodes)
-        *out_inodes = inodes;
+    for (size_t i = 0; i < count; i++)
+        out[i] = use_of(f, node, paths[i]);
     return fake_leave(f, 0);
 }

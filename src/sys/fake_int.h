@@ -71,7 +71,7 @@ int fake_open(struct machine *m, const char *node, const char *path, int flags, 
 int fake_chown_tree(struct machine *m, const char *node, const char *path, uint32_t gid, bool read_only, struct err *e);
 int fake_write_volume(struct machine *m, const char *node, const char *dir, const struct file_spec *files, size_t count,
                       int64_t gid, bool *out_changed, struct err *e);
-int fake_disk_usage(struct machine *m, const char *node, const char *path, int64_t *out_bytes, int64_t *out_inodes,
+int fake_disk_usage(struct machine *m, const char *node, const char *const *paths, size_t count, struct path_use *out,
                     struct err *e);
 
 #endif

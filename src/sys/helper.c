@@ -22,6 +22,7 @@
 #include "sys/layer_jobs_int.h"
 #include "sys/netlink.h"
 #include "sys/ops_int.h"
+#include "sys/own_fs_int.h"
 #include "sys/probe_int.h"
 #include "sys/proc_int.h"
 #include "sys/svc_int.h"
@@ -46,6 +47,8 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define IMAGES_DEVICE "/dev/xvdb" /* as mount tables on the nodes show it */
 
 struct helper_node {
     struct helper_node *next;
@@ -302,6 +305,32 @@ static void on_child_end(struct helper *h, pid_t pid, int status)
     }
 }
 
+/* ---- images ---- */
+
+/* Nodes that start from here on have the mount in their copy of our mounts. */
+static int images_mount(struct helper *h, int64_t bytes, struct err *e)
+{
+    _auto_free_ char *file = xasprintf("%s/imagefs.img", h->data_dir);
+    _auto_free_ char *mounted = xasprintf("%s/imagefs", h->data_dir), *inside = xasprintf("%s/images", mounted);
+    if (proc_mkdir_p(mounted, 0755, e) < 0 || own_fs_mount(file, bytes, "imagefs", IMAGES_DEVICE, mounted, e) < 0 ||
+        proc_mkdir_p(inside, 0755, e) < 0)
+        return -1;
+    const int fd = open(mounted, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(e, errno, "open %s", mounted);
+    free(h->images);
+    h->images = TAKE(inside);
+    return fd;
+}
+
+static void on_images_mount(struct helper *h, uint32_t id, struct wire_in *in)
+{
+    struct err e = ERR_INIT;
+    const int64_t bytes = wire_get_i64(in);
+    _auto_close_ int fd = images_mount(h, bytes, &e);
+    reply(h, id, &e, NULL, fd < 0 ? -1 : fd);
+}
+
 /* ---- disks ---- */
 
 static _Noreturn void copy_child(struct helper *h, struct helper_copy *c, const char *from)
@@ -448,6 +477,8 @@ static void on_request(struct helper *h, struct msg *m)
         on_node_stop(h, m->id, &in);
     else if (m->kind == OP_LAYER_UNPACK || m->kind == OP_LAYER_REMOVE)
         layer_jobs_start(&h->layers, h->images, h->sock, m->id, m->kind, &in);
+    else if (m->kind == OP_IMAGES_MOUNT)
+        on_images_mount(h, m->id, &in);
     else if (m->kind == OP_DISK_COPY)
         on_disk_copy(h, m->id, &in);
     else

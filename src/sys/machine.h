@@ -20,6 +20,9 @@
 
 struct machine;
 
+/* Where a node has the image layers: the mount point of imagefs. */
+#define NODE_IMAGEFS "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots"
+
 enum machine_cap { CAP_MOUNT = 1, CAP_LOOP = 2, CAP_OVERLAY = 4, CAP_NETNS = 8, CAP_CGROUP = 16, CAP_MKFS_EXT4 = 32 };
 struct machine_info {
     unsigned caps;
@@ -63,6 +66,14 @@ struct fs_mount {
 struct fs_stat {
     int64_t bytes, bytes_free, bytes_avail, inodes, inodes_free;
     char fstype[16];
+};
+
+struct path_use { /* of a file or a tree, as du -x counts */
+    int64_t bytes, inodes;
+};
+
+struct container_use { /* since it started, or now; what the machine cannot measure is -1 */
+    int64_t cpu_ns, memory, working_set, rss, pids;
 };
 
 struct file_spec {    /* one file of an atomically written volume (ConfigMap, Secret, projected) */
@@ -144,6 +155,12 @@ struct machine_ops {
     int (*node_start)(struct machine *m, const struct node_spec *spec, struct err *e);
     int (*node_stop)(struct machine *m, const char *node, struct err *e);
 
+    /* The filesystem that holds image layers, of that size (sparse; it never shrinks): every node sees it read-only at
+     * NODE_IMAGEFS. *out_fd is its top directory, for whoever unpacks layers; what is below "images" there is what
+     * containers' layers name. Before the first node_start(), at most once. Without it layers are a directory of the
+     * data directory. */
+    int (*images_mount)(struct machine *m, int64_t bytes, int *out_fd, struct err *e);
+
     /* -- image layers (layer.h): what only root may do with them -- */
     /* After a failure what is at spec->dir is for the caller to remove. */
     int (*layer_unpack)(struct machine *m, const struct layer_spec *spec, struct layer_result *out, struct err *e);
@@ -186,8 +203,9 @@ struct machine_ops {
     /* The kubelet's AtomicWriter: timestamped directory, ..data link, stale files removed. *out_changed may be NULL. */
     int (*write_volume)(struct machine *m, const char *node, const char *dir, const struct file_spec *files,
                         size_t count, int64_t gid /* -1 none */, bool *out_changed, struct err *e);
-    int (*disk_usage)(struct machine *m, const char *node, const char *path, int64_t *out_bytes, int64_t *out_inodes,
-                      struct err *e);
+    /* Of `count` paths at once; a missing one uses nothing. Walks the trees: not to be asked for often. */
+    int (*disk_usage)(struct machine *m, const char *node, const char *const *paths, size_t count,
+                      struct path_use *out, struct err *e);
 
     /* -- pods -- */
     int (*sandbox_start)(struct machine *m, const struct sandbox_spec *spec, struct err *e);
@@ -196,6 +214,11 @@ struct machine_ops {
     int (*container_signal)(struct machine *m, const char *node, const char *id, int sig, struct err *e);
     /* Unmounts its root; with `purge` removes the writable layer too. */
     int (*container_remove)(struct machine *m, const char *node, const char *id, bool purge, struct err *e);
+    /* Of `count` containers at once; cheap. */
+    int (*container_usage)(struct machine *m, const char *node, const char *const *ids, size_t count,
+                           struct container_use *out, struct err *e);
+    /* Bytes of memory that programs could still get, on this machine: all nodes share it. */
+    int64_t (*memory_available)(struct machine *m);
     int (*exec)(struct machine *m, const struct exec_spec *spec, struct stream_fds *out, struct err *e);
     int (*attach)(struct machine *m, const char *node, const char *id, struct stream_fds *out, struct err *e);
     int (*dial)(struct machine *m, const char *node, const char *sandbox, uint16_t port, int *out_fd, struct err *e);

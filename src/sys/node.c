@@ -51,6 +51,7 @@ static const struct {
     [OP_CONTAINER_START] = {req_container_start, INLINE},
     [OP_CONTAINER_SIGNAL] = {req_container_signal, INLINE},
     [OP_CONTAINER_REMOVE] = {req_container_remove, INLINE},
+    [OP_CONTAINER_USAGE] = {req_container_usage, INLINE},
     [OP_EXEC] = {req_exec, FORKED},
     [OP_ATTACH] = {req_attach, INLINE},
     [OP_DIAL] = {req_dial, FORKED},

@@ -9,9 +9,9 @@
  *
  * It is built below <data>/nodes/<name>/root in the node's private mount namespace and pivoted to; then the machine's
  * tree is gone from here. THREADS: none; runs once in the starting node. */
-#include "sys/loopdev.h"
 #include "sys/node_int.h"
 #include "sys/ops_int.h"
+#include "sys/own_fs_int.h"
 #include "sys/proc_int.h"
 
 #include "base/mem.h"
@@ -30,9 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROOT_DEVICE   "/dev/xvda1"
-#define BUSY_TRIES    500 /* × 10 ms: a cluster that just died may still be writing out */
-#define NODEFS_AT_MIN (64 << 20)
+#define ROOT_DEVICE "/dev/xvda1"
 
 static const struct {
     const char *name;
@@ -70,83 +68,6 @@ int dev_populate(const char *dir, struct err *e)
     snprintf(path, sizeof path, "%s/shm", dir);
     mkdir(path, 01777);
     return 0;
-}
-
-/* ---- the node's own disk ---- */
-
-static int format_nodefs(const char *file, struct err *e)
-{
-    /* Without the table that helps online growth it writes a tenth; a node's disk grows only while it is down. */
-    const char *const argv[] = {"mkfs.ext4", "-q",
-                                "-F",        "-m0",
-                                "-L",        "nodefs",
-                                "-O",        "^resize_inode",
-                                "-E",        "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
-                                file,        NULL};
-    _auto_buf_ struct buf text = BUF_INIT;
-    const int status = proc_run(argv, &text);
-    if (status == 0)
-        return 0;
-    if (status == 127)
-        return err_set(e, ERR_UNSUPPORTED, "mkfs.ext4 is missing: install the package e2fsprogs");
-    if (strstr(buf_str(&text), strerror(ENOSPC)))
-        return err_sys(e, ENOSPC, "format %s", file);
-    return err_set(e, ERR_SYS, "mkfs.ext4 %s failed: exit status %d: %s", file, status, buf_str(&text));
-}
-
-/* Makes the file and its filesystem the first time; grows them when a later start asks for more. */
-static int prepare_nodefs(const char *file, int64_t bytes, struct err *e)
-{
-    _auto_close_ int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return err_sys(e, errno, "open %s", file);
-    if (bytes < NODEFS_AT_MIN)
-        bytes = NODEFS_AT_MIN;
-    bytes = bytes / 4096 * 4096;
-    const char *type = st.st_size ? fs_probe(file) : "";
-    const bool fresh = !type || !*type;
-    if (st.st_size >= bytes && !fresh)
-        return 0;
-    if (st.st_size < bytes && ftruncate(fd, bytes) < 0)
-        return err_sys(e, errno, "size %s", file);
-    if (fresh)
-        return format_nodefs(file, e);
-    const char *const check[] = {"e2fsck", "-f", "-p", file, NULL}, *const grow[] = {"resize2fs", file, NULL};
-    proc_run(check, NULL);
-    proc_run(grow, NULL);
-    return 0;
-}
-
-static int attach_nodefs(const char *file, struct loopdev *out, struct err *e)
-{
-    for (int i = 0;; i++) {
-        if (loopdev_attach(file, false, out, e) == 0)
-            return 0;
-        if (e->code != ERR_BUSY || i >= BUSY_TRIES)
-            return -1;
-        nanosleep(&(struct timespec){0, 10 * 1000 * 1000}, NULL);
-        err_clear(e);
-    }
-}
-
-static int mount_nodefs(const char *file, const char *root, struct err *e)
-{
-    struct loopdev loop = {.fd = -1};
-    if (attach_nodefs(file, &loop, e) < 0)
-        return err_wrap(e, "node disk");
-    int result = 0;
-    unlink(ROOT_DEVICE);
-    if (mknod(ROOT_DEVICE, S_IFBLK | 0600, loop.rdev) < 0)
-        result = err_sys(e, errno, "make %s", ROOT_DEVICE);
-    if (result == 0 && mount(ROOT_DEVICE, root, "ext4", MS_RELATIME, "discard") < 0) {
-        const char *const check[] = {"e2fsck", "-y", ROOT_DEVICE, NULL};
-        proc_run(check, NULL);
-        if (mount(ROOT_DEVICE, root, "ext4", MS_RELATIME, NULL) < 0)
-            result = err_sys(e, errno, "mount the node's disk");
-    }
-    loopdev_release(&loop); /* the mount holds it now */
-    return result;
 }
 
 /* ---- directories and links ---- */
@@ -374,8 +295,8 @@ int node_root_enter(const struct node_boot *boot, struct err *e)
         return err_sys(e, errno, "make mounts private");
     if (sethostname(boot->name, strlen(boot->name)) < 0)
         return err_sys(e, errno, "sethostname");
-    if (proc_mkdir_p(root, 0755, e) < 0 || start_dev(e) < 0 || prepare_nodefs(file, boot->nodefs_bytes, e) < 0 ||
-        mount_nodefs(file, root, e) < 0 || make_dirs(root, e) < 0)
+    if (proc_mkdir_p(root, 0755, e) < 0 || start_dev(e) < 0 ||
+        own_fs_mount(file, boot->nodefs_bytes, "nodefs", ROOT_DEVICE, root, e) < 0 || make_dirs(root, e) < 0)
         return -1;
     write_etc(root, boot->name);
     if (add_programs(root, e) < 0)

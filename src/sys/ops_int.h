@@ -6,11 +6,14 @@
 #ifndef STOWAGE_SYS_OPS_INT_H
 #define STOWAGE_SYS_OPS_INT_H
 
+#include "sys/machine.h"
+
 /* Each row: name, text for traces. */
 #define HELPER_OPS(X)                                                                                                  \
     X(NODE_START, "node_start")                                                                                        \
     X(NODE_READY, "node_ready")                                                                                        \
     X(NODE_STOP, "node_stop")                                                                                          \
+    X(IMAGES_MOUNT, "images_mount")                                                                                    \
     X(DISK_CREATE, "disk_create")                                                                                      \
     X(DISK_GROW, "disk_grow")                                                                                          \
     X(DISK_DELETE, "disk_delete")                                                                                      \
@@ -45,6 +48,7 @@
     X(CONTAINER_START, "container_start")                                                                              \
     X(CONTAINER_SIGNAL, "container_signal")                                                                            \
     X(CONTAINER_REMOVE, "container_remove")                                                                            \
+    X(CONTAINER_USAGE, "container_usage")                                                                              \
     X(EXEC, "exec")                                                                                                    \
     X(ATTACH, "attach")                                                                                                \
     X(DIAL, "dial")
@@ -71,6 +75,6 @@ enum op {
 #define NET_PODS_PREFIX 24
 
 /* Paths on a node. */
-#define NODE_LAYERS "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots"
+#define NODE_LAYERS NODE_IMAGEFS
 
 #endif

@@ -49,6 +49,16 @@ static void os_image(char *out, size_t size)
         fclose(f);
 }
 
+int64_t probe_memory_available(void)
+{
+    char text[2048];
+    _auto_close_ int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    const char *at = strstr(text, "MemAvailable:");
+    return at ? strtoll(at + strlen("MemAvailable:"), NULL, 10) * 1024 : -1;
+}
+
 void machine_describe(struct machine_info *out)
 {
     struct utsname u;

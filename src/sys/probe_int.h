@@ -3,11 +3,14 @@
 #define STOWAGE_SYS_PROBE_INT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* In a private mount namespace; `dir` is a writable scratch directory (a tmpfs). */
 bool probe_overlay(const char *dir);
 /* With a /dev of our own. */
 bool probe_loop(void);
+/* MemAvailable, in bytes; -1 if the kernel does not tell. */
+int64_t probe_memory_available(void);
 /* Words for the first of the capabilities that is missing in `caps`, "" if none. CAP_CGROUP is not needed to run. */
 const char *probe_advice(unsigned caps, unsigned needed);
 

@@ -62,6 +62,7 @@ __attribute__((format(printf, 6, 7))) static void note(struct machine *m, const 
 // clang-format off
 WRAP(node_start, (M, const struct node_spec *s, E), (inner, s, e), "%s", s->name)
 WRAP(node_stop, (M, N, E), (inner, node, e), "%s", node)
+WRAP(images_mount, (M, int64_t bytes, int *out_fd, E), (inner, bytes, out_fd, e), "%lld", (long long)bytes)
 WRAP(layer_unpack, (M, const struct layer_spec *s, struct layer_result *out, E), (inner, s, out, e), "%s, %s", s->blob, s->dir)
 WRAP(layer_remove, (M, const char *dir, E), (inner, dir, e), "%s", dir)
 WRAP(disk_create, (M, const char *id, int64_t bytes, E), (inner, id, bytes, e), "%s, %lld", id, (long long)bytes)
@@ -93,8 +94,10 @@ WRAP(chown_tree, (M, N, const char *path, uint32_t gid, bool read_only, E), (inn
      path, gid)
 WRAP(write_volume, (M, N, const char *dir, const struct file_spec *files, size_t count, int64_t gid, bool *out_changed, E),
      (inner, node, dir, files, count, gid, out_changed, e), "%s, %s, %zu files", node, dir, count)
-WRAP(disk_usage, (M, N, const char *path, int64_t *out_bytes, int64_t *out_inodes, E), (inner, node, path, out_bytes, out_inodes, e),
-     "%s, %s", node, path)
+WRAP(disk_usage, (M, N, const char *const *paths, size_t count, struct path_use *out, E), (inner, node, paths, count, out, e),
+     "%s, %zu paths", node, count)
+WRAP(container_usage, (M, N, const char *const *ids, size_t count, struct container_use *out, E), (inner, node, ids, count, out, e),
+     "%s, %zu containers", node, count)
 WRAP(sandbox_start, (M, const struct sandbox_spec *s, E), (inner, s, e), "%s, %s, %s", s->node, s->id, s->ip ? s->ip : "")
 WRAP(sandbox_stop, (M, N, const char *id, E), (inner, node, id, e), "%s, %s", node, id)
 WRAP(container_start, (M, const struct container_spec *s, pid_t *out_pid, E), (inner, s, out_pid, e), "%s, %.12s, %s", s->node, s->id,
@@ -120,6 +123,11 @@ static bool trace_is_mounted(struct machine *m, const char *node, const char *ta
     return inner_of(m)->ops->is_mounted(inner_of(m), node, target);
 }
 
+static int64_t trace_memory_available(struct machine *m)
+{
+    return inner_of(m)->ops->memory_available(inner_of(m));
+}
+
 static void trace_on_exit(struct machine *m, void (*fn)(void *arg, const struct exit_info *info), void *arg)
 {
     inner_of(m)->ops->on_exit(inner_of(m), fn, arg);
@@ -140,6 +148,7 @@ static const struct machine_ops ops = {
     .info = trace_info,
     .node_start = trace_node_start,
     .node_stop = trace_node_stop,
+    .images_mount = trace_images_mount,
     .disk_create = trace_disk_create,
     .layer_unpack = trace_layer_unpack,
     .layer_remove = trace_layer_remove,
@@ -169,6 +178,8 @@ static const struct machine_ops ops = {
     .container_start = trace_container_start,
     .container_signal = trace_container_signal,
     .container_remove = trace_container_remove,
+    .container_usage = trace_container_usage,
+    .memory_available = trace_memory_available,
     .exec = trace_exec,
     .attach = trace_attach,
     .dial = trace_dial,

@@ -158,7 +158,6 @@ static void files_and_volumes(void **state)
     (void)state;
     char out[4096];
     bool changed = false;
-    int64_t bytes = 0, inodes = 0;
     const struct file_spec one[] = {{"a", "1\n", 2, 0644}, {"dir/b", "2\n", 2, 0600}};
     const struct file_spec two[] = {{"a", "new\n", 4, 0644}};
     ok(m->ops->write_volume(m, "worker-1", "/var/lib/kubelet/v", one, 2, -1, &changed, &e));
@@ -188,8 +187,13 @@ static void files_and_volumes(void **state)
     ok(m->ops->chown_tree(m, "worker-1", "/data/own", 3000, false, &e));
     assert_int_equal(node_run("worker-1", "stat -c %a:%g /data/own /data/own/sub", out, sizeof out), 0);
     assert_string_equal(out, "2775:3000\n2775:3000\n");
-    ok(m->ops->disk_usage(m, "worker-1", "/data/own", &bytes, &inodes, &e));
-    assert_int_equal(inodes, 2);
+    static const char *const paths[] = {"/data/own", "/data/nothing", "/data/own/sub"};
+    struct path_use use[3];
+    ok(m->ops->disk_usage(m, "worker-1", paths, 3, use, &e));
+    assert_int_equal(use[0].inodes, 2);
+    assert_true(use[0].bytes > 0);
+    assert_int_equal(use[1].inodes, 0);
+    assert_int_equal(use[2].inodes, 1);
     ok(m->ops->remove_all(m, "worker-1", "/data/own", &e));
     ok(m->ops->remove_all(m, "worker-1", "/data/own", &e));
     struct stat st;
