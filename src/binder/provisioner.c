@@ -28,6 +28,7 @@ struct job {
     struct machine *machine;
     const struct csi_provisioner *prov;
     struct sobj *claim, *sc, *node; /* owned; node may be NULL */
+    json_t *place;                  /* owned: stands for a node where the class names a place without one; or NULL */
     struct sobj *pv;                /* of a deletion; owned */
     char *name, *key;               /* owned */
     struct volume_origin origin;
@@ -41,6 +42,7 @@ static void job_free(struct job *j)
     sobj_unref(j->claim);
     sobj_unref(j->sc);
     sobj_unref(j->node);
+    json_decref(j->place);
     sobj_unref(j->pv);
     csi_volume_release(&j->made);
     volume_origin_release(&j->origin);
@@ -78,7 +80,7 @@ static void create_work(void *arg)
         .volume_mode = claim_mode(claim),
         .claim_ns = j->claim->ns,
         .claim_name = j->claim->name,
-        .node = j->node ? j->node->tree : NULL,
+        .node = j->node ? j->node->tree : j->place,
         .class_name = j->sc->name,
         .snapshot = j->origin.snapshot[0] ? j->origin.snapshot : NULL,
         .source = j->origin.source[0] ? j->origin.source : NULL,
@@ -123,15 +125,50 @@ static void create_done(struct loop *l, void *arg)
     job_free(j);
 }
 
-/* Some node for drivers that must know one although no pod has chosen: the first that takes pods. */
-static struct sobj *any_node(struct loop *l)
+static bool takes_pods(const json_t *node)
+{
+    return !json_array_size(jat(node, "spec.taints")) && !jbool(node, "spec.unschedulable", false);
+}
+
+/* Some node where the class allows volumes, although no pod has chosen: the first that takes pods. */
+static struct sobj *any_node(struct loop *l, const json_t *sc)
 {
     _auto_objlist_ struct objlist nodes = {0};
     objlist_load(&nodes, loop_registry(l), RES.nodes->bucket, NULL);
-    for (size_t i = 0; i < nodes.len; i++)
-        if (!json_array_size(jat(nodes.trees[i], "spec.taints")) && !jbool(nodes.trees[i], "spec.unschedulable", false))
+    struct sobj *second_best = NULL;
+    for (size_t i = 0; i < nodes.len; i++) {
+        if (!class_allows_node(sc, nodes.trees[i]))
+            continue;
+        if (takes_pods(nodes.trees[i]))
             return sobj_ref(nodes.items[i]);
-    return nodes.len ? sobj_ref(nodes.items[0]) : NULL;
+        second_best = second_best ? second_best : nodes.items[i];
+    }
+    return sobj_ref(second_best);
+}
+
+/* What the first of the allowed topologies says, as the labels of a node there. Returns new. */
+static json_t *allowed_place(const json_t *sc)
+{
+    json_t *node = json_object();
+    size_t i;
+    json_t *requirement;
+    json_array_foreach(jat(json_array_get(jat(sc, "allowedTopologies"), 0), "matchLabelExpressions"), i, requirement)
+    {
+        const char *value = json_string_value(json_array_get(jat(requirement, "values"), 0));
+        if (value)
+            jset_map(node, "metadata.labels", jstr_or(requirement, "key", ""), value);
+    }
+    return node;
+}
+
+/* Where a volume is made that waits for no pod. */
+static void choose_place(struct loop *l, struct job *j)
+{
+    bool limited = json_array_size(jat(j->sc->tree, "allowedTopologies")) > 0;
+    if (limited || j->prov->driver->any_node)
+        j->node = any_node(l, j->sc->tree);
+    if (limited && !j->node)
+        j->place = allowed_place(j->sc->tree);
 }
 
 static int edit_reschedule(json_t *claim, void *arg, struct err *e)
@@ -170,6 +207,16 @@ static const char *refusal(const struct csi_provisioner *p, const json_t *claim)
     return NULL;
 }
 
+/* Does the claim ask for contents that neither a snapshot nor another claim has? Then somebody else fills a volume. */
+static bool is_for_populator(const struct csi_provisioner *p, const json_t *claim)
+{
+    const json_t *ref = jat(claim, "spec.dataSourceRef");
+    const char *kind = jstr_or(ref, "kind", ""), *group = jstr_or(ref, "apiGroup", "");
+    bool ours = (str_eq(kind, "VolumeSnapshot") && str_eq(group, SNAP_GROUP)) ||
+                (str_eq(kind, "PersistentVolumeClaim") && !*group);
+    return !p->driver->plain && *kind && !ours;
+}
+
 /* What the volume is made from, if the claim says so; a claim that is cloned is kept until that is over. */
 static int find_origin(struct loop *l, struct job *j)
 {
@@ -192,8 +239,8 @@ static int start_making(struct loop *l, struct sobj *claim, const struct csi_pro
     const char *selected = jmap(claim->tree, "metadata.annotations", ANN_SELECTED_NODE);
     if (selected)
         j->node = reg_read(loop_registry(l), RES.nodes, "", selected);
-    else if (p->driver->any_node)
-        j->node = any_node(l);
+    else
+        choose_place(l, j);
     if (selected && !j->node) {
         int rc = modify(l, WHO, RES.persistentvolumeclaims, claim->tree, "", edit_reschedule, NULL, e);
         job_free(j);
@@ -206,6 +253,13 @@ static int start_making(struct loop *l, struct sobj *claim, const struct csi_pro
     _auto_free_ char *text =
         xasprintf("External provisioner is provisioning volume for claim \"%s/%s\"", claim->ns, claim->name);
     tell(l, p, claim->tree, EVENT_NORMAL, "Provisioning", text);
+    if (is_for_populator(p, claim->tree)) {
+        loop_event(l, claim->tree, EVENT_NORMAL, "Provisioning",
+                   "Assuming an external populator will provision the volume");
+        after_job(l, j, true);
+        job_free(j);
+        return 0;
+    }
     const char *no = refusal(p, claim->tree);
     if (no)
         err_set(&j->err, ERR_INVALID, "%s", no);

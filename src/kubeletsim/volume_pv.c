@@ -181,22 +181,42 @@ static void staging_remove(struct pod_run *p, char *target)
     m->ops->remove_all(m, pod_node(p), target, &busy);
 }
 
-static int stage(struct pod_run *p, struct volume_run *v, struct err *e)
+/* Its only mode is ReadWriteOncePod. The scheduler sees to it too, but not for pods that name their node. */
+static bool is_for_one_pod(const struct volume_run *v)
+{
+    const json_t *modes = jat(v->pv, "spec.accessModes");
+    return json_array_size(modes) == 1 && str_eq(json_string_value(json_array_get(modes, 0)), "ReadWriteOncePod");
+}
+
+/* Staged by its first user; a device is there already and only counted. */
+static int stage_first(struct pod_run *p, struct volume_run *v, struct err *e)
 {
     char target[PATH_LEN];
-    int rc = 0;
+    if (v->block)
+        return 0;
     staging_path(v, target);
+    if (v->driver->stage(v->driver, p->k->m, pod_node(p), v->pv, v->device, target, e) == 0)
+        return 0;
+    staging_remove(p, target);
+    v->failed_at = "MountVolume.MountDevice failed";
+    return -1;
+}
+
+static int stage(struct pod_run *p, struct volume_run *v, struct err *e)
+{
+    int rc = 0;
+    v->failed_at = NULL;
     struct staged *s = staged_enter(p->k, p->node, v->unique);
     if (s->users == 0)
-        rc = v->driver->stage(v->driver, p->k->m, pod_node(p), v->pv, v->device, target, e);
+        rc = stage_first(p, v, e);
+    else if (is_for_one_pod(v))
+        rc = err_set(e, ERR_CONFLICT,
+                     "volume uses the ReadWriteOncePod access mode and is already in use by another pod");
     if (rc == 0) {
         s->users++;
         v->staged = true;
-    } else {
-        staging_remove(p, target);
     }
     staged_leave(p->k, s);
-    v->failed_at = rc < 0 ? "MountVolume.MountDevice failed" : NULL;
     return rc;
 }
 
@@ -206,9 +226,10 @@ static int unstage(struct pod_run *p, struct volume_run *v, struct err *e)
     int rc = 0;
     staging_path(v, target);
     struct staged *s = staged_enter(p->k, p->node, v->unique);
-    if (s->users == 1 && v->driver->unstage)
+    bool last = s->users == 1 && !v->block;
+    if (last && v->driver->unstage)
         rc = v->driver->unstage(v->driver, p->k->m, pod_node(p), target, e);
-    if (rc == 0 && s->users == 1)
+    if (rc == 0 && last)
         staging_remove(p, target);
     if (rc == 0) {
         s->users--;
@@ -253,21 +274,21 @@ int csi_mount(struct pod_run *p, struct volume_run *v, struct err *e)
     if (v->driver->locate && v->driver->locate(v->driver, p->k->m, jstr_or(v->source, "volumeHandle", ""), pod_node(p),
                                                v->device, sizeof v->device, e) < 0)
         return -1;
+    if (!v->staged && stage(p, v, e) < 0)
+        return -1;
     if (v->block) { /* the device itself goes into the container */
         snprintf(v->path, sizeof v->path, "%s", v->device);
         return 0;
     }
-    if (!v->staged && stage(p, v, e) < 0)
-        return -1;
     staging_path(v, target);
     return bind_once(p, v, target, e) < 0 ? -1 : apply_fs_group(p, v, e);
 }
 
 int csi_unmount(struct pod_run *p, struct volume_run *v, struct err *e)
 {
-    if (v->block || !v->driver)
+    if (!v->driver)
         return 0;
-    if (unmount_path(p, v, e) < 0)
+    if (!v->block && unmount_path(p, v, e) < 0)
         return -1;
     return v->staged ? unstage(p, v, e) : 0;
 }

@@ -282,13 +282,38 @@ static void test_expand(void **state)
     assert_int_equal(info.bytes, INT64_C(2) << 30);
 }
 
+/* allowedTopologies decide where a volume is made that waits for no pod, also where no node stands. */
+static void test_allowed_topologies(void **state)
+{
+    struct loop_world *w = &((struct fixture *)*state)->w;
+    make(w, CLASS("far", "ebs.csi.aws.com",
+                  ",'allowedTopologies':[{'matchLabelExpressions':[{'key':'topology.kubernetes.io/zone','values':["
+                  "'us-east-1b']}]}]"));
+    make(w, CLAIM("c", "1Gi", ",'storageClassName':'far'"));
+    settle(w);
+    assert_string_equal(text_at(w, PVC, "c", "status.phase"), "Bound");
+    assert_non_null(strstr(text_at(w, PV, volume_of(w, "c"), "spec.nodeAffinity"), "\"us-east-1b\""));
+}
+
+/* Contents that only somebody else could fill in: the provisioner leaves the claim alone, and says so. */
+static void test_populator(void **state)
+{
+    struct loop_world *w = &((struct fixture *)*state)->w;
+    make(w,
+         CLAIM("c", "1Gi",
+               ",'storageClassName':'gp3','dataSourceRef':{'apiGroup':'hello.example.com','kind':'Hello','name':'x'}"));
+    settle(w);
+    assert_string_equal(text_at(w, PVC, "c", "status.phase"), "Pending");
+    assert_event(w, "c", "Provisioning", "Assuming an external populator will provision the volume");
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_immediate), T(test_intree_name),       T(test_local_path),          T(test_failure_and_retry),
-        T(test_refused),   T(test_attach_and_detach), T(test_attach_unknown_disk), T(test_restart_attaches_again),
-        T(test_expand),
+        T(test_immediate), T(test_intree_name),        T(test_local_path),          T(test_failure_and_retry),
+        T(test_refused),   T(test_attach_and_detach),  T(test_attach_unknown_disk), T(test_restart_attaches_again),
+        T(test_expand),    T(test_allowed_topologies), T(test_populator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

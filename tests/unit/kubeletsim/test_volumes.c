@@ -242,6 +242,35 @@ static void test_disk(void **state)
     assert_string_equal(text_at(&kit->w, RES.nodes, FIRST_NODE, "status.volumesInUse"), "");
 }
 
+/* ReadWriteOncePod: a second pod that was put on the node by hand waits for the first one's end. */
+static void test_one_pod_only(void **state)
+{
+    struct kit *kit = *state;
+    struct fake_counts before, after;
+    make_disk(kit);
+    change(&kit->w, RES.persistentvolumes, "pv1", "", "spec.accessModes", "['ReadWriteOncePod']");
+    bind_disk(kit);
+    attach_disk(kit);
+    machine_fake_count(kit->machine, &before);
+    make(&kit->w, POD_ON_NODE("p", MOUNT("data"), CLAIMED));
+    settle(&kit->w);
+    assert_string_equal(phase(kit, "p"), "Running");
+    make(&kit->w, POD_ON_NODE("q", MOUNT("data"), CLAIMED));
+    settle(&kit->w);
+    assert_string_equal(phase(kit, "q"), "Pending");
+    assert_event(&kit->w, "q", "FailedMount",
+                 "MountVolume.SetUp failed for volume \"pv1\" : volume uses the ReadWriteOncePod access mode and is "
+                 "already in use by another pod");
+    delete_it(&kit->w, PODS, "p", NULL);
+    expect_gone(kit, "p");
+    pass_seconds(&kit->w, 5);
+    assert_string_equal(phase(kit, "q"), "Running");
+    delete_it(&kit->w, PODS, "q", NULL);
+    expect_gone(kit, "q");
+    machine_fake_count(kit->machine, &after);
+    assert_int_equal(after.mounts, before.mounts);
+}
+
 /* A volume that is mounted stays as it is while another one of the pod is retried. */
 static void test_retry_keeps_mounts(void **state)
 {
@@ -307,9 +336,9 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, kit_setup, kit_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_config_map_follows),  TEST(test_downward_follows), TEST(test_token), TEST(test_missing_config_map),
-        TEST(test_projected_errors),    TEST(test_host_path_types),  TEST(test_disk),  TEST(test_retry_keeps_mounts),
-        TEST(test_every_failure_heals),
+        TEST(test_config_map_follows), TEST(test_downward_follows),    TEST(test_token), TEST(test_missing_config_map),
+        TEST(test_projected_errors),   TEST(test_host_path_types),     TEST(test_disk),  TEST(test_one_pod_only),
+        TEST(test_retry_keeps_mounts), TEST(test_every_failure_heals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
