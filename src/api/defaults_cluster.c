@@ -44,6 +44,17 @@ void default_load_balancer_ingress(json_t *ingress)
         jset_str(ingress, "ipMode", "VIP");
 }
 
+/* A policy closes the way in, and the way out too if it has rules for that. */
+void default_network_policy_spec(json_t *spec)
+{
+    if (json_array_size(json_object_get(spec, "policyTypes")))
+        return;
+    json_t *types = json_pack("[s]", "Ingress");
+    if (json_array_size(json_object_get(spec, "egress")))
+        json_array_append_new(types, json_string("Egress"));
+    json_object_set_new(spec, "policyTypes", types);
+}
+
 /* The name as a label, so that selectors can name namespaces. */
 void default_namespace(json_t *ns)
 {

@@ -68,6 +68,7 @@ static const struct subresource job_subs[] = {SUB_STATUS("Job"), {NULL}};
 static const struct subresource cronjob_subs[] = {SUB_STATUS("CronJob"), {NULL}};
 static const struct subresource quota_subs[] = {SUB_STATUS("ResourceQuota"), {NULL}};
 static const struct subresource budget_subs[] = {SUB_STATUS("PodDisruptionBudget"), {NULL}};
+static const struct subresource ingress_subs[] = {SUB_STATUS("Ingress"), {NULL}};
 static const struct subresource definition_subs[] = {SUB_STATUS("CustomResourceDefinition"), {NULL}};
 static const struct subresource snapshot_subs[] = {SUB_STATUS("VolumeSnapshot"), {NULL}};
 static const struct subresource content_subs[] = {SUB_STATUS("VolumeSnapshotContent"), {NULL}};
@@ -83,6 +84,9 @@ static const struct subresource attachment_subs[] = {SUB_STATUS("VolumeAttachmen
 #define STORAGE(k, p, s)                                                                                               \
     .group = "storage.k8s.io", .version = "v1", .kind = k, .plural = p, .singular = s, .type = "storage.v1." k,        \
     .go_kind = "storage." k
+#define NETWORKING(k, p, s)                                                                                            \
+    .group = "networking.k8s.io", .version = "v1", .kind = k, .plural = p, .singular = s, .type = "networking.v1." k,  \
+    .go_kind = "networking." k, .generation = true
 #define SNAPSHOT(k, p, s)                                                                                              \
     .group = "snapshot.storage.k8s.io", .version = "v1", .kind = k, .plural = p, .singular = s,                        \
     .type = "snapshot.v1." k, .go_kind = "v1." k
@@ -171,6 +175,15 @@ static struct resource rows[] = {
      .generation = true},
     {BATCH("Job", "jobs", "job"), STORED("Job", "jobs.batch", "mudhfqk/qZY="), .categories = NAMES("all"),
      .namespaced = true, .subs = job_subs, .generation = true},
+
+    /* -- networking.k8s.io -- */
+    {NETWORKING("IngressClass", "ingressclasses", "ingressclass"),
+     STORED("IngressClass", "ingressclasses.networking.k8s.io", "l/iqIbDgFyQ=")},
+    {NETWORKING("Ingress", "ingresses", "ingress"), STORED("Ingress", "ingresses.networking.k8s.io", "39NQlfNR+bo="),
+     .short_names = NAMES("ing"), .namespaced = true, .subs = ingress_subs},
+    {NETWORKING("NetworkPolicy", "networkpolicies", "networkpolicy"),
+     STORED("NetworkPolicy", "networkpolicies.networking.k8s.io", "YpfwF18m1G8="), .short_names = NAMES("netpol"),
+     .namespaced = true},
 
     /* -- policy -- */
     {.group = "policy",

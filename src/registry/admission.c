@@ -31,6 +31,7 @@ static const struct admission {
     {"StorageObjectInUseProtection", "persistentvolumeclaims", ADMIT_CREATE, admit_protection, NULL},
     {"StorageObjectInUseProtection", "persistentvolumes", ADMIT_CREATE, admit_protection, NULL},
     {"RuntimeClass", "pods", ADMIT_CREATE, admit_runtime_class, NULL},
+    {"DefaultIngressClass", "ingresses.networking.k8s.io", ADMIT_CREATE, admit_ingress_class, NULL},
     {"CustomResourceDefinitions", "customresourcedefinitions.apiextensions.k8s.io", ADMIT_CREATE | ADMIT_DELETE, NULL,
      admit_definition},
     {"PersistentVolumeClaimResize", "persistentvolumeclaims", ADMIT_UPDATE, NULL, admit_claim_resize},

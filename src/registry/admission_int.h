@@ -25,6 +25,7 @@ int admit_node_taint(struct op *op, struct admit *a);
 int admit_priority(struct op *op, struct admit *a);
 int admit_tolerations(struct op *op, struct admit *a);
 int admit_default_class(struct op *op, struct admit *a);
+int admit_ingress_class(struct op *op, struct admit *a);
 int admit_protection(struct op *op, struct admit *a);
 int admit_runtime_class(struct op *op, struct admit *a);
 int admit_definition(struct op *op, struct admit *a); /* definitions.c */

@@ -40,6 +40,9 @@ static const struct {
     {&RES.controllerrevisions, "apps", "controllerrevisions"},
     {&RES.leases, "coordination.k8s.io", "leases"},
     {&RES.poddisruptionbudgets, "policy", "poddisruptionbudgets"},
+    {&RES.ingresses, "networking.k8s.io", "ingresses"},
+    {&RES.ingressclasses, "networking.k8s.io", "ingressclasses"},
+    {&RES.networkpolicies, "networking.k8s.io", "networkpolicies"},
 };
 
 static void fill_names(void)

@@ -156,7 +156,8 @@ struct resource_names {
         *volumeattachments, *volumesnapshots, *volumesnapshotcontents, *volumesnapshotclasses, *definitions,
         *csidrivers, *csinodes, *configmaps, *secrets, *services, *endpoints, *endpointslices, *events,
         *serviceaccounts, *deployments, *replicasets, *statefulsets, *daemonsets, *jobs, *cronjobs, *resourcequotas,
-        *limitranges, *controllerrevisions, *leases, *poddisruptionbudgets;
+        *limitranges, *controllerrevisions, *leases, *poddisruptionbudgets, *ingresses, *ingressclasses,
+        *networkpolicies;
 };
 extern struct resource_names RES; /* filled by registry_new() */
 

@@ -89,6 +89,10 @@ static const struct strategy rows[] = {
     {.bucket = "limitranges", .prepare_create = limitrange_prepare_create},
     {.bucket = "resourcequotas", .returns_object = true, .status_split = true, .prepare_create = quota_prepare_create},
     {.bucket = "endpointslices.discovery.k8s.io", .bumps = slice_bumps},
+    {.bucket = "ingresses.networking.k8s.io",
+     .key_prefix = "ingress",
+     .status_split = true,
+     .prepare_create = ingress_prepare_create},
     {.bucket = "poddisruptionbudgets.policy", .status_split = true, .prepare_create = budget_prepare_create},
 };
 static const struct strategy plain;

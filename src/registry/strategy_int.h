@@ -60,6 +60,7 @@ void node_convert(json_t *obj);
 
 void service_prepare_create(struct op *op, json_t *obj);
 void service_prepare_update(struct op *op, json_t *obj, const json_t *old);
+void ingress_prepare_create(struct op *op, json_t *obj);
 int service_allocate(struct op *op, json_t *obj, const json_t *old);
 
 void deployment_prepare_create(struct op *op, json_t *obj);

@@ -14,6 +14,8 @@ change_rules pod_create, pod_update, pod_status_update, namespace_create, namesp
     capacity_create, capacity_update, budget_create, budget_update;
 change_rules statefulset_create, statefulset_update, daemonset_create, daemonset_update, job_create, job_update,
     cronjob_create, cronjob_update, quota_create, quota_update, limitrange_create, limitrange_update;
+change_rules ingress_create, ingress_update, ingress_class_create, ingress_class_update, network_policy_create,
+    network_policy_update;
 change_rules snapshot_create, snapshot_update, content_create, content_update, snapshot_class_create,
     snapshot_class_update, attributes_class_create, attributes_class_update;
 /* Parts of a pod's update (pod_gates.c); `spec_path` is "spec". */

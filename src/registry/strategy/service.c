@@ -373,3 +373,8 @@ void service_prepare_update(struct op *op, json_t *obj, const json_t *old)
     if (json_is_object(json_object_get(obj, "spec")))
         drop_of_old_type(obj, old);
 }
+
+void ingress_prepare_create(struct op *op, json_t *obj)
+{
+    service_prepare_create(op, obj);
+}
