@@ -99,6 +99,7 @@ struct occurrence *occurrence_new(const struct clock *clock, const struct event_
     oc->instance = src->instance ? xstrdup(src->instance) : NULL;
     oc->action = xstrdup(src->action ? src->action : "");
     oc->involved = involved_new(object, field_path);
+    oc->related = src->related ? involved_new(src->related, NULL) : NULL;
     oc->type = type;
     oc->reason = xstrdup(reason);
     oc->message = oc->instance ? xstrndup(buf_str(&message), NOTE_MAX) : xstrdup(buf_str(&message));
@@ -116,6 +117,7 @@ void occurrence_free(struct occurrence *oc)
     free(oc->instance);
     free(oc->action);
     json_decref(oc->involved);
+    json_decref(oc->related);
     free(oc->reason);
     free(oc->message);
     free(oc);
@@ -259,6 +261,8 @@ static json_t *body_series(const struct occurrence *oc, const char *name)
     jset_str(ev, "type", type_text(oc));
     jset(ev, "eventTime", microtime_json(oc->wall_ns));
     jset_str(ev, "action", oc->action);
+    if (oc->related)
+        jset(ev, "related", json_incref(oc->related));
     jset_str(ev, "reportingComponent", oc->component);
     jset_str(ev, "reportingInstance", oc->instance);
     return ev;

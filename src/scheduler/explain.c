@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <string.h>
 
@@ -17,26 +18,55 @@ static json_t *texts(const struct strlist *l)
     return out;
 }
 
-/* Fills `out` with a row a node. Returns the FitError text if none fits, else NULL. New text. */
-static char *ask_nodes(const struct attempt *a, json_t *out)
+/* The row of one node. */
+static json_t *node_row(const struct node_info *n, const struct verdict *v, const struct strlist *also)
 {
-    size_t n = a->world.nodes.len;
-    _auto_free_ struct verdict *verdicts = xcalloc(n + 1, sizeof *verdicts);
-    _auto_free_ bool *fits = xcalloc(n + 1, sizeof *fits);
-    for (size_t i = 0; i < n; i++) {
-        _auto_strlist_ struct strlist also = {0};
-        filter_node(a, &a->world.info[i], &verdicts[i], &also);
-        fits[i] = verdicts[i].reasons.len == 0;
-        json_array_append_new(out, json_pack("{s:s, s:b, s:b, s:o, s:o}", "name", obj_name(a->world.nodes.trees[i]),
-                                             "fits", fits[i], "chosen", 0, "reasons", texts(&verdicts[i].reasons),
-                                             "also", texts(&also)));
+    static const char outside[] = "node(s) didn't satisfy plugin(s) [NodeAffinity]";
+    json_t *reasons = texts(&v->reasons);
+    if (v->outside)
+        json_array_append_new(reasons, json_string(outside));
+    return json_pack("{s:s, s:b, s:b, s:o, s:o}", "name", n->name, "fits", !json_array_size(reasons), "chosen", 0,
+                     "reasons", reasons, "also", texts(also));
+}
+
+static void mark_chosen(json_t *rows, const char *name)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row)
+    {
+        if (str_eq(jstr(row, "name"), name))
+            jset_bool(row, "chosen", true);
     }
-    int best = pick_best(a, fits);
-    char *message = best < 0 ? fit_error(verdicts, n) : NULL;
-    if (best >= 0)
-        jset_bool(json_array_get(out, (size_t)best), "chosen", true);
-    for (size_t i = 0; i < n; i++)
-        strlist_release(&verdicts[i].reasons);
+}
+
+/* Fills `out` with a row a node. Returns the FitError text if none fits, else NULL. New text. */
+static char *ask_nodes(struct attempt *a, json_t *out)
+{
+    const struct cache *c = a->cache;
+    struct verdict *verdicts = xcalloc(c->len + 1, sizeof *verdicts);
+    _auto_free_ bool *fits = xcalloc(c->len + 1, sizeof *fits);
+    for (size_t i = 0; i < c->len; i++) {
+        _auto_strlist_ struct strlist also = {0};
+        if (!c->nodes[i]->o)
+            continue;
+        verdicts[i].outside = a->only && !strlist_has(a->only, c->nodes[i]->name);
+        if (!verdicts[i].outside)
+            filter_node(a, c->nodes[i], &verdicts[i], &also);
+        fits[i] = !verdicts[i].outside && !verdicts[i].reasons.len;
+        json_array_append_new(out, node_row(c->nodes[i], &verdicts[i], &also));
+    }
+    int best = pick_best(a, fits, 0, NULL);
+    char *message = NULL;
+    if (best < 0) {
+        struct preemption plan;
+        preempt_plan(a, verdicts, &plan);
+        message = fit_error(a, NULL, verdicts, &plan);
+        preemption_release(&plan);
+    } else {
+        mark_chosen(out, c->nodes[best]->name);
+    }
+    verdicts_free(verdicts, c->len);
     return message;
 }
 
@@ -68,6 +98,14 @@ static const struct {
     {"had no available disk", "A pod there names the same disk: end it, or name another disk.", NULL},
     {"ReadWriteOncePod access mode", "One pod at a time may use the claim: delete the one that has it.", NULL},
     {"bound to non-existent pv(s)", "The volume of its claim is gone: bring it back, or make the claim anew.", NULL},
+    {"didn't satisfy plugin(s) [NodeAffinity]",
+     "The pod names its nodes (metadata.name), as a DaemonSet's does: make "
+     "room there.",
+     NULL},
+    {"didn't match pod affinity rules", "Start the pods that it wants to stand beside, or prefer them only.", NULL},
+    {"anti-affinity rules", "Pods there and this one shun each other: add a node, or prefer it only.", NULL},
+    {"topology spread constraints", "Add nodes to the emptier domains, raise maxSkew, or use ScheduleAnyway.",
+     "kubectl get node -L topology.kubernetes.io/zone"},
     {"didn't have free ports", "The host port is taken there: choose another, or do without.", NULL},
 };
 
@@ -99,15 +137,38 @@ static json_t *advise(const json_t *nodes)
     return out;
 }
 
-json_t *scheduler_explain(struct registry *r, const json_t *pod)
+/* The text when no node is looked at. New. */
+static char *message_for_all(struct attempt *a, const char *refused)
 {
-    struct attempt a = {.pod = pod};
+    struct preemption plan;
+    preempt_plan(a, NULL, &plan);
+    char *text = fit_error(a, refused, NULL, &plan);
+    preemption_release(&plan);
+    return text;
+}
+
+static json_t *explain(struct attempt *a)
+{
     char refused[1024];
     json_t *nodes = json_array();
-    world_load(&a.world, r);
-    bool stopped = claims_load(&a, refused, sizeof refused) != 0;
-    _auto_free_ char *message = stopped ? fit_error_for_all(refused, a.world.nodes.len) : ask_nodes(&a, nodes);
-    world_release(&a.world);
+    bool stopped = attempt_prepare(a, refused, sizeof refused) != 0;
+    _auto_free_ char *message = stopped ? message_for_all(a, refused) : ask_nodes(a, nodes);
     return json_pack("{s:s?, s:o, s:s?, s:o}", "refused", stopped ? refused : NULL, "nodes", nodes, "message", message,
                      "changes", message ? advise(nodes) : json_array());
+}
+
+json_t *scheduler_explain(struct registry *r, const json_t *pod)
+{
+    struct cache cache;
+    struct attempt a;
+    _auto_sobj_ struct sobj *stored = reg_read(r, RES.pods, obj_ns(pod), obj_name(pod));
+    if (!stored)
+        return json_pack("{s:n, s:[], s:n, s:[]}", "refused", "nodes", "message", "changes");
+    cache_init(&cache, r);
+    cache_load(&cache);
+    attempt_begin(&a, NULL, &cache, stored);
+    json_t *told = explain(&a);
+    attempt_end(&a);
+    cache_release(&cache);
+    return told;
 }

@@ -1,16 +1,20 @@
-/* filter_node.c - filters about the node itself: cordon, taints, affinity, host ports, resources.
+/* filter_node.c - filters about the node itself: cordon, taints, affinity, host ports.
  *
  * Texts are Kubernetes' own; `final` says whether preemption could help. Source: pkg/scheduler/framework/plugins. */
 #include "scheduler/scheduler_int.h"
 
-#include "api/quantity.h"
 #include "api/selector.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
+
+#include <stdlib.h>
+
+#define REQUIRED_NODES "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution"
 
 void filter_unschedulable(const struct attempt *a, const struct node_info *n, struct verdict *v)
 {
-    if (!jbool(n->node, "spec.unschedulable", false))
+    if (!n->cordoned)
         return;
     json_t *taint = json_pack("{s:s, s:s}", "key", "node.kubernetes.io/unschedulable", "effect", "NoSchedule");
     if (!pod_tolerates(a->pod, taint))
@@ -18,119 +22,143 @@ void filter_unschedulable(const struct attempt *a, const struct node_info *n, st
     json_decref(taint);
 }
 
-void filter_taints(const struct attempt *a, const struct node_info *n, struct verdict *v)
+/* -- taints: asked once for all nodes that have the same -- */
+
+static const struct taint_set *judge(const struct attempt *a, struct taint_set *t)
 {
+    if (t->serial == a->serial)
+        return t;
     size_t i;
     json_t *taint;
-    json_array_foreach(jat(n->node, "spec.taints"), i, taint)
+    t->serial = a->serial;
+    t->first = NULL;
+    t->disliked = 0;
+    json_array_foreach(t->taints, i, taint)
     {
         const char *effect = jstr_or(taint, "effect", "");
-        if ((!str_eq(effect, "NoSchedule") && !str_eq(effect, "NoExecute")) || pod_tolerates(a->pod, taint))
+        if (pod_tolerates(a->pod, taint))
             continue;
-        refuse(v, true, "node(s) had untolerated taint {%s: %s}", jstr_or(taint, "key", ""),
-               jstr_or(taint, "value", ""));
-        return;
+        if (str_eq(effect, "PreferNoSchedule"))
+            t->disliked++;
+        else if (!t->first && (str_eq(effect, "NoSchedule") || str_eq(effect, "NoExecute")))
+            t->first = taint;
     }
+    return t;
+}
+
+bool taints_allow(const struct attempt *a, const struct node_info *n)
+{
+    return !n->taints || !judge(a, n->taints)->first;
+}
+
+int64_t taints_disliked(const struct attempt *a, const struct node_info *n)
+{
+    return n->taints ? judge(a, n->taints)->disliked : 0;
+}
+
+void filter_taints(const struct attempt *a, const struct node_info *n, struct verdict *v)
+{
+    if (taints_allow(a, n))
+        return;
+    const json_t *taint = n->taints->first;
+    refuse(v, true, "node(s) had untolerated taint {%s: %s}", jstr_or(taint, "key", ""), jstr_or(taint, "value", ""));
+}
+
+/* -- node affinity -- */
+
+bool affinity_allows(const struct attempt *a, const struct node_info *n)
+{
+    const json_t *spec = json_object_get(a->pod, "spec");
+    const char *key;
+    json_t *value;
+    json_object_foreach(json_object_get(spec, "nodeSelector"), key, value)
+    {
+        if (!str_eq(json_string_value(json_object_get(n->labels, key)), json_string_value(value)))
+            return false;
+    }
+    const json_t *required = json_object_get(spec, "affinity") ? jat(a->pod, REQUIRED_NODES) : NULL;
+    return !required || node_selector_match(required, n->node);
 }
 
 void filter_affinity(const struct attempt *a, const struct node_info *n, struct verdict *v)
 {
-    bool fits = true;
-    const char *key;
-    json_t *value;
-    json_object_foreach(jat(a->pod, "spec.nodeSelector"), key, value) fits &=
-        str_eq(jmap(n->node, "metadata.labels", key), json_string_value(value));
-    const json_t *required = jat(a->pod, "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution");
-    if (!fits || (required && !node_selector_match(required, n->node)))
+    if (!affinity_allows(a, n))
         refuse(v, true, "node(s) didn't match Pod's node affinity/selector");
 }
 
-static bool same_port(const json_t *a, const json_t *b)
+/* The names that one term allows: those in all of its lists. NULL: it names none. Returns new. */
+static struct strlist *term_names(const json_t *term)
 {
-    const char *ip_a = jstr_or(a, "hostIP", "0.0.0.0");
-    const char *ip_b = jstr_or(b, "hostIP", "0.0.0.0");
-    bool same_ip = str_eq(ip_a, ip_b) || str_eq(ip_a, "0.0.0.0") || str_eq(ip_b, "0.0.0.0");
-    return jint(a, "hostPort", 0) == jint(b, "hostPort", 0) && same_ip &&
-           str_eq(jstr_or(a, "protocol", "TCP"), jstr_or(b, "protocol", "TCP"));
+    struct strlist *names = NULL;
+    size_t i, k;
+    json_t *field, *value;
+    json_array_foreach(json_object_get(term, "matchFields"), i, field)
+    {
+        if (!str_eq(jstr(field, "key"), "metadata.name") || !str_eq(jstr(field, "operator"), "In"))
+            continue;
+        struct strlist *both = xcalloc(1, sizeof *both);
+        json_array_foreach(json_object_get(field, "values"), k, value)
+        {
+            if (!names || strlist_has(names, json_string_value(value)))
+                strlist_add(both, json_string_value(value));
+        }
+        if (names)
+            strlist_release(names);
+        free(names);
+        names = both;
+    }
+    return names;
 }
 
-static bool port_taken(const json_t *pod, const json_t *want)
+struct strlist *affinity_names(const json_t *pod, bool *out_conflict)
 {
-    size_t c, p;
-    json_t *container, *port;
-    json_array_foreach(jat(pod, "spec.containers"), c, container)
+    const json_t *terms = jat(pod, REQUIRED_NODES ".nodeSelectorTerms");
+    struct strlist *all = NULL;
+    size_t i;
+    json_t *term;
+    json_array_foreach(terms, i, term)
     {
-        json_array_foreach(jat(container, "ports"), p, port)
-        {
-            if (jint(port, "hostPort", 0) && same_port(port, want))
-                return true;
+        struct strlist *names = term_names(term);
+        if (!names) { /* terms are alternatives: this one leaves all nodes open */
+            if (all)
+                strlist_release(all);
+            free(all);
+            return NULL;
         }
+        all = all ? all : xcalloc(1, sizeof *all);
+        for (size_t k = 0; k < names->len; k++)
+            if (!strlist_has(all, names->items[k]))
+                strlist_add(all, names->items[k]);
+        strlist_release(names);
+        free(names);
     }
+    *out_conflict = all && !all->len;
+    return all;
+}
+
+/* -- host ports -- */
+
+static bool same_port(const struct host_port *a, const struct host_port *b)
+{
+    bool same_ip = str_eq(a->ip, b->ip) || str_eq(a->ip, "0.0.0.0") || str_eq(b->ip, "0.0.0.0");
+    return a->port == b->port && same_ip && str_eq(a->protocol, b->protocol);
+}
+
+static bool ports_clash(const struct pod_info *a, const struct pod_info *b)
+{
+    for (size_t i = 0; i < a->ports_len; i++)
+        for (size_t k = 0; k < b->ports_len; k++)
+            if (same_port(&a->ports[i], &b->ports[k]))
+                return true;
     return false;
 }
 
 void filter_ports(const struct attempt *a, const struct node_info *n, struct verdict *v)
 {
-    size_t c, p;
-    json_t *container, *port;
-    json_array_foreach(jat(a->pod, "spec.containers"), c, container)
-    {
-        json_array_foreach(jat(container, "ports"), p, port)
-        {
-            for (size_t i = 0; jint(port, "hostPort", 0) && i < n->pods.len; i++) {
-                if (!port_taken(n->pods.trees[i], port))
-                    continue;
-                refuse(v, false, "node(s) didn't have free ports for the requested pod ports");
-                return;
-            }
-        }
-    }
-}
-
-static void check_resource(const struct attempt *a, const struct node_info *n, const char *resource, struct verdict *v)
-{
-    int64_t want = pod_request(a->pod, resource);
-    if (want == 0)
+    for (size_t i = 0; i < n->pods.len; i++) {
+        if (!ports_clash(a->me, n->pods.items[i]))
+            continue;
+        refuse(v, false, "node(s) didn't have free ports for the requested pod ports");
         return;
-    struct quantity q = {0};
-    const char *text = jmap(n->node, "status.allocatable", resource);
-    int64_t have = 0;
-    if (text && quantity_parse(text, &q) == 0)
-        have = str_eq(resource, "cpu") ? quantity_milli(&q) : quantity_value(&q);
-    for (size_t i = 0; i < n->pods.len; i++)
-        have -= pod_request(n->pods.trees[i], resource);
-    if (want > have)
-        refuse(v, false, "Insufficient %s", resource);
-}
-
-static void check_extended(const struct attempt *a, const struct node_info *n, struct verdict *v)
-{
-    struct strlist seen = {0};
-    size_t c;
-    json_t *container;
-    json_array_foreach(jat(a->pod, "spec.containers"), c, container)
-    {
-        const char *name;
-        json_t *value;
-        json_object_foreach(jat(container, "resources.requests"), name, value)
-        {
-            if (str_eq(name, "cpu") || str_eq(name, "memory") || str_eq(name, "ephemeral-storage") ||
-                strlist_has(&seen, name))
-                continue;
-            strlist_add(&seen, name);
-            check_resource(a, n, name, v);
-        }
     }
-    strlist_release(&seen);
-}
-
-void filter_resources(const struct attempt *a, const struct node_info *n, struct verdict *v)
-{
-    int64_t limit = quantity_bytes(jmap(n->node, "status.allocatable", "pods"), 110);
-    if ((int64_t)n->pods.len + 1 > limit)
-        refuse(v, false, "Too many pods");
-    check_resource(a, n, "cpu", v);
-    check_resource(a, n, "memory", v);
-    check_resource(a, n, "ephemeral-storage", v);
-    check_extended(a, n, v);
 }

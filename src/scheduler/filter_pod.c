@@ -1,172 +1,150 @@
-/* filter_pod.c - filters about other pods: affinity, anti-affinity and spread over topology domains.
+/* filter_pod.c - pod affinity and anti-affinity: the company a pod wants, shuns, or is shunned by.
  *
- * Only required terms are filters; preferred ones do not count here. Source: plugins interpodaffinity,
- * podtopologyspread. */
+ * DESIGN: before nodes are asked, all pods that matter are counted by topology domain: pods that the newcomer's
+ * required terms mean (for affinity: that all of them mean), and domains where a pod stands whose own anti-affinity
+ * means the newcomer. A node is then a few look-ups, and a pod that goes away in imagination (preemption) is a
+ * subtraction. Source: plugins/interpodaffinity/filtering.go. */
 #include "scheduler/scheduler_int.h"
 
-#include "api/selector.h"
 #include "base/json.h"
 #include "base/str.h"
 
-#define REQUIRED "requiredDuringSchedulingIgnoredDuringExecution"
+/* -- terms -- */
 
-static bool selector_matches(const json_t *selector, const json_t *labels)
-{
-    struct label_selector *s = NULL;
-    struct err e = ERR_INIT;
-    if (label_selector_from_json(selector, &s, &e) < 0)
-        return false;
-    bool yes = label_selector_match(s, labels);
-    label_selector_free(s);
-    return yes;
-}
-
-/* Does the term of a pod in `ns` mean the pod `other`? */
-static bool term_means(const struct attempt *a, const json_t *term, const char *ns, const json_t *other)
-{
-    const json_t *names = jat(term, "namespaces");
-    const json_t *wide = jat(term, "namespaceSelector");
-    bool here =
-        json_array_size(names) ? jarr_has(term, "namespaces", obj_ns(other)) : !wide && str_eq(ns, obj_ns(other));
-    if (!here && wide) {
-        const json_t *space = world_find(&a->world.namespaces, "", obj_ns(other));
-        here = selector_matches(wide, jat(space, "metadata.labels"));
-    }
-    return here && selector_matches(jat(term, "labelSelector"), jat(other, "metadata.labels"));
-}
-
-static bool same_domain(const json_t *node, const json_t *other, const char *key)
-{
-    const char *value = jmap(node, "metadata.labels", key);
-    return value && str_eq(value, jmap(other, "metadata.labels", key));
-}
-
-/* Is a pod the term means in the node's domain? *out_anywhere: is there one at all? */
-static bool found_in_domain(const struct attempt *a, const json_t *term, const json_t *node, bool *out_anywhere)
-{
-    bool found = false;
-    for (size_t i = 0; i < a->world.nodes.len; i++) {
-        const struct node_info *n = &a->world.info[i];
-        for (size_t p = 0; p < n->pods.len; p++) {
-            if (!term_means(a, term, obj_ns(a->pod), n->pods.trees[p]))
-                continue;
-            *out_anywhere = true;
-            found |= same_domain(node, n->node, jstr_or(term, "topologyKey", ""));
-        }
-    }
-    return found;
-}
-
-static bool affinity_holds(const struct attempt *a, const json_t *node)
+static bool names_space(const struct pod_term *t, const char *ns)
 {
     size_t i;
-    json_t *term;
-    json_array_foreach(jat(a->pod, "spec.affinity.podAffinity." REQUIRED), i, term)
+    json_t *name;
+    json_array_foreach((json_t *)(uintptr_t)t->names, i, name)
     {
-        bool anywhere = false;
-        if (found_in_domain(a, term, node, &anywhere))
+        if (str_eq(json_string_value(name), ns))
+            return true;
+    }
+    return false;
+}
+
+/* Without names and selector a term means its owner's namespace; with both, either. */
+static bool space_matches(const struct attempt *a, const struct pod_term *t, const char *own, const char *ns)
+{
+    if (!t->names && !t->spaces)
+        return str_eq(own, ns);
+    if (names_space(t, ns))
+        return true;
+    const json_t *space = t->spaces ? world_find(&a->world.namespaces, "", ns) : NULL;
+    return space && label_selector_match(t->spaces, jat(space, "metadata.labels"));
+}
+
+bool term_means(const struct attempt *a, const struct pod_term *t, const struct pod_info *owner,
+                const struct pod_info *p)
+{
+    return t->selector && space_matches(a, t, owner->ns, p->ns) && label_selector_match(t->selector, p->labels);
+}
+
+static bool all_mean(const struct attempt *a, const struct pod_terms *terms, const struct pod_info *p)
+{
+    for (size_t i = 0; i < terms->len; i++)
+        if (!term_means(a, &terms->items[i], a->me, p))
+            return false;
+    return terms->len > 0;
+}
+
+static const char *domain_of(const struct node_info *n, const char *key)
+{
+    return json_string_value(json_object_get(n->labels, key));
+}
+
+static void domain_count(struct domains *d, const struct node_info *n, const char *key, int by)
+{
+    const char *value = domain_of(n, key);
+    if (value)
+        *domains_at(d, key, value) += by;
+}
+
+/* -- counting -- */
+
+void affinity_count(struct attempt *a, const struct node_info *n, const struct pod_info *p, int by)
+{
+    struct affinity_state *s = &a->affinity;
+    const struct pod_info *me = a->me;
+    if (all_mean(a, &me->near, p))
+        for (size_t i = 0; i < me->near.len; i++)
+            domain_count(&s->wanted, n, me->near.items[i].key, by);
+    for (size_t i = 0; i < me->apart.len; i++)
+        if (term_means(a, &me->apart.items[i], me, p))
+            domain_count(&s->unwanted, n, me->apart.items[i].key, by);
+    for (size_t i = 0; i < p->apart.len; i++)
+        if (term_means(a, &p->apart.items[i], p, me))
+            domain_count(&s->refused, n, p->apart.items[i].key, by);
+}
+
+void affinity_prepare(struct attempt *a)
+{
+    const struct cache *c = a->cache;
+    bool mine = a->me->near.len || a->me->apart.len;
+    for (size_t i = 0; (mine || c->with_apart) && i < c->len; i++) {
+        const struct node_info *n = c->nodes[i];
+        if (!n->o || (!mine && !n->with_apart))
             continue;
-        /* The first of a group that wants its own company may begin anywhere. */
-        if (anywhere || !term_means(a, term, obj_ns(a->pod), a->pod) ||
-            !jmap(node, "metadata.labels", jstr_or(term, "topologyKey", "")))
-            return false;
+        for (size_t p = 0; p < n->pods.len; p++)
+            affinity_count(a, n, n->pods.items[p], 1);
     }
-    return true;
 }
 
-static bool anti_affinity_holds(const struct attempt *a, const json_t *node)
+void affinity_release(struct affinity_state *s)
 {
-    size_t i;
-    json_t *term;
-    json_array_foreach(jat(a->pod, "spec.affinity.podAntiAffinity." REQUIRED), i, term)
-    {
-        bool anywhere = false;
-        if (found_in_domain(a, term, node, &anywhere))
+    domains_release(&s->wanted);
+    domains_release(&s->unwanted);
+    domains_release(&s->refused);
+}
+
+/* -- the filter -- */
+
+static bool wanted_here(const struct attempt *a, const struct node_info *n)
+{
+    const struct pod_terms *near = &a->me->near;
+    bool company = true;
+    for (size_t i = 0; i < near->len; i++) {
+        const char *value = domain_of(n, near->items[i].key);
+        if (!value)
             return false;
+        company &= domains_get(&a->affinity.wanted, near->items[i].key, value) > 0;
     }
-    return true;
+    /* The first of a group that wants its own company may begin anywhere. */
+    return company || (!domains_any(&a->affinity.wanted) && all_mean(a, near, a->me));
+}
+
+static bool unwanted_here(const struct attempt *a, const struct node_info *n)
+{
+    const struct pod_terms *apart = &a->me->apart;
+    for (size_t i = 0; i < apart->len; i++) {
+        const char *value = domain_of(n, apart->items[i].key);
+        if (value && domains_get(&a->affinity.unwanted, apart->items[i].key, value) > 0)
+            return true;
+    }
+    return false;
 }
 
 /* Nobody who is there already must mind the newcomer. */
-static bool others_agree(const struct attempt *a, const json_t *node)
+static bool refused_here(const struct attempt *a, const struct node_info *n)
 {
-    for (size_t n = 0; n < a->world.nodes.len; n++) {
-        const struct node_info *info = &a->world.info[n];
-        for (size_t p = 0; p < info->pods.len; p++) {
-            size_t i;
-            json_t *term;
-            json_array_foreach(jat(info->pods.trees[p], "spec.affinity.podAntiAffinity." REQUIRED), i, term)
-            {
-                if (term_means(a, term, obj_ns(info->pods.trees[p]), a->pod) &&
-                    same_domain(node, info->node, jstr_or(term, "topologyKey", "")))
-                    return false;
-            }
-        }
+    const char *key;
+    json_t *value;
+    if (!a->affinity.refused.len)
+        return false;
+    json_object_foreach((json_t *)(uintptr_t)n->labels, key, value)
+    {
+        if (domains_get(&a->affinity.refused, key, json_string_value(value)) > 0)
+            return true;
     }
-    return true;
+    return false;
 }
 
 void filter_pod_affinity(const struct attempt *a, const struct node_info *n, struct verdict *v)
 {
-    if (!affinity_holds(a, n->node))
+    if (a->me->near.len && !wanted_here(a, n))
         refuse(v, true, "node(s) didn't match pod affinity rules");
-    else if (!anti_affinity_holds(a, n->node))
+    else if (unwanted_here(a, n))
         refuse(v, false, "node(s) didn't match pod anti-affinity rules");
-    else if (!others_agree(a, n->node))
+    else if (refused_here(a, n))
         refuse(v, false, "node(s) didn't satisfy existing pods anti-affinity rules");
-}
-
-/* -- topology spread -- */
-
-static int64_t pods_in_domain(const struct attempt *a, const json_t *constraint, const char *key, const char *value)
-{
-    int64_t count = 0;
-    for (size_t i = 0; i < a->world.nodes.len; i++) {
-        const struct node_info *n = &a->world.info[i];
-        if (!str_eq(jmap(n->node, "metadata.labels", key), value))
-            continue;
-        for (size_t p = 0; p < n->pods.len; p++)
-            count += str_eq(obj_ns(n->pods.trees[p]), obj_ns(a->pod)) &&
-                     !jstr(n->pods.trees[p], "metadata.deletionTimestamp") &&
-                     selector_matches(jat(constraint, "labelSelector"), jat(n->pods.trees[p], "metadata.labels"));
-    }
-    return count;
-}
-
-/* The fewest pods in any domain of a node the pod could be on. */
-static int64_t fewest(const struct attempt *a, const json_t *constraint, const char *key)
-{
-    int64_t least = INT64_MAX;
-    for (size_t i = 0; i < a->world.nodes.len; i++) {
-        const char *value = jmap(a->world.nodes.trees[i], "metadata.labels", key);
-        struct verdict eligible = {0};
-        filter_affinity(a, &a->world.info[i], &eligible);
-        int64_t count = value && !eligible.reasons.len ? pods_in_domain(a, constraint, key, value) : INT64_MAX;
-        least = count < least ? count : least;
-        strlist_release(&eligible.reasons);
-    }
-    return least == INT64_MAX ? 0 : least;
-}
-
-void filter_spread(const struct attempt *a, const struct node_info *n, struct verdict *v)
-{
-    size_t i;
-    json_t *constraint;
-    json_array_foreach(jat(a->pod, "spec.topologySpreadConstraints"), i, constraint)
-    {
-        if (!str_eq(jstr(constraint, "whenUnsatisfiable"), "DoNotSchedule"))
-            continue;
-        const char *key = jstr_or(constraint, "topologyKey", "");
-        const char *value = jmap(n->node, "metadata.labels", key);
-        if (!value) {
-            refuse(v, true, "node(s) didn't match pod topology spread constraints (missing required label)");
-            return;
-        }
-        int64_t self = selector_matches(jat(constraint, "labelSelector"), jat(a->pod, "metadata.labels"));
-        if (pods_in_domain(a, constraint, key, value) + self - fewest(a, constraint, key) >
-            jint(constraint, "maxSkew", 1)) {
-            refuse(v, false, "node(s) didn't match pod topology spread constraints");
-            return;
-        }
-    }
 }

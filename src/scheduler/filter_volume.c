@@ -59,22 +59,16 @@ void filter_disks(const struct attempt *a, const struct node_info *n, struct ver
         refuse(v, false, "node(s) had no available disk");
 }
 
+/* One pod in the whole cluster may use such a claim. */
 void filter_exclusive_claims(const struct attempt *a, const struct node_info *n, struct verdict *v)
 {
-    (void)n; /* one pod in the whole cluster may use such a claim */
     for (size_t i = 0; i < a->claim_count; i++) {
         const json_t *claim = a->claims[i].claim;
-        if (!jarr_has(claim, "spec.accessModes", "ReadWriteOncePod"))
+        if (!jarr_has(claim, "spec.accessModes", "ReadWriteOncePod") || !cache_claim_user(a->cache, claim, n))
             continue;
-        for (size_t p = 0; p < a->world.pods.len; p++) {
-            const json_t *other = a->world.pods.trees[p];
-            if (!jstr(other, "spec.nodeName") || pod_terminal(other) || !str_eq(obj_ns(other), obj_ns(claim)) ||
-                !pod_uses_claim(other, obj_name(claim)))
-                continue;
-            refuse(v, false,
-                   "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode");
-            return;
-        }
+        refuse(v, false,
+               "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode");
+        return;
     }
 }
 

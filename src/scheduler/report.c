@@ -11,6 +11,7 @@
 
 #define COMPONENT "default-scheduler"
 #define INSTANCE  "default-scheduler-controlplane"
+#define NOTE_MAX  1024 /* bytes of an event's message */
 
 /* -- texts -- */
 
@@ -44,37 +45,31 @@ static char *tally_text(struct tally *t)
     return strlist_join(&parts, ", ");
 }
 
-static char *compose(size_t nodes, const char *reasons, struct tally *preemption)
+char *nodes_text(size_t nodes, const struct strlist *texts)
 {
-    _auto_free_ char *tail = tally_text(preemption);
-    return xasprintf("0/%zu nodes are available: %s. preemption: 0/%zu nodes are available: %s.", nodes, reasons, nodes,
-                     tail);
+    struct tally t = {0};
+    for (size_t i = 0; i < texts->len; i++)
+        tally_add(&t, texts->items[i], 1);
+    _auto_free_ char *parts = tally_text(&t);
+    return xasprintf("0/%zu nodes are available: %s.", nodes, parts);
 }
 
-char *fit_error(const struct verdict *verdicts, size_t nodes)
+char *fit_error(const struct attempt *a, const char *refused, const struct verdict *verdicts,
+                const struct preemption *p)
 {
-    if (nodes == 0)
+    const struct cache *c = a->cache;
+    _auto_strlist_ struct strlist reasons = {0};
+    if (c->present == 0)
         return xstrdup("no nodes available to schedule pods");
-    struct tally reasons = {0}, preemption = {0};
-    for (size_t i = 0; i < nodes; i++) {
+    for (size_t i = 0; !refused && i < c->len; i++) {
+        if (verdicts[i].outside)
+            strlist_add(&reasons, "node(s) didn't satisfy plugin(s) [NodeAffinity]");
         for (size_t r = 0; r < verdicts[i].reasons.len; r++)
-            tally_add(&reasons, verdicts[i].reasons.items[r], 1);
-        tally_add(&preemption,
-                  verdicts[i].final ? "Preemption is not helpful for scheduling"
-                                    : "No preemption victims found for incoming pod",
-                  1);
+            strlist_add(&reasons, verdicts[i].reasons.items[r]);
     }
-    _auto_free_ char *text = tally_text(&reasons);
-    return compose(nodes, text, &preemption);
-}
-
-char *fit_error_for_all(const char *why, size_t nodes)
-{
-    if (nodes == 0)
-        return xstrdup("no nodes available to schedule pods");
-    struct tally preemption = {0};
-    tally_add(&preemption, "Preemption is not helpful for scheduling", nodes);
-    return compose(nodes, why, &preemption);
+    _auto_free_ char *text =
+        refused ? xasprintf("0/%zu nodes are available: %s.", c->present, refused) : nodes_text(c->present, &reasons);
+    return p->text ? xasprintf("%s %s", text, p->text) : TAKE(text);
 }
 
 /* -- events -- */
@@ -83,6 +78,14 @@ static void tell(struct attempt *a, enum event_type type, const char *reason, co
 {
     struct event_source src = {.component = COMPONENT, .host = "", .instance = INSTANCE, .action = action};
     control_event(loop_control(a->l), &src, a->pod, "", type, reason, "%s", message);
+}
+
+void report_preempted(struct attempt *a, const json_t *victim, const char *node)
+{
+    struct event_source src = {
+        .component = COMPONENT, .host = "", .instance = INSTANCE, .action = "Preempting", .related = a->pod};
+    control_event(loop_control(a->l), &src, victim, "", EVENT_NORMAL, "Preempted", "Preempted by pod %s on node %s",
+                  obj_uid(a->pod), node);
 }
 
 void report_scheduled(struct attempt *a, const char *node)
@@ -94,17 +97,30 @@ void report_scheduled(struct attempt *a, const char *node)
 /* -- the condition -- */
 
 struct unschedulable {
-    const char *message;
+    const char *message, *nominated;
     char now[TIME_TEXT_LEN];
 };
+
+static bool set_nominated(json_t *pod, const char *node)
+{
+    const char *was = jstr_or(pod, "status.nominatedNodeName", "");
+    if (!node || str_eq(was, node))
+        return false;
+    if (*node)
+        jset_str(pod, "status.nominatedNodeName", node);
+    else
+        jdel(pod, "status.nominatedNodeName");
+    return true;
+}
 
 static int edit_condition(json_t *pod, void *arg, struct err *e)
 {
     (void)e;
     const struct unschedulable *u = arg;
     const json_t *old = condition_get(pod, "PodScheduled");
+    bool changed = set_nominated(pod, u->nominated);
     if (str_eq(jstr(old, "status"), "False") && str_eq(jstr(old, "message"), u->message))
-        return 0;
+        return changed;
     const char *since = str_eq(jstr(old, "status"), "False") ? jstr_or(old, "lastTransitionTime", u->now) : u->now;
     json_t *cond =
         json_pack("{s:s, s:s, s:n, s:s, s:s, s:s}", "type", "PodScheduled", "status", "False", "lastProbeTime",
@@ -120,10 +136,13 @@ static int edit_condition(json_t *pod, void *arg, struct err *e)
     return 1;
 }
 
-int report_failure(struct attempt *a, const char *message, struct err *e)
+int report_failure(struct attempt *a, const char *message, const char *nominated, struct err *e)
 {
-    tell(a, EVENT_WARNING, "FailedScheduling", "Scheduling", message);
-    struct unschedulable u = {.message = message};
+    char note[NOTE_MAX + 1];
+    if ((size_t)snprintf(note, sizeof note, "%s", message) > NOTE_MAX)
+        snprintf(note + NOTE_MAX - 4, 5, " ...");
+    tell(a, EVENT_WARNING, "FailedScheduling", "Scheduling", note);
+    struct unschedulable u = {.message = message, .nominated = nominated};
     now_text(loop_clock(a->l), u.now);
     if (reg_modify(loop_registry(a->l), WHO, RES.pods, obj_ns(a->pod), obj_name(a->pod), "status", edit_condition, &u,
                    e) == 0 ||

@@ -1,210 +1,332 @@
-/* scheduler.c - one attempt to place one pod.
+/* scheduler.c - the loop: what watches bring goes into the cache and the queue; the queue's first pod is tried.
  *
- * DESIGN: read the world, read the pod's claims, ask the filters in the real scheduler's order (the first that refuses
- * a node gives its reasons), pick the best of the rest, reserve its volumes, and bind once they are bound. A pod that
- * cannot be placed gets the condition and the event and is tried again when something changes that could help: nodes,
- * claims, volumes, classes, and other pods where the refusal was about pods. Nothing is remembered between attempts.
+ * DESIGN: one key stands for "there are pods to try". An attempt prepares, asks the nodes, reserves the pod's volumes
+ * and binds it; a pod whose volumes must be bound first is counted on its node meanwhile. One that fits nowhere gets
+ * the event and the condition, perhaps sends others away (preempt.c), and waits in the queue for something that may
+ * change the mind of the filters that refused it.
  *
- * How to add a filter: a filter_fn in the file it belongs to, a row in `filters`. THREADS: the loop thread. */
+ * How to add something that wakes pods: a bit in enum wake, a watch here, the bit in the rows of plugins.c.
+ * THREADS: the loop thread. */
 #include "scheduler/scheduler.h"
+#include "scheduler/queue_int.h"
 #include "scheduler/scheduler_int.h"
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
-static const filter_fn filters[] = {
-    filter_unschedulable,    filter_taints,        filter_affinity, filter_ports, filter_resources, filter_disks,
-    filter_exclusive_claims, filter_volume_limits, filter_volumes,  filter_zones, filter_spread,    filter_pod_affinity,
+#define TURN "next"
+/* Pods tried before the other loops have theirs. */
+#define BATCH 16
+/* More that wait are not asked one by one whether a changed node would do. */
+#define CROWD 200
+/* What waits for volumes, as if this filter had refused it. */
+#define VOLUME_BINDING (1u << 8)
+
+struct scheduler {
+    struct cache cache;
+    struct queue *queue; /* owned */
 };
-
-void refuse(struct verdict *v, bool final, const char *fmt, ...)
-{
-    char text[512];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    strlist_add(&v->reasons, text);
-    v->final |= final;
-}
-
-/* -- when to look again -- */
 
 static bool is_pending(const json_t *pod)
 {
     return str_empty(jstr(pod, "spec.nodeName")) && pod_active(pod) &&
-           !json_array_size(jat(pod, "spec.schedulingGates")) &&
            str_eq(jstr_or(pod, "spec.schedulerName", "default-scheduler"), "default-scheduler");
 }
 
-/* What a change can help against: parts of the reasons the filters give. */
-static const char *const helped_by_less_pods[] = {"Insufficient ",    "Too many pods",   "free ports",
-                                                  "affinity rules",   "topology spread", "max volume count",
-                                                  "ReadWriteOncePod", "available disk",  NULL};
-static const char *const helped_by_storage[] = {"olume", "storage", NULL}; /* volume, PersistentVolumeClaim … */
-static const char *const helped_by_other_pods[] = {"affinity rules", "topology spread", NULL};
+static int64_t now_ms(struct loop *l)
+{
+    return clock_mono_ms(loop_clock(l));
+}
 
-struct wake {
-    struct loop *l;
-    const char *claim;        /* only pods that use it; NULL: all */
-    const char *const *hopes; /* only pods that were refused for one of these; NULL: all */
+/* Has the loop look at the queue: now if a pod is ready, else when the next one is. */
+static void kick(struct loop *l)
+{
+    struct scheduler *s = loop_state(l);
+    int64_t now = now_ms(l), due = queue_tick(s->queue, now);
+    if (queue_ready(s->queue))
+        loop_enqueue(l, "", TURN);
+    else if (due >= 0)
+        loop_enqueue_after(l, "", TURN, due > now ? due - now : 0);
+}
+
+/* -- waking -- */
+
+struct news {
+    enum wake what;
+    const struct node_info *node; /* that changed, or NULL */
+    const struct sobj *claim;     /* likewise */
 };
 
-/* A pod that was not refused yet hopes for everything. */
-static bool hopes_for(const json_t *pod, const char *const *hopes)
+/* Would one of these filters, all about the node alone, let the pod on the node now? */
+static bool node_helps(struct scheduler *s, const struct queued *p, uint32_t filters, const struct node_info *n)
 {
-    const char *message = jstr(condition_get(pod, "PodScheduled"), "message");
-    for (; message && hopes && *hopes; hopes++)
-        if (strstr(message, *hopes))
-            return true;
-    return !message || !hopes;
+    struct attempt a;
+    bool helps = false;
+    attempt_begin(&a, NULL, &s->cache, p->o);
+    for (unsigned i = 0; i < sched_plugins_len && !helps; i++) {
+        struct verdict v = {0};
+        if (!(filters & 1u << i))
+            continue;
+        sched_plugins[i].filter(&a, n, &v);
+        helps = v.reasons.len == 0;
+        strlist_release(&v.reasons);
+    }
+    attempt_end(&a);
+    return helps;
 }
 
-static int wake_pod(struct sobj *o, void *arg)
+static void wake(struct loop *l, const struct news *news)
 {
-    struct wake *w = arg;
-    if (is_pending(o->tree) && (!w->claim || pod_uses_claim(o->tree, w->claim)) && hopes_for(o->tree, w->hopes))
-        loop_enqueue(w->l, o->ns, o->name);
-    return 0;
+    struct scheduler *s = loop_state(l);
+    uint32_t moved = 0, local = 0;
+    size_t seen = 0;
+    for (unsigned i = 0; i < sched_plugins_len; i++) {
+        moved |= sched_plugins[i].wakes & news->what ? 1u << i : 0;
+        local |= sched_plugins[i].local ? 1u << i : 0;
+    }
+    if (!queue_refused_by(s->queue, moved))
+        return;
+    for (struct queued *p = queue_waiting(s->queue), *next; p; p = next) {
+        uint32_t hopes = p->refused & moved;
+        next = p->next;
+        if (!hopes ||
+            (news->claim && (!str_eq(p->o->ns, news->claim->ns) || !pod_uses_claim(p->o->tree, news->claim->name))))
+            continue;
+        if (news->node && !(hopes & ~local) && seen++ < CROWD && !node_helps(s, p, hopes, news->node))
+            continue;
+        queue_wake(s->queue, p, now_ms(l));
+    }
 }
 
-static void wake_pods(struct loop *l, const char *ns, const char *claim, const char *const *hopes)
+/* -- what watches bring -- */
+
+/* No longer waits for us. */
+static void let_go(struct scheduler *s, struct queued *p, const json_t *pod)
 {
-    struct wake w = {l, claim, hopes};
-    struct snapshot *snap = reg_snapshot(loop_registry(l));
-    snapshot_scan(snap, "pods", ns, NULL, NULL, wake_pod, &w);
-    snapshot_unref(snap);
+    if (p->assumed && !str_eq(p->assumed, jstr(pod, "spec.nodeName")))
+        cache_forget(&s->cache, p->o->ns, p->o->name, p->assumed);
+    queue_drop(s->queue, p);
+}
+
+static bool edited(const struct watch_event *ev)
+{
+    return ev->prev && (!same_member(ev->prev->tree, ev->obj->tree, "spec") ||
+                        !same_member(ev->prev->tree, ev->obj->tree, "metadata.labels") ||
+                        !same_member(ev->prev->tree, ev->obj->tree, "metadata.annotations"));
+}
+
+static void map_waiting(struct loop *l, const struct watch_event *ev)
+{
+    struct scheduler *s = loop_state(l);
+    bool fresh;
+    struct queued *p = queue_offer(s->queue, ev->obj, now_ms(l), &fresh);
+    if (!fresh && edited(ev))
+        queue_wake(s->queue, p, now_ms(l));
+}
+
+/* A pod that is on a node, or was promised one. */
+static void map_placed(struct loop *l, const struct watch_event *ev)
+{
+    const json_t *pod = ev->obj->tree, *prev = ev->prev ? ev->prev->tree : NULL;
+    bool gone = ev->type == WATCH_DELETED;
+    bool ended = gone || (pod_terminal(pod) && prev && !pod_terminal(prev));
+    bool came = !gone && (!prev || str_empty(jstr(prev, "spec.nodeName")));
+    if (ended && (jstr(pod, "spec.nodeName") || jstr(pod, "status.nominatedNodeName")))
+        wake(l, &(struct news){.what = WAKE_POD_GONE});
+    else if (came || (prev && !same_member(prev, pod, "metadata.labels")))
+        wake(l, &(struct news){.what = WAKE_POD_CAME});
 }
 
 static void map_pod(struct loop *l, const struct watch_event *ev)
 {
-    if (ev->type != WATCH_DELETED && is_pending(ev->obj->tree)) {
-        /* Our own status writes need no second look. */
-        if (!ev->prev || !same_member(ev->prev->tree, ev->obj->tree, "spec") ||
-            !same_member(ev->prev->tree, ev->obj->tree, "metadata.labels"))
-            loop_enqueue(l, ev->obj->ns, ev->obj->name);
-        return;
-    }
-    bool freed = ev->type == WATCH_DELETED || pod_terminal(ev->obj->tree);
-    bool bound = ev->prev && str_empty(jstr(ev->prev->tree, "spec.nodeName"));
-    bool relabelled = ev->prev && !same_member(ev->prev->tree, ev->obj->tree, "metadata.labels");
-    if (freed || bound || relabelled)
-        wake_pods(l, NULL, NULL, freed ? helped_by_less_pods : helped_by_other_pods);
+    struct scheduler *s = loop_state(l);
+    bool waits = ev->type != WATCH_DELETED && is_pending(ev->obj->tree);
+    struct queued *p = waits ? NULL : queue_find(s->queue, ev->obj->ns, ev->obj->name);
+    if (p)
+        let_go(s, p, ev->obj->tree);
+    cache_pod(&s->cache, ev->obj, ev->type == WATCH_DELETED);
+    if (waits)
+        map_waiting(l, ev);
+    else
+        map_placed(l, ev);
+    kick(l);
 }
 
 static void map_node(struct loop *l, const struct watch_event *ev)
 {
-    static const char *const parts[] = {"spec", "metadata.labels", "status.allocatable"};
-    bool changed = !ev->prev || ev->type == WATCH_DELETED;
+    static const char *const parts[] = {"spec.taints", "spec.unschedulable", "metadata.labels", "status.allocatable"};
+    struct scheduler *s = loop_state(l);
+    bool gone = ev->type == WATCH_DELETED, changed = !ev->prev;
+    cache_node(&s->cache, ev->obj, gone);
     for (size_t i = 0; !changed && i < ARRAY_LEN(parts); i++)
         changed = !same_member(ev->prev->tree, ev->obj->tree, parts[i]);
-    if (changed)
-        wake_pods(l, NULL, NULL, NULL);
+    if (gone || (ev->prev && !same_member(ev->prev->tree, ev->obj->tree, "metadata.labels")))
+        wake(l, &(struct news){.what = WAKE_NODE_GONE});
+    if (changed && !gone)
+        wake(l, &(struct news){.what = WAKE_NODE, .node = cache_find(&s->cache, ev->obj->name)});
+    kick(l);
 }
 
 static void map_claim(struct loop *l, const struct watch_event *ev)
 {
+    struct scheduler *s = loop_state(l);
+    s->cache.storage_stale = true;
     /* No pod is helped by a claim that goes. */
     if (ev->type != WATCH_DELETED && !jstr(ev->obj->tree, "metadata.deletionTimestamp"))
-        wake_pods(l, ev->obj->ns, ev->obj->name, NULL);
+        wake(l, &(struct news){.what = WAKE_CLAIM, .claim = ev->obj});
+    kick(l);
 }
 
 static void map_storage(struct loop *l, const struct watch_event *ev)
 {
+    struct scheduler *s = loop_state(l);
+    s->cache.storage_stale = true;
     if (ev->type != WATCH_DELETED)
-        wake_pods(l, NULL, NULL, helped_by_storage);
+        wake(l, &(struct news){.what = WAKE_STORAGE});
+    kick(l);
+}
+
+static void map_namespace(struct loop *l, const struct watch_event *ev)
+{
+    struct scheduler *s = loop_state(l);
+    s->cache.namespaces_stale = true;
+    if (!ev->prev || !same_member(ev->prev->tree, ev->obj->tree, "metadata.labels"))
+        wake(l, &(struct news){.what = WAKE_NAMESPACE});
+    kick(l);
 }
 
 /* -- the attempt -- */
 
-void filter_node(const struct attempt *a, const struct node_info *n, struct verdict *v, struct strlist *also)
+/* It went: nothing is left to do. */
+static int unless_gone(struct err *e)
 {
-    struct verdict later = {0};
-    for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
-        if (v->reasons.len && !also)
-            break;
-        filters[i](a, n, v->reasons.len ? &later : v);
-    }
-    for (size_t i = 0; i < later.reasons.len; i++)
-        strlist_add(also, later.reasons.items[i]);
-    strlist_release(&later.reasons);
-}
-
-/* The index of the node to use, or -1 with the FitError text in *out_why (new). */
-static int find_node(struct attempt *a, char **out_why)
-{
-    size_t n = a->world.nodes.len;
-    char text[1024];
-    if (claims_load(a, text, sizeof text)) {
-        *out_why = fit_error_for_all(text, n);
+    if (e->code != ERR_NOT_FOUND)
         return -1;
-    }
-    _auto_free_ struct verdict *verdicts = xcalloc(n + 1, sizeof *verdicts);
-    _auto_free_ bool *fits = xcalloc(n + 1, sizeof *fits);
-    for (size_t i = 0; i < n; i++) {
-        filter_node(a, &a->world.info[i], &verdicts[i], NULL);
-        fits[i] = verdicts[i].reasons.len == 0;
-    }
-    int best = pick_best(a, fits);
-    if (best < 0)
-        *out_why = fit_error(verdicts, n);
-    for (size_t i = 0; i < n; i++)
-        strlist_release(&verdicts[i].reasons);
-    return best;
-}
-
-static int place(struct attempt *a, struct err *e)
-{
-    _auto_free_ char *why = NULL;
-    int at = find_node(a, &why);
-    if (at < 0)
-        return report_failure(a, why, e);
-    const json_t *node = a->world.nodes.trees[at];
-    bool ready;
-    if (claims_reserve(a, node, &ready, e) < 0)
-        return -1;
-    if (!ready)
-        return 0; /* the claims' binding brings the next attempt */
-    if (reg_bind_pod(loop_registry(a->l), WHO, obj_ns(a->pod), obj_name(a->pod), obj_name(node), e) < 0) {
-        if (e->code != ERR_NOT_FOUND)
-            return -1;
-        err_clear(e);
-        return 0;
-    }
-    report_scheduled(a, obj_name(node));
+    err_clear(e);
     return 0;
 }
 
-static int reconcile(struct loop *l, const char *ns, const char *name, struct err *e)
+/* Volumes first; then the pod. *out_done: it needs nothing more of us. */
+static int commit(struct attempt *a, struct queued *p, const struct node_info *n, bool *out_done, struct err *e)
 {
-    _auto_sobj_ struct sobj *pod = reg_read(loop_registry(l), RES.pods, ns, name);
-    if (!pod || !is_pending(pod->tree))
-        return 0;
-    struct attempt a = {.l = l, .pod = pod->tree};
-    world_load(&a.world, loop_registry(l));
-    int rc = place(&a, e);
-    world_release(&a.world);
-    return rc;
+    bool ready;
+    if (claims_reserve(a, n->node, &ready, e) < 0)
+        return -1;
+    if (ready && reg_bind_pod(loop_registry(a->l), WHO, a->me->ns, a->me->name, n->name, e) < 0)
+        return *out_done = true, unless_gone(e);
+    if (ready)
+        report_scheduled(a, n->name);
+    else
+        p->assumed = xstrdup(n->name);
+    cache_nominate(a->cache, a->me, NULL);
+    cache_assume(a->cache, a->me, n->name);
+    *out_done = ready;
+    return 0;
 }
 
-static const struct loop_watch watches[] = {{"pods", map_pod},
-                                            {"nodes", map_node},
+static int fail(struct attempt *a, const char *refused, const struct verdict *verdicts, struct err *e)
+{
+    struct preemption plan;
+    preempt_plan(a, verdicts, &plan);
+    _auto_free_ char *message = fit_error(a, refused, verdicts, &plan);
+    _auto_free_ char *node = plan.node ? xstrdup(plan.node) : NULL;
+    int rc = node ? preempt_act(a, &plan, e) : 0;
+    const char *promise = node ? node : plan.keep ? NULL : "";
+    preemption_release(&plan);
+    if (rc < 0 || report_failure(a, message, promise, e) < 0)
+        return -1;
+    if (promise)
+        cache_nominate(a->cache, a->me, promise);
+    return 0;
+}
+
+/* Tries the pod and puts it where it belongs next. */
+static void try_pod(struct loop *l, struct scheduler *s, struct queued *p, struct sobj *pod)
+{
+    struct attempt a;
+    struct err e = ERR_INIT;
+    char text[1024];
+    struct verdict *verdicts = NULL;
+    bool done = false;
+    if (p->assumed)
+        cache_forget(&s->cache, pod->ns, pod->name, p->assumed);
+    free(TAKE(p->assumed));
+    attempt_begin(&a, l, &s->cache, pod);
+    size_t nodes = s->cache.len;
+    bool refused = attempt_prepare(&a, text, sizeof text) != 0;
+    int at = refused ? -1 : attempt_find(&a, &verdicts);
+    int rc = at >= 0 ? commit(&a, p, s->cache.nodes[at], &done, &e) : fail(&a, refused ? text : NULL, verdicts, &e);
+    p->refused = at >= 0 ? VOLUME_BINDING : s->cache.present ? a.refused : (1u << sched_plugins_len) - 1;
+    verdicts_free(verdicts, nodes);
+    attempt_end(&a);
+    if (rc < 0) {
+        log_line(LOG_LEVEL_DEBUG, "scheduler", "%s/%s: %s", pod->ns, pod->name, e.msg);
+        queue_failed(s->queue, p, now_ms(l));
+    } else if (done) {
+        queue_drop(s->queue, p);
+    } else if (at >= 0) {
+        queue_waits(s->queue, p, now_ms(l));
+    } else {
+        queue_unschedulable(s->queue, p, now_ms(l));
+    }
+}
+
+static int reconcile(struct loop *l, const char *ns _unused_, const char *name _unused_, struct err *e _unused_)
+{
+    struct scheduler *s = loop_state(l);
+    struct queued *p;
+    queue_tick(s->queue, now_ms(l));
+    for (int i = 0; i < BATCH && (p = queue_pop(s->queue)); i++) {
+        _auto_sobj_ struct sobj *pod = reg_read(loop_registry(l), RES.pods, p->o->ns, p->o->name);
+        if (pod && is_pending(pod->tree))
+            try_pod(l, s, p, pod);
+        else
+            let_go(s, p, pod ? pod->tree : NULL);
+    }
+    kick(l);
+    return 0;
+}
+
+/* -- the loop -- */
+
+static int start(struct loop *l, struct err *e _unused_)
+{
+    struct scheduler *s = xcalloc(1, sizeof *s);
+    cache_init(&s->cache, loop_registry(l));
+    s->queue = queue_new();
+    loop_set_state(l, s);
+    return 0;
+}
+
+static void stop(struct loop *l)
+{
+    struct scheduler *s = loop_state(l);
+    queue_free(s->queue);
+    cache_release(&s->cache);
+    free(s);
+}
+
+static const struct loop_watch watches[] = {{"nodes", map_node},
+                                            {"pods", map_pod},
                                             {"persistentvolumeclaims", map_claim},
                                             {"persistentvolumes", map_storage},
                                             {"storageclasses.storage.k8s.io", map_storage},
                                             {"csinodes.storage.k8s.io", map_storage},
+                                            {"csidrivers.storage.k8s.io", map_storage},
                                             {"csistoragecapacities.storage.k8s.io", map_storage},
+                                            {"namespaces", map_namespace},
                                             {NULL, NULL}};
 
 static const struct loop_def scheduler_loop = {
     .name = "scheduler",
     .component = "default-scheduler",
     .watches = watches,
+    .start = start,
+    .stop = stop,
     .reconcile = reconcile,
     .max_backoff_ms = 10000,
 };

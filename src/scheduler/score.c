@@ -1,45 +1,63 @@
 /* score.c - which of the nodes that would do is best.
  *
- * DESIGN: the sum of a few scores from 0 to 100, as the default plugins weigh them: free share of cpu and memory, few
- * pods of the same owner, the pod's own node preferences, no PreferNoSchedule taint. Ties go to the first node by name,
- * so that the same cluster always decides alike (the real scheduler draws lots). */
+ * DESIGN: the default plugins and their weights, one row each. A row gives each node a number; `scale` says how the
+ * numbers of all nodes become 0 to 100. Ties go to the first node asked, so that the same cluster always decides alike
+ * (the real scheduler draws lots). Source: apis/config/v1/default_plugins.go, plugins/{noderesources, nodeaffinity,
+ * tainttoleration, imagelocality}, helper/normalize_score.go. */
 #include "scheduler/scheduler_int.h"
 
-#include "api/quantity.h"
 #include "api/selector.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 
-static int64_t free_share(int64_t used, const char *allocatable, bool milli)
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BEST      100
+#define IMAGE_MIN (INT64_C(23) << 20)
+#define IMAGE_MAX (INT64_C(1000) << 20)
+
+/* -- resources -- */
+
+static int64_t free_share(int64_t used, int64_t have)
 {
-    struct quantity q;
-    if (!allocatable || quantity_parse(allocatable, &q) < 0)
-        return 0;
-    int64_t have = milli ? quantity_milli(&q) : quantity_value(&q);
-    return have <= 0 || used >= have ? 0 : (int64_t)((double)(have - used) / (double)have * 100);
+    return have <= 0 || used > have ? 0 : (have - used) * BEST / have;
 }
 
-static int64_t score_free(const struct node_info *n)
+static int64_t least_allocated(struct attempt *a, const struct node_info *n)
 {
-    return (free_share(n->cpu, jmap(n->node, "status.allocatable", "cpu"), true) +
-            free_share(n->memory, jmap(n->node, "status.allocatable", "memory"), false)) /
+    return (free_share(n->some_cpu + a->me->some_cpu, n->room.cpu) +
+            free_share(n->some_memory + a->me->some_memory, n->room.memory)) /
            2;
 }
 
-static int64_t score_spread(const struct attempt *a, const struct node_info *n)
+static double share(int64_t used, int64_t have)
 {
-    const json_t *owner = controller_of(a->pod);
-    int64_t same = 0;
-    for (size_t i = 0; owner && i < n->pods.len; i++)
-        same += str_eq(jstr(controller_of(n->pods.trees[i]), "uid"), jstr(owner, "uid"));
-    return same > 10 ? 0 : 100 - 10 * same;
+    return have <= 0 || used >= have ? 1 : (double)used / (double)have;
 }
 
-static int64_t score_preference(const struct attempt *a, const struct node_info *n)
+/* Cpu and memory should be used up alike. */
+static int64_t balanced(struct attempt *a, const struct node_info *n)
+{
+    if (!a->me->ask.cpu && !a->me->ask.memory)
+        return 0;
+    double cpu = share(n->used.cpu + a->me->ask.cpu, n->room.cpu);
+    double memory = share(n->used.memory + a->me->ask.memory, n->room.memory);
+    double apart = cpu > memory ? cpu - memory : memory - cpu;
+    return (int64_t)((1 - apart / 2) * BEST);
+}
+
+/* -- the pod's own preferences -- */
+
+static int64_t preferred(struct attempt *a, const struct node_info *n)
 {
     int64_t sum = 0;
     size_t i;
     json_t *term;
+    if (!json_object_get(json_object_get(a->pod, "spec"), "affinity"))
+        return 0;
     json_array_foreach(jat(a->pod, "spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution"), i,
                        term)
     {
@@ -51,29 +69,124 @@ static int64_t score_preference(const struct attempt *a, const struct node_info 
     return sum;
 }
 
-static int64_t score_taints(const struct attempt *a, const struct node_info *n)
+static int64_t disliked(struct attempt *a, const struct node_info *n)
 {
-    int64_t bad = 0;
-    size_t i;
-    json_t *taint;
-    json_array_foreach(jat(n->node, "spec.taints"), i, taint) bad +=
-        str_eq(jstr(taint, "effect"), "PreferNoSchedule") && !pod_tolerates(a->pod, taint);
-    return bad > 10 ? 0 : 100 - 10 * bad;
+    return taints_disliked(a, n);
 }
 
-int pick_best(const struct attempt *a, const bool *fits)
+/* -- images that are there already -- */
+
+/* The name as node.status.images would have it. */
+static uint64_t image_hash(const char *image)
 {
-    int best = -1;
-    int64_t best_score = -1;
-    for (size_t i = 0; i < a->world.nodes.len; i++) {
-        const struct node_info *n = &a->world.info[i];
-        if (!fits[i])
-            continue;
-        int64_t score = score_free(n) + 2 * score_spread(a, n) + 2 * score_preference(a, n) + 3 * score_taints(a, n);
-        if (score > best_score) {
-            best_score = score;
-            best = (int)i;
+    char name[512];
+    const char *colon = strrchr(image, ':'), *slash = strrchr(image, '/');
+    bool tagged = colon && (!slash || colon > slash);
+    int len = snprintf(name, sizeof name, "%s%s", image, tagged ? "" : ":latest");
+    return str_hash64(name, len > 0 && (size_t)len < sizeof name ? (size_t)len : strlen(name));
+}
+
+static int64_t image_bytes(const struct node_info *n, uint64_t name)
+{
+    for (size_t i = 0; i < n->images_len; i++)
+        if (n->images[i].name == name)
+            return n->images[i].bytes;
+    return 0;
+}
+
+/* Adds the image's size to each node that has it, scaled by how many have it. */
+static bool add_image(struct attempt *a, uint64_t name, const bool *fits, int64_t *out)
+{
+    const struct cache *c = a->cache;
+    size_t have = 0;
+    for (size_t i = 0; i < c->len; i++)
+        have += image_bytes(c->nodes[i], name) > 0;
+    for (size_t i = 0; have && i < c->len; i++)
+        if (fits[i])
+            out[i] += (int64_t)((double)image_bytes(c->nodes[i], name) * (double)have / (double)c->present);
+    return have > 0;
+}
+
+static bool score_images(struct attempt *a, const bool *fits, int64_t *out)
+{
+    static const char *const lists[] = {"spec.initContainers", "spec.containers"};
+    bool any = false;
+    int64_t containers = 0;
+    size_t i;
+    json_t *c;
+    for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+        json_array_foreach(jat(a->pod, lists[k]), i, c)
+        {
+            any |= add_image(a, image_hash(jstr_or(c, "image", "")), fits, out);
+            containers++;
         }
+    }
+    for (size_t n = 0; any && n < a->cache->len; n++) {
+        int64_t most = IMAGE_MAX * containers, sum = out[n] < IMAGE_MIN ? IMAGE_MIN : out[n] > most ? most : out[n];
+        out[n] = BEST * (sum - IMAGE_MIN) / (most - IMAGE_MIN);
+    }
+    return any;
+}
+
+/* -- the table -- */
+
+enum scale { AS_IT_IS, OF_THE_MOST, OF_THE_MOST_LESS_IS_BETTER };
+static const struct {
+    const char *name;
+    int64_t weight;
+    enum scale scale;
+    int64_t (*of)(struct attempt *a, const struct node_info *n); /* a node by itself; or … */
+    score_fn all;                                                /* … all at once */
+} scores[] = {
+    {"TaintToleration", 3, OF_THE_MOST_LESS_IS_BETTER, disliked, NULL},
+    {"NodeAffinity", 2, OF_THE_MOST, preferred, NULL},
+    {"PodTopologySpread", 2, AS_IT_IS, NULL, score_spread},
+    {"InterPodAffinity", 2, AS_IT_IS, NULL, score_pod_affinity},
+    {"NodeResourcesFit", 1, AS_IT_IS, least_allocated, NULL},
+    {"NodeResourcesBalancedAllocation", 1, AS_IT_IS, balanced, NULL},
+    {"ImageLocality", 1, AS_IT_IS, NULL, score_images},
+};
+
+static void rescale(enum scale scale, const bool *fits, int64_t *v, size_t n)
+{
+    int64_t most = 0;
+    bool less = scale == OF_THE_MOST_LESS_IS_BETTER;
+    for (size_t i = 0; i < n; i++)
+        most = fits[i] && v[i] > most ? v[i] : most;
+    for (size_t i = 0; scale != AS_IT_IS && i < n; i++) {
+        int64_t share = most ? v[i] * BEST / most : 0;
+        v[i] = less ? BEST - share : share;
+    }
+}
+
+/* Adds one row's numbers to the sums. */
+static void add_score(struct attempt *a, size_t row, const bool *fits, int64_t *one, int64_t *sums)
+{
+    size_t n = a->cache->len;
+    memset(one, 0, n * sizeof *one);
+    if (scores[row].all && !scores[row].all(a, fits, one))
+        return;
+    for (size_t i = 0; scores[row].of && i < n; i++)
+        one[i] = fits[i] ? scores[row].of(a, a->cache->nodes[i]) : 0;
+    rescale(scores[row].scale, fits, one, n);
+    for (size_t i = 0; i < n; i++)
+        sums[i] += scores[row].weight * one[i];
+}
+
+int pick_best(struct attempt *a, const bool *fits, size_t begin, int64_t *sums)
+{
+    size_t n = a->cache->len;
+    _auto_free_ int64_t *own = sums ? NULL : xcalloc(n + 1, sizeof *own);
+    _auto_free_ int64_t *one = xcalloc(n + 1, sizeof *one);
+    int64_t *sum = sums ? sums : own;
+    int best = -1;
+    spread_defaults(a);
+    for (size_t row = 0; row < ARRAY_LEN(scores); row++)
+        add_score(a, row, fits, one, sum);
+    for (size_t k = 0; k < n; k++) {
+        size_t at = (begin + k) % n;
+        if (fits[at] && (best < 0 || sum[at] > sum[best]))
+            best = (int)at;
     }
     return best;
 }

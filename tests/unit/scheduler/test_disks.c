@@ -38,7 +38,7 @@ static void test_same_disk(void **state)
     assert_string_equal(text_at(w, RES.pods, "other", "spec.nodeName"), "n1");
     assert_event(w, "b", "FailedScheduling", "0/1 nodes are available: 1 node(s) had no available disk." NO_VICTIMS);
     end_pod(w, "a");
-    settle(w);
+    pass_seconds(w, 10); /* its back-off */
     assert_string_equal(text_at(w, RES.pods, "b", "spec.nodeName"), "n1");
 }
 
