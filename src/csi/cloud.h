@@ -123,6 +123,7 @@ struct cloud_create {
     int64_t gib;              /* 0: the snapshot's */
     int64_t iops, throughput; /* 0: the type's default */
     bool encrypted, multi_attach;
+    bool ext4;          /* a blank disk shall hold a fresh ext4 already, if it can be had at once */
     const json_t *tags; /* NULL: none */
 };
 int cloud_disk_create(struct cloud *c, const struct cloud_create *req, struct cloud_disk *out, struct err *e);

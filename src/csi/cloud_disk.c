@@ -133,6 +133,8 @@ static int make_bytes(struct cloud *c, const struct cloud_create *req, const str
     cloud_disk_backing(d, backing);
     if (d->snapshot[0])
         return ops->disk_copy(c->machine, d->snapshot, backing, d->gib * GIB, e);
+    if (!req->source_disk && req->ext4)
+        return ops->disk_create_ext4(c->machine, backing, d->gib * GIB, e);
     if (!req->source_disk)
         return ops->disk_create(c->machine, backing, d->gib * GIB, e);
     _auto_disk_ struct cloud_disk from = {0};

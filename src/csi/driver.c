@@ -39,6 +39,17 @@ const char *csi_parameter(const json_t *parameters, const char *key)
     return NULL;
 }
 
+const char *csi_fstype(const struct csi_create *req)
+{
+    const char *fstype = str_empty(req->fstype) ? csi_parameter(req->parameters, "fsType") : req->fstype;
+    return str_empty(fstype) ? "ext4" : fstype;
+}
+
+bool csi_wants_ext4(const struct csi_create *req)
+{
+    return !str_eq(req->volume_mode, "Block") && str_eq(csi_fstype(req), "ext4");
+}
+
 char *csi_mount_options(const json_t *pv)
 {
     struct buf text = BUF_INIT;

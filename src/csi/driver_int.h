@@ -12,6 +12,10 @@ extern const struct csi_driver csi_local_path, csi_minikube;
 json_t *csi_affinity(const char *key, const char *value);
 /* The class parameter of that name, in any letter case; NULL if absent. */
 const char *csi_parameter(const json_t *parameters, const char *key);
+/* The filesystem that the claim's class names, "ext4" if it does not. */
+const char *csi_fstype(const struct csi_create *req);
+/* Will the first mount make nothing but a plain ext4? Then the disk may have one from the start. */
+bool csi_wants_ext4(const struct csi_create *req);
 /* Joins spec.mountOptions with commas. Returns new text. */
 char *csi_mount_options(const json_t *pv);
 /* csi_driver.unstage of drivers that have nothing but a mount to undo. A file system stays plugged into the node, which

@@ -205,16 +205,23 @@ static json_t *tags_of(const struct csi_create *req)
 static json_t *source_of(const struct csi_create *req, const char *handle)
 {
     json_t *csi = json_pack("{s:s, s:s}", "driver", csi_ebs.name, "volumeHandle", handle);
-    if (!str_eq(req->volume_mode, "Block")) {
-        const char *fstype = str_empty(req->fstype) ? csi_parameter(req->parameters, "fsType") : req->fstype;
-        jset_str(csi, "fsType", str_empty(fstype) ? "ext4" : fstype);
-    }
+    if (!str_eq(req->volume_mode, "Block"))
+        jset_str(csi, "fsType", csi_fstype(req));
     for (size_t i = 0; i < ARRAY_LEN(parameters); i++) {
         const char *value = csi_parameter(req->parameters, parameters[i].key);
         if (parameters[i].attribute && value)
             jset_map(csi, "volumeAttributes", parameters[i].attribute, value);
     }
     return json_pack("{s:o}", "csi", csi);
+}
+
+/* Does the class say more of the filesystem than its type? */
+static bool formatted_specially(const struct csi_create *req)
+{
+    for (size_t i = 0; i < ARRAY_LEN(parameters); i++)
+        if (parameters[i].attribute && csi_parameter(req->parameters, parameters[i].key))
+            return true;
+    return false;
 }
 
 int ebs_create(const struct csi_driver *d _unused_, struct machine *m, const struct csi_create *req,
@@ -242,6 +249,7 @@ int ebs_create(const struct csi_driver *d _unused_, struct machine *m, const str
         .encrypted = is_true(req->parameters, "encrypted") || csi_parameter(req->parameters, "kmsKeyId"),
         .kms_key = csi_parameter(req->parameters, "kmsKeyId"),
         .multi_attach = shared,
+        .ext4 = csi_wants_ext4(req) && !formatted_specially(req),
         .tags = tags,
     };
     _auto_disk_ struct cloud_disk made = {0};

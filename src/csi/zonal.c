@@ -157,9 +157,8 @@ static const char *type_of(const struct zonal *z, const json_t *parameters)
 static json_t *source_of(const struct zonal *z, const struct csi_create *req, const struct csi_volume *v)
 {
     json_t *csi = json_pack("{s:s, s:s}", "driver", z->driver->name, "volumeHandle", v->handle);
-    const char *fstype = str_empty(req->fstype) ? csi_parameter(req->parameters, "fstype") : req->fstype;
     if (!str_eq(req->volume_mode, "Block"))
-        jset_str(csi, "fsType", str_empty(fstype) ? "ext4" : fstype);
+        jset_str(csi, "fsType", csi_fstype(req));
     if (!z->echo)
         return json_pack("{s:o}", "csi", csi);
     const char *key;
@@ -198,6 +197,7 @@ static int create(const struct csi_driver *d, struct machine *m, const struct cs
         .type = type_of(z, req->parameters),
         .source_disk = req->source ? name_of(req->source) : NULL,
         .gib = (req->bytes + GIB - 1) / GIB,
+        .ext4 = csi_wants_ext4(req),
         .tags = tags,
     };
     if (cloud_disk_create(cloud, &want, &made, e) < 0) {

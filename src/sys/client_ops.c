@@ -108,6 +108,11 @@ static int op_disk_create(struct machine *m, const char *id, int64_t bytes, stru
     return disk_bytes(m, OP_DISK_CREATE, id, bytes, e);
 }
 
+static int op_disk_create_ext4(struct machine *m, const char *id, int64_t bytes, struct err *e)
+{
+    return disk_bytes(m, OP_DISK_CREATE_EXT4, id, bytes, e);
+}
+
 static int op_disk_grow(struct machine *m, const char *id, int64_t bytes, struct err *e)
 {
     return disk_bytes(m, OP_DISK_GROW, id, bytes, e);
@@ -524,6 +529,7 @@ const struct machine_ops client_ops = {
     .node_stop = op_node_stop,
     .images_mount = op_images_mount,
     .disk_create = op_disk_create,
+    .disk_create_ext4 = op_disk_create_ext4,
     .disk_grow = op_disk_grow,
     .disk_delete = op_disk_delete,
     .disk_copy = op_disk_copy,

@@ -11,6 +11,7 @@
  * A copy is made beside the loop, by a child: disk_copy.c. THREADS: none; the helper's loop only. */
 #include "sys/disks_int.h"
 #include "sys/loopdev.h"
+#include "sys/mould_int.h"
 #include "sys/proc_int.h"
 #include "sys/reserve_int.h"
 
@@ -42,6 +43,7 @@ struct disk {
 struct disks {
     char *dir;             /* owned */
     struct disk *attached; /* owned */
+    struct moulds *moulds; /* owned */
 };
 
 /* Copies and deletions that a killed helper left unfinished. */
@@ -64,6 +66,7 @@ struct disks *disks_new(const char *dir, struct err *e)
     reserve_look(dir);
     struct disks *d = xcalloc(1, sizeof *d);
     d->dir = xstrdup(dir);
+    d->moulds = moulds_new(d->dir);
     return d;
 }
 
@@ -101,6 +104,11 @@ static struct disk *find(struct disks *d, const char *id)
     return find_on(d, id, NULL);
 }
 
+static int exists_already(const char *id, struct err *e)
+{
+    return err_set(e, ERR_ALREADY_EXISTS, "disk \"%s\" already exists", id);
+}
+
 int disks_create(struct disks *d, const char *id, int64_t bytes, struct err *e)
 {
     _auto_free_ char *path = file_of(d, id, e);
@@ -110,7 +118,7 @@ int disks_create(struct disks *d, const char *id, int64_t bytes, struct err *e)
         return err_set(e, ERR_BAD_REQUEST, "invalid disk size %lld", (long long)bytes);
     _auto_close_ int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST)
-        return err_set(e, ERR_ALREADY_EXISTS, "disk \"%s\" already exists", id);
+        return exists_already(id, e);
     if (fd < 0)
         return err_sys(e, errno, "create disk %s", id);
     if (ftruncate(fd, (bytes + 511) / 512 * 512) == 0)
@@ -118,6 +126,42 @@ int disks_create(struct disks *d, const char *id, int64_t bytes, struct err *e)
     err_sys(e, errno, "create disk %s", id);
     unlink(path);
     return -1;
+}
+
+/* Under another name until it is whole: half a filesystem is neither blank nor mountable. */
+static int create_cast(const struct mould *mould, const char *path, int64_t bytes, struct err *e)
+{
+    _auto_free_ char *part = xasprintf("%s" PART, path);
+    _auto_close_ int fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_sys(e, errno, "create %s", part);
+    if (ftruncate(fd, bytes) == 0 && mould_cast(mould, fd, e) == 0 &&
+        renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (e->code == ERR_OK)
+        err_sys(e, errno, "create %s", path);
+    unlink(part);
+    return -1;
+}
+
+int disks_create_ext4(struct disks *d, const char *id, int64_t bytes, struct err *e)
+{
+    const struct mould *mould = NULL;
+    struct err failed = ERR_INIT;
+    _auto_free_ char *path = file_of(d, id, e);
+    if (!path)
+        return -1;
+    if (access(path, F_OK) == 0)
+        return exists_already(id, e);
+    const enum mould_state state = moulds_find(d->moulds, bytes, &mould);
+    if (state == MOULD_MAKING)
+        return 1;
+    return state == MOULD_MADE && create_cast(mould, path, bytes, &failed) == 0 ? 0 : disks_create(d, id, bytes, e);
+}
+
+bool disks_child_ended(struct disks *d, pid_t pid, int status)
+{
+    return moulds_child_ended(d->moulds, pid, status);
 }
 
 static int missing(int code, const char *id, struct err *e)

@@ -13,6 +13,10 @@
 struct disks;
 struct disks *disks_new(const char *dir, struct err *e); /* makes the directory */
 int disks_create(struct disks *d, const char *id, int64_t bytes, struct err *e);
+/* With a fresh ext4 filesystem, if one is at hand; blank otherwise. 1: one is being made; ask again when
+ * disks_child_ended() says that a child of the helper was its maker. */
+int disks_create_ext4(struct disks *d, const char *id, int64_t bytes, struct err *e);
+bool disks_child_ended(struct disks *d, pid_t pid, int status);
 int disks_grow(struct disks *d, const char *id, int64_t bytes, struct err *e);
 int disks_remove(struct disks *d, const char *id, struct err *e);
 /* Opens what a copy needs; disk_copy_run() does it, in a child of the helper. */

@@ -420,6 +420,7 @@ static const struct machine_ops ops = {
     .disk_create = fake_disk_create,
     .layer_unpack = fake_layer_unpack,
     .layer_remove = fake_layer_remove,
+    .disk_create_ext4 = fake_disk_create,
     .disk_grow = fake_disk_grow,
     .disk_delete = fake_disk_delete,
     .disk_copy = fake_disk_copy,

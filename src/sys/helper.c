@@ -64,6 +64,12 @@ struct helper_copy { /* a child that copies a disk and answers for itself */
     uint32_t id; /* of the request */
     struct disk_copy copy;
 };
+struct helper_wait { /* a request for a disk whose filesystem is being made */
+    struct helper_wait *next;
+    uint32_t id;
+    char *disk; /* owned */
+    int64_t bytes;
+};
 struct helper {
     int sock;
     const char *data_dir;
@@ -73,6 +79,7 @@ struct helper {
     struct helper_node *nodes;
     struct helper_copy *copies;
     struct layer_jobs layers;
+    struct helper_wait *waits; /* the newest first */
     char **argv;
     bool network; /* bridge made */
     int services; /* to the service process, -1 = none */
@@ -288,8 +295,35 @@ static void on_copy_end(struct helper *h, pid_t pid, int status)
     }
 }
 
+static void create_ext4(struct helper *h, uint32_t id, const char *disk, int64_t bytes)
+{
+    struct err e = ERR_INIT;
+    if (disks_create_ext4(h->disks, disk, bytes, &e) <= 0) {
+        reply(h, id, &e, NULL, -1);
+        return;
+    }
+    struct helper_wait *w = xcalloc(1, sizeof *w);
+    *w = (struct helper_wait){h->waits, id, xstrdup(disk), bytes};
+    h->waits = w;
+}
+
+static void on_mould_end(struct helper *h)
+{
+    struct helper_wait *waits = h->waits;
+    h->waits = NULL;
+    while (waits) {
+        struct helper_wait *w = waits;
+        waits = w->next;
+        create_ext4(h, w->id, w->disk, w->bytes); /* waits again if its size is another */
+        free(w->disk);
+        free(w);
+    }
+}
+
 static void on_child_end(struct helper *h, pid_t pid, int status)
 {
+    if (disks_child_ended(h->disks, pid, status))
+        on_mould_end(h);
     on_copy_end(h, pid, status);
     layer_jobs_ended(&h->layers, h->sock, pid, status);
     for (struct helper_node *n = h->nodes, *next; n; n = next) {
@@ -371,6 +405,19 @@ static void on_disk_copy(struct helper *h, uint32_t id, struct wire_in *in)
         disk_copy_release(&c->copy);
         free(c);
     }
+}
+
+static void on_create_ext4(struct helper *h, uint32_t id, struct wire_in *in)
+{
+    const char *disk = wire_need_str(in);
+    const int64_t bytes = wire_get_i64(in);
+    struct err e = ERR_INIT;
+    if (!in->bad) {
+        create_ext4(h, id, disk, bytes);
+        return;
+    }
+    err_set(&e, ERR_BAD_REQUEST, "malformed request");
+    reply(h, id, &e, NULL, -1);
 }
 
 static void on_disk(struct helper *h, uint32_t id, uint32_t op, struct wire_in *in)
@@ -479,6 +526,8 @@ static void on_request(struct helper *h, struct msg *m)
         layer_jobs_start(&h->layers, h->images, h->sock, m->id, m->kind, &in);
     else if (m->kind == OP_IMAGES_MOUNT)
         on_images_mount(h, m->id, &in);
+    else if (m->kind == OP_DISK_CREATE_EXT4)
+        on_create_ext4(h, m->id, &in);
     else if (m->kind == OP_DISK_COPY)
         on_disk_copy(h, m->id, &in);
     else

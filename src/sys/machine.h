@@ -168,6 +168,9 @@ struct machine_ops {
 
     /* -- disks: sparse files in the data directory, one owner each -- */
     int (*disk_create)(struct machine *m, const char *id, int64_t bytes, struct err *e);
+    /* As disk_create; and if it can be had at once, the disk holds a fresh ext4 filesystem. Else its first mount makes
+     * it, as on any blank disk. */
+    int (*disk_create_ext4)(struct machine *m, const char *id, int64_t bytes, struct err *e);
     int (*disk_grow)(struct machine *m, const char *id, int64_t bytes, struct err *e); /* attached loop follows */
     int (*disk_delete)(struct machine *m, const char *id, struct err *e);              /* BUSY while attached */
     /* A new disk `to` with what `from` holds at one moment; `from` may be attached, mounted and written meanwhile.

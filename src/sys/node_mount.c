@@ -10,6 +10,7 @@
  *
  * THREADS: none; each request runs in the loop or in a child of it. */
 #include "sys/disks_int.h"
+#include "sys/mould_int.h"
 #include "sys/node_int.h"
 #include "sys/proc_int.h"
 
@@ -102,12 +103,10 @@ static int format_error(const struct fs_mount *m, int status, const char *text, 
                    status == 127 ? "executable file not found in $PATH" : code, text);
 }
 
-/* Flags as the kubelet gives them; the -E options only make it fast and sparse, the result looks the same. Zeros that
- * are there already need not be written, now or by the kernel later (e2fsprogs 1.47; an older one is asked again). */
+/* Flags as the kubelet gives them, and -E to be fast and sparse; what an older e2fsprogs does not know is left out. */
 static int format_ext(const struct fs_mount *m, const char *tool, bool zeros, struct err *e)
 {
-    static const char *const options[] = {"lazy_itable_init=1,lazy_journal_init=1,nodiscard,assume_storage_prezeroed=1",
-                                          "lazy_itable_init=1,lazy_journal_init=1,nodiscard"};
+    static const char *const options[] = {MKFS_ZEROS, MKFS_SPARSE};
     for (size_t i = zeros ? 0 : 1;; i++) {
         _auto_buf_ struct buf text = BUF_INIT;
         const char *const argv[] = {tool, "-F", "-m0", "-E", options[i], m->device, NULL};

@@ -15,6 +15,7 @@
     X(NODE_STOP, "node_stop")                                                                                          \
     X(IMAGES_MOUNT, "images_mount")                                                                                    \
     X(DISK_CREATE, "disk_create")                                                                                      \
+    X(DISK_CREATE_EXT4, "disk_create_ext4")                                                                            \
     X(DISK_GROW, "disk_grow")                                                                                          \
     X(DISK_DELETE, "disk_delete")                                                                                      \
     X(DISK_COPY, "disk_copy")                                                                                          \

@@ -86,6 +86,18 @@ int proc_run(const char *const *argv, struct buf *out_text)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+pid_t proc_start(const char *const *argv)
+{
+    char path[256];
+    _auto_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0 || !find_tool(argv[0], path, sizeof path))
+        return -1;
+    const pid_t pid = fork();
+    if (pid == 0)
+        run_child(path, argv, null);
+    return pid;
+}
+
 void proc_keep_fds(const int *keep, size_t count)
 {
     unsigned from = 3;

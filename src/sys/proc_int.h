@@ -12,6 +12,8 @@
 /* Runs argv (PATH is the system's), gathers standard output and error (bounded). Returns the exit status, 128+signal,
  * or 127 when there is no such program. Only for single-threaded processes. */
 int proc_run(const char *const *argv, struct buf *out_text);
+/* Starts a tool whose output nobody reads and returns at once; the caller reaps it. -1: it could not be started. */
+pid_t proc_start(const char *const *argv);
 /* Is the program in the system's PATH? */
 bool proc_has(const char *program);
 /* Default signal handling and mask, as a fresh child should have. */

@@ -66,6 +66,7 @@ WRAP(images_mount, (M, int64_t bytes, int *out_fd, E), (inner, bytes, out_fd, e)
 WRAP(layer_unpack, (M, const struct layer_spec *s, struct layer_result *out, E), (inner, s, out, e), "%s, %s", s->blob, s->dir)
 WRAP(layer_remove, (M, const char *dir, E), (inner, dir, e), "%s", dir)
 WRAP(disk_create, (M, const char *id, int64_t bytes, E), (inner, id, bytes, e), "%s, %lld", id, (long long)bytes)
+WRAP(disk_create_ext4, (M, const char *id, int64_t bytes, E), (inner, id, bytes, e), "%s, %lld", id, (long long)bytes)
 WRAP(disk_grow, (M, const char *id, int64_t bytes, E), (inner, id, bytes, e), "%s, %lld", id, (long long)bytes)
 WRAP(disk_delete, (M, const char *id, E), (inner, id, e), "%s", id)
 WRAP(disk_copy, (M, const char *from, const char *to, int64_t bytes, E), (inner, from, to, bytes, e), "%s -> %s, %lld", from, to,
@@ -152,6 +153,7 @@ static const struct machine_ops ops = {
     .disk_create = trace_disk_create,
     .layer_unpack = trace_layer_unpack,
     .layer_remove = trace_layer_remove,
+    .disk_create_ext4 = trace_disk_create_ext4,
     .disk_grow = trace_disk_grow,
     .disk_delete = trace_disk_delete,
     .disk_copy = trace_disk_copy,

@@ -203,6 +203,83 @@ static void a_partition_is_formatted_and_mounted_alone(void **state)
     disk_gone();
 }
 
+#define LOOK                                                                                                           \
+    "dumpe2fs -h /dev/xvdba 2>/dev/null | grep -Ev 'UUID|Seed|[Cc]hecksum|created|checked|time|Free|mounted|Journal "  \
+    "(seq|feat)'"
+
+/* What mkfs makes at the first mount and what is cast into a new disk are the same, but for who they are. */
+static void a_filesystem_from_the_start_is_as_one_of_mkfs(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = {512 * MIB, 1024 * MIB, 3072 * MIB};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        ok(m->ops->disk_create(m, "v", sizes[i], &e));
+        ok(m->ops->disk_attach(m, "v", "worker-1", "/dev/xvdba", false, &e));
+        ok(mount_as("ext4", ""));
+        node_ok("df -k /mnt/v | tail -1 > /tmp/df");
+        ok(m->ops->unmount(m, "worker-1", "/mnt/v", &e));
+        node_ok(LOOK " > /tmp/made");
+        disk_gone();
+        ok(m->ops->disk_create_ext4(m, "v", sizes[i], &e));
+        ok(m->ops->disk_attach(m, "v", "worker-1", "/dev/xvdba", false, &e));
+        node_ok("e2fsck -fn /dev/xvdba");
+        ok(mount_as("ext4", ""));
+        node_ok("df -k /mnt/v | tail -1 | diff /tmp/df - && echo kept > /mnt/v/f");
+        ok(m->ops->unmount(m, "worker-1", "/mnt/v", &e));
+        node_ok(LOOK " | sed 's/ metadata_csum_seed//' | diff /tmp/made -");
+        node_ok("e2fsck -fn -b 32768 -B 4096 /dev/xvdba >/dev/null; test $? -le 4"); /* the copy has a good checksum */
+        ok(mount_as("ext4", ""));
+        node_ok("grep -qx kept /mnt/v/f");
+        disk_gone();
+    }
+}
+
+static void *create_one(void *arg)
+{
+    struct err why = ERR_INIT;
+    return m->ops->disk_create_ext4(m, arg, 1536 * MIB, &why) == 0 ? arg : NULL;
+}
+
+/* Also those that were asked for while the first one was being made, each under its own name. */
+static void filesystems_from_the_start_are_all_different(void **state)
+{
+    (void)state;
+    static char names[][8] = {"one", "two", "three", "four"};
+    enum { N = sizeof names / sizeof *names };
+    pthread_t threads[N];
+    for (size_t i = 0; i < N; i++)
+        pthread_create(&threads[i], NULL, create_one, names[i]);
+    node_ok(": > /tmp/uuids");
+    for (size_t i = 0; i < N; i++) {
+        void *made = NULL;
+        pthread_join(threads[i], &made);
+        assert_ptr_equal(made, names[i]);
+        ok(m->ops->disk_attach(m, names[i], "worker-1", "/dev/xvdba", false, &e));
+        node_ok("e2fsck -fn /dev/xvdba && dumpe2fs -h /dev/xvdba | grep UUID >> /tmp/uuids");
+        ok(m->ops->disk_detach(m, names[i], "worker-1", &e));
+    }
+    node_ok("test $(sort -u /tmp/uuids | wc -l) = 4");
+    assert_int_equal(m->ops->disk_create_ext4(m, "one", 1536 * MIB, &e), -1);
+    assert_string_equal(e.msg, "disk \"one\" already exists");
+    for (size_t i = 0; i < N; i++)
+        ok(m->ops->disk_delete(m, names[i], &e));
+}
+
+/* What would not be cheap stays a blank disk, as any other. */
+static void small_and_huge_disks_are_blank(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = {64 * MIB, INT64_C(1) << 40};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct disk_info info;
+        ok(m->ops->disk_create_ext4(m, "v", sizes[i], &e));
+        ok(m->ops->disk_info(m, "v", &info, &e));
+        assert_int_equal(info.bytes, sizes[i]);
+        assert_int_equal(info.used, 0);
+        ok(m->ops->disk_delete(m, "v", &e));
+    }
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -231,6 +308,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_dirty_filesystem_is_repaired),
         cmocka_unit_test(a_broken_filesystem_is_refused),
         cmocka_unit_test(a_partition_is_formatted_and_mounted_alone),
+        cmocka_unit_test(a_filesystem_from_the_start_is_as_one_of_mkfs),
+        cmocka_unit_test(filesystems_from_the_start_are_all_different),
+        cmocka_unit_test(small_and_huge_disks_are_blank),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
