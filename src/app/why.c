@@ -4,10 +4,12 @@
  *
  *     {"kind": "Pod", "namespace", "name", "phase", "node" or null, "verdict", "because", "waitsFor", "actor",
  * "changes", "scheduler": what scheduler/explain.h says (while it has no node), "claims": [what volume/explain.h says],
- *      "attachments": [{"volume", "node", "attached", "error"}], "containers": [{"name", "reason", "message"}]}
+ *      "attachments": [{"volume", "node", "attached", "error"}], "volumes": [what why_volumes.h says, once it has a
+ * node], "containers": [{"name", "reason", "message"}]}
  *
  * THREADS: any; reads only. How to add a kind: a row in `kinds`. */
 #include "app/why.h"
+#include "app/why_volumes.h"
 
 #include "base/buf.h"
 #include "base/json.h"
@@ -100,7 +102,7 @@ static json_t *events_of(struct registry *r, const json_t *obj)
 struct pod_story {
     const json_t *pod;
     const char *node; /* "" if none */
-    json_t *scheduler, *claims, *attachments, *containers, *events;
+    json_t *scheduler, *claims, *attachments, *volumes, *containers, *events;
     const char *verdict, *actor;
     struct buf because, waits;
     json_t *changes;
@@ -258,37 +260,52 @@ static void tell_unscheduled(struct pod_story *s)
         buf_adds(&s->waits, "the scheduler's next look");
 }
 
-/* An attachment of one of its volumes that is not as it must be, or NULL. */
-static const json_t *attachment_in_the_way(const struct pod_story *s)
+/* The first of its volumes that is not in order, or NULL. */
+static const json_t *volume_in_the_way(const struct pod_story *s)
 {
     size_t i;
-    const json_t *a;
-    json_array_foreach(s->attachments, i, a)
+    const json_t *v;
+    json_array_foreach(s->volumes, i, v)
     {
-        bool here = str_eq(jstr(a, "node"), s->node);
-        if (here ? !jbool(a, "attached", false) : !str_eq(jstr(s->pod, "status.phase"), "Running"))
-            return a;
+        if (!str_eq(jstr(v, "state"), "ready"))
+            return v;
     }
     return NULL;
 }
 
-static bool is_unattached(const struct pod_story *s)
+static bool waits_for_volume(const struct pod_story *s, const char *state)
 {
-    return attachment_in_the_way(s) && !str_eq(jstr(s->pod, "status.phase"), "Running");
+    const json_t *v = str_eq(jstr_or(s->pod, "status.phase", "Pending"), "Pending") ? volume_in_the_way(s) : NULL;
+    return v && str_eq(jstr(v, "state"), state);
 }
 
-static void tell_unattached(struct pod_story *s)
+static bool is_unbound(const struct pod_story *s)
 {
-    const json_t *a = attachment_in_the_way(s);
-    const char *volume = jstr_or(a, "volume", ""), *node = jstr_or(a, "node", ""), *error = jstr_or(a, "error", "");
-    if (!str_eq(node, s->node)) {
-        buf_addf(&s->because, "Volume %s is still attached to node %s; this pod is on %s.", volume, node, s->node);
-        buf_addf(&s->waits, "the pods on %s that use it to end, so that it is detached there", node);
-        s->actor = "user";
-        return;
-    }
-    buf_addf(&s->because, "Volume %s is not attached to node %s yet%s%s.", volume, node, *error ? ": " : "", error);
-    buf_adds(&s->waits, "the attacher");
+    return waits_for_volume(s, "claim");
+}
+
+static bool is_elsewhere(const struct pod_story *s)
+{
+    return waits_for_volume(s, "elsewhere");
+}
+
+static bool is_unattached(const struct pod_story *s)
+{
+    return waits_for_volume(s, "attach");
+}
+
+static bool is_unmounted(const struct pod_story *s)
+{
+    return waits_for_volume(s, "mount");
+}
+
+static void tell_volume(struct pod_story *s)
+{
+    const json_t *v = volume_in_the_way(s);
+    buf_adds(&s->because, jstr_or(v, "because", ""));
+    buf_adds(&s->waits, jstr_or(v, "waitsFor", ""));
+    s->actor = jstr_or(v, "actor", s->actor);
+    json_array_extend(s->changes, jat(v, "changes"));
 }
 
 static bool is_starting(const struct pod_story *s)
@@ -337,7 +354,10 @@ static const struct {
     {"gated", "user", is_gated, tell_gated},
     {"no-node", "user", is_unschedulable, tell_unschedulable},
     {"scheduling", "scheduler", is_unscheduled, tell_unscheduled},
-    {"waits-for-attach", "attacher", is_unattached, tell_unattached},
+    {"waits-for-claim", "user", is_unbound, tell_volume},
+    {"volume-elsewhere", "user", is_elsewhere, tell_volume},
+    {"waits-for-attach", "attacher", is_unattached, tell_volume},
+    {"waits-for-mount", "user", is_unmounted, tell_volume},
     {"starting", "kubelet", is_starting, tell_starting},
     {"running", "nobody", is_running, tell_running},
 };
@@ -349,6 +369,7 @@ static json_t *explain_pod(const struct scene *scene, const json_t *pod)
     s.attachments = attachments_of(scene->registry, s.claims);
     s.containers = waiting_containers(pod);
     s.events = events_of(scene->registry, pod);
+    s.volumes = why_volumes(scene->registry, pod, s.claims, s.events);
     s.scheduler = *s.node ? json_null() : scheduler_explain(scene->registry, pod);
     size_t at = 0;
     while (!situations[at].holds(&s))
@@ -356,11 +377,11 @@ static json_t *explain_pod(const struct scene *scene, const json_t *pod)
     s.actor = situations[at].actor;
     situations[at].tell(&s);
     json_t *out =
-        json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "kind", "Pod", "namespace",
-                  obj_ns(pod), "name", obj_name(pod), "phase", jstr_or(pod, "status.phase", "Pending"), "node",
-                  *s.node ? s.node : NULL, "verdict", situations[at].verdict, "because", buf_str(&s.because),
+        json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", "Pod",
+                  "namespace", obj_ns(pod), "name", obj_name(pod), "phase", jstr_or(pod, "status.phase", "Pending"),
+                  "node", *s.node ? s.node : NULL, "verdict", situations[at].verdict, "because", buf_str(&s.because),
                   "waitsFor", buf_str(&s.waits), "actor", s.actor, "scheduler", s.scheduler, "claims", s.claims,
-                  "attachments", s.attachments, "containers", s.containers, "changes", s.changes);
+                  "attachments", s.attachments, "volumes", s.volumes, "containers", s.containers, "changes", s.changes);
     json_decref(s.events);
     buf_release(&s.because);
     buf_release(&s.waits);

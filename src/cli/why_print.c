@@ -193,6 +193,20 @@ static void print_attachments(const struct page *p, const json_t *list)
     }
 }
 
+/* What the kubelet waits for; a volume that is in order needs no line. */
+static void print_volumes(const struct page *p, const json_t *list)
+{
+    size_t i, printed = 0;
+    const json_t *v;
+    json_array_foreach(list, i, v)
+    {
+        if (str_eq(jstr(v, "state"), "ready"))
+            continue;
+        fprintf(p->out, "%s    %s  %s%s%s  %s\n", printed++ ? "" : "\n  Volumes\n", jstr_or(v, "name", ""),
+                on(p, YELLOW), jstr_or(v, "state", ""), off(p), jstr_or(v, "because", ""));
+    }
+}
+
 static void print_finalizers(const struct page *p, const json_t *list)
 {
     size_t i;
@@ -248,6 +262,7 @@ void why_print(FILE *out, const json_t *told, bool colour)
     print_nodes(&p, jat(told, "scheduler.nodes"));
     print_claims(&p, jat(told, "claims"));
     print_attachments(&p, jat(told, "attachments"));
+    print_volumes(&p, jat(told, "volumes"));
     if (!str_eq(jstr(told, "verdict"), "binding"))
         print_candidates(&p, told);
     print_finalizers(&p, jat(told, "finalizers"));

@@ -1,7 +1,7 @@
 #!/bin/bash
 # `stowage why`: it says what the binder and the scheduler say, and what it proposes works when typed.
 . "$SOURCE_DIR/tests/e2e/storage/storage.sh"
-cluster --profile none
+cluster --profile none --nodes 5 # node01 and node04 share a zone
 
 why() { "$STOWAGE" why --data "$WORK/data" "$@"; }
 verdict() { why "$1" -o json | jq -r .verdict; }
@@ -80,6 +80,57 @@ within 5 "the scheduler has spoken" event_says q "node affinity/selector"
 out=$(why pod/q)
 has "node" "no   node01        node(s) didn't match Pod's node affinity/selector" "$out"
 has "help" "kubectl label node" "$out"
+k delete pod q --wait --timeout=300s >/dev/null
+
+say "what the kubelet waits for: a mount that fails"
+k apply -f - >/dev/null <<'Y'
+apiVersion: v1
+kind: Pod
+metadata: {name: conf}
+spec: {containers: [{name: c, image: busybox, command: [sleep, "100000"], volumeMounts: [{name: etc, mountPath: /etc/app}]}], volumes: [{name: etc, configMap: {name: settings}}]}
+Y
+within 10 "the kubelet has spoken" event_says conf 'configmap "settings" not found'
+eq "verdict" waits-for-mount "$(verdict pod/conf)"
+has "in words" 'cannot mount volume etc: configmap "settings" not found' "$(why pod/conf)"
+command=$(proposals pod/conf)
+eq "what to do" "kubectl create configmap settings --from-literal=KEY=VALUE" "$command"
+sh -c "${command/kubectl/$KUBECTL}" >/dev/null
+within 30 "running" phase_is pod conf Running
+eq "in order" "running ready" "$(verdict pod/conf) $(why pod/conf -o json | jq -r '.volumes[] | select(.name == "etc") | .state')"
+
+say "what the kubelet waits for: a disk that is on another node, a disk that is not there"
+class fast
+claim data fast 1Gi
+holder one data '"nodeName":"node01"'
+runs one
+holder two data '"nodeName":"node04"'
+within 10 "told" event_says two "Multi-Attach error"
+eq "verdict" volume-elsewhere "$(verdict pod/two)"
+has "where, and whose" "is still attached to node node01, and can be at one node at a time; this pod is on node04. It is used there by: one." \
+    "$(why pod/two)"
+command=$(proposals pod/two)
+eq "what to do" "kubectl delete pod -n default one" "$command"
+sh -c "${command/kubectl/$KUBECTL}" >/dev/null
+runs two
+k apply -f - >/dev/null <<'Y'
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: ghost}
+spec: {capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce], storageClassName: "", csi: {driver: ebs.csi.aws.com, volumeHandle: vol-0123456789abcdef0}}
+Y
+claim ghost "" 1Gi '"volumeName":"ghost"'
+holder haunted ghost
+within 30 "told" event_says haunted "AttachVolume.Attach failed"
+eq "verdict" waits-for-attach "$(verdict pod/haunted)"
+has "in words" "Volume ghost cannot be attached to node" "$(why pod/haunted)"
+
+say "what the kubelet waits for: a claim, of a pod that asked no scheduler"
+holder early late '"nodeName":"node01"'
+within 10 "told" event_says early 'persistentvolumeclaims "late" not found'
+eq "verdict" waits-for-claim "$(verdict pod/early)"
+claim late fast 1Gi
+runs early
+
 fails why pvc/nosuch
 has "not found" 'persistentvolumeclaims "nosuch" not found in namespace default' "$out"
 fails why deployment/x
