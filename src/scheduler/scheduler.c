@@ -134,7 +134,7 @@ static void map_placed(struct loop *l, const struct watch_event *ev)
     const json_t *pod = ev->obj->tree, *prev = ev->prev ? ev->prev->tree : NULL;
     bool gone = ev->type == WATCH_DELETED;
     bool ended = gone || (pod_terminal(pod) && prev && !pod_terminal(prev));
-    bool came = !gone && (!prev || str_empty(jstr(prev, "spec.nodeName")));
+    bool came = !gone && jstr(pod, "spec.nodeName") && (!prev || str_empty(jstr(prev, "spec.nodeName")));
     if (ended && (jstr(pod, "spec.nodeName") || jstr(pod, "status.nominatedNodeName")))
         wake(l, &(struct news){.what = WAKE_POD_GONE});
     else if (came || (prev && !same_member(prev, pod, "metadata.labels")))
