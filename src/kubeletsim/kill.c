@@ -132,6 +132,8 @@ static int64_t pod_grace(const struct pod_run *p)
 {
     if (p->gone)
         return GONE_GRACE_S;
+    if (p->evicted)
+        return 1;
     int64_t grace = jint(pod_tree(p), "spec.terminationGracePeriodSeconds", 30);
     if (jat(pod_tree(p), "metadata.deletionTimestamp"))
         grace = jint(pod_tree(p), "metadata.deletionGracePeriodSeconds", grace);

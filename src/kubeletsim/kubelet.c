@@ -11,6 +11,7 @@
  * readers, hooks and probes are told to end through k->closing and waited for.
  *
  * When you add a watched kind here, also give it a map function that enqueues just the pods it concerns. */
+#include "kubeletsim/eviction_int.h"
 #include "kubeletsim/pod_int.h"
 #include "kubeletsim/volumes_int.h"
 
@@ -272,6 +273,7 @@ void kubelet_add_loops(struct kubelet *k, struct control *c)
     k->control = c;
     k->pods_loop = control_add(c, &pods_loop_def, k);
     k->nodes_loop = control_add(c, &nodes_loop_def, k);
+    control_add(c, &eviction_loop_def, k);
     control_add(c, &service_proxy_loop_def, k);
 }
 
@@ -389,8 +391,10 @@ void kubelet_close(struct kubelet *k)
         pod_run_free(k->pods);
     notes_release(k);
     staged_release(k);
-    for (int i = 0; i < k->conf.nodes; i++)
+    for (int i = 0; i < k->conf.nodes; i++) {
         json_decref(k->nodes[i].in_use);
+        eviction_free(k->nodes[i].eviction);
+    }
     close(k->closing);
     pthread_cond_destroy(&k->readers_gone);
     pthread_cond_destroy(&k->stage_free);

@@ -31,6 +31,7 @@
 
 struct pod_run;
 struct action;
+struct eviction;
 
 struct node_run {
     char name[64];
@@ -43,6 +44,7 @@ struct node_run {
     int64_t last_status; /* mono ms */
     int64_t next_renew;  /* mono ms */
     bool announced;      /* its start-up events are out */
+    struct eviction *eviction; /* owned, or NULL; eviction.c */
     /* power.c; atomic */
     bool off, back; /* its machine is off; it came back and has not said so yet */
     unsigned lives; /* how often it was switched off: what is known of pods of an earlier life is void */
@@ -119,6 +121,10 @@ void kubelet_event(struct kubelet *k, const struct pod_run *p, const char *conta
 int node_register(struct kubelet *k, struct node_run *n, struct err *e);
 /* Tells which volumes its pods use, if that changed. */
 void node_volumes_in_use(struct kubelet *k, struct node_run *n);
+/* Its pressures changed: written at once. */
+void node_conditions_changed(struct kubelet *k, struct node_run *n);
+void node_event(struct kubelet *k, const struct node_run *n, enum event_type type, const char *reason, const char *fmt,
+                ...) __attribute__((format(printf, 5, 6)));
 int64_t node_allocatable(const struct kubelet *k, const char *resource); /* plain units; -1: unknown */
 extern const struct loop_def nodes_loop_def;
 /* -- power.c -- */

@@ -88,7 +88,10 @@ struct pod_run {
     bool asked_delete;                      /* of the API, as the last thing */
     bool refresh;                           /* what a volume shows changed */
     bool sandbox;                           /* up */
-    const char *fail_reason, *fail_message; /* static; why the kubelet ended it, or NULL */
+    const char *fail_reason, *fail_message; /* why the kubelet ended it, or NULL; static, or fail_text */
+    char *fail_text;                        /* owned */
+    bool evicted;                           /* it has no time to end */
+    bool starved;                           /* because its node ran low */
     int64_t start_time;                     /* wall ns */
     int64_t began;                          /* mono ms: what probes count from */
     char ip[32];

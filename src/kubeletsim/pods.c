@@ -131,6 +131,7 @@ void pod_run_free(struct pod_run *p)
     free(p->ns);
     free(p->name);
     free(p->uid);
+    free(p->fail_text);
     sobj_unref(p->obj);
     free(p);
 }

@@ -27,6 +27,13 @@ int unmount_path(struct pod_run *p, struct volume_run *v, struct err *e)
     return m->ops->unmount(m, pod_node(p), v->path, e);
 }
 
+/* What lies in it is the pod's alone: it goes too, so that a pod that ended gives back its room. */
+static int tear_down(struct pod_run *p, struct volume_run *v, struct err *e)
+{
+    struct machine *m = machine_of(p);
+    return unmount_path(p, v, e) < 0 ? -1 : m->ops->remove_all(m, pod_node(p), v->path, e);
+}
+
 /* -- fsGroup -- */
 
 int64_t fs_group_of(const struct pod_run *p)
@@ -188,12 +195,12 @@ static int nfs_mount(struct pod_run *p, struct volume_run *v, struct err *e)
 }
 
 static const struct volume_plugin plugins[] = {
-    {"emptyDir", "kubernetes.io~empty-dir", false, false, empty_dir_mount, unmount_path},
+    {"emptyDir", "kubernetes.io~empty-dir", false, false, empty_dir_mount, tear_down},
     {"hostPath", "kubernetes.io~host-path", false, false, host_path_mount, NULL},
-    {"configMap", "kubernetes.io~configmap", true, true, disk_files_mount, NULL},
-    {"secret", "kubernetes.io~secret", true, true, memory_files_mount, unmount_path},
-    {"downwardAPI", "kubernetes.io~downward-api", true, true, memory_files_mount, unmount_path},
-    {"projected", "kubernetes.io~projected", true, true, memory_files_mount, unmount_path},
+    {"configMap", "kubernetes.io~configmap", true, true, disk_files_mount, tear_down},
+    {"secret", "kubernetes.io~secret", true, true, memory_files_mount, tear_down},
+    {"downwardAPI", "kubernetes.io~downward-api", true, true, memory_files_mount, tear_down},
+    {"projected", "kubernetes.io~projected", true, true, memory_files_mount, tear_down},
     {"nfs", "kubernetes.io~nfs", false, false, nfs_mount, NULL},
     {"local", "kubernetes.io~local-volume", false, false, local_mount, unmount_path},
     {"csi", "kubernetes.io~csi", false, false, csi_mount, csi_unmount},

@@ -21,6 +21,7 @@
  * deleted only after everything of the pod left the node.
  *
  * THREADS: the loop thread, but for the job's `work`. Source: pkg/kubelet/pod_workers.go, kubelet.go SyncPod*. */
+#include "kubeletsim/eviction_int.h"
 #include "kubeletsim/pod_int.h"
 #include "kubeletsim/volumes_int.h"
 
@@ -163,6 +164,12 @@ static void step_new(struct pod_run *p)
     }
     if (!p->start_time)
         p->start_time = kubelet_now(p->k);
+    _auto_free_ char *refusal = NULL;
+    if (!p->adopted && !eviction_admits(&p->k->nodes[p->node], pod_tree(p), &refusal)) {
+        pod_reject(p, "Evicted", refusal);
+        move(p, POD_STOP);
+        return;
+    }
     /* After a restart of the node a pod that must not be restarted has nothing more to do. */
     bool over = p->adopted && pod_initialized(p) && str_eq(jstr(pod_tree(p), "spec.restartPolicy"), "Never");
     if (!over)
@@ -351,7 +358,7 @@ void pod_step(struct pod_run *p)
     if (read_ends(p))
         return;
     for (int before = -1; !p->busy && p->stage != before;) {
-        if (p->stage < POD_STOP && pod_being_deleted(p) && !(p->stage == POD_NEW && terminal(p)))
+        if (p->stage < POD_STOP && (p->evicted || pod_being_deleted(p)) && !(p->stage == POD_NEW && terminal(p)))
             move(p, POD_STOP);
         before = p->stage;
         step[p->stage](p);
