@@ -3,6 +3,7 @@
 #define STOWAGE_GUEST_H
 
 int pause_main(int argc, char **argv);
+int stub_main(int argc, char **argv);
 int event_simulator_main(int argc, char **argv);
 int nginx_main(int argc, char **argv);
 int httpd_main(int argc, char **argv);

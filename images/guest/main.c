@@ -13,6 +13,7 @@ static const struct {
     int (*main)(int argc, char **argv);
 } applets[] = {
     {"pause", pause_main},
+    {"stub", stub_main},
     {"event-simulator", event_simulator_main},
     {"nginx", nginx_main},
     {"httpd", httpd_main},

@@ -174,7 +174,14 @@ static int open_images(struct cluster *c, struct err *e)
             return -1;
         dir = xasprintf("/proc/self/fd/%d/images", c->imagefs);
     }
-    return images_open(dir, &c->images, e);
+    const struct images_conf conf = {.clock = &c->clock.clock,
+                                     .machine = c->machine,
+                                     .simulated = c->why[0],
+                                     .fail_unknown = c->conf.fail_unknown_images};
+    if (images_open(dir, &c->images, e) < 0)
+        return -1;
+    images_configure(c->images, &conf);
+    return 0;
 }
 
 static int open_state(struct cluster *c, struct err *e)

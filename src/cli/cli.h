@@ -20,6 +20,7 @@ struct up_conf {
     const char *profile;  /* "eks", "killercoda", "kind", "minikube", "none" */
     int nodes;            /* 1..16 */
     int64_t nodefs_bytes;  /* size of each node's filesystem */
+    bool fail_unknown_images; /* no stub in the place of an image that nobody knows */
     int64_t imagefs_bytes; /* size of the one that image layers are on */
     bool ephemeral;       /* nothing is kept */
     bool detach;          /* return once nodes are Ready */

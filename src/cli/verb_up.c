@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_PORT   6443
+#define DEFAULT_PORT    6443
 #define DEFAULT_NODEFS  "20Gi"
 #define DEFAULT_IMAGEFS "20Gi"
 #define SIZE_MIN        (INT64_C(256) << 20)
-#define MAX_NODES      16
+#define MAX_NODES       16
 
 static const char *const profiles[] = {"eks", "killercoda", "kind", "minikube", "none"};
 
@@ -26,6 +26,7 @@ enum {
     OPT_NODES,
     OPT_NODEFS,
     OPT_IMAGEFS,
+    OPT_UNKNOWN_IMAGES,
     OPT_EPHEMERAL,
     OPT_DETACH,
     OPT_KUBECONFIG,
@@ -44,6 +45,7 @@ static const struct option options[] = {
     {"nodefs-size", required_argument, NULL, OPT_NODEFS},
     {"nodefs", required_argument, NULL, OPT_NODEFS}, /* its older name */
     {"imagefs-size", required_argument, NULL, OPT_IMAGEFS},
+    {"unknown-images", required_argument, NULL, OPT_UNKNOWN_IMAGES},
     {"ephemeral", no_argument, NULL, OPT_EPHEMERAL},
     {"detach", no_argument, NULL, OPT_DETACH},
     {"kubeconfig", required_argument, NULL, OPT_KUBECONFIG},
@@ -114,6 +116,11 @@ static int parse_flag(int opt, struct up_conf *conf, char **host, const char **d
         return parse_size("--nodefs-size", &conf->nodefs_bytes, e);
     case OPT_IMAGEFS:
         return parse_size("--imagefs-size", &conf->imagefs_bytes, e);
+    case OPT_UNKNOWN_IMAGES:
+        conf->fail_unknown_images = str_eq(optarg, "fail");
+        return conf->fail_unknown_images || str_eq(optarg, "stub")
+                   ? 0
+                   : cli_usage(e, "up", "--unknown-images %s: stub or fail", optarg);
     case OPT_EPHEMERAL:
         conf->ephemeral = true;
         return 0;
@@ -181,6 +188,9 @@ const struct cli_verb verb_up = {
         "  --feature-gates LIST  what a 1.32 server serves only when told to: VolumeAttributesClass=true\n"
         "  --nodes N             default 2: controlplane and node01\n"
         "  --nodefs-size SIZE    size of each node's filesystem, sparse (default 20Gi)\n"
+        "  --unknown-images HOW  what an image is that is neither built in nor imported: stub (the default; a shell "
+        "and\n"
+        "                        nothing else runs in its place, and an event says so) or fail (ErrImagePull)\n"
         "  --imagefs-size SIZE   size of the one with the image layers, sparse (default 20Gi)\n"
         "  --ephemeral           keep nothing: objects and volumes are gone when it stops\n"
         "  --detach              return once the nodes are Ready; `stowage down` stops it\n"

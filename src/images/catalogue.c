@@ -176,6 +176,10 @@ static const struct image_def rows[] = {
      .size = 39 * MIB},
 };
 
+const struct image_def stub_def = {
+    "", NULL, "stub", "1", NULL, {"/usr/local/bin/stub"}, {NULL}, {PATH_ALL}, .size = 4 * MIB,
+};
+
 const struct image_def *catalogue_rows(size_t *out_count)
 {
     *out_count = ARRAY_LEN(rows);

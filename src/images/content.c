@@ -131,6 +131,17 @@ static const struct layer_file centos_files[] = {
     GUEST_("bin/df"),
     GUEST_("usr/bin/curl"),
 };
+static const struct layer_file stub_files[] = {
+    SCRIPT_("usr/bin/find", find_script),
+    GUEST_("usr/bin/wget"),
+    COMMON_DIRS,
+    ACCOUNTS("/bin/sh"),
+    BASH,
+    FILE_("etc/os-release", "PRETTY_NAME=\"Stowage stub\"\nNAME=\"Stowage stub\"\nID=stowage-stub\n"),
+    GUEST_("bin/df"),
+    GUEST_("usr/bin/curl"),
+    GUEST_("usr/local/bin/stub"),
+};
 static const struct layer_file event_simulator_files[] = {GUEST_("usr/bin/event-simulator"), DIR_("log")};
 static const struct layer_file pause_files[] = {GUEST_("pause"), DIR_("dev"), DIR_("proc"), DIR_("sys"), DIR_("etc")};
 
@@ -299,15 +310,11 @@ static const struct layer_file httpd_files[] = {
         id, applets, files, ARRAY_LEN(files)                                                                           \
     }
 static const struct layer_def layers[] = {
-    LAYER("busybox", APPLETS_IN_BIN, busybox_files),
-    LAYER("alpine", APPLETS_SPREAD, alpine_files),
-    LAYER("debian", APPLETS_SPREAD, debian_files),
-    LAYER("ubuntu", APPLETS_SPREAD, ubuntu_files),
-    LAYER("centos", APPLETS_SPREAD, centos_files),
-    LAYER("nginx", APPLETS_NONE, nginx_files),
-    LAYER("nginx-old", APPLETS_NONE, old_nginx_files),
-    LAYER("httpd", APPLETS_NONE, httpd_files),
-    LAYER("event-simulator", APPLETS_NONE, event_simulator_files),
+    LAYER("busybox", APPLETS_IN_BIN, busybox_files), LAYER("alpine", APPLETS_SPREAD, alpine_files),
+    LAYER("debian", APPLETS_SPREAD, debian_files),   LAYER("ubuntu", APPLETS_SPREAD, ubuntu_files),
+    LAYER("centos", APPLETS_SPREAD, centos_files),   LAYER("stub", APPLETS_SPREAD, stub_files),
+    LAYER("nginx", APPLETS_NONE, nginx_files),       LAYER("nginx-old", APPLETS_NONE, old_nginx_files),
+    LAYER("httpd", APPLETS_NONE, httpd_files),       LAYER("event-simulator", APPLETS_NONE, event_simulator_files),
     LAYER("pause", APPLETS_NONE, pause_files),
 };
 

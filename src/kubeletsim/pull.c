@@ -59,6 +59,11 @@ static int pull(struct start *s, const char *ref, bool quietly, struct err *e)
     }
     if (!quietly)
         tell_pulled(s, ref, clock_mono_ms(clock) - began);
+    if (s->image->stub)
+        kubelet_event(s->p->k, s->p, s->c->name, EVENT_WARNING, "UnknownImage",
+                      "Nobody knows the image \"%s\" here: a stub with a shell runs in its place. Bring the real one with "
+                      "\"stowage image import ARCHIVE\"",
+                      ref);
     return 0;
 }
 

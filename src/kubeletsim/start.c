@@ -53,10 +53,10 @@ static int start_command(struct start *s, struct err *e)
 {
     const json_t *command = json_object_get(s->spec, "command"), *args = json_object_get(s->spec, "args");
     bool own = json_array_size(command) > 0;
+    if (!own || s->image->stub) /* a stub tries the command itself */
+        add_vector(&s->argv, s->image->entrypoint);
     if (own)
         add_words(s, command);
-    else
-        add_vector(&s->argv, s->image->entrypoint);
     if (json_array_size(args) > 0)
         add_words(s, args);
     else if (!own)

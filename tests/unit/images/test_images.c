@@ -144,15 +144,16 @@ static void unpacks_once(void **state)
         assert_true(has(first->layers[0], "bin/sh"));
         assert_true(has(first->layers[1], "usr/sbin/nginx"));
         assert_null(first->layers[2]);
+        assert_false(first->stub);
         assert_int_equal(images_resolve(im, "docker.io/library/nginx:1.7.9", &second, &e), 0);
         assert_true(second->already_present);
         assert_string_equal(first->image_id, second->image_id);
     }
-    assert_int_equal(images_resolve(im, "nosuch/thing", &none, &e), -1);
+    assert_int_equal(images_resolve(im, "no.such/thing", &none, &e), -1);
     assert_int_equal(e.code, ERR_NOT_FOUND);
     assert_non_null(strstr(e.msg,
-                           "Head \"https://registry-1.docker.io/v2/nosuch/thing/manifests/latest\": dial tcp: lookup "
-                           "registry-1.docker.io: no such host"));
+                           "Head \"https://no.such/v2/thing/manifests/latest\": dial tcp: lookup no.such: no such "
+                           "host"));
     assert_int_equal(images_resolve(im, "nginx:1.161", &none, &e), -1);
     assert_non_null(strstr(e.msg, "code = NotFound"));
     image_free(first);
@@ -161,13 +162,48 @@ static void unpacks_once(void **state)
     nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Which unknown names get a stub, and which fail, and how. */
+static void unknown_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ref;
+        enum unknown what;
+    } rows[] = {
+        {"acme/shop:1.2", UNKNOWN_STUB},
+        {"webapp", UNKNOWN_STUB},
+        {"quay.io/team/app", UNKNOWN_STUB},
+        {"123456789012.dkr.ecr.us-east-1.amazonaws.com/app:v1", UNKNOWN_STUB},
+        {"node:18", UNKNOWN_STUB},
+        {"mynginx", UNKNOWN_STUB},
+        {"ngnix", UNKNOWN_DENIED},
+        {"busybx", UNKNOWN_DENIED},
+        {"ngnix:1.25", UNKNOWN_DENIED},
+        {"redi", UNKNOWN_DENIED},
+        {"postgress", UNKNOWN_DENIED},
+        {"no-such-image", UNKNOWN_DENIED},
+        {"nonexistent/image", UNKNOWN_DENIED},
+        {"acme/does-not-exist", UNKNOWN_DENIED},
+        {"acme/app:nonexistent", UNKNOWN_NO_TAG},
+        {"registry.example.com/app", UNKNOWN_NO_HOST},
+        {"my-registry.local:5000/app", UNKNOWN_NO_HOST},
+        {"localhost:5000/app", UNKNOWN_LOCAL},
+        {"127.0.0.1:5000/app", UNKNOWN_LOCAL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct err e = ERR_INIT;
+        _auto_name_ struct image_name n = {0};
+        assert_int_equal(image_name_parse(rows[i].ref, &n, &e), 0);
+        if (unknown_judge(&n) != rows[i].what)
+            fail_msg("%s: %d", rows[i].ref, (int)unknown_judge(&n));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),
-        cmocka_unit_test(tags),
-        cmocka_unit_test(every_row_has_its_layers),
-        cmocka_unit_test(unpacks_once),
+        cmocka_unit_test(names),        cmocka_unit_test(tags),          cmocka_unit_test(every_row_has_its_layers),
+        cmocka_unit_test(unpacks_once), cmocka_unit_test(unknown_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
