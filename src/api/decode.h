@@ -33,6 +33,12 @@ int decode_object(const struct decode_opts *opts, const void *bytes, size_t len,
 int decode_tree(const struct decode_opts *opts, json_t *take_tree, json_t **out_tree, struct strlist *warnings,
                 struct err *e);
 
+/* The same for a tree that began as a copy of `live`, an object decoded before: only what differs from it, among the
+ * members of the object and of its metadata, is read again; the rest is taken over. The order of members is left to
+ * schema_order(). */
+int decode_edited(const struct decode_opts *opts, const json_t *live, json_t *take_tree, json_t **out_tree,
+                  struct err *e);
+
 /* Plain text -> jansson without a schema: for `lab.yaml`, manifests, kubectl verbs of our own. Multi-document YAML:
  * json array of documents. Errors are worded as Go's yaml ("yaml: line 4: …") and carry the line. */
 int yaml_parse_all(const char *text, size_t len, json_t **out_array, struct err *e);

@@ -6,6 +6,7 @@
  * pure. */
 #include "api/decode_int.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -138,39 +139,56 @@ static void order_value(const struct schema_field *f, json_t *v)
     json_object_foreach(v, key, item) order_object(f->type, item);
 }
 
+/* The field of that name at or after `from`, else NULL: members mostly come in the schema's order. */
+static const struct schema_field *field_ahead(const struct schema_type *t, const struct schema_field *from,
+                                              const char *name)
+{
+    for (const struct schema_field *f = from; f < t->fields + t->field_count; f++)
+        if (f->name[0] == name[0] && strcmp(f->name, name) == 0)
+            return f;
+    return NULL;
+}
+
 static bool in_order(const struct schema_type *t, const json_t *obj)
 {
-    const struct schema_field *last = NULL;
+    const struct schema_field *next = t->fields;
     for (void *it = json_object_iter((json_t *)obj); it; it = json_object_iter_next((json_t *)obj, it)) {
-        const struct schema_field *f = schema_field(t, json_object_iter_key(it), json_object_iter_key_len(it));
-        if (!f || (last && f < last))
+        const struct schema_field *f = field_ahead(t, next, json_object_iter_key(it));
+        if (!f)
             return false;
-        last = f;
+        next = f + 1;
     }
     return true;
+}
+
+static void reorder(const struct schema_type *t, json_t *obj)
+{
+    _auto_json_ json_t *old = json_copy(obj);
+    json_object_clear(obj);
+    for (size_t i = 0; i < t->field_count; i++) {
+        json_t *v = json_object_get(old, t->fields[i].name);
+        if (v)
+            json_object_set_nocheck(obj, t->fields[i].name, v);
+    }
+    json_object_update_missing(obj, old); /* unknown members last */
 }
 
 static void order_object(const struct schema_type *t, json_t *obj)
 {
     if (!json_is_object(obj))
         return;
-    if (!in_order(t, obj)) {
-        _auto_json_ json_t *old = json_copy(obj);
-        json_object_clear(obj);
-        for (size_t i = 0; i < t->field_count; i++) {
-            json_t *v = json_object_get(old, t->fields[i].name);
-            if (v)
-                json_object_set_nocheck(obj, t->fields[i].name, v);
-        }
-        json_object_update_missing(obj, old); /* unknown members last */
-    }
+    if (!in_order(t, obj))
+        reorder(t, obj);
+    const struct schema_field *next = t->fields;
     const char *key;
     json_t *v;
     json_object_foreach(obj, key, v)
     {
-        const struct schema_field *f = schema_field(t, key, strlen(key));
-        if (f)
-            order_value(f, v);
+        const struct schema_field *f = field_ahead(t, next, key);
+        if (!f)
+            break;
+        order_value(f, v);
+        next = f + 1;
     }
 }
 
@@ -181,7 +199,7 @@ void schema_order(const struct schema_type *t, json_t *tree)
 
 json_t *schema_reorder(const struct schema_type *t, const json_t *tree)
 {
-    json_t *copy = json_deep_copy(tree);
+    json_t *copy = json_clone(tree);
     order_object(t, copy);
     return copy;
 }

@@ -48,6 +48,19 @@ static void take_ownership(struct owners *owners, const struct manage_ctx *ctx, 
     self->time = xstrdup(ctx->now);
 }
 
+/* Most updates leave most members as they are, and comparing by the schema is dear. */
+static struct diff diff_update(const struct shape *shape, const json_t *old, const json_t *obj)
+{
+    _auto_json_ json_t *a = json_unlike(old, obj), *b = json_unlike(obj, old);
+    json_t *a_meta = json_object_get(a, "metadata"), *b_meta = json_object_get(b, "metadata");
+    if (a_meta != NULL && b_meta != NULL) {
+        _auto_json_ json_t *was = json_incref(a_meta);
+        json_object_set_new(a, "metadata", json_unlike(was, b_meta));
+        json_object_set_new(b, "metadata", json_unlike(b_meta, was));
+    }
+    return diff_values(shape, a, b);
+}
+
 void managed_update(const struct manage_ctx *ctx, const json_t *old, json_t *obj)
 {
     const struct schema_type *type = schema_type(ctx->res->type);
@@ -61,7 +74,8 @@ void managed_update(const struct manage_ctx *ctx, const json_t *old, json_t *obj
         return;
 
     struct shape shape = shape_of_type(type);
-    _cleanup_(diff_release) struct diff d = diff_values(&shape, old != NULL ? old : empty_object(), obj);
+    _cleanup_(diff_release) struct diff d =
+        old != NULL ? diff_update(&shape, old, obj) : diff_values(&shape, empty_object(), obj);
     fields_strip(ctx, &d.changed);
     fields_strip(ctx, &d.removed);
     owners_lose(&owners, NULL, d.changed);

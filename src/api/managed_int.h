@@ -18,6 +18,8 @@ bool fields_is_member(const json_t *node);
 json_t *fields_union(const json_t *a, const json_t *b);
 json_t *fields_minus(const json_t *a, const json_t *b);
 json_t *fields_common(const json_t *a, const json_t *b);
+/* Do they have a path in common? */
+bool fields_meet(const json_t *a, const json_t *b);
 /* Hangs `take_child` (may be NULL) under *node, made if need be. */
 void fields_hang(json_t **node, const char *key, json_t *take_child);
 /* Marks *node, made if need be, as a member of the set. */
@@ -83,7 +85,8 @@ int check_applied(const struct schema_type *t, const json_t *applied, struct err
 struct owner {
     char *manager, *operation, *api_version, *subresource; /* owned; subresource NULL for the main resource */
     char *time;                                            /* owned, may be NULL */
-    json_t *fields;                                        /* owned set */
+    json_t *fields;                                        /* a reference: never changed, only replaced */
+    json_t *entry; /* what it was read from, or NULL; written again as it is while it still says the same */
 };
 struct owners {
     struct owner *items;

@@ -4,7 +4,6 @@
  * of managedFields. INVARIANT: no owner on the wire has an empty set. THREADS: a list belongs to one caller. */
 #include "api/managed_int.h"
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -23,6 +22,7 @@ static void owner_release(struct owner *o)
     free(o->subresource);
     free(o->time);
     json_decref(o->fields);
+    json_decref(o->entry);
 }
 
 void owners_release(struct owners *l)
@@ -76,7 +76,8 @@ static bool owner_read(struct owner *o, const json_t *entry)
                         .api_version = xstrdup(jstr_or(entry, "apiVersion", "")),
                         .subresource = copy_or_null(jstr(entry, "subresource")),
                         .time = copy_or_null(jstr(entry, "time")),
-                        .fields = json_object_size(fields) > 0 ? json_deep_copy(fields) : NULL};
+                        .fields = json_object_size(fields) > 0 ? json_incref((json_t *)fields) : NULL,
+                        .entry = json_incref((json_t *)entry)};
     return true;
 }
 
@@ -117,7 +118,7 @@ void owners_lose(struct owners *l, const struct owner *except, const json_t *set
 {
     for (size_t i = 0; set != NULL && i < l->len; i++) {
         struct owner *o = &l->items[i];
-        if (o == except || o->fields == NULL)
+        if (o == except || !fields_meet(o->fields, set))
             continue;
         json_t *left = fields_minus(o->fields, set);
         json_decref(o->fields);
@@ -139,10 +140,10 @@ void owners_drop_empty(struct owners *l)
 
 /* -- order and cap -- */
 
-static int64_t seconds(const struct owner *o)
+/* Times are in the one form the decoder leaves, so their text is in their order. */
+static const char *when(const struct owner *o)
 {
-    int64_t ns;
-    return o->time != NULL && time_parse(o->time, &ns) == 0 ? ns / 1000000000 : 0;
+    return o->time != NULL ? o->time : "";
 }
 
 static int owner_cmp(const void *pa, const void *pb)
@@ -151,9 +152,9 @@ static int owner_cmp(const void *pa, const void *pb)
     int c = strcmp(a->operation, b->operation);
     if (c != 0)
         return c;
-    int64_t x = seconds(a), y = seconds(b);
-    if (x != y)
-        return x < y ? -1 : 1;
+    c = strcmp(when(a), when(b));
+    if (c != 0)
+        return c;
     c = strcmp(a->manager, b->manager);
     if (c == 0)
         c = strcmp(a->api_version, b->api_version);
@@ -207,8 +208,24 @@ void owners_cap(struct owners *l)
 
 /* -- writing -- */
 
+static bool says(const json_t *entry, const char *key, const char *value)
+{
+    return str_eq(jstr_or(entry, key, ""), value != NULL ? value : "");
+}
+
+static bool entry_holds(const struct owner *o)
+{
+    return o->entry != NULL && json_object_get(o->entry, "fieldsV1") == o->fields && says(o->entry, "time", o->time) &&
+           says(o->entry, "manager", o->manager) && says(o->entry, "apiVersion", o->api_version) &&
+           says(o->entry, "subresource", o->subresource) && says(o->entry, "fieldsType", "FieldsV1");
+}
+
 static json_t *owner_write(struct owner *o)
 {
+    if (entry_holds(o)) {
+        fields_sort(o->fields);
+        return json_incref(o->entry);
+    }
     json_t *entry = json_object();
     json_object_set_new_nocheck(entry, "manager", json_string(o->manager));
     json_object_set_new_nocheck(entry, "operation", json_string_nocheck(o->operation));

@@ -5,6 +5,7 @@
  * change. */
 #include "api/managed_int.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -64,7 +65,7 @@ static json_t *combine(enum operation op, const json_t *a, const json_t *b, bool
 {
     if (a == NULL || b == NULL) {
         const json_t *only = op == OP_COMMON ? NULL : op == OP_MINUS ? a : a != NULL ? a : b;
-        return only != NULL ? json_deep_copy(only) : NULL;
+        return only != NULL ? json_clone(only) : NULL;
     }
     json_t *out = NULL, *child;
     const char *key;
@@ -77,7 +78,7 @@ static json_t *combine(enum operation op, const json_t *a, const json_t *b, bool
         json_object_foreach((json_t *)b, key, child)
         {
             if (strcmp(key, SELF) != 0 && json_object_get(a, key) == NULL)
-                fields_hang(&out, key, json_deep_copy(child));
+                fields_hang(&out, key, json_clone(child));
         }
     }
     if (!root && keeps(op, fields_is_member(a), fields_is_member(b)))
@@ -98,6 +99,21 @@ json_t *fields_minus(const json_t *a, const json_t *b)
 json_t *fields_common(const json_t *a, const json_t *b)
 {
     return combine(OP_COMMON, a, b, true);
+}
+
+bool fields_meet(const json_t *a, const json_t *b)
+{
+    json_t *below;
+    const char *key;
+    json_object_foreach((json_t *)b, key, below)
+    {
+        const json_t *same = strcmp(key, SELF) != 0 ? json_object_get(a, key) : NULL;
+        if (same == NULL)
+            continue;
+        if ((fields_is_member(same) && fields_is_member(below)) || fields_meet(same, below))
+            return true;
+    }
+    return false;
 }
 
 /* -- order -- */
@@ -139,36 +155,40 @@ static int key_cmp(const void *pa, const void *pb)
     return decoded_cmp(a + 2, b + 2);
 }
 
-static bool is_sorted(const char **keys, size_t n)
+static bool is_sorted(const json_t *node)
 {
-    for (size_t i = 1; i < n; i++)
-        if (key_cmp(&keys[i - 1], &keys[i]) > 0)
+    const char *key, *last = NULL;
+    json_t *child;
+    json_object_foreach((json_t *)node, key, child)
+    {
+        if (last != NULL && key_cmp(&last, &key) > 0)
             return false;
+        last = key;
+    }
     return true;
+}
+
+static void sort_members(json_t *node)
+{
+    size_t n = 0;
+    _auto_free_ const char **keys = xcalloc(json_object_size(node), sizeof *keys);
+    _auto_json_ json_t *all = json_copy(node); /* keeps keys and children alive */
+    const char *key;
+    json_t *child;
+    json_object_foreach(all, key, child) keys[n++] = key;
+    qsort(keys, n, sizeof *keys, key_cmp);
+    json_object_clear(node);
+    for (size_t i = 0; i < n; i++)
+        json_object_set(node, keys[i], json_object_get(all, keys[i]));
 }
 
 void fields_sort(json_t *node)
 {
-    size_t n = json_object_size(node), i = 0;
-    if (n == 0)
-        return;
-    _auto_free_ const char **keys = xcalloc(n, sizeof *keys);
     const char *key;
     json_t *child;
-    json_object_foreach(node, key, child)
-    {
-        fields_sort(child);
-        keys[i++] = key;
-    }
-    if (is_sorted(keys, n))
-        return;
-    _auto_json_ json_t *all = json_copy(node); /* keeps keys and children alive */
-    i = 0;
-    json_object_foreach(all, key, child) keys[i++] = key;
-    qsort(keys, n, sizeof *keys, key_cmp);
-    json_object_clear(node);
-    for (i = 0; i < n; i++)
-        json_object_set(node, keys[i], json_object_get(all, keys[i]));
+    json_object_foreach(node, key, child) fields_sort(child);
+    if (!is_sorted(node))
+        sort_members(node);
 }
 
 /* -- printing -- */
@@ -220,7 +240,7 @@ static void each_below(const json_t *node, struct buf *path, void (*each)(const 
 void fields_each(const json_t *set, void (*each)(const char *path, void *arg), void *arg)
 {
     _auto_buf_ struct buf path = BUF_INIT;
-    _auto_json_ json_t *sorted = json_deep_copy(set);
+    _auto_json_ json_t *sorted = json_clone(set);
     fields_sort(sorted);
     each_below(sorted, &path, each, arg);
 }

@@ -452,7 +452,7 @@ static int merge_map(const struct schema_type *t, json_t *original, json_t *patc
 
 int patch_strategic(const struct schema_type *t, const json_t *doc, const json_t *patch, json_t **out, struct err *e)
 {
-    _auto_json_ json_t *merged = NULL, *work = json_deep_copy(doc), *changes = json_deep_copy(patch);
+    _auto_json_ json_t *merged = NULL, *work = json_clone(doc), *changes = json_clone(patch);
     if (json_is_null(changes)) {
         *out = TAKE(work);
         return 0;
@@ -465,6 +465,6 @@ int patch_strategic(const struct schema_type *t, const json_t *doc, const json_t
                                                   : "number");
     if (merge_map(t, work, changes, &merged, e) < 0)
         return -1;
-    *out = json_deep_copy(merged); /* elements of the patch may stand in two places */
+    *out = json_clone(merged); /* elements of the patch may stand in two places */
     return 0;
 }

@@ -46,12 +46,6 @@ void buf_adds(struct buf *b, const char *s)
     buf_add(b, s, strlen(s));
 }
 
-void buf_addc(struct buf *b, char c)
-{
-    *buf_reserve(b, 1) = c;
-    b->data[++b->len] = '\0';
-}
-
 void buf_addv(struct buf *b, const char *fmt, va_list ap)
 {
     va_list again;
@@ -198,6 +192,9 @@ void buf_add_json_string(struct buf *b, const char *s, size_t n)
         unsigned char c = (unsigned char)s[i];
         if (!json_special[c]) {
             i++;
+            while (i + 4 <= n && !(json_special[(unsigned char)s[i]] | json_special[(unsigned char)s[i + 1]] |
+                                   json_special[(unsigned char)s[i + 2]] | json_special[(unsigned char)s[i + 3]]))
+                i += 4;
             continue;
         }
         buf_add(b, s + start, i - start);

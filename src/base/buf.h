@@ -28,7 +28,13 @@ void buf_clear(struct buf *b); /* keeps the memory */
 char *buf_reserve(struct buf *b, size_t n);
 void buf_add(struct buf *b, const void *data, size_t n);
 void buf_adds(struct buf *b, const char *s);
-void buf_addc(struct buf *b, char c);
+static inline void buf_addc(struct buf *b, char c)
+{
+    if (b->cap - b->len < 2) /* the NUL, too */
+        buf_reserve(b, 1);
+    b->data[b->len] = c;
+    b->data[++b->len] = '\0';
+}
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_addv(struct buf *b, const char *fmt, va_list ap);
 /* Go's %q: double quotes with Go escapes. */

@@ -167,21 +167,34 @@ static bool parse_offset(const char *s, int *out)
     return h < 24 && m < 60;
 }
 
+/* Reads `*s` as the next part of a pattern: digits where it has a 0, itself elsewhere. */
+static bool parse_number(const char **s, const char *pattern, int *out)
+{
+    *out = 0;
+    for (; *pattern; pattern++, (*s)++) {
+        bool digit = **s >= '0' && **s <= '9';
+        if (*pattern == '0' ? !digit : **s != *pattern)
+            return false;
+        if (digit)
+            *out = *out * 10 + (**s - '0');
+    }
+    return true;
+}
+
 int time_parse(const char *s, int64_t *out_wall_ns)
 {
     struct tm tm = {0};
-    int n = 0, offset;
-    if (!s ||
-        sscanf(s, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-               &tm.tm_sec, &n) != 6 ||
-        n != 19)
+    int offset;
+    const char *rest = s;
+    if (!s || !parse_number(&rest, "0000-", &tm.tm_year) || !parse_number(&rest, "00-", &tm.tm_mon) ||
+        !parse_number(&rest, "00T", &tm.tm_mday) || !parse_number(&rest, "00:", &tm.tm_hour) ||
+        !parse_number(&rest, "00:", &tm.tm_min) || !parse_number(&rest, "00", &tm.tm_sec))
         return -1;
     if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 ||
         tm.tm_sec > 60)
         return -1;
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
-    const char *rest = s + n;
     int64_t fraction = parse_fraction(&rest);
     if (!parse_offset(rest, &offset))
         return -1;

@@ -260,6 +260,44 @@ void json_write(struct buf *out, const json_t *j)
     }
 }
 
+static json_t *clone_object(const json_t *j)
+{
+    json_t *out = json_object();
+    for (void *it = json_object_iter((json_t *)j); it; it = json_object_iter_next((json_t *)j, it))
+        json_object_setn_new_nocheck(out, json_object_iter_key(it), json_object_iter_key_len(it),
+                                     json_clone(json_object_iter_value(it)));
+    return out;
+}
+
+static json_t *clone_array(const json_t *j)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < json_array_size(j); i++)
+        json_array_append_new(out, json_clone(json_array_get(j, i)));
+    return out;
+}
+
+json_t *json_clone(const json_t *j)
+{
+    if (json_is_object(j))
+        return clone_object(j);
+    if (json_is_array(j))
+        return clone_array(j);
+    return json_copy((json_t *)j);
+}
+
+json_t *json_unlike(const json_t *obj, const json_t *other)
+{
+    json_t *out = json_object(), *v;
+    const char *key;
+    json_object_foreach((json_t *)obj, key, v)
+    {
+        if (!json_equal(v, json_object_get(other, key)))
+            json_object_set_nocheck(out, key, v);
+    }
+    return out;
+}
+
 char *json_text(const json_t *j)
 {
     struct buf b = BUF_INIT;

@@ -5,6 +5,8 @@
 #include "registry/meta_int.h"
 #include "registry/registry_int.h"
 
+#include "base/str.h"
+
 #include <string.h>
 
 static struct reg_ctx loop_ctx(const char *who)
@@ -61,17 +63,33 @@ struct edit {
     int rc;
 };
 
+/* A copy to edit. Who owns which field, often the larger half of an object, no loop edits: that is shared. */
+static json_t *draft_of(const json_t *live)
+{
+    json_t *draft = json_object(), *meta = json_object(), *v;
+    const char *key;
+    json_object_foreach((json_t *)json_object_get(live, "metadata"), key, v)
+    {
+        json_object_set_new_nocheck(meta, key, str_eq(key, "managedFields") ? json_incref(v) : json_clone(v));
+    }
+    json_object_foreach((json_t *)live, key, v)
+    {
+        json_object_set_new_nocheck(draft, key, str_eq(key, "metadata") ? meta : json_clone(v));
+    }
+    return draft;
+}
+
 static int make_edited(struct op *op, const json_t *live, void *arg, json_t **out_obj)
 {
     struct edit *edit = arg;
-    _auto_json_ json_t *draft = json_deep_copy(live);
+    _auto_json_ json_t *draft = draft_of(live);
     edit->rc = edit->fn(draft, edit->arg, op->e);
     edit->stopped = edit->rc <= 0;
     if (edit->stopped)
         return -1;
     json_t *obj = NULL;
     struct decode_opts opts = {.want = op->res, .media = MEDIA_JSON, .fields = FIELDS_IGNORE};
-    if (decode_tree(&opts, TAKE(draft), &obj, NULL, op->e) < 0)
+    if (decode_edited(&opts, live, TAKE(draft), &obj, op->e) < 0)
         return op_fail_err(op);
     op_default(op, obj);
     op_manage(op, live, obj, op->t->sub);

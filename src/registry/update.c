@@ -214,7 +214,7 @@ int op_update(struct op *op, const struct change *c)
 
 static int make_from_body(struct op *op, const json_t *live, void *arg, json_t **out_obj)
 {
-    json_t *obj = json_deep_copy(arg);
+    json_t *obj = json_clone(arg);
     op_manage(op, live, obj, op->t->sub);
     *out_obj = obj;
     return 0;

@@ -233,6 +233,53 @@ static void test_trees_are_checked_like_bodies(void **state)
     json_decref(out);
 }
 
+static const struct {
+    const char *path, *value; /* NULL: the member goes */
+} edits[] = {
+    {"metadata.labels", "{\"b\":\"2\",\"a\":\"1\"}"},
+    {"metadata.annotations", NULL},
+    {"metadata.deletionTimestamp", "\"2026-01-01T00:00:00.5Z\""},
+    {"spec.capacity.storage", "\"1024Mi\""},
+    {"spec.nonsense", "7"},
+    {"spec.claimRef", "{\"name\":\"c\",\"namespace\":\"d\",\"nonsense\":1}"},
+    {"spec", NULL},
+    {"status", "{\"message\":\"m\",\"phase\":\"Bound\"}"},
+    {"status", "{\"message\":\"\"}"},
+    {"nonsense", "{}"},
+};
+
+/* What was edited is decoded as if all were. */
+static void test_edits_are_decoded_as_the_whole(void **state)
+{
+    (void)state;
+    const struct decode_opts opts = {.want = resource_by_api_version("v1", "PersistentVolume"),
+                                     .fields = FIELDS_IGNORE};
+    struct err e = ERR_INIT;
+    _auto_json_ json_t *live = NULL;
+    json_t *given = json_loads("{\"metadata\":{\"name\":\"v\",\"annotations\":{\"x\":\"y\"},\"finalizers\":[\"f\"]},"
+                               "\"spec\":{\"capacity\":{\"storage\":\"1Gi\"},\"accessModes\":[\"ReadWriteOnce\"]}}",
+                               0, NULL);
+    assert_int_equal(decode_tree(&opts, given, &live, NULL, &e), 0);
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        json_t *draft = json_clone(live), *whole = NULL, *edited = NULL;
+        if (edits[i].value)
+            jset(draft, edits[i].path, json_loads(edits[i].value, JSON_DECODE_ANY, NULL));
+        else
+            jdel(draft, edits[i].path);
+        assert_int_equal(decode_tree(&opts, json_clone(draft), &whole, NULL, &e), 0);
+        assert_int_equal(decode_edited(&opts, live, draft, &edited, &e), 0);
+        schema_order(schema_type("core.v1.PersistentVolume"), edited);
+        _auto_free_ char *want = json_text(whole);
+        assert_text(json_text(edited), want);
+        json_decref(whole);
+        json_decref(edited);
+    }
+    json_t *draft = json_clone(live), *out = NULL;
+    jset(draft, "spec.mountOptions", json_string("no list"));
+    assert_int_equal(decode_edited(&opts, live, draft, &out, &e), -1);
+    assert_int_equal(e.code, ERR_INVALID);
+}
+
 static void test_plain_json(void **state)
 {
     (void)state;
@@ -271,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_doubled_objects_are_merged),
         cmocka_unit_test(test_nesting_is_bounded),
         cmocka_unit_test(test_trees_are_checked_like_bodies),
+        cmocka_unit_test(test_edits_are_decoded_as_the_whole),
         cmocka_unit_test(test_plain_json),
         cmocka_unit_test(test_order),
     };

@@ -176,11 +176,11 @@ static void test_apply_sequence(void **state)
     assert_null(forced);
     assert_entries(
         live,
-        "one Apply t1 {'f:data':{'f:b':{}}}; three Apply t5 {'f:data':{'f:a':{}}}; two Apply t3 {'f:data':{'f:c':{}}}");
+        "one Apply t1 {'f:data':{'f:b':{}}}; two Apply t3 {'f:data':{'f:c':{}}}; three Apply t5 {'f:data':{'f:a':{}}}");
 
     applies(&live, "one", "t6", ",'data':{}");
     assert_entries(
-        live, "one Apply t6 {'f:data':{}}; three Apply t5 {'f:data':{'f:a':{}}}; two Apply t3 {'f:data':{'f:c':{}}}");
+        live, "two Apply t3 {'f:data':{'f:c':{}}}; three Apply t5 {'f:data':{'f:a':{}}}; one Apply t6 {'f:data':{}}");
     applies(&live, "two", "t7", "");
     applies(&live, "three", "t8", ",'data':{}");
     assert_entries(live, "one Apply t6 {'f:data':{}}; three Apply t8 {'f:data':{}}");

@@ -114,6 +114,22 @@ static void json_paths_read_and_edit(void **state _unused_)
     assert_false(jarr_remove(arr, "x"));
 }
 
+static void json_clones_and_compares(void **state _unused_)
+{
+    _auto_json_ json_t *a = json_loads("{\"n\":null,\"i\":1,\"o\":{\"l\":[1,{\"x\":\"y\"},true]}}", 0, NULL);
+    _auto_json_ json_t *b = json_clone(a);
+    assert_true(json_equal(a, b));
+    json_array_append_new(jat(b, "o.l"), json_integer(2));
+    assert_int_equal(json_array_size(jat(a, "o.l")), 3);
+    _auto_json_ json_t *unlike = json_unlike(b, a);
+    assert_int_equal(json_object_size(unlike), 1);
+    assert_ptr_equal(json_object_get(unlike, "o"), json_object_get(b, "o"));
+    json_object_del(b, "n");
+    _auto_json_ json_t *gone = json_unlike(a, b);
+    assert_true(json_is_null(json_object_get(gone, "n")));
+    assert_null(json_clone(NULL));
+}
+
 static void numbers_parse_whole_texts_only(void **state _unused_)
 {
     uint64_t u = 7;
@@ -217,6 +233,7 @@ int main(void)
         cmocka_unit_test(json_strings_escape_like_go),
         cmocka_unit_test(json_numbers_write_like_go),
         cmocka_unit_test(json_paths_read_and_edit),
+        cmocka_unit_test(json_clones_and_compares),
         cmocka_unit_test(numbers_parse_whole_texts_only),
         cmocka_unit_test(times_round_trip),
         cmocka_unit_test(fake_clock_moves_only_when_told),
