@@ -39,8 +39,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define CHUNK     (INT64_C(64) << 20) /* of one copy call */
-#define RAW_TRIES 3
+#define CHUNK      (INT64_C(64) << 20) /* of one copy call */
+#define RAW_TRIES  3
+#define READ_AHEAD (INT64_C(256) << 20)
 
 void disk_copy_release(struct disk_copy *c)
 {
@@ -91,6 +92,18 @@ static int copy_extent(int from, int to, off_t at, off_t end, struct err *e)
         at += n;
     }
     return 0;
+}
+
+/* What was written past the page cache is read from the disk: let that begin while other things are waited for. */
+static void read_ahead(const struct disk_copy *c)
+{
+    int64_t left = READ_AHEAD;
+    for (off_t at = 0, data; left > 0 && (data = lseek(c->from, at, SEEK_DATA)) >= 0; left -= at - data) {
+        at = lseek(c->from, data, SEEK_HOLE);
+        if (at < 0)
+            return;
+        posix_fadvise(c->from, data, at - data < left ? at - data : left, POSIX_FADV_WILLNEED);
+    }
 }
 
 /* What is data in the source, and only that. */
@@ -227,6 +240,7 @@ static int copy(const struct disk_copy *c, pid_t node_pid, struct err *e)
         return -1;
     if (ioctl(c->to, FICLONE, c->from) == 0)
         return ftruncate(c->to, c->bytes) < 0 ? err_sys(e, errno, "size") : 0;
+    read_ahead(c);
     return c->loop >= 0 ? copy_live(c, node_pid, e) : copy_sparse(c, e);
 }
 

@@ -214,7 +214,7 @@ static bool device_ok(const char *device)
 static int open_loop(const char *path, const struct disk *other, bool read_only, struct loopdev *out, struct err *e)
 {
     if (!other)
-        return loopdev_attach(path, read_only, out, e);
+        return loopdev_attach(path, LOOPDEV_DIRECT | (read_only ? LOOPDEV_READ_ONLY : 0), out, e);
     *out = other->loop;
     out->fd = fcntl(other->loop.fd, F_DUPFD_CLOEXEC, 3);
     return out->fd < 0 ? err_sys(e, errno, "dup /dev/loop%d", out->number) : 0;

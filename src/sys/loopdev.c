@@ -58,8 +58,9 @@ static int open_file(const char *file, bool read_only, struct err *e)
     return TAKE_FD(fd);
 }
 
-int loopdev_attach(const char *file, bool read_only, struct loopdev *out, struct err *e)
+int loopdev_attach(const char *file, unsigned how, struct loopdev *out, struct err *e)
 {
+    const bool read_only = how & LOOPDEV_READ_ONLY;
     _auto_close_ int backing = open_file(file, read_only, e);
     if (backing < 0)
         return -1;
@@ -68,7 +69,8 @@ int loopdev_attach(const char *file, bool read_only, struct loopdev *out, struct
         return err_sys(e, errno, "open /dev/loop-control");
     struct loop_config config = {
         .fd = (uint32_t)backing,
-        .info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_PARTSCAN | (read_only ? LO_FLAGS_READ_ONLY : 0),
+        .info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_PARTSCAN | (read_only ? LO_FLAGS_READ_ONLY : 0) |
+                         (how & LOOPDEV_DIRECT ? LO_FLAGS_DIRECT_IO : 0),
     };
     /* Some tools tell devices apart by this name alone. */
     const char *slash = strrchr(file, '/');

@@ -16,9 +16,14 @@ struct loopdev {
     int number; /* /dev/loop<number> of the host */
     dev_t rdev;
 };
+enum loopdev_how {
+    LOOPDEV_READ_ONLY = 1,
+    LOOPDEV_DIRECT = 2, /* past the page cache, if the file's filesystem can: who writes a lot then waits for the disk
+                         * only, and nothing is kept in memory twice */
+};
 /* /dev must be the process's own: missing device nodes are made there. ERR_BUSY: the file is still in use by another
- * device. */
-int loopdev_attach(const char *file, bool read_only, struct loopdev *out, struct err *e);
+ * device. how: enum loopdev_how. */
+int loopdev_attach(const char *file, unsigned how, struct loopdev *out, struct err *e);
 /* The numbers of /dev/loop<number>. */
 dev_t loopdev_rdev(int number);
 /* The file has grown. */

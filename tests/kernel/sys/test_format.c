@@ -280,6 +280,25 @@ static void small_and_huge_disks_are_blank(void **state)
     }
 }
 
+/* Whether the loop device goes past the page cache or not: the file and the device are one. */
+static void device_and_file_show_the_same(void **state)
+{
+    (void)state;
+    char text[6] = "";
+    _auto_free_ char *file = xasprintf("%s/disks/v.img", data_dir);
+    disk_new();
+    _auto_close_ int fd = open(file, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(pread(fd, text, 5, 0), 5); /* now the page cache has the zeros */
+    assert_string_equal(text, "");
+    node_ok("printf hello | dd of=/dev/xvdba conv=notrunc,fsync 2>/dev/null");
+    assert_int_equal(pread(fd, text, 5, 0), 5);
+    assert_string_equal(text, "hello");
+    node_ok("printf world | dd of=/dev/xvdba bs=5 seek=1 conv=notrunc,fsync 2>/dev/null");
+    assert_int_equal(pread(fd, text, 5, 5), 5);
+    assert_string_equal(text, "world");
+    disk_gone();
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -311,6 +330,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_filesystem_from_the_start_is_as_one_of_mkfs),
         cmocka_unit_test(filesystems_from_the_start_are_all_different),
         cmocka_unit_test(small_and_huge_disks_are_blank),
+        cmocka_unit_test(device_and_file_show_the_same),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
