@@ -4,11 +4,13 @@
  * volumesAttached, labels and annotations that users add) is left alone. The lease is renewed every 10 s, the status
  * written every 5 min or on change. Source: pkg/kubelet/kubelet_node_status.go, nodestatus/setters.go,
  * component-helpers lease controller, nodeinfomanager. */
+#include "kubeletsim/eviction_int.h"
 #include "kubeletsim/volumes_int.h"
 
 #include "csi/cloud.h"
 #include "csi/driver.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,12 +83,25 @@ struct node_condition {
     const char *type, *status, *reason, *message;
 };
 
-static json_t *node_conditions(const struct kubelet *k, const json_t *old)
+static struct node_condition pressure_row(const struct node_run *n, enum pressure pressure)
+{
+    static const struct node_condition rows[PRESSURE_MAX][2] = {
+        [PRESSURE_MEMORY] = {{"MemoryPressure", "False", "KubeletHasSufficientMemory",
+                              "kubelet has sufficient memory available"},
+                             {"MemoryPressure", "True", "KubeletHasInsufficientMemory",
+                              "kubelet has insufficient memory available"}},
+        [PRESSURE_DISK] = {{"DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"},
+                           {"DiskPressure", "True", "KubeletHasDiskPressure", "kubelet has disk pressure"}},
+    };
+    return rows[pressure][node_has_pressure(n, pressure)];
+}
+
+static json_t *node_conditions(const struct kubelet *k, const struct node_run *n, const json_t *old)
 {
     _auto_free_ char *simulated = xasprintf("pods and disks are only remembered, not made: %s", k->info.why);
     struct node_condition rows[] = {
-        {"MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"},
-        {"DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"},
+        pressure_row(n, PRESSURE_MEMORY),
+        pressure_row(n, PRESSURE_DISK),
         {"PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"},
         {"Ready", "True", "KubeletReady", "kubelet is posting ready status"},
         {"StowageSimulated", "True", "KernelNotUsed", simulated},
@@ -171,7 +186,7 @@ static void add_image(const struct image_info *info, void *arg)
 static void fill_status(const struct kubelet *k, const struct node_run *n, json_t *status)
 {
     set_resources(k, status);
-    jset(status, "conditions", node_conditions(k, json_object_get(status, "conditions")));
+    jset(status, "conditions", node_conditions(k, n, json_object_get(status, "conditions")));
     jset(status, "addresses",
          json_pack("[{s:s, s:s}, {s:s, s:s}]", "type", "InternalIP", "address", n->ip, "type", "Hostname", "address",
                    n->name));
@@ -217,6 +232,13 @@ static int write_status(struct kubelet *k, struct node_run *n, struct err *e)
     struct node_edit edit = {k, n};
     n->last_status = kubelet_mono(k);
     return reg_modify(k->conf.registry, USER_AGENT, RES.nodes, "", n->name, "status", edit_status, &edit, e);
+}
+
+void node_conditions_changed(struct kubelet *k, struct node_run *n)
+{
+    struct err e = ERR_INIT;
+    if (write_status(k, n, &e) < 0)
+        n->last_status = kubelet_mono(k) - STATUS_MS; /* with the next heartbeat */
 }
 
 /* -- CSINode -- */
@@ -312,20 +334,29 @@ void node_volumes_in_use(struct kubelet *k, struct node_run *n)
 
 /* -- the heartbeat -- */
 
+void node_event(struct kubelet *k, const struct node_run *n, enum event_type type, const char *reason, const char *fmt,
+                ...)
+{
+    const struct event_source source = {"kubelet", n->name};
+    _auto_json_ json_t *ref = json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "Node", "metadata",
+                                        "name", n->name, "uid", n->name);
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    control_event(k->control, &source, ref, "", type, reason, "%s", text);
+}
+
 static void announce(struct kubelet *k, struct node_run *n)
 {
     static const char *const reasons[] = {"NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID",
                                           "NodeReady"};
-    struct event_source source = {"kubelet", n->name};
-    _auto_json_ json_t *ref = json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "Node", "metadata",
-                                        "name", n->name, "uid", n->name);
-    control_event(k->control, &source, ref, "", EVENT_NORMAL, "Starting", "Starting kubelet.");
+    node_event(k, n, EVENT_NORMAL, "Starting", "Starting kubelet.");
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
-        control_event(k->control, &source, ref, "", EVENT_NORMAL, reasons[i], "Node %s status is now: %s", n->name,
-                      reasons[i]);
+        node_event(k, n, EVENT_NORMAL, reasons[i], "Node %s status is now: %s", n->name, reasons[i]);
     if (k->info.simulated)
-        control_event(k->control, &source, ref, "", EVENT_WARNING, "Simulated",
-                      "Pods and disks are only remembered, not made: %s", k->info.why);
+        node_event(k, n, EVENT_WARNING, "Simulated", "Pods and disks are only remembered, not made: %s", k->info.why);
 }
 
 static int nodes_reconcile(struct loop *l, const char *ns, const char *name, struct err *e)
