@@ -287,13 +287,13 @@ int call_do(struct machine *m, const char *node, enum op op, struct call *c, str
 
 /* ---- start and end ---- */
 
-static _Noreturn void become_helper(const char *self_exe, const char *data_dir, int sock)
+static _Noreturn void become_helper(const char *self_exe, const char *data_dir, int sock, int net)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (dup2(sock, HELPER_FD) < 0)
+    const int from[] = {fcntl(sock, F_DUPFD, HELPER_NET + 1), fcntl(net, F_DUPFD, HELPER_NET + 1)};
+    if (dup2(from[0], HELPER_FD) < 0 || dup2(from[1], HELPER_NET) < 0)
         _exit(127);
-    fcntl(HELPER_FD, F_SETFD, 0);
-    syscall(SYS_close_range, HELPER_FD + 1, ~0u, 0);
+    syscall(SYS_close_range, HELPER_NET + 1, ~0u, 0);
     execl(self_exe, "stowage node helper               ", HELPER_VERB, data_dir, (char *)NULL);
     _exit(127);
 }
@@ -303,9 +303,10 @@ static int spawn_helper(const char *self_exe, const char *data_dir, pid_t *out_p
     int pair[2];
     if (chan_pair(pair, e) < 0)
         return -1;
+    _auto_close_ int net = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     const pid_t pid = proc_clone(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS);
     if (pid == 0)
-        become_helper(self_exe, data_dir, pair[1]);
+        become_helper(self_exe, data_dir, pair[1], net);
     const int code = errno;
     close(pair[1]);
     if (pid > 0) {

@@ -516,11 +516,14 @@ static int op_listen(struct machine *m, const char *ip, uint16_t port, int *out_
     return 0;
 }
 
-static int op_set_services(struct machine *m, const char *rules_json, struct err *e)
+static int op_set_services(struct machine *m, const char *rules_json, char **out_json, struct err *e)
 {
     _auto_call_ struct call c = CALL_INIT;
     wire_str(&c.body, rules_json);
-    return call_do(m, "", OP_SET_SERVICES, &c, e);
+    if (call_do(m, "", OP_SET_SERVICES, &c, e) < 0)
+        return -1;
+    *out_json = xstrdup(wire_need_str(&c.in));
+    return 0;
 }
 
 const struct machine_ops client_ops = {

@@ -81,8 +81,9 @@ struct helper {
     struct layer_jobs layers;
     struct helper_wait *waits; /* the newest first */
     char **argv;
-    bool network; /* bridge made */
-    int services; /* to the service process, -1 = none */
+    bool network;   /* bridge made */
+    int services;   /* to the service process, -1 = none */
+    uint32_t asked; /* request that it has not answered yet, 0 = none */
 };
 
 static void reply(struct helper *h, uint32_t id, const struct err *e, const struct buf *payload, int fd)
@@ -128,9 +129,9 @@ static int network_make(struct helper *h, struct err *e)
 {
     if (h->network)
         return 0;
+    net_relax();
     _auto_close_ int nl = nl_open(e);
-    if (nl < 0 || nl_link_up(nl, "lo", NULL, e) < 0 || nl_bridge_add(nl, NET_BRIDGE, e) < 0 ||
-        nl_addr_add(nl, NET_BRIDGE, htonl(NET_GATEWAY), NET_NODE_PREFIX, e) < 0 ||
+    if (nl < 0 || nl_link_up(nl, "lo", NULL, e) < 0 || nl_bridge_add(nl, NET_BRIDGE, htonl(NET_GATEWAY), e) < 0 ||
         nl_link_up(nl, NET_BRIDGE, NULL, e) < 0)
         return -1;
     proc_write("/proc/sys/net/ipv4/ip_forward", "1");
@@ -493,20 +494,44 @@ static void on_listen(struct helper *h, uint32_t id, struct wire_in *in)
     reply(h, id, &e, NULL, fd);
 }
 
-/* The service process is started with the first table, and again if it died. */
+static void services_lost(struct helper *h)
+{
+    struct err e = ERR_INIT;
+    close(h->services);
+    h->services = -1;
+    err_set(&e, ERR_UNAVAILABLE, "the service process ended");
+    if (h->asked)
+        reply(h, h->asked, &e, NULL, -1);
+    h->asked = 0;
+}
+
+/* The service process is started with the first table, and again if it died. It answers when it is done. */
 static void on_set_services(struct helper *h, struct msg *m)
 {
     struct err e = ERR_INIT;
     for (int i = 0; i < 2; i++) {
         err_clear(&e);
-        if (h->services < 0 && (network_make(h, &e) < 0 || svc_start(&h->services, &e) < 0))
+        if (h->services < 0 && (network_make(h, &e) < 0 || svc_start(HELPER_NET, &h->services, &e) < 0))
             break;
-        if (chan_send(h->services, 0, OP_SET_SERVICES, &m->body, NULL, 0, &e) == 0)
-            break;
-        close(h->services);
-        h->services = -1;
+        if (chan_send(h->services, m->id, OP_SET_SERVICES, &m->body, NULL, 0, &e) == 0) {
+            h->asked = m->id;
+            return;
+        }
+        services_lost(h);
     }
     reply(h, m->id, &e, NULL, -1);
+}
+
+static void on_services_answer(struct helper *h)
+{
+    struct err ok = ERR_INIT;
+    _auto_msg_ struct msg m = MSG_INIT;
+    if (chan_recv(h->services, &m) != 1) {
+        services_lost(h);
+        return;
+    }
+    reply(h, m.id, &ok, &m.body, -1);
+    h->asked = 0;
 }
 
 static void on_request(struct helper *h, struct msg *m)
@@ -607,13 +632,21 @@ static int reaper_fd(void)
 
 static void serve(struct helper *h)
 {
-    struct pollfd polled[2] = {{h->sock, POLLIN, 0}, {reaper_fd(), POLLIN, 0}};
-    while (poll(polled, 2, -1) >= 0 || errno == EINTR) {
+    struct pollfd polled[3] = {{h->sock, POLLIN, 0}, {reaper_fd(), POLLIN, 0}, {h->services, POLLIN, 0}};
+    for (;;) {
+        polled[2].fd = h->services;
+        if (poll(polled, ARRAY_LEN(polled), -1) < 0) {
+            if (errno == EINTR)
+                continue;
+            return;
+        }
         struct signalfd_siginfo info;
         int status;
         if (polled[1].revents && read(polled[1].fd, &info, sizeof info) > 0)
             for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
                 on_child_end(h, pid, status);
+        if (polled[2].revents)
+            on_services_answer(h);
         if (!polled[0].revents)
             continue;
         _auto_msg_ struct msg m = MSG_INIT;
@@ -631,6 +664,7 @@ int helper_main(int argc, char **argv)
     h.data_dir = data_dir;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     fcntl(h.sock, F_SETFD, FD_CLOEXEC);
+    fcntl(HELPER_NET, F_SETFD, FD_CLOEXEC);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN); /* Ctrl-C is for the API process, which ends us in its own order */
     setsid();

@@ -7,6 +7,7 @@
 
 #define HELPER_VERB "__helper"
 #define HELPER_FD   3 /* the helper's end of the channel */
+#define HELPER_NET  4 /* the network namespace of whoever started it */
 
 int helper_main(int argc, char **argv);
 

@@ -141,7 +141,7 @@ struct exec_spec {
     int64_t timeout_ms; /* killed after that, with the text "timed out"; 0 = never */
 };
 
-struct layer_spec { /* paths below the directory of images */
+struct layer_spec {            /* paths below the directory of images */
     const char *blob;          /* the archive, maybe compressed */
     const char *dir;           /* made; must not be there */
     const char *const *lowers; /* NULL-terminated, or NULL: the layers below, the uppermost first */
@@ -207,8 +207,8 @@ struct machine_ops {
     int (*write_volume)(struct machine *m, const char *node, const char *dir, const struct file_spec *files,
                         size_t count, int64_t gid /* -1 none */, bool *out_changed, struct err *e);
     /* Of `count` paths at once; a missing one uses nothing. Walks the trees: not to be asked for often. */
-    int (*disk_usage)(struct machine *m, const char *node, const char *const *paths, size_t count,
-                      struct path_use *out, struct err *e);
+    int (*disk_usage)(struct machine *m, const char *node, const char *const *paths, size_t count, struct path_use *out,
+                      struct err *e);
 
     /* -- pods -- */
     int (*sandbox_start)(struct machine *m, const struct sandbox_spec *spec, struct err *e);
@@ -235,11 +235,15 @@ struct machine_ops {
     void (*on_exit)(struct machine *m, void (*fn)(void *arg, const struct exit_info *info), void *arg);
     /* Called once from a machine thread if the helper or a node dies without being asked ("" = the helper itself). */
     void (*on_death)(struct machine *m, void (*fn)(void *arg, const char *node), void *arg);
-    /* Services inside the cluster network: TCP balancing and names; replaces the whole table. JSON:
+    /* Services inside the cluster network, policies and names; replaces the whole table. What the parts look like is
+     * told where they are used: sys/svc_ports.c, sys/svc_rules.c, sys/dns.c.
      * {"dns": "10.96.0.10",
-     *  "services": [{"ip": "10.96.3.4", "port": 80, "targets": ["10.244.0.5:8080"]}],   (no target: connection refused)
-     *  "names": {"web.default.svc.cluster.local": ["10.96.3.4"]}} */
-    int (*set_services)(struct machine *m, const char *rules_json, struct err *e);
+     *  "services": [{"ip": "10.96.3.4", "port": 80, "protocol": "TCP", "targets": ["10.244.0.5:8080"]},
+     *               {"ip": "127.0.0.1", "port": 30080, "host": true, "targets": […]}],   (on the user's loopback)
+     *  "policies": […], "names": {…}, "PTR": {…}}
+     * *out_json (new): {"filter": true, "why": "", "refused": [{"ip", "port", "protocol", "why"}]}: does the kernel
+     * filter packets, why not, and which of the user's ports were not to be had. */
+    int (*set_services)(struct machine *m, const char *rules_json, char **out_json, struct err *e);
     void (*close)(struct machine *m); /* stops everything; frees m */
 };
 struct cloud;

@@ -1,14 +1,17 @@
 /* netlink.c - see netlink.h. A request is built in a fixed buffer: header, family struct, attributes; nested attributes
  * are closed by patching their length. THREADS: none; one socket, one request at a time. */
 #include "sys/netlink.h"
+#include "sys/proc_int.h"
 
 #include "base/mem.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -79,22 +82,41 @@ static int finish(int nl, struct request *r, const char *what, const char *name,
     return code == 0 || code == -EEXIST ? 0 : err_sys(e, -code, "network: %s %s", what, name);
 }
 
+void net_relax(void)
+{
+    static const char *const off[] = {"ipv4/conf/all/rp_filter",        "ipv4/conf/default/rp_filter",
+                                      "ipv4/conf/all/send_redirects",   "ipv4/conf/default/send_redirects",
+                                      "ipv4/conf/all/accept_redirects", "bridge/bridge-nf-call-iptables"};
+    for (size_t i = 0; i < ARRAY_LEN(off); i++) {
+        char path[80];
+        snprintf(path, sizeof path, "/proc/sys/net/%s", off[i]);
+        proc_write(path, "0"); /* one that is not there is off */
+    }
+}
+
 int nl_open(struct err *e)
 {
     const int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     return nl < 0 ? err_sys(e, errno, "network: netlink socket") : nl;
 }
 
-int nl_bridge_add(int nl, const char *name, struct err *e)
+int nl_bridge_add(int nl, const char *name, uint32_t addr, struct err *e)
 {
     struct request r;
+    /* As CNI makes them from an address. A bridge without one of its own changes it as links come and go. */
+    uint8_t mac[6] = {0x0a, 0x58};
+    memcpy(mac + 2, &addr, sizeof addr);
     const struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
     begin(&r, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
     attr_text(&r, IFLA_IFNAME, name);
+    attr(&r, IFLA_ADDRESS, mac, sizeof mac);
     struct rtattr *info = attr(&r, IFLA_LINKINFO, NULL, 0);
     attr_text(&r, IFLA_INFO_KIND, "bridge");
     attr_end(&r, info);
-    return finish(nl, &r, "add bridge", name, e);
+    const int code = transact(nl, &r);
+    if (code < 0 && code != -EEXIST)
+        return err_sys(e, -code, "network: add bridge %s", name);
+    return nl_addr_add(nl, name, addr, 24, e);
 }
 
 int nl_veth_add(int nl, const char *name, const char *peer, pid_t pid, int ns_fd, struct err *e)
@@ -164,18 +186,49 @@ int nl_addr_del(int nl, const char *name, uint32_t addr, unsigned prefix, struct
     return code == 0 || code == -EADDRNOTAVAIL ? 0 : err_sys(e, -code, "network: delete address of %s", name);
 }
 
-int nl_route_add(int nl, uint32_t dst, unsigned prefix, uint32_t gateway, struct err *e)
+/* The way to `dst`: through a gateway, or (0) straight out of link `index`. */
+static int route_change(int nl, uint8_t table, uint32_t dst, unsigned prefix, uint32_t gateway, uint32_t index)
 {
     struct request r;
     const struct rtmsg msg = {.rtm_family = AF_INET,
                               .rtm_dst_len = (uint8_t)prefix,
-                              .rtm_table = RT_TABLE_MAIN,
+                              .rtm_table = table,
                               .rtm_protocol = RTPROT_BOOT,
-                              .rtm_scope = RT_SCOPE_UNIVERSE,
+                              .rtm_scope = gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
                               .rtm_type = RTN_UNICAST};
     begin(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &msg, sizeof msg);
     if (prefix)
         attr(&r, RTA_DST, &dst, sizeof dst);
-    attr(&r, RTA_GATEWAY, &gateway, sizeof gateway);
-    return finish(nl, &r, "add route", "", e);
+    if (gateway)
+        attr(&r, RTA_GATEWAY, &gateway, sizeof gateway);
+    if (index)
+        attr(&r, RTA_OIF, &index, sizeof index);
+    return transact(nl, &r);
+}
+
+int nl_route_add(int nl, uint32_t dst, unsigned prefix, uint32_t gateway, struct err *e)
+{
+    const int code = route_change(nl, RT_TABLE_MAIN, dst, prefix, gateway, 0);
+    return code == 0 ? 0 : err_sys(e, -code, "network: add route");
+}
+
+int nl_route_link(int nl, uint32_t dst, const char *name, struct err *e)
+{
+    const int code = route_change(nl, RT_TABLE_MAIN, dst, 32, 0, if_nametoindex(name));
+    return code == 0 ? 0 : err_sys(e, -code, "network: add route by %s", name);
+}
+
+int nl_route_via(int nl, const char *iif, uint32_t gateway, struct err *e)
+{
+    enum { TABLE = 100 };
+    struct request r;
+    const struct fib_rule_hdr rule = {.family = AF_INET, .table = TABLE, .action = FR_ACT_TO_TBL};
+    const uint32_t priority = TABLE;
+    const int code = route_change(nl, TABLE, 0, 0, gateway, 0);
+    if (code < 0)
+        return err_sys(e, -code, "network: add route");
+    begin(&r, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &rule, sizeof rule);
+    attr_text(&r, FRA_IIFNAME, iif);
+    attr(&r, FRA_PRIORITY, &priority, sizeof priority);
+    return finish(nl, &r, "add rule for", iif, e);
 }

@@ -1,5 +1,11 @@
 /* node_net.c - a node's end of the cluster network: eth0 (172.30.0.10+i), a bridge cni0 for its pods (10.244.<i>.1),
- * the helper's bridge as the way to everybody else. THREADS: none; runs once in the starting node. */
+ * the helper's bridge as the way to everybody else.
+ *
+ * DESIGN: what a pod sends goes to the helper, also what is for a pod of the same node: so there is one place that
+ * knows services and policies (svc_rules.c), and what it changed in a packet it changes back in the answer. Only what
+ * is for the node itself stays here. Reverse path filters would take that for a forgery, so they are off.
+ *
+ * THREADS: none; runs once in the starting node. */
 #include "sys/netlink.h"
 #include "sys/node_int.h"
 #include "sys/ops_int.h"
@@ -17,14 +23,14 @@ int node_net_setup(const struct node_boot *boot, struct err *e)
     if (read(boot->net_ready, &byte, 1) != 1)
         return err_set(e, ERR_UNAVAILABLE, "the node helper could not connect the node");
     close(boot->net_ready);
+    proc_write("/proc/sys/net/ipv4/ip_forward", "1");
+    net_relax();
     _auto_close_ int nl = nl_open(e);
     if (nl < 0 || nl_link_up(nl, "lo", NULL, e) < 0 ||
         nl_addr_add(nl, "eth0", htonl(NET_NODE(boot->index)), NET_NODE_PREFIX, e) < 0 ||
         nl_link_up(nl, "eth0", NULL, e) < 0 || nl_route_add(nl, 0, 0, htonl(NET_GATEWAY), e) < 0 ||
-        nl_bridge_add(nl, NET_NODE_BRIDGE, e) < 0 ||
-        nl_addr_add(nl, NET_NODE_BRIDGE, htonl(NET_PODS(boot->index) + 1), NET_PODS_PREFIX, e) < 0 ||
-        nl_link_up(nl, NET_NODE_BRIDGE, NULL, e) < 0)
+        nl_bridge_add(nl, NET_NODE_BRIDGE, htonl(NET_PODS(boot->index) + 1), e) < 0 ||
+        nl_link_up(nl, NET_NODE_BRIDGE, NULL, e) < 0 || nl_route_via(nl, NET_NODE_BRIDGE, htonl(NET_GATEWAY), e) < 0)
         return -1;
-    proc_write("/proc/sys/net/ipv4/ip_forward", "1");
     return 0;
 }

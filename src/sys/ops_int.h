@@ -67,13 +67,17 @@ enum op {
 };
 
 /* The cluster's addresses. Everything is inside the helper's own network namespace. */
-#define NET_BRIDGE      "stow0"
-#define NET_NODE_BRIDGE "cni0"
-#define NET_GATEWAY     0xac1e0001u                       /* 172.30.0.1 */
-#define NET_NODE(index) (0xac1e000au + (unsigned)(index)) /* 172.30.0.10+ */
-#define NET_NODE_PREFIX 24
-#define NET_PODS(index) (0x0af40000u + ((unsigned)(index) << 8)) /* 10.244.<index>.0 */
-#define NET_PODS_PREFIX 24
+#define NET_BRIDGE          "stow0"
+#define NET_NODE_BRIDGE     "cni0"
+#define NET_GATEWAY         0xac1e0001u                       /* 172.30.0.1 */
+#define NET_NODE(index)     (0xac1e000au + (unsigned)(index)) /* 172.30.0.10+ */
+#define NET_NODE_PREFIX     24
+#define NET_PODS(index)     (0x0af40000u + ((unsigned)(index) << 8)) /* 10.244.<index>.0 */
+#define NET_PODS_PREFIX     24
+#define NET_ALL_PODS        0x0af40000u /* 10.244.0.0/16 */
+#define NET_ALL_PODS_PREFIX 16
+#define NET_SERVICES        0x0a600000u /* 10.96.0.0/12 */
+#define NET_SERVICES_MASK   0xfff00000u
 
 /* Paths on a node. */
 #define NODE_LAYERS NODE_IMAGEFS

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define BUFFER_SIZE (16 * 1024)
+#define FDS         2 /* entries a relay takes */
 
 struct half {
     int from, to;
@@ -73,7 +74,7 @@ static short events_of(const struct relay *r, int fd)
 size_t relay_poll(struct relay *list, struct pollfd *p, size_t max)
 {
     size_t n = 0;
-    for (const struct relay *r = list; r && n + RELAY_FDS <= max; r = r->next) {
+    for (const struct relay *r = list; r && n + FDS <= max; r = r->next) {
         /* One that waits for nothing is not polled: its hang-up would be told again and again. */
         const short client = events_of(r, r->client), pod = events_of(r, r->pod);
         p[n++] = (struct pollfd){client ? r->client : -1, client, 0};
@@ -131,7 +132,7 @@ static void finish_connect(struct relay *r)
 void relay_work(struct relay **list, const struct pollfd *p, size_t count)
 {
     struct relay **at = list;
-    for (size_t i = 0; *at && i + 1 < count; i += RELAY_FDS) {
+    for (size_t i = 0; *at && i + 1 < count; i += FDS) {
         struct relay *r = *at;
         const short events = (short)(p[i].revents | p[i + 1].revents);
         if (events && r->connecting && p[i + 1].revents)

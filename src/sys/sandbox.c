@@ -121,7 +121,7 @@ static int open_ns(pid_t pid, const char *name)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* eth0 of the pod: the address, and the node's bridge as the way out. */
+/* eth0 of the pod: its address and nothing else is on it; the node's bridge is the way out, to its neighbours too. */
 static int connect_pod(const struct node *n, const struct sandbox *s, struct err *e)
 {
     char name[16];
@@ -133,9 +133,10 @@ static int connect_pod(const struct node *n, const struct sandbox *s, struct err
     if (setns(s->net, CLONE_NEWNET) < 0)
         return err_sys(e, errno, "enter the pod's network");
     _auto_close_ int inner = nl_open(e);
-    const bool ok = inner >= 0 && nl_addr_add(inner, "eth0", s->ip, NET_PODS_PREFIX, e) == 0 &&
-                    nl_link_up(inner, "eth0", NULL, e) == 0 &&
-                    nl_route_add(inner, 0, 0, htonl(NET_PODS(n->index) + 1), e) == 0;
+    const uint32_t gateway = htonl(NET_PODS(n->index) + 1);
+    const bool ok = inner >= 0 && nl_addr_add(inner, "eth0", s->ip, 32, e) == 0 &&
+                    nl_link_up(inner, "eth0", NULL, e) == 0 && nl_route_link(inner, gateway, "eth0", e) == 0 &&
+                    nl_route_add(inner, 0, 0, gateway, e) == 0;
     if (setns(n->self_netns, CLONE_NEWNET) < 0)
         BUG("cannot come back to the node's network: %s", strerror(errno));
     return ok ? 0 : -1;

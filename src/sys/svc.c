@@ -1,12 +1,13 @@
 /* svc.c - the service process: cluster addresses that work.
  *
- * DESIGN: nodes and pods send what is not for their own network to the helper's; there every service address is an
- * address of the bridge, and this process listens on it: a connection is relayed to one of the service's pods
- * (relay.c), a datagram to the DNS address is a question (dns.c). No packet filter of the kernel is needed, nothing of
- * the user's network is touched. A service without pods has its address but no listener, so the kernel refuses the
- * connection as kube-proxy would.
+ * DESIGN: nodes and pods send what is not for themselves to the helper's network; so everything that services and
+ * policies mean is done in one place. Where the kernel has nf_tables, service addresses and policies are rules of that
+ * network namespace alone (svc_rules.c): a pod sees who really called, a refused connection is refused. Where it has
+ * not, the addresses are the bridge's and this process relays what comes to them (svc_ports.c); policies do nothing
+ * then, and the cluster says so. Names are answered by svc_dns.c.
  *
- * A new table replaces the old one: listeners of ports that stay are kept, and so are connections.
+ * Each table replaces the one before, and is answered with what became of it:
+ *     {"filter": true, "why": "", "refused": [{"ip": "127.0.0.1", "port": 30080, "protocol": "TCP", "why": "…"}]}
  *
  * THREADS: none; one process, one poll loop, a child of the helper. */
 #include "sys/svc_int.h"
@@ -18,231 +19,89 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/str.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#define POLL_MAX 4096
+#define POLL_MAX 8192
 
-struct port {
-    struct port *next;
-    struct in_addr ip;
-    uint16_t number;
-    int fd;                      /* listening; -1 = no target, or it could not be */
-    struct sockaddr_in *targets; /* owned */
-    size_t target_count, turn;
-};
 struct svc {
-    int sock, nl, dns; /* dns: UDP socket, -1 = none */
-    struct in_addr dns_ip;
+    int sock;
     json_t *table; /* owned; names are looked up in it */
-    struct port *ports;
-    struct relay *relays;
+    struct ports ports;
+    struct dns_server dns;
 };
 
-/* ---- the table ---- */
-
-static bool parse_target(const char *text, struct sockaddr_in *out)
-{
-    const char *colon = text ? strrchr(text, ':') : NULL;
-    uint64_t port;
-    char ip[INET_ADDRSTRLEN];
-    if (!colon || (size_t)(colon - text) >= sizeof ip || !str_to_u64(colon + 1, &port) || port == 0 || port > 65535)
-        return false;
-    memcpy(ip, text, (size_t)(colon - text));
-    ip[colon - text] = '\0';
-    *out = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    return inet_pton(AF_INET, ip, &out->sin_addr) == 1;
-}
-
-static struct port *port_read(const json_t *rule)
-{
-    struct in_addr ip;
-    const int64_t number = jint(rule, "port", 0);
-    const json_t *targets = jat(rule, "targets"), *item;
-    if (inet_pton(AF_INET, jstr_or(rule, "ip", ""), &ip) != 1 || number < 1 || number > 65535)
-        return NULL;
-    struct port *p = xcalloc(1, sizeof *p);
-    *p = (struct port){.ip = ip, .number = (uint16_t)number, .fd = -1};
-    p->targets = xcalloc(json_array_size(targets), sizeof *p->targets);
-    size_t i;
-    json_array_foreach(targets, i, item)
-    {
-        p->target_count += parse_target(json_string_value(item), &p->targets[p->target_count]);
-    }
-    return p;
-}
-
-static void ports_free(struct port *list)
-{
-    for (struct port *next; list; list = next) {
-        next = list->next;
-        if (list->fd >= 0)
-            close(list->fd);
-        free(list->targets);
-        free(list);
-    }
-}
-
-static int take_listener(struct port *before, const struct port *p)
-{
-    for (; before; before = before->next)
-        if (before->ip.s_addr == p->ip.s_addr && before->number == p->number)
-            return TAKE_FD(before->fd);
-    return -1;
-}
-
-static int open_socket(int type, struct in_addr ip, uint16_t number)
-{
-    const struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(number), .sin_addr = ip};
-    const int on = 1, fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, (const struct sockaddr *)&at, sizeof at) == 0 && (type == SOCK_DGRAM || listen(fd, SOMAXCONN) == 0))
-        return fd;
-    close(fd);
-    return -1;
-}
-
-static bool has_ip(const struct port *list, struct in_addr ip)
-{
-    for (; list; list = list->next)
-        if (list->ip.s_addr == ip.s_addr)
-            return true;
-    return false;
-}
-
-/* Addresses that are new come, those that are no longer named go. */
-static void change_addresses(const struct svc *s, const struct port *before, const struct port *after)
+static json_t *replace_table(struct svc *s, json_t *take_table)
 {
     struct err e = ERR_INIT;
-    for (const struct port *p = after; p; p = p->next)
-        if (!has_ip(before, p->ip))
-            nl_addr_add(s->nl, NET_BRIDGE, p->ip.s_addr, 32, &e);
-    for (const struct port *p = before; p; p = p->next)
-        if (!has_ip(after, p->ip) && p->ip.s_addr != s->dns_ip.s_addr)
-            nl_addr_del(s->nl, NET_BRIDGE, p->ip.s_addr, 32, &e);
-}
-
-static void open_dns(struct svc *s)
-{
-    struct err e = ERR_INIT;
-    struct in_addr ip;
-    if (inet_pton(AF_INET, jstr_or(s->table, "dns", ""), &ip) != 1 || (s->dns >= 0 && ip.s_addr == s->dns_ip.s_addr))
-        return;
-    if (s->dns >= 0)
-        close(s->dns);
-    nl_addr_add(s->nl, NET_BRIDGE, ip.s_addr, 32, &e);
-    s->dns_ip = ip;
-    s->dns = open_socket(SOCK_DGRAM, ip, 53);
-}
-
-static void replace_table(struct svc *s, json_t *take_table)
-{
-    struct port *fresh = NULL;
-    size_t i;
-    const json_t *rule;
-    json_array_foreach(jat(take_table, "services"), i, rule)
-    {
-        struct port *p = port_read(rule);
-        if (!p)
-            continue;
-        p->next = fresh;
-        fresh = p;
-    }
-    change_addresses(s, s->ports, fresh);
-    for (struct port *p = fresh; p; p = p->next) {
-        if (!p->target_count)
-            continue;
-        p->fd = take_listener(s->ports, p);
-        if (p->fd < 0)
-            p->fd = open_socket(SOCK_STREAM, p->ip, p->number);
-    }
-    ports_free(s->ports);
-    s->ports = fresh;
+    const bool filter = rules_apply(take_table, &e) == 0;
+    json_t *refused = ports_replace(&s->ports, take_table, !filter);
     json_decref(s->table);
     s->table = take_table;
-    open_dns(s);
+    dns_open(&s->dns, s->ports.nl, jstr_or(take_table, "dns", ""));
+    return json_pack("{s:b, s:s, s:o}", "filter", filter, "why", filter ? "" : e.msg, "refused", refused);
 }
-
-/* ---- work ---- */
 
 static void take_table(struct svc *s)
 {
+    struct err lost = ERR_INIT;
     _auto_msg_ struct msg m = MSG_INIT;
+    _auto_buf_ struct buf body = BUF_INIT;
     if (chan_recv(s->sock, &m) != 1)
         _exit(0); /* the helper is gone */
     struct wire_in in = wire_reader(m.body.data, m.body.len);
     json_t *table = json_loads(wire_need_str(&in), 0, NULL);
-    if (table)
-        replace_table(s, table);
+    _auto_json_ json_t *result = table ? replace_table(s, table) : json_object();
+    _auto_free_ char *text = json_text(result);
+    wire_str(&body, text);
+    chan_send(s->sock, m.id, MSG_REPLY, &body, NULL, 0, &lost);
 }
 
-static void take_connection(struct svc *s, struct port *p)
-{
-    const int client = accept4(p->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (client >= 0)
-        relay_add(&s->relays, client, &p->targets[p->turn++ % p->target_count]);
-}
-
-static void take_question(struct svc *s)
-{
-    uint8_t in[1500], out[1500];
-    struct sockaddr_in from;
-    socklen_t len = sizeof from;
-    const ssize_t n = recvfrom(s->dns, in, sizeof in, 0, (struct sockaddr *)&from, &len);
-    const size_t answer = n > 0 ? dns_answer(jat(s->table, "names"), in, (size_t)n, out, sizeof out) : 0;
-    if (answer && sendto(s->dns, out, answer, 0, (struct sockaddr *)&from, len) < 0)
-        return; /* it will ask again */
-}
-
-static _Noreturn void svc_main(int sock)
+static _Noreturn void svc_main(int sock, int host_net)
 {
     static struct pollfd p[POLL_MAX];
     struct err e = ERR_INIT;
-    struct svc s = {.sock = sock, .nl = nl_open(&e), .dns = -1};
+    struct svc s = {.sock = sock, .dns = {.udp = -1, .tcp = -1}};
+    s.ports = (struct ports){.nl = nl_open(&e), .own_net = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)};
+    s.ports.host_net = host_net;
     for (;;) {
-        size_t n = 0;
-        p[n++] = (struct pollfd){s.sock, POLLIN, 0};
-        p[n++] = (struct pollfd){s.dns, POLLIN, 0};
-        for (const struct port *port = s.ports; port && n < POLL_MAX / 2; port = port->next)
-            p[n++] = (struct pollfd){port->fd, POLLIN, 0};
-        const size_t first = n, count = relay_poll(s.relays, p + n, POLL_MAX - n);
-        if (poll(p, first + count, -1) <= 0)
+        p[0] = (struct pollfd){s.sock, POLLIN, 0};
+        struct pollfd *at = p + 1, *const end = p + POLL_MAX;
+        struct pollfd *dns = at, *ports = dns + dns_poll(&s.dns, dns, (size_t)(end - dns));
+        struct pollfd *flows = ports + ports_poll(&s.ports, ports, POLL_MAX / 2);
+        struct pollfd *relays = flows + flow_poll(s.ports.flows, flows, (size_t)(end - flows));
+        at = relays + relay_poll(s.ports.relays, relays, (size_t)(end - relays));
+        if (poll(p, (nfds_t)(at - p), -1) <= 0)
             continue;
-        relay_work(&s.relays, p + first, count);
-        if (p[1].revents)
-            take_question(&s);
-        size_t i = 2;
-        for (struct port *port = s.ports; port && i < first; port = port->next, i++)
-            if (p[i].revents)
-                take_connection(&s, port);
-        if (p[0].revents) /* last: it changes the ports */
+        /* Those that may add to a list after those that walk it. */
+        relay_work(&s.ports.relays, relays, (size_t)(at - relays));
+        flow_work(s.ports.flows, flows, (size_t)(relays - flows));
+        dns_work(&s.dns, s.table, dns, (size_t)(ports - dns));
+        ports_work(&s.ports, ports, (size_t)(flows - ports));
+        if (p[0].revents)
             take_table(&s);
     }
 }
 
-int svc_start(int *out_sock, struct err *e)
+int svc_start(int host_net, int *out_sock, struct err *e)
 {
     int pair[2];
     if (chan_pair(pair, e) < 0)
         return -1;
     const pid_t pid = fork();
     if (pid == 0) {
+        const int keep[] = {pair[1], host_net};
         proc_reset_signals();
         signal(SIGPIPE, SIG_IGN);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         prctl(PR_SET_NAME, "stowage-svc");
-        proc_keep_fds(&pair[1], 1);
-        svc_main(pair[1]);
+        proc_keep_fds(keep, ARRAY_LEN(keep));
+        svc_main(pair[1], host_net);
     }
     close(pair[1]);
     if (pid < 0) {

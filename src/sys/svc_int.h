@@ -1,5 +1,8 @@
-/* svc_int.h - services inside the cluster network: a process of the helper that owns their addresses, relays TCP to
- * pods and answers names. Private to sys. */
+/* svc_int.h - services inside the cluster network: a process of the helper that owns their addresses, leads connections
+ * to pods, enforces policies and answers names. Private to sys.
+ *
+ * The parts are lists that the process' loop polls: x_poll() adds what it waits for to `p` (room for `max`) and returns
+ * how many, x_work() gets the same entries back, in the same order. */
 #ifndef STOWAGE_SYS_SVC_INT_H
 #define STOWAGE_SYS_SVC_INT_H
 
@@ -11,21 +14,58 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Forks the process; *out_sock takes its tables (chan.h, body: one text). */
-int svc_start(int *out_sock, struct err *e);
+/* Forks the process; *out_sock takes its tables and gives what became of them (chan.h, body: one text each).
+ * `host_net`: the network namespace of the user's machine, borrowed; listeners on its loopback addresses are made
+ * there. */
+int svc_start(int host_net, int *out_sock, struct err *e);
 
 /* -- relay.c: accepted connections -- */
 struct relay;
 /* Takes `client`; connects it to the address. */
 void relay_add(struct relay **list, int take_client, const struct sockaddr_in *to);
-/* What to wait for: adds to `p` (room for `max`), returns how many. */
 size_t relay_poll(struct relay *list, struct pollfd *p, size_t max);
-/* The same order as relay_poll() gave. Drops what has ended. */
+/* Drops what has ended. */
 void relay_work(struct relay **list, const struct pollfd *p, size_t count);
-#define RELAY_FDS 2 /* entries a relay takes */
 
-/* -- dns.c: one question, one answer -- */
-/* names: object, text -> array of addresses. Returns the answer's length, 0 = none. */
-size_t dns_answer(const json_t *names, const uint8_t *query, size_t len, uint8_t *out, size_t size);
+/* -- relay_udp.c: who sent datagrams to a listener, and where they go -- */
+struct flow;
+/* One datagram waits at `listener`: to `to`, or where its sender's earlier ones went. */
+void flow_take(struct flow **list, int listener, const struct sockaddr_in *to);
+void flow_drop(struct flow **list, int listener); /* it is about to be closed */
+size_t flow_poll(struct flow *list, struct pollfd *p, size_t max);
+void flow_work(struct flow *list, const struct pollfd *p, size_t count);
+
+/* -- svc_ports.c: listening sockets, of ports on the user's loopback, and of all if the kernel has no packet filter --
+ */
+struct ports {
+    struct port *list;
+    struct relay *relays;
+    struct flow *flows;
+    int nl, own_net, host_net; /* borrowed; own_net, host_net: network namespaces */
+};
+/* Replaces the ports by those of `table`; `all`: also those inside the cluster, whose addresses come and go too.
+ * Returns new: those that could not be had, [{"ip", "port", "protocol", "why"}]. */
+json_t *ports_replace(struct ports *s, const json_t *table, bool all);
+size_t ports_poll(struct ports *s, struct pollfd *p, size_t max);
+void ports_work(struct ports *s, const struct pollfd *p, size_t count);
+/* A bound, listening socket, or -errno. */
+int svc_socket(int type, struct in_addr ip, uint16_t number);
+
+/* -- svc_dns.c: questions by UDP and TCP -- */
+struct dns_server {
+    struct in_addr ip;
+    int udp, tcp; /* -1 = none */
+    struct dns_client *clients;
+};
+void dns_open(struct dns_server *d, int nl, const char *ip);
+size_t dns_poll(struct dns_server *d, struct pollfd *p, size_t max);
+void dns_work(struct dns_server *d, const json_t *zone, const struct pollfd *p, size_t count);
+
+/* -- svc_rules.c: services and policies as rules of the kernel's packet filter -- */
+/* ERR_UNSUPPORTED: this kernel has none. */
+int rules_apply(const json_t *table, struct err *e);
+/* "10.244.0.5:8080" */
+bool svc_target_parse(const char *text, struct sockaddr_in *out);
+int svc_protocol(const json_t *rule); /* IPPROTO_… */
 
 #endif

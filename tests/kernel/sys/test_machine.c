@@ -266,7 +266,7 @@ static void container_sees_what_it_should(void **state)
     assert_non_null(strstr(out, "overlay"));
     assert_non_null(strstr(out, "64.0M"));
     assert_null(strstr(out, data_dir));
-    assert_int_equal(container_run("c3", "ip addr show eth0 | grep -c 10.244.0.6/24", out, sizeof out), 0);
+    assert_int_equal(container_run("c3", "ip addr show eth0 | grep -c 10.244.0.6/32", out, sizeof out), 0);
     assert_int_equal(container_run("c3", "grep CapEff /proc/self/status; id -u", out, sizeof out), 0);
     assert_non_null(strstr(out, "00000000a80425fb\n0\n"));
     assert_int_equal(container_run("c3", "echo 1 > /proc/sys/kernel/panic", out, sizeof out), 1);
@@ -518,7 +518,7 @@ static void cluster_addresses_are_reached_from_everywhere(void **state)
 static void services_and_names_work(void **state)
 {
     (void)state;
-    char out[4096];
+    char out[4096], *result = NULL;
     pod_start("pod-t", "10.244.0.40");
     pod_start("pod-u", "10.244.0.41");
     struct container_spec server =
@@ -530,8 +530,10 @@ static void services_and_names_work(void **state)
                             "{\"dns\": \"10.96.0.10\", \"services\": ["
                             "{\"ip\": \"10.96.3.4\", \"port\": 80, \"targets\": [\"10.244.0.40:8080\"]},"
                             "{\"ip\": \"10.96.3.5\", \"port\": 80, \"targets\": []}],"
-                            "\"names\": {\"web.default.svc.cluster.local\": [\"10.96.3.4\"]}}",
-                            &e));
+                            "\"names\": {\"web.default.svc.cluster.local\": {\"A\": [\"10.96.3.4\"]}}}",
+                            &result, &e));
+    assert_non_null(strstr(result, "\"refused\":[]"));
+    free(result);
     await(container_run("client", "nc -w 2 10.96.3.4 80", out, sizeof out) == 0 && str_eq(out, "from server\n"));
     assert_int_equal(container_run("client", "nc -w 60 10.96.3.5 80", out, sizeof out), 1);
     assert_non_null(strstr(out, "Connection refused"));
@@ -540,7 +542,8 @@ static void services_and_names_work(void **state)
     assert_int_equal(container_run("client", "nslookup nosuch.default.svc.cluster.local 10.96.0.10", out, sizeof out),
                      1);
     assert_non_null(strstr(out, "NXDOMAIN"));
-    ok(m->ops->set_services(m, "{}", &e)); /* gone again */
+    ok(m->ops->set_services(m, "{}", &result, &e)); /* gone again */
+    free(result);
     await(container_run("client", "nc -w 1 10.96.3.4 80", out, sizeof out) != 0);
     ok(m->ops->container_signal(m, "worker-1", "server", SIGKILL, &e));
     ok(m->ops->container_signal(m, "worker-1", "client", SIGKILL, &e));
