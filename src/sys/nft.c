@@ -1,7 +1,7 @@
 /* nft.c - see nft.h. Netlink messages are built in one buffer: a length is patched when what it counts is complete.
  *
  * The kernel takes a batch as a whole: it answers with an error for each message it refuses, and with nothing if it
- * took them all. THREADS: none shared. Source: linux/netfilter/nf_tables.h. */
+ * took them all. THREADS: none shared. Source: the kernel's nf_tables.h. */
 #include "sys/nft.h"
 
 #include "base/mem.h"
