@@ -27,6 +27,7 @@ static const struct {
     {"core.v1.ServicePort", default_service_port},
     {"core.v1.LoadBalancerIngress", default_load_balancer_ingress},
     {"networking.v1.NetworkPolicySpec", default_network_policy_spec},
+    {"core.v1.ReplicationController", default_replication_controller},
     {"core.v1.Namespace", default_namespace},
     {"core.v1.PersistentVolume", default_persistent_volume},
     {"core.v1.NodeStatus", default_node_status},

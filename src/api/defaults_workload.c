@@ -44,6 +44,18 @@ static void set_unless_there(json_t *obj, const char *path, json_t *take_value)
         jset(obj, path, take_value);
 }
 
+/* What the template says of labels is said of its selector and of itself. */
+void default_replication_controller(json_t *rc)
+{
+    const json_t *labels = jat(rc, "spec.template.metadata.labels");
+    if (!json_object_size(labels))
+        return;
+    if (!json_object_size(jat(rc, "spec.selector")))
+        jset(rc, "spec.selector", json_deep_copy(labels));
+    if (!json_object_size(jat(rc, "metadata.labels")))
+        jset(rc, "metadata.labels", json_deep_copy(labels));
+}
+
 /* Not of the spec, which cron jobs hold as it was given. */
 void default_job(json_t *job)
 {

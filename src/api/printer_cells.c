@@ -79,6 +79,19 @@ void cell_images(struct buf *out, const json_t *obj, int64_t now)
     template_join(out, obj, "image");
 }
 
+void cell_label_set(struct buf *out, const json_t *obj, int64_t now)
+{
+    (void)now;
+    _auto_strlist_ struct strlist parts = {0};
+    const char *key;
+    json_t *value;
+    json_object_foreach(jat(obj, "spec.selector"), key, value)
+        strlist_addf(&parts, "%s=%s", key, json_string_value(value));
+    strlist_sort(&parts);
+    _auto_free_ char *text = strlist_join(&parts, ",");
+    cell_text_or(out, text, "<none>");
+}
+
 void cell_selector(struct buf *out, const json_t *obj, int64_t now)
 {
     (void)now;

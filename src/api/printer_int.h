@@ -31,6 +31,7 @@ extern const struct printer printer_pv, printer_pvc, printer_storageclass, print
 extern const struct printer printer_snapshot, printer_content, printer_snapshot_class, printer_attributes_class;
 extern const struct printer printer_service, printer_endpoints, printer_endpointslice;
 extern const struct printer printer_ingress, printer_ingress_class, printer_network_policy;
+extern const struct printer printer_priority_class, printer_runtime_class, printer_replication_controller;
 extern const struct printer printer_deployment, printer_replicaset, printer_controllerrevision, printer_budget;
 extern const struct printer printer_statefulset, printer_daemonset, printer_job, printer_cronjob, printer_quota;
 extern const struct printer printer_event, printer_event_v1;
@@ -47,7 +48,8 @@ void cell_name(struct buf *out, const json_t *obj, int64_t now);
 void cell_age(struct buf *out, const json_t *obj, int64_t now);
 void cell_containers(struct buf *out, const json_t *obj, int64_t now); /* of spec.template */
 void cell_images(struct buf *out, const json_t *obj, int64_t now);
-void cell_selector(struct buf *out, const json_t *obj, int64_t now); /* spec.selector, a LabelSelector */
+void cell_selector(struct buf *out, const json_t *obj, int64_t now);  /* spec.selector, a LabelSelector */
+void cell_label_set(struct buf *out, const json_t *obj, int64_t now); /* spec.selector, a map */
 
 #define COLUMN_NAME_TEXT                                                                                               \
     "Name must be unique within a namespace. Is required when creating resources, although some resources "            \

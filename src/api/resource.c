@@ -62,6 +62,7 @@ static const struct subresource account_subs[] = {
 static const struct subresource service_subs[] = {SUB_PROXY("ServiceProxyOptions"), SUB_STATUS("Service"), {NULL}};
 static const struct subresource deployment_subs[] = {SUB_SCALE, SUB_STATUS("Deployment"), {NULL}};
 static const struct subresource replicaset_subs[] = {SUB_SCALE, SUB_STATUS("ReplicaSet"), {NULL}};
+static const struct subresource controller_subs[] = {SUB_SCALE, SUB_STATUS("ReplicationController"), {NULL}};
 static const struct subresource statefulset_subs[] = {SUB_SCALE, SUB_STATUS("StatefulSet"), {NULL}};
 static const struct subresource daemonset_subs[] = {SUB_STATUS("DaemonSet"), {NULL}};
 static const struct subresource job_subs[] = {SUB_STATUS("Job"), {NULL}};
@@ -117,6 +118,9 @@ static struct resource rows[] = {
      STORED("PersistentVolume", "persistentvolumes", "HN/zwEC+JgM="), .short_names = NAMES("pv"), .subs = volume_subs},
     {CORE("Pod", "pods", "pod"), STORED("Pod", "pods", "xPOwRZ+Yhw8="), .short_names = NAMES("po"),
      .categories = NAMES("all"), .namespaced = true, .subs = pod_subs},
+    {CORE("ReplicationController", "replicationcontrollers", "replicationcontroller"),
+     STORED("ReplicationController", "replicationcontrollers", "Jond2If31h0="), .short_names = NAMES("rc"),
+     .categories = NAMES("all"), .namespaced = true, .subs = controller_subs, .generation = true},
     {CORE("ResourceQuota", "resourcequotas", "resourcequota"),
      STORED("ResourceQuota", "resourcequotas", "8uhSgffRX6w="), .short_names = NAMES("quota"), .namespaced = true,
      .subs = quota_subs},
@@ -238,7 +242,19 @@ static struct resource rows[] = {
      .generation = true,
      .needs_rv = true},
 
-    /* -- coordination.k8s.io, discovery.k8s.io -- */
+    /* -- scheduling.k8s.io -- */
+    {.group = "scheduling.k8s.io",
+     .version = "v1",
+     .kind = "PriorityClass",
+     .plural = "priorityclasses",
+     .singular = "priorityclass",
+     .type = "scheduling.v1.PriorityClass",
+     .go_kind = "scheduling.PriorityClass",
+     STORED("PriorityClass", "priorityclasses.scheduling.k8s.io", "1QwjyaZjj3Y="),
+     .short_names = NAMES("pc"),
+     .generation = true},
+
+    /* -- coordination.k8s.io, node.k8s.io, discovery.k8s.io -- */
     {.group = "coordination.k8s.io",
      .version = "v1",
      .kind = "Lease",
@@ -248,6 +264,16 @@ static struct resource rows[] = {
      .go_kind = "coordination.Lease",
      STORED("Lease", "leases.coordination.k8s.io", "gqkMMb/YqFM="),
      .namespaced = true,
+     .needs_rv = true,
+     .create_on_update = true},
+    {.group = "node.k8s.io",
+     .version = "v1",
+     .kind = "RuntimeClass",
+     .plural = "runtimeclasses",
+     .singular = "runtimeclass",
+     .type = "node.v1.RuntimeClass",
+     .go_kind = "node.RuntimeClass",
+     STORED("RuntimeClass", "runtimeclasses.node.k8s.io", "WQTu1GL3T2Q="),
      .needs_rv = true,
      .create_on_update = true},
     {.group = "discovery.k8s.io",

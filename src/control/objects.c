@@ -143,6 +143,15 @@ bool owner_remove(json_t *o, const char *uid)
     return changed;
 }
 
+int selector_of(const json_t *owner, struct label_selector **out, struct err *e)
+{
+    json_t *selector = jat(owner, "spec.selector");
+    if (!str_eq(jstr(owner, "kind"), "ReplicationController"))
+        return label_selector_from_json(selector, out, e);
+    _auto_json_ json_t *labels = json_pack("{s:O}", "matchLabels", selector);
+    return label_selector_from_json(labels, out, e);
+}
+
 /* -- finalizers -- */
 
 bool finalizer_add(json_t *o, const char *name)

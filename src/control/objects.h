@@ -40,6 +40,9 @@ json_t *controller_ref(const json_t *owner);
 /* Edits: drops the references to that uid. False if there were none. */
 bool owner_remove(json_t *o, const char *uid);
 
+/* The selector of a workload: a LabelSelector, or of a replication controller a plain map. -1 with why. */
+int selector_of(const json_t *owner, struct label_selector **out, struct err *e);
+
 /* -- finalizers; edit, and say whether anything changed -- */
 bool finalizer_add(json_t *o, const char *name);
 bool finalizer_remove(json_t *o, const char *name);

@@ -69,7 +69,7 @@ static int claim_one(const struct claim *c, const json_t *obj, struct err *e)
 int claim_objects(struct loop *l, const json_t *owner, const struct resource *res, struct objlist *list, struct err *e)
 {
     struct claim c = {.l = l, .owner = owner, .res = res, .frozen = jstr(owner, "metadata.deletionTimestamp") != NULL};
-    if (label_selector_from_json(jat(owner, "spec.selector"), &c.selector, e) < 0)
+    if (selector_of(owner, &c.selector, e) < 0)
         return -1;
     size_t kept = 0;
     int rc = 0;

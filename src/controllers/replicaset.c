@@ -1,4 +1,5 @@
-/* replicaset.c - keeps spec.replicas pods of a template alive.
+/* replicaset.c - keeps spec.replicas pods of a template alive: replica sets, and replication controllers, which are the
+ * same with a plainer selector.
  *
  * DESIGN: list, claim, make or delete the difference, count. Making is slow-started (1, 2, 4, …) so that a template the
  * server refuses costs one refusal per round, not hundreds. The status counts the pods seen at the start of the round;
@@ -11,22 +12,40 @@
 
 #define BURST 500
 
-static void map_pod(struct loop *l, const struct watch_event *ev)
+/* What a loop of this file looks after. */
+struct keeper {
+    const char *kind;
+    const struct resource **res; /* in RES: filled when the loops run */
+};
+static const struct keeper keep_sets = {"ReplicaSet", &RES.replicasets};
+static const struct keeper keep_controllers = {"ReplicationController", &RES.replicationcontrollers};
+
+static void map_pod(struct loop *l, const struct watch_event *ev, const struct keeper *k)
 {
     const json_t *pod = ev->obj->tree;
     if (ev->prev)
-        enqueue_controller(l, ev->prev->tree, "ReplicaSet");
+        enqueue_controller(l, ev->prev->tree, k->kind);
     if (controller_of(pod)) {
-        enqueue_controller(l, pod, "ReplicaSet");
+        enqueue_controller(l, pod, k->kind);
         return;
     }
     if (ev->type == WATCH_DELETED)
         return;
     /* An orphan: whoever selects it may adopt it. */
     _auto_objlist_ struct objlist sets = {0};
-    objlist_load(&sets, loop_registry(l), RES.replicasets->bucket, obj_ns(pod));
+    objlist_load(&sets, loop_registry(l), (*k->res)->bucket, obj_ns(pod));
     for (size_t i = 0; i < sets.len; i++)
         loop_enqueue(l, sets.items[i]->ns, sets.items[i]->name);
+}
+
+static void map_pod_of_set(struct loop *l, const struct watch_event *ev)
+{
+    map_pod(l, ev, &keep_sets);
+}
+
+static void map_pod_of_controller(struct loop *l, const struct watch_event *ev)
+{
+    map_pod(l, ev, &keep_controllers);
 }
 
 static int make_pods(struct loop *l, const json_t *rs, int64_t missing, struct err *e)
@@ -104,7 +123,8 @@ static struct counts count_pods(struct loop *l, const json_t *rs, const struct o
     return n;
 }
 
-static int update_status(struct loop *l, const json_t *rs, const struct counts *n, const struct err *why, struct err *e)
+static int update_status(struct loop *l, const struct keeper *k, const json_t *rs, const struct counts *n,
+                         const struct err *why, struct err *e)
 {
     json_t *next = json_deep_copy(rs);
     json_t *status = jmake_obj(next, "status");
@@ -116,7 +136,7 @@ static int update_status(struct loop *l, const json_t *rs, const struct counts *
     put_count(status, "availableReplicas", n->available);
     jset_int(status, "observedGeneration", jint(rs, "metadata.generation", 0));
     set_failure(status, why, now);
-    return write_status(l, RES.replicasets, rs, next, e);
+    return write_status(l, *k->res, rs, next, e);
 }
 
 static void keep_active(struct objlist *pods)
@@ -133,9 +153,9 @@ static void keep_active(struct objlist *pods)
     pods->len = kept;
 }
 
-static int reconcile(struct loop *l, const char *ns, const char *name, struct err *e)
+static int reconcile(struct loop *l, const struct keeper *k, const char *ns, const char *name, struct err *e)
 {
-    _auto_sobj_ struct sobj *obj = reg_read(loop_registry(l), RES.replicasets, ns, name);
+    _auto_sobj_ struct sobj *obj = reg_read(loop_registry(l), *k->res, ns, name);
     if (!obj)
         return 0;
     const json_t *rs = obj->tree;
@@ -154,19 +174,39 @@ static int reconcile(struct loop *l, const char *ns, const char *name, struct er
         else if (diff < 0)
             rc = delete_pods(l, rs, &pods, -diff, &why);
     }
-    if (update_status(l, rs, &n, &why, e) < 0)
+    if (update_status(l, k, rs, &n, &why, e) < 0)
         return -1;
     if (rc < 0)
         *e = why;
     return rc;
 }
 
-static const struct loop_watch watches[] = {{"replicasets.apps", NULL}, {"pods", map_pod}, {NULL, NULL}};
+static int reconcile_set(struct loop *l, const char *ns, const char *name, struct err *e)
+{
+    return reconcile(l, &keep_sets, ns, name, e);
+}
+
+static int reconcile_controller(struct loop *l, const char *ns, const char *name, struct err *e)
+{
+    return reconcile(l, &keep_controllers, ns, name, e);
+}
+
+static const struct loop_watch set_watches[] = {{"replicasets.apps", NULL}, {"pods", map_pod_of_set}, {NULL, NULL}};
+static const struct loop_watch controller_watches[] = {
+    {"replicationcontrollers", NULL}, {"pods", map_pod_of_controller}, {NULL, NULL}};
 
 const struct loop_def replicaset_loop = {
     .name = "replicaset",
     .component = "replicaset-controller",
-    .watches = watches,
-    .reconcile = reconcile,
+    .watches = set_watches,
+    .reconcile = reconcile_set,
+    .max_backoff_ms = 30000,
+};
+
+const struct loop_def replication_controller_loop = {
+    .name = "replication-controller",
+    .component = "replication-controller",
+    .watches = controller_watches,
+    .reconcile = reconcile_controller,
     .max_backoff_ms = 30000,
 };

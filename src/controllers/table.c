@@ -9,6 +9,7 @@ const struct loop_def *const *controllers_loops(size_t *n)
         NULL, /* gc_loop() */
         NULL, /* quota_loop() */
         &replicaset_loop,
+        &replication_controller_loop,
         &deployment_loop,
         &statefulset_loop,
         &daemonset_loop,

@@ -23,6 +23,7 @@ int admit_service_account(struct op *op, struct admit *a);
 int admit_pod_security(struct op *op, struct admit *a);
 int admit_node_taint(struct op *op, struct admit *a);
 int admit_priority(struct op *op, struct admit *a);
+int admit_priority_class(struct op *op, struct admit *a);
 int admit_tolerations(struct op *op, struct admit *a);
 int admit_default_class(struct op *op, struct admit *a);
 int admit_ingress_class(struct op *op, struct admit *a);

@@ -29,6 +29,27 @@ static int make_namespaces(struct registry *r, struct err *e)
     return 0;
 }
 
+static int make_priorities(struct registry *r, struct err *e)
+{
+    static const struct {
+        const char *name;
+        int value;
+        const char *description;
+    } all[] = {
+        {"system-node-critical", 2000001000,
+         "Used for system critical pods that must not be moved from their current node."},
+        {"system-cluster-critical", 2000000000,
+         "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        if (make_once(r, RES.priorityclasses, "",
+                      json_pack("{s{ss} si ss}", "metadata", "name", all[i].name, "value", all[i].value, "description",
+                                all[i].description),
+                      e) < 0)
+            return err_wrap(e, "priority class %s", all[i].name);
+    return 0;
+}
+
 /* The first address of the service range. */
 static void first_service_ip(const struct registry *r, char out[INET_ADDRSTRLEN])
 {
@@ -141,7 +162,7 @@ static const char *shown_host(const char *host)
 int registry_bootstrap(struct registry *r, const char *api_host, int api_port, struct err *e)
 {
     struct where w = {.host = shown_host(api_host), .port = api_port};
-    if (make_namespaces(r, e) < 0)
+    if (make_namespaces(r, e) < 0 || make_priorities(r, e) < 0)
         return -1;
     return make_way(r, &w, e) < 0 ? -1 : definitions_make(r, e);
 }

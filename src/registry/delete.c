@@ -82,7 +82,8 @@ static bool wants_finalizer(const json_t *obj, const struct reg_delete_opts *o, 
 
 void op_warn_orphans(const struct op *op, const struct reg_delete_opts *o)
 {
-    if (op->st->orphans && !o->propagation && op->ctx->warnings && !strlist_has(op->ctx->warnings, ORPHANS_TEXT))
+    if (strcmp(op->res->kind, "Job") == 0 && !o->propagation && op->ctx->warnings &&
+        !strlist_has(op->ctx->warnings, ORPHANS_TEXT))
         strlist_add(op->ctx->warnings, ORPHANS_TEXT);
 }
 

@@ -14,7 +14,7 @@ struct strategy {
     const char *key_prefix;   /* in etcd, as conflict texts show it; NULL = the plural */
     bool returns_object;      /* DELETE answers the object, not a Status */
     bool no_garbage;          /* owner policies do not apply (events) */
-    bool orphans;             /* DELETE without a policy leaves the dependents, and warns of it (jobs) */
+    bool orphans;             /* DELETE without a policy leaves the dependents (jobs, replication controllers) */
     bool status_split;        /* main writes keep the stored status, writes to /status keep the stored rest */
     bool status_keeps_meta;   /* /status changes no labels, annotations, owners, finalizers either */
     bool status_keeps_labels; /* /status changes no labels */

@@ -17,7 +17,10 @@ static char *selector_text(const json_t *workload)
 {
     struct label_selector *sel = NULL;
     struct err e = ERR_INIT;
-    if (label_selector_from_json(jat(workload, "spec.selector"), &sel, &e) < 0)
+    json_t *selector = jat(workload, "spec.selector");
+    bool plain = str_eq(jstr(workload, "kind"), "ReplicationController"); /* a map */
+    _auto_json_ json_t *labels = plain ? json_pack("{sO}", "matchLabels", selector) : json_incref(selector);
+    if (label_selector_from_json(labels, &sel, &e) < 0)
         return xstrdup("");
     char *text = label_selector_text(sel);
     label_selector_free(sel);

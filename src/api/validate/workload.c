@@ -240,14 +240,19 @@ void replicaset_create(const struct change *c)
     replicaset_spec_check(c);
 }
 
-void replicaset_update(const struct change *c)
+void replica_counts_check(const struct change *c)
 {
     static const char *const counts[] = {"replicas",          "fullyLabeledReplicas", "readyReplicas",
                                          "availableReplicas", "observedGeneration",   NULL};
     static const char *const within[] = {"fullyLabeledReplicas", "readyReplicas", "availableReplicas", NULL};
+    counts_check(c, counts, within);
+}
+
+void replicaset_update(const struct change *c)
+{
     change_meta_update(c);
     if (strcmp(c->sub, "status") == 0) {
-        counts_check(c, counts, within);
+        replica_counts_check(c);
         return;
     }
     replicaset_spec_check(c);

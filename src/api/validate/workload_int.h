@@ -30,4 +30,7 @@ void status_nonnegative(const struct change *c, const char *const *counts);
 void status_within(const struct change *c, const char *const *within, const char *of, const char *what);
 void status_collisions(const struct change *c);
 
+/* The status of a replica set or replication controller. */
+void replica_counts_check(const struct change *c);
+
 #endif

@@ -1,6 +1,6 @@
 /* priority.c - Priority: a pod's class name becomes a number, and the pod keeps what it was given.
  *
- * The two system classes are always there; others are PriorityClass objects, if the server knows that kind.
+ * The two system classes are always there; others are PriorityClass objects, one of which may be the default.
  * Source: plugin/pkg/admission/priority. */
 #include "registry/admission_int.h"
 #include "registry/meta_int.h"
@@ -112,4 +112,34 @@ int admit_priority(struct op *op, struct admit *a)
     int rc = give(op, a->obj, &c);
     sobj_unref(c.obj);
     return rc;
+}
+
+/* -- only one class may be everybody's -- */
+
+struct other_default {
+    const char *name; /* the one at hand */
+    struct sobj *found;
+};
+
+static int find_default(struct sobj *obj, void *arg)
+{
+    struct other_default *o = arg;
+    if (!jbool(obj->tree, "globalDefault", false) || str_eq(obj->name, o->name))
+        return 0;
+    o->found = sobj_ref(obj);
+    return 1;
+}
+
+int admit_priority_class(struct op *op, struct admit *a)
+{
+    struct other_default o = {.name = meta_name(a->obj)};
+    if (!jbool(a->obj, "globalDefault", false))
+        return 0;
+    struct snapshot *snap = store_snapshot(op->r->store);
+    snapshot_scan(snap, CLASS_BUCKET, NULL, NULL, NULL, find_default, &o);
+    snapshot_unref(snap);
+    _auto_sobj_ struct sobj *found = o.found;
+    return found ? op_forbid(op, a->obj, "PriorityClass %s is already marked as default. Only one default can exist",
+                             found->name)
+                 : 0;
 }
