@@ -15,7 +15,8 @@ static const struct {
     {CAP_OVERLAY, "overlay filesystems", "images cannot be stacked; load the overlay module"},
     {CAP_NETNS, "network namespaces", "pods have no address of their own"},
     {CAP_MKFS_EXT4, "mkfs.ext4", "install the package e2fsprogs"},
-    {CAP_CGROUP, "cgroups", "memory and cpu limits are not enforced"},
+    {CAP_CGROUP, "control groups", "limits of memory, cpu and processes are not kept; a fork bomb is not stopped"},
+    {CAP_DEVICES, "devices kept apart", "a privileged pod can open this machine's devices: run none you do not trust"},
 };
 
 static int doctor_run(const struct cli *cli _unused_, int argc _unused_, char **argv _unused_, struct err *e _unused_)

@@ -295,13 +295,12 @@ static int build_own(struct pod_run *p, const json_t *container, struct strlist 
 
 int env_build(struct pod_run *p, const json_t *container, const struct image *image, struct env *out, struct err *e)
 {
-    char hostname[64];
+    _auto_free_ char *hostname = pod_kernel_hostname(p);
     if (build_own(p, container, &out->own, e) < 0)
         return -1;
     strlist_add(&out->whole, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     for (const char *const *v = image->env; v && *v; v++)
         env_put(&out->whole, xstrdup(*v));
-    pod_hostname(p, hostname);
     env_set(&out->whole, "HOSTNAME", "%s", hostname);
     if (jbool(container, "tty", false))
         env_set(&out->whole, "TERM", "xterm");

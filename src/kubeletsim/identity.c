@@ -1,7 +1,8 @@
 /* identity.c - who a container's process is: user, groups, capabilities; and its limits.
  *
  * DESIGN: the container's securityContext, else the pod's, else the image's user, which may be a name: then the image's
- * own /etc/passwd is asked, from the topmost layer that has one. Ephemeral containers and others are alike here.
+ * own /etc/passwd is asked, from the topmost layer that has one, as its /etc/group is for further groups. Ephemeral
+ * containers and others are alike here.
  *
  * THREADS: workers. Source: pkg/kubelet/kuberuntime/security_context.go, containerd's oci.WithUser.
  *
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* -- capabilities -- */
@@ -91,6 +93,25 @@ static const json_t *context_of(const struct start *s, const char *key)
     return own ? own : json_object_get(jat(pod_tree(s->p), "spec.securityContext"), key);
 }
 
+/* The image's own file ("etc/passwd", "etc/group"), from the topmost layer that has one; NULL if none has. */
+static FILE *image_file(const struct image *image, const char *file)
+{
+    size_t n = 0;
+    while (image->layers[n])
+        n++;
+    while (n-- > 0) {
+        _auto_free_ char *path = xasprintf("%s/%s", image->layers[n], file);
+        const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd < 0)
+            continue;
+        FILE *f = fdopen(fd, "r");
+        if (!f)
+            close(fd);
+        return f;
+    }
+    return NULL;
+}
+
 /* Looks for a line of name:…:id[:id] by name; fills what is asked for. */
 static bool find_line(FILE *f, const char *name, uint64_t *out_id, uint64_t *out_group)
 {
@@ -111,26 +132,11 @@ static bool find_line(FILE *f, const char *name, uint64_t *out_id, uint64_t *out
     return false;
 }
 
-/* Asks the image's file ("etc/passwd", "etc/group"). */
 static bool image_lookup(const struct image *image, const char *file, const char *name, uint64_t *out_id,
                          uint64_t *out_group)
 {
-    size_t n = 0;
-    while (image->layers[n])
-        n++;
-    while (n-- > 0) {
-        _auto_free_ char *path = xasprintf("%s/%s", image->layers[n], file);
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        if (fd < 0)
-            continue;
-        _auto_file_ FILE *f = fdopen(fd, "r");
-        if (!f) {
-            close(fd);
-            return false;
-        }
-        return find_line(f, name, out_id, out_group);
-    }
-    return false;
+    _auto_file_ FILE *f = image_file(image, file);
+    return f && find_line(f, name, out_id, out_group);
 }
 
 /* "", "101", "nginx", "101:101", "node:node" of the image. False if a name is not known. */
@@ -165,28 +171,122 @@ static int check_non_root(struct start *s, bool given, struct err *e)
     return start_refuse(s, "CreateContainerConfigError");
 }
 
-static void add_groups(struct start *s)
+/* -- groups -- */
+
+static void add_group(struct start *s, uint64_t gid)
 {
     struct container_spec *out = &s->out;
+    for (size_t i = 0; i < out->group_count; i++)
+        if (s->groups[i] == gid)
+            return;
+    if (out->group_count < GROUPS_MAX)
+        s->groups[out->group_count++] = (uint32_t)gid;
+}
+
+/* The name that the image gives that user. Returns new, NULL if it does not know it. */
+static char *name_of_user(const struct image *image, uint32_t uid)
+{
+    char line[1024], name[256];
+    unsigned id;
+    _auto_file_ FILE *f = image_file(image, "etc/passwd");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "%255[^:]:%*[^:]:%u:", name, &id) == 2 && id == uid)
+            return xstrdup(name);
+    return NULL;
+}
+
+/* "wheel:x:10:root,admin" */
+static void add_group_line(struct start *s, char *line, const char *user)
+{
+    _auto_strlist_ struct strlist fields = {0};
+    _auto_strlist_ struct strlist members = {0};
+    uint64_t gid;
+    line[strcspn(line, "\n")] = '\0';
+    strlist_split(&fields, line, ':');
+    if (fields.len < 4 || !str_to_u64(fields.items[2], &gid))
+        return;
+    strlist_split(&members, fields.items[3], ',');
+    if (strlist_has(&members, user))
+        add_group(s, gid);
+}
+
+static void add_image_groups(struct start *s)
+{
+    char line[4096];
+    _auto_free_ char *user = name_of_user(s->image, s->out.uid);
+    _auto_file_ FILE *f = user ? image_file(s->image, "etc/group") : NULL;
+    while (f && fgets(line, sizeof line, f))
+        add_group_line(s, line, user);
+}
+
+static void add_groups(struct start *s)
+{
     const json_t *context = jat(pod_tree(s->p), "spec.securityContext"), *group;
     size_t i;
+    add_group(s, s->out.gid);
     if (json_is_integer(json_object_get(context, "fsGroup")))
-        s->groups[out->group_count++] = (uint32_t)jint(context, "fsGroup", 0);
+        add_group(s, (uint64_t)jint(context, "fsGroup", 0));
     json_array_foreach(json_object_get(context, "supplementalGroups"), i, group)
     {
-        if (out->group_count < GROUPS_MAX)
-            s->groups[out->group_count++] = (uint32_t)json_integer_value(group);
+        add_group(s, (uint64_t)json_integer_value(group));
     }
-    out->groups = s->groups;
+    if (!str_eq(jstr(context, "supplementalGroupsPolicy"), "Strict"))
+        add_image_groups(s);
+    s->out.groups = s->groups;
+}
+
+/* -- limits -- */
+
+static int64_t milli_of(const json_t *spec, const char *path)
+{
+    struct quantity cpu;
+    const char *text = jstr(spec, path);
+    return text && quantity_parse(text, &cpu) == 0 ? quantity_milli(&cpu) : 0;
+}
+
+/* Whom the kernel kills first when the machine runs out of memory. Source: qos/policy.go. */
+static int oom_score_adj(const struct start *s)
+{
+    const char *qos = jstr_or(pod_tree(s->p), "status.qosClass", "BestEffort");
+    const int64_t asked = quantity_bytes(jstr(s->spec, "resources.requests.memory"), 0);
+    const int64_t has = s->p->k->info.memory_bytes > 0 ? s->p->k->info.memory_bytes : 1;
+    if (str_eq(qos, "Guaranteed"))
+        return -997;
+    if (str_eq(qos, "BestEffort"))
+        return 1000;
+    const int64_t score = 1000 - (asked < has ? asked * 1000 / has : 1000);
+    return score < 3 ? 3 : score > 999 ? 999 : (int)score;
 }
 
 static void add_limits(struct start *s)
 {
-    struct quantity cpu;
-    const char *limit = jstr(s->spec, "resources.limits.cpu");
     s->out.memory_bytes = quantity_bytes(jstr(s->spec, "resources.limits.memory"), 0);
-    if (limit && quantity_parse(limit, &cpu) == 0)
-        s->out.cpu_milli = quantity_milli(&cpu);
+    s->out.cpu_milli = milli_of(s->spec, "resources.limits.cpu");
+    s->out.cpu_request_milli = milli_of(s->spec, "resources.requests.cpu");
+    s->out.oom_score_adj = oom_score_adj(s);
+}
+
+/* -- what the kernel refuses it -- */
+
+static int start_seccomp(struct start *s, struct err *e)
+{
+    struct machine *m = s->p->k->m;
+    const json_t *profile = context_of(s, "seccompProfile");
+    const char *type = jstr_or(profile, "type", "Unconfined");
+    struct stat st;
+    struct err why = ERR_INIT;
+    s->out.default_profile = str_eq(type, "RuntimeDefault") && !s->out.privileged;
+    if (!str_eq(type, "Localhost"))
+        return 0;
+    _auto_free_ char *path = xasprintf(ROOT_DIR "/seccomp/%s", jstr_or(profile, "localhostProfile", ""));
+    s->out.default_profile = true;
+    if (m->ops->stat(m, pod_node(s->p), path, &st, &why) == 0)
+        return 0;
+    err_set(e, ERR_NOT_FOUND,
+            "failed to create containerd container: cannot load seccomp profile \"%s\": open %s: no such file or "
+            "directory",
+            path, path);
+    return start_refuse(s, "CreateContainerError");
 }
 
 int start_identity(struct start *s, struct err *e)
@@ -207,8 +307,10 @@ int start_identity(struct start *s, struct err *e)
     add_groups(s);
     add_limits(s);
     out->privileged = jbool(s->spec, "securityContext.privileged", false);
+    out->no_new_privs = !jbool(s->spec, "securityContext.allowPrivilegeEscalation", true);
+    out->unmasked_proc = str_eq(jstr(s->spec, "securityContext.procMount"), "Unmasked");
     out->read_only_root = jbool(s->spec, "securityContext.readOnlyRootFilesystem", false);
     out->add_caps = cap_bits(jat(s->spec, "securityContext.capabilities.add"));
     out->drop_caps = cap_bits(jat(s->spec, "securityContext.capabilities.drop"));
-    return 0;
+    return start_seccomp(s, e);
 }

@@ -31,6 +31,16 @@ void pod_hostname(const struct pod_run *p, char out[64])
         out[n - 1] = '\0';
 }
 
+char *pod_kernel_hostname(const struct pod_run *p)
+{
+    const char *subdomain = jstr(pod_tree(p), "spec.subdomain");
+    char host[64];
+    pod_hostname(p, host);
+    if (!jbool(pod_tree(p), "spec.setHostnameAsFQDN", false) || str_empty(subdomain) || on_host_network(p))
+        return xstrdup(host);
+    return xasprintf("%s.%s.%s.svc." CLUSTER_DOMAIN, host, subdomain, p->ns);
+}
+
 static int write_file(struct pod_run *p, const char *path, const struct buf *text, struct err *e)
 {
     struct machine *m = p->k->m;
@@ -157,8 +167,7 @@ static void resolv_text(const struct pod_run *p, struct buf *out)
 
 static void hostname_text(const struct pod_run *p, struct buf *out)
 {
-    char host[64];
-    pod_hostname(p, host);
+    _auto_free_ char *host = pod_kernel_hostname(p);
     buf_addf(out, "%s\n", host);
 }
 

@@ -187,6 +187,8 @@ void pod_give_ip(struct pod_run *p);
 void pod_dir(const struct pod_run *p, char out[PATH_LEN]);
 void pod_log_dir(const char *ns, const char *pod, const char *uid, const char *container, char out[PATH_LEN]);
 void pod_hostname(const struct pod_run *p, char out[64]);
+/* What its kernel knows as its name: the whole of it with setHostnameAsFQDN. Returns new. */
+char *pod_kernel_hostname(const struct pod_run *p);
 int pod_files_write(struct pod_run *p, struct err *e);
 
 /* -- env.c, downward.c -- */

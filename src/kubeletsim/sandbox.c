@@ -10,6 +10,7 @@
  * THREADS: jobs on workers; addresses on the loop thread. */
 #include "kubeletsim/volumes_int.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,13 +56,26 @@ void pod_give_ip(struct pod_run *p)
 
 /* -- start -- */
 
+/* "net.core.somaxconn=1024", as a vector with its end. */
+static void list_sysctls(const json_t *pod, struct strlist *out)
+{
+    size_t i;
+    const json_t *s;
+    json_array_foreach(jat(pod, "spec.securityContext.sysctls"), i, s)
+    {
+        strlist_addf(out, "%s=%s", jstr_or(s, "name", ""), jstr_or(s, "value", ""));
+    }
+    strlist_take(out, NULL);
+}
+
 void sandbox_start_job(struct job *j)
 {
     struct pod_run *p = j->pod;
     const json_t *pod = pod_tree(p);
     struct machine *m = p->k->m;
-    char host[64];
-    pod_hostname(p, host);
+    _auto_free_ char *host = pod_kernel_hostname(p);
+    _auto_strlist_ struct strlist sysctls = {0};
+    list_sysctls(pod, &sysctls);
     struct sandbox_spec spec = {
         .node = pod_node(p),
         .id = p->uid,
@@ -71,7 +85,16 @@ void sandbox_start_job(struct job *j)
         .host_pid = jbool(pod, "spec.hostPID", false),
         .host_ipc = jbool(pod, "spec.hostIPC", false),
         .share_pid = jbool(pod, "spec.shareProcessNamespace", false),
+        .sysctls = (const char *const *)sysctls.items,
     };
+    if (strlen(host) > HOST_NAME_MAX) {
+        err_set(&j->err, ERR_INVALID,
+                "failed to construct FQDN from pod hostname and cluster domain, FQDN %s is too long "
+                "(64 characters is the max, %zu characters requested)",
+                host, strlen(host));
+        j->ok = false;
+        return;
+    }
     j->ok = pod_files_write(p, &j->err) == 0 && m->ops->sandbox_start(m, &spec, &j->err) == 0;
 }
 

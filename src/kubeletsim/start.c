@@ -107,6 +107,14 @@ static void new_id(char out[ID_LEN])
     out[64] = '\0';
 }
 
+/* kubectl debug --target: the container whose processes an ephemeral one sees. */
+static const char *target_of(const struct start *s)
+{
+    const char *name = jstr(s->spec, "targetContainerName");
+    const struct container_run *c = str_empty(name) ? NULL : container_by_name(s->p, name);
+    return c && c->state == CONTAINER_RUNNING ? c->id : NULL;
+}
+
 static void describe_process(struct start *s, const char *log_dir)
 {
     struct container_spec *out = &s->out;
@@ -122,6 +130,7 @@ static void describe_process(struct start *s, const char *log_dir)
     out->tty = jbool(s->spec, "tty", false);
     out->stdin_open = jbool(s->spec, "stdin", false);
     out->stdin_once = jbool(s->spec, "stdinOnce", false);
+    out->pid_of = target_of(s);
     out->log_path = start_keep(s, xasprintf("%s/%d.log", log_dir, s->c->restarts));
 }
 

@@ -391,6 +391,7 @@ static int op_sandbox_start(struct machine *m, const struct sandbox_spec *s, str
     wire_u32(&c.body, s->host_pid);
     wire_u32(&c.body, s->host_ipc);
     wire_u32(&c.body, s->share_pid);
+    wire_strv(&c.body, s->sysctls);
     return call_do(m, s->node, OP_SANDBOX_START, &c, e);
 }
 

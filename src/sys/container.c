@@ -29,10 +29,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define SINK_PIPE_SIZE (1 << 20)
+#define DEVICES_MAX    256
 
 static const struct sm_state states[] = {
     [CONTAINER_STARTING] = {"starting", SM(CONTAINER_RUNNING)},
@@ -163,10 +165,9 @@ static void take_stdio(const struct container_child *c)
 static int child_prepare(const struct container_child *c, const struct user_spec *u, char **out_program, struct err *e)
 {
     int code = 0;
-    cgroups_enter(c->cgroups, c->spec->id);
+    unshare(CLONE_NEWCGROUP); /* it is in its groups: they are the roots it sees */
     if (sandbox_join(c->sandbox, e) < 0 || rootfs_enter(c, e) < 0)
         return -1;
-    unshare(CLONE_NEWCGROUP);
     if (u->tty) {
         _auto_close_ int master = user_take_tty(u->uid, e);
         if (master < 0 || chan_send(c->sync, 0, MSG_HELLO, NULL, &master, 1, e) < 0)
@@ -184,17 +185,8 @@ static int child_prepare(const struct container_child *c, const struct user_spec
 static _Noreturn void container_child(const struct container_child *c)
 {
     const struct container_spec *spec = c->spec;
-    const struct user_spec u = {
-        .argv = spec->argv,
-        .env = spec->env,
-        .cwd = spec->cwd,
-        .uid = spec->uid,
-        .gid = spec->gid,
-        .groups = spec->groups,
-        .group_count = spec->group_count,
-        .caps = user_caps(spec),
-        .tty = spec->tty,
-    };
+    struct user_spec u = {.argv = spec->argv, .env = spec->env, .cwd = spec->cwd, .tty = spec->tty};
+    user_fill(&u, spec, c->cgroups->memory >= 0);
     struct err e = ERR_INIT;
     char *program = NULL;
     proc_reset_signals();
@@ -220,6 +212,7 @@ static _Noreturn void container_child(const struct container_child *c)
 static void container_free(struct container *c)
 {
     struct node *n = c->node;
+    cgroups_remove(&n->cgroups, c->box->spec.id); /* again: its last processes may have been dying then */
     for (struct container **at = &n->containers; *at; at = &(*at)->next)
         if (*at == c) {
             *at = c->next;
@@ -304,17 +297,38 @@ static int pipes_make(struct pipes *p, const struct container_spec *spec, struct
     return 0;
 }
 
-/* Clones into the PID namespace the pod asks for. */
-static pid_t clone_into(const struct node *n, const struct sandbox *s)
+/* The process namespace it shares: its pod's, or that of the container it was made to look at; -1 = none. New. */
+static int shared_pids(struct node *n, const struct sandbox *s, const struct container_spec *spec)
 {
-    if (s->pid < 0)
-        return proc_clone(CLONE_NEWNS | (s->host_pid ? 0 : CLONE_NEWPID));
-    if (setns(s->pid, CLONE_NEWPID) < 0)
+    const struct container *of = str_empty(spec->pid_of) ? NULL : container_find(n, spec->pid_of);
+    if (s->pid >= 0)
+        return fcntl(s->pid, F_DUPFD_CLOEXEC, 0);
+    return of && of->state == CONTAINER_RUNNING ? (int)syscall(SYS_pidfd_open, of->pid, 0) : -1;
+}
+
+/* Clones into its control groups and the PID namespace the pod asks for. */
+static pid_t clone_into(struct node *n, const struct sandbox *s, const struct container_spec *spec)
+{
+    _auto_close_ int pids = shared_pids(n, s, spec);
+    if (pids < 0)
+        return cgroups_fork(&n->cgroups, spec->id, CLONE_NEWNS | (s->host_pid ? 0 : CLONE_NEWPID));
+    if (setns(pids, CLONE_NEWPID) < 0)
         return -1;
-    const pid_t pid = proc_clone(CLONE_NEWNS);
+    const pid_t pid = cgroups_fork(&n->cgroups, spec->id, CLONE_NEWNS);
     if (pid != 0 && setns(n->self_pidns, CLONE_NEWPID) < 0)
         BUG("cannot come back to the node's process namespace: %s", strerror(errno));
     return pid;
+}
+
+static void make_groups(struct node *n, const struct container_spec *spec)
+{
+    struct cgroup_device devices[DEVICES_MAX];
+    const struct cgroup_limits limits = {.container = true,
+                                         .memory_bytes = spec->memory_bytes,
+                                         .cpu_milli = spec->cpu_milli,
+                                         .cpu_request_milli = spec->cpu_request_milli};
+    cgroups_make(&n->cgroups, spec->id, &limits);
+    cgroups_limit_devices(&n->cgroups, spec->id, devices, rootfs_devices(spec, devices, ARRAY_LEN(devices)));
 }
 
 static int container_spawn(struct container *c, const struct sandbox *s, struct err *e)
@@ -328,8 +342,8 @@ static int container_spawn(struct container *c, const struct sandbox *s, struct 
         pipes_close(&p);
         return -1;
     }
-    cgroups_make(&c->node->cgroups, spec->id, spec->memory_bytes, spec->cpu_milli);
-    c->pid = clone_into(c->node, s);
+    make_groups(c->node, spec);
+    c->pid = clone_into(c->node, s, spec);
     if (c->pid == 0) {
         const struct container_child child = {
             .spec = spec,
@@ -428,6 +442,7 @@ bool containers_reap(struct node *n, pid_t pid, int status)
     clog_release(&c->log);
     close_fd(&c->input);
     close_fd(&c->master);
+    cgroups_kill(&n->cgroups, c->box->spec.id); /* where it shares its process namespace nothing else ends them */
     cgroups_remove(&n->cgroups, c->box->spec.id);
     return true;
 }

@@ -43,6 +43,8 @@ struct container_child {
     int sync;     /* to the node; close-on-exec */
     int stdio[3]; /* -1: take /dev/null; unused with a tty */
 };
+/* The devices it may open beside the harmless ones: what it was given, and all of its node's if it is privileged. */
+size_t rootfs_devices(const struct container_spec *spec, struct cgroup_device *out, size_t max);
 /* rootfs.c: builds and enters the container's root. Runs in its own mount namespace. */
 int rootfs_enter(const struct container_child *c, struct err *e);
 
@@ -55,15 +57,20 @@ struct user_spec {
     size_t group_count;
     uint64_t caps;
     bool tty;
+    int oom_score_adj;
+    bool no_new_privs;
+    bool default_profile; /* the runtime's filter of system calls */
 };
+/* The container's own; `limited`: its memory has a limit that is kept. */
+void user_fill(struct user_spec *u, const struct container_spec *spec, bool limited);
 uint64_t user_caps(const struct container_spec *spec);
 /* Opens a pty in the current root; its slave becomes the controlling terminal and 0, 1, 2. Returns the master. */
 int user_take_tty(uint32_t uid, struct err *e);
 /* Finds the program as the runtime does; `where` is put in front of the error. Returns new. */
 char *user_find_program(const struct user_spec *u, const char *where, int *out_code, struct err *e);
+/* refused.c: from here on what must not be called fails, for this process and its children. Needs CAP_SYS_ADMIN. */
+int user_refuse_calls(const struct user_spec *u, struct err *e);
 /* Identity, capabilities, directory. */
-/* From here on this process and its children make no device nodes. Needs CAP_SYS_ADMIN. */
-int user_refuse_devices(struct err *e);
 int user_become(const struct user_spec *u, struct err *e);
 /* Environment with HOME, TERM, HOSTNAME where they are missing; returns new. */
 char **user_environment(const struct user_spec *u);

@@ -7,6 +7,8 @@
  *      node loop --fork--> monitor (joins namespaces) --fork--> program
  *                             \--reply: in, out, err, exit_fd--> API process
  *
+ * When the other side goes away, the program does too: a session that was cut leaves no process behind.
+ *
  * A program that cannot be started is not an error of the request: its exit code is 126 or 127 and the runtime's words
  * are the text. THREADS: none. */
 #include "sys/container_int.h"
@@ -29,7 +31,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EXEC_SPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+#define EXEC_SPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
 static const char exec_words[] = "OCI runtime exec failed: exec failed: unable to start container process: ";
 
@@ -51,9 +53,8 @@ static int not_running(const char *id, struct err *e)
     return err_set(e, ERR_NOT_FOUND, "container \"%s\" is not running", id);
 }
 
-static int join(const struct node *n, const struct container *c, struct err *e)
+static int join(const struct container *c, struct err *e)
 {
-    cgroups_enter(&n->cgroups, c->box->spec.id);
     _auto_close_ int pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
     if (pidfd >= 0 && setns(pidfd, EXEC_SPACES) == 0)
         return 0;
@@ -166,16 +167,23 @@ static void hand_over(struct req *r, struct session *s)
     req_reply(r, &ok);
 }
 
-/* Lets it run for its time; then it is killed. Returns whether it was. */
-static bool stop_late(const struct session *s, pid_t pid)
+/* Lets it run until it ends, its time is over, or nobody asks any more; then it is killed with what it started. Returns
+ * whether it was late. */
+static bool watch_over(const struct session *s, pid_t pid)
 {
-    _auto_close_ int fd = s->timeout_ms > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-    struct pollfd p = {fd, POLLIN, 0};
-    const int ms = s->timeout_ms > INT_MAX ? INT_MAX : (int)s->timeout_ms;
-    if (fd < 0 || poll(&p, 1, ms) != 0)
+    _auto_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd p[2] = {{fd, POLLIN, 0}, {s->exit_fd[1], 0, 0}}; /* the second: POLLERR without a reader */
+    const int ms = s->timeout_ms <= 0 ? -1 : s->timeout_ms > INT_MAX ? INT_MAX : (int)s->timeout_ms;
+    if (fd < 0)
         return false;
+    int n;
+    while ((n = poll(p, ARRAY_LEN(p), ms)) < 0 && errno == EINTR)
+        ;
+    if (p[0].revents)
+        return false;
+    kill(-pid, SIGKILL); /* it leads a group, as it leads a session */
     kill(pid, SIGKILL);
-    return true;
+    return n == 0;
 }
 
 static _Noreturn void monitor(struct req *r, struct session *s, pid_t pid)
@@ -184,7 +192,7 @@ static _Noreturn void monitor(struct req *r, struct session *s, pid_t pid)
     int status = 0;
     wait_started(s, &result);
     hand_over(r, s);
-    const bool late = stop_late(s, pid);
+    const bool late = watch_over(s, pid);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (!result.message[0])
@@ -197,7 +205,7 @@ static _Noreturn void monitor(struct req *r, struct session *s, pid_t pid)
 }
 
 /* The container's own user and environment, or the node's root. */
-static void fill_user(struct user_spec *u, const struct container *c, const char *const *env)
+static void fill_user(struct user_spec *u, const struct node *n, const struct container *c, const char *const *env)
 {
     static const char *const node_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                            "HOME=/root", NULL};
@@ -210,11 +218,7 @@ static void fill_user(struct user_spec *u, const struct container *c, const char
     }
     const struct container_spec *spec = &c->box->spec;
     u->env = env ? env : spec->env;
-    u->uid = spec->uid;
-    u->gid = spec->gid;
-    u->groups = spec->groups;
-    u->group_count = spec->group_count;
-    u->caps = user_caps(spec);
+    user_fill(u, spec, n->cgroups.memory >= 0);
     if (str_empty(u->cwd))
         u->cwd = spec->cwd;
 }
@@ -236,10 +240,10 @@ int req_exec(struct req *r, struct err *e)
         return err_set(e, ERR_BAD_REQUEST, "malformed request");
     if (*id && (!c || c->state != CONTAINER_RUNNING))
         return not_running(id, e);
-    fill_user(&s.user, c, (const char *const *)env);
-    if (make_pipes(&s, e) < 0 || (c && join(r->node, c, e) < 0))
+    fill_user(&s.user, r->node, c, (const char *const *)env);
+    if (make_pipes(&s, e) < 0 || (c && join(c, e) < 0))
         return -1;
-    const pid_t pid = fork();
+    const pid_t pid = c ? cgroups_fork(&r->node->cgroups, c->box->spec.id, 0) : fork();
     if (pid < 0) /* a process namespace whose first process ended takes no new one: ENOMEM */
         return c && errno == ENOMEM ? not_running(id, e) : err_sys(e, errno, "fork");
     if (pid == 0)

@@ -23,7 +23,15 @@ struct machine;
 /* Where a node has the image layers: the mount point of imagefs. */
 #define NODE_IMAGEFS "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots"
 
-enum machine_cap { CAP_MOUNT = 1, CAP_LOOP = 2, CAP_OVERLAY = 4, CAP_NETNS = 8, CAP_CGROUP = 16, CAP_MKFS_EXT4 = 32 };
+enum machine_cap {
+    CAP_MOUNT = 1,
+    CAP_LOOP = 2,
+    CAP_OVERLAY = 4,
+    CAP_NETNS = 8,
+    CAP_CGROUP = 16,
+    CAP_MKFS_EXT4 = 32,
+    CAP_DEVICES = 64
+};
 struct machine_info {
     unsigned caps;
     bool simulated; /* the fake: pods and disks are remembered, not made */
@@ -51,6 +59,7 @@ struct disk_info {
     char node[64];   /* where attached (of several: one of them), or "" */
     char device[64]; /* "/dev/xvdba" there, or "" */
     char loop[32];   /* "/dev/loop7" of the host, or "" */
+    bool starved;    /* what is written to it fails, because there is no room for it */
 };
 
 struct fs_mount {
@@ -89,6 +98,7 @@ struct sandbox_spec {      /* a pod's namespaces: network, IPC, UTS */
     const char *ip; /* "10.244.1.7"; ignored with host_network */
     bool host_network, host_pid, host_ipc;
     bool share_pid;
+    const char *const *sysctls; /* NULL-terminated "net.core.somaxconn=1024", or NULL */
 };
 
 struct mount_spec {     /* a bind from the node into a container */
@@ -110,10 +120,16 @@ struct container_spec {
     const uint32_t *groups;
     size_t group_count;
     bool tty, stdin_open, read_only_root, privileged;
-    bool stdin_once;                 /* the first attached session that closes its input ends the container's */
+    bool stdin_once; /* the first attached session that closes its input ends the container's */
+    bool no_new_privs;
+    bool default_profile; /* the runtime's filter of system calls */
+    bool unmasked_proc;   /* procMount */
+    int oom_score_adj;
+    const char *pid_of;              /* the container whose process namespace it joins, or NULL */
     uint64_t add_caps, drop_caps;    /* capability bits */
     int64_t memory_bytes, cpu_milli; /* 0 = no limit */
-    const char *log_path;            /* node path of the CRI log file */
+    int64_t cpu_request_milli;
+    const char *log_path; /* node path of the CRI log file */
 };
 
 struct exit_info {

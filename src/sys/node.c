@@ -204,14 +204,15 @@ _Noreturn void node_main(const struct node_boot *boot)
 {
     struct err e = ERR_INIT;
     char title[64];
-    struct node n = {.name = boot->name, .index = boot->index, .channel = boot->channel};
+    struct node n = {.name = boot->name, .index = boot->index, .channel = boot->channel, .argv = boot->argv};
     snprintf(title, sizeof title, "stowage node %s", boot->name);
     proc_title(boot->argv, title);
     signal(SIGPIPE, SIG_IGN);
     umask(022);
-    cgroups_open(&n.cgroups, boot->cgroup);
+    cgroups_enter_node(&n.cgroups, boot->cgroup, boot->name);
     n.epoll = epoll_create1(EPOLL_CLOEXEC);
     if (node_root_enter(boot, &e) == 0 && node_net_setup(boot, &e) == 0) {
+        cgroups_limit_node(&n.cgroups, false);
         n.self_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
         n.self_pidns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
     }

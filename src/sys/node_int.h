@@ -39,6 +39,7 @@ struct node {
     struct sandbox *sandboxes;
     struct container *containers;
     struct job *jobs;
+    char **argv;                /* what of it the machine shows as its name */
     int self_netns, self_pidns; /* of the node, to come back to */
 };
 

@@ -3,6 +3,7 @@
  * machine_describe() only reads. machine_probe() tries the real thing in a child in throw-away namespaces: a mount, an
  * overlay, a loop device, a network namespace, a cgroup; the child reports a bit for each, and its end undoes all of
  * it. THREADS: any; the child executes nothing but system calls. */
+#include "sys/cgroup_int.h"
 #include "sys/machine.h"
 #include "sys/probe_int.h"
 #include "sys/proc_int.h"
@@ -111,7 +112,8 @@ static const struct {
      "Linux 5.8 or newer is needed"},
     {CAP_OVERLAY, "overlay mounts are not available: load the module (modprobe overlay)"},
     {CAP_MKFS_EXT4, "mkfs.ext4 is missing: install the package e2fsprogs"},
-    {CAP_CGROUP, "cgroups are not writable: limits of CPU and memory are not enforced"},
+    {CAP_CGROUP, "control groups are not writable: limits of CPU, memory and processes are not kept"},
+    {CAP_DEVICES, "control groups of devices are not writable: a privileged pod can open this machine's devices"},
 };
 
 const char *probe_advice(unsigned caps, unsigned needed)
@@ -140,7 +142,7 @@ void machine_probe(struct machine_info *out)
 {
     machine_describe(out);
     out->caps = proc_has("mkfs.ext4") ? CAP_MKFS_EXT4 : 0;
-    out->caps |= access("/sys/fs/cgroup", W_OK) == 0 ? CAP_CGROUP : 0;
+    out->caps |= cgroup_probe();
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) < 0)
         return;

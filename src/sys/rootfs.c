@@ -27,6 +27,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static const char *const masked_paths[] = {"proc/acpi",
@@ -138,19 +139,70 @@ static int mount_at(int root, const char *path, const char *source, const char *
     return mount(source, link, type, flags, options) < 0 ? err_sys(e, errno, "mount %s", path) : 0;
 }
 
-/* A privileged container sees the devices of its node. */
-static void copy_devices(const char *to)
+static void each_device(void (*visit)(void *arg, const char *name, const struct stat *st), void *arg)
 {
     DIR *d = opendir("/dev");
     for (const struct dirent *entry; d && (entry = readdir(d));) {
         struct stat st;
-        _auto_free_ char *path = xasprintf("%s/%s", to, entry->d_name);
         if (fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode)))
-            mknod(path, st.st_mode, st.st_rdev);
+            visit(arg, entry->d_name, &st);
     }
     if (d)
         closedir(d);
+}
+
+/* A privileged container sees the devices of its node. */
+static void copy_device(void *to, const char *name, const struct stat *st)
+{
+    _auto_free_ char *path = xasprintf("%s/%s", (const char *)to, name);
+    mknod(path, st->st_mode, st->st_rdev);
+}
+
+struct devices {
+    struct cgroup_device *list;
+    size_t count, max;
+};
+
+static void note_device(void *arg, const char *name _unused_, const struct stat *st)
+{
+    struct devices *all = arg;
+    if (all->count < all->max)
+        all->list[all->count++] = (struct cgroup_device){S_ISBLK(st->st_mode), major(st->st_rdev), minor(st->st_rdev)};
+}
+
+size_t rootfs_devices(const struct container_spec *spec, struct cgroup_device *out, size_t max)
+{
+    struct devices all = {out, 0, max};
+    struct stat st;
+    for (size_t i = 0; i < spec->mount_count; i++)
+        if (spec->mounts[i].device && stat(spec->mounts[i].source, &st) == 0)
+            note_device(&all, "", &st);
+    if (spec->privileged)
+        each_device(note_device, &all);
+    return all.count;
+}
+
+/* ---- control groups, as the container sees its own ---- */
+
+static int mount_cgroups(const struct container_child *c, int root, struct err *e)
+{
+    const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME | (c->spec->privileged ? 0 : MS_RDONLY);
+    const struct cgroups *groups = c->cgroups;
+    if (groups->count == 0)
+        return 0;
+    if (groups->count == 1 && groups->trees[0].v2)
+        return mount_at(root, "/sys/fs/cgroup", "cgroup", "cgroup2", flags, NULL, e);
+    if (mount_at(root, "/sys/fs/cgroup", "tmpfs", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755", e) < 0)
+        return -1;
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct cgroup_tree *t = &groups->trees[i];
+        char path[64];
+        snprintf(path, sizeof path, "/sys/fs/cgroup/%s", t->name);
+        if (mount_at(root, path, "cgroup", t->v2 ? "cgroup2" : "cgroup", flags, t->v2 ? NULL : t->options, e) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int mount_kernel(const struct container_child *c, int root, const char *merged, struct err *e)
@@ -162,15 +214,41 @@ static int mount_kernel(const struct container_child *c, int root, const char *m
         mount_at(root, "/dev", "tmpfs", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k", e) < 0)
         return -1;
     /* A pod on the node's network has the node's sysfs, which another mount namespace may not mount anew. */
-    if (mount_at(root, "/sys", "sysfs", "sysfs", safe | MS_RELATIME | ro, NULL, e) < 0)
+    if (mount_at(root, "/sys", "sysfs", "sysfs", safe | MS_RELATIME | ro, NULL, e) < 0 || mount_cgroups(c, root, e) < 0)
         return -1;
     if (dev_populate(dev, e) < 0)
         return -1;
     if (c->spec->privileged)
-        copy_devices(dev);
+        each_device(copy_device, dev);
     if (mount(c->sandbox->shm, shm, NULL, MS_BIND, NULL) < 0)
         return err_sys(e, errno, "mount /dev/shm");
     return 0;
+}
+
+/* Settings of the one kernel, through which it would start programs outside or stop the machine. */
+static const char *const machine_files[] = {"proc/sys/kernel/core_pattern",
+                                            "proc/sys/kernel/modprobe",
+                                            "proc/sys/kernel/hotplug",
+                                            "proc/sys/kernel/poweroff_cmd",
+                                            "proc/sys/kernel/sysrq",
+                                            "proc/sys/fs/binfmt_misc",
+                                            "proc/sysrq-trigger",
+                                            "sys/kernel/uevent_helper",
+                                            "sys/kernel/debug",
+                                            "sys/kernel/security",
+                                            "sys/firmware",
+                                            "sys/power",
+                                            "sys/module",
+                                            "sys/bus/pci"};
+
+static void make_read_only(const char *merged, const char *const *paths, size_t count)
+{
+    char path[512];
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s/%s", merged, paths[i]);
+        if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) == 0)
+            mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    }
 }
 
 static void mask(const char *merged)
@@ -187,11 +265,7 @@ static void mask(const char *merged)
         else
             mount(null, path, NULL, MS_BIND, NULL);
     }
-    for (size_t i = 0; i < ARRAY_LEN(read_only_paths); i++) {
-        snprintf(path, sizeof path, "%s/%s", merged, read_only_paths[i]);
-        if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) == 0)
-            mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-    }
+    make_read_only(merged, read_only_paths, ARRAY_LEN(read_only_paths));
 }
 
 /* ---- binds ---- */
@@ -300,7 +374,9 @@ int rootfs_enter(const struct container_child *c, struct err *e)
         return err_sys(e, errno, "open %s", merged);
     if (mount_kernel(c, root, merged, e) < 0 || add_mounts(root, spec, e) < 0 || make_cwd(root, spec->cwd, e) < 0)
         return -1;
-    if (!spec->privileged)
+    if (spec->privileged)
+        make_read_only(merged, machine_files, ARRAY_LEN(machine_files));
+    else if (!spec->unmasked_proc)
         mask(merged);
     return pivot(merged, spec->read_only_root, e);
 }

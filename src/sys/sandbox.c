@@ -80,17 +80,38 @@ int sandbox_join(const struct sandbox *s, struct err *e)
 
 /* ---- making one ---- */
 
-/* First process of a shared PID namespace: reaps what is left to it. */
-static _Noreturn void hold(void)
+#define PAUSE_USER 65535 /* of the pause image */
+
+/* First process of a shared PID namespace, seen there as the pause container is: reaps what is left to it. */
+static _Noreturn void hold(char **argv)
 {
+    proc_title(argv, "/pause");
+    prctl(PR_SET_NAME, "pause");
+    if (setresgid(PAUSE_USER, PAUSE_USER, PAUSE_USER) < 0 || setresuid(PAUSE_USER, PAUSE_USER, PAUSE_USER) < 0)
+        _exit(1);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of user forgot it */
     signal(SIGCHLD, SIG_DFL);
     for (;;)
         if (waitpid(-1, NULL, 0) < 0)
             pause();
 }
 
+/* "net.core.somaxconn=1024". Only what belongs to the pod's own namespaces gets here: the kubelet saw to that. */
+static bool set_sysctl(const char *setting)
+{
+    const char *eq = strchr(setting, '=');
+    char path[256];
+    if (!eq || strstr(setting, "..") || eq - setting > 200)
+        return false;
+    snprintf(path, sizeof path, "/proc/sys/%.*s", (int)(eq - setting), setting);
+    for (char *c = path + strlen("/proc/sys/"); *c; c++)
+        *c = *c == '.' ? '/' : *c;
+    return proc_write(path, eq + 1) == 0;
+}
+
 /* The child: is in the new namespaces; sets them up as far as it can alone, says so, and stays until it is let go. */
-static _Noreturn void sandbox_child(const struct sandbox *s, int sync, bool stay)
+static _Noreturn void sandbox_child(const struct node *n, const struct sandbox *s, const char *const *sysctls, int sync,
+                                    bool stay)
 {
     struct err e = ERR_INIT;
     char byte;
@@ -106,11 +127,14 @@ static _Noreturn void sandbox_child(const struct sandbox *s, int sync, bool stay
         proc_write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
         proc_write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
     }
+    for (; sysctls && *sysctls; sysctls++)
+        if (!set_sysctl(*sysctls))
+            _exit(1);
     if (write(sync, "", 1) != 1 || read(sync, &byte, 1) != 1)
         _exit(1);
     close(sync);
     if (stay)
-        hold();
+        hold(n->argv);
     _exit(0);
 }
 
@@ -143,7 +167,8 @@ static int connect_pod(const struct node *n, const struct sandbox *s, struct err
 }
 
 /* The descriptors were set to -2 ("to be made") where the pod has its own; fills them in. */
-static int make_spaces(struct sandbox *s, bool share_pid, struct err *e)
+static int make_spaces(const struct node *n, struct sandbox *s, bool share_pid, const char *const *sysctls,
+                       struct err *e)
 {
     int sync[2];
     uint64_t flags = CLONE_NEWNS;
@@ -157,7 +182,7 @@ static int make_spaces(struct sandbox *s, bool share_pid, struct err *e)
     if (pid == 0) {
         close(sync[0]);
         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-        sandbox_child(s, sync[1], share_pid);
+        sandbox_child(n, s, sysctls, sync[1], share_pid);
     }
     close(sync[1]);
     char byte;
@@ -192,6 +217,7 @@ int req_sandbox_start(struct req *r, struct err *e)
     const char *id = wire_need_str(&r->in), *hostname = wire_need_str(&r->in), *ip = wire_need_str(&r->in);
     const bool host_network = wire_get_bool(&r->in), host_pid = wire_get_bool(&r->in), host_ipc = wire_get_bool(&r->in);
     const bool share_pid = wire_get_bool(&r->in);
+    _auto_free_ const char **sysctls = wire_get_strv(&r->in);
     struct in_addr addr = {0};
     if (sandbox_find(n, id))
         return 0;
@@ -208,7 +234,7 @@ int req_sandbox_start(struct req *r, struct err *e)
         .pid = -1,
         .host_pid = host_pid,
     };
-    if (make_spaces(s, share_pid && !host_pid, e) < 0 || make_shm(s, e) < 0 ||
+    if (make_spaces(n, s, share_pid && !host_pid, (const char *const *)sysctls, e) < 0 || make_shm(s, e) < 0 ||
         (!host_network && connect_pod(n, s, e) < 0)) {
         sandbox_free(s);
         return -1;

@@ -27,10 +27,16 @@ void spec_write(struct buf *b, const struct container_spec *s)
     wire_u32(b, s->stdin_once);
     wire_u32(b, s->read_only_root);
     wire_u32(b, s->privileged);
+    wire_u32(b, s->no_new_privs);
+    wire_u32(b, s->default_profile);
+    wire_u32(b, s->unmasked_proc);
+    wire_u32(b, (uint32_t)s->oom_score_adj);
+    wire_str(b, s->pid_of);
     wire_i64(b, (int64_t)s->add_caps);
     wire_i64(b, (int64_t)s->drop_caps);
     wire_i64(b, s->memory_bytes);
     wire_i64(b, s->cpu_milli);
+    wire_i64(b, s->cpu_request_milli);
     wire_u32(b, (uint32_t)s->group_count);
     for (size_t i = 0; i < s->group_count; i++)
         wire_u32(b, s->groups[i]);
@@ -89,10 +95,16 @@ struct spec_box *spec_read(struct buf *take_body)
     s->stdin_once = wire_get_bool(&in);
     s->read_only_root = wire_get_bool(&in);
     s->privileged = wire_get_bool(&in);
+    s->no_new_privs = wire_get_bool(&in);
+    s->default_profile = wire_get_bool(&in);
+    s->unmasked_proc = wire_get_bool(&in);
+    s->oom_score_adj = (int)wire_get_u32(&in);
+    s->pid_of = wire_get_str(&in);
     s->add_caps = (uint64_t)wire_get_i64(&in);
     s->drop_caps = (uint64_t)wire_get_i64(&in);
     s->memory_bytes = wire_get_i64(&in);
     s->cpu_milli = wire_get_i64(&in);
+    s->cpu_request_milli = wire_get_i64(&in);
     read_lists(box, &in);
     if (!in.bad && s->layers && s->layers[0] && s->argv && s->env)
         return box;

@@ -5,6 +5,7 @@
  * bounding set while we are still root, the directory as the user (a directory the user may not enter is an error, as
  * in runc). THREADS: none; the process is about to become the program. */
 #include "sys/container_int.h"
+#include "sys/proc_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -33,7 +34,7 @@ static const uint64_t default_caps = CAP(0) /* chown */ | CAP(1) /* dac_override
                                      CAP(29) /* audit_write */ | CAP(31) /* setfcap */;
 
 /* What no process of a cluster ever has, however privileged: these reach beyond every namespace, into the user's own
- * machine (its modules, hardware, clock, log). Its disks: no_devices.c. */
+ * machine (its modules, hardware, clock, log). Its disks: refused.c. */
 static const uint64_t machine_caps = CAP(16) /* sys_module */ | CAP(17) /* sys_rawio */ | CAP(25) /* sys_time */ |
                                      CAP(34) /* syslog */ | CAP(35) /* wake_alarm */ | CAP(36) /* block_suspend */ |
                                      CAP(38) /* perfmon */ | CAP(39) /* bpf */;
@@ -43,6 +44,19 @@ uint64_t user_caps(const struct container_spec *spec)
     if (spec->privileged)
         return UINT64_MAX;
     return (default_caps | spec->add_caps) & ~(spec->drop_caps & ~spec->add_caps);
+}
+
+void user_fill(struct user_spec *u, const struct container_spec *spec, bool limited)
+{
+    u->uid = spec->uid;
+    u->gid = spec->gid;
+    u->groups = spec->groups;
+    u->group_count = spec->group_count;
+    u->caps = user_caps(spec);
+    u->no_new_privs = spec->no_new_privs;
+    u->default_profile = spec->default_profile;
+    if (spec->oom_score_adj > 0 || limited) /* what nothing limits is not spared either */
+        u->oom_score_adj = spec->oom_score_adj;
 }
 
 int user_take_tty(uint32_t uid, struct err *e)
@@ -176,10 +190,15 @@ int user_become(const struct user_spec *u, struct err *e)
     for (int cap = 0; cap < 64; cap++)
         if ((kernel & CAP(cap)) && !(caps & CAP(cap)))
             prctl(PR_CAPBSET_DROP, cap);
+    char score[16];
+    snprintf(score, sizeof score, "%d", u->oom_score_adj);
+    proc_write("/proc/self/oom_score_adj", score);
     prctl(PR_SET_KEEPCAPS, 1);
-    if (user_refuse_devices(e) < 0 || set_identity(u, e) < 0 || set_caps(caps, e) < 0)
+    if (user_refuse_calls(u, e) < 0 || set_identity(u, e) < 0 || set_caps(caps, e) < 0)
         return -1;
     prctl(PR_SET_KEEPCAPS, 0);
+    if (u->no_new_privs)
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     const char *cwd = str_empty(u->cwd) ? "/" : u->cwd;
     if (chdir(cwd) < 0)
         return err_set(e, ERR_SYS, "chdir to cwd (\"%s\") set in config.json failed: %s: unknown", cwd,

@@ -215,7 +215,7 @@ static void test_identity(void **state)
     settle(&kit->w);
     assert_int_equal(seen.uid, 0); /* the container's own wins */
     assert_int_equal(seen.gid, 3000);
-    assert_int_equal(seen.groups, 3);
+    assert_int_equal(seen.groups, 4); /* with its own */
     assert_int_equal(seen.add_caps, UINT64_C(1) << 12);
     assert_true(seen.drop_caps >> 40 == 1);
     assert_int_equal(seen.cpu, 1500);

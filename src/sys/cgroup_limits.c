@@ -1,0 +1,187 @@
+/* cgroup_limits.c - what a container may use: memory, CPU, processes, devices; and whether the kernel killed it for it.
+ *
+ * DESIGN: numbers as the kubelet and runc write them: shares of CPU by what is requested, a quota by the limit, no swap
+ * beside the memory's limit, and on v2 the whole container dies of an OOM kill, not one process of it.
+ *
+ * Devices: a container opens the harmless ones, and those it was given (a volume in block mode; the node's own disks if
+ * it is privileged). So it is of no use to it that another way leads to a device's node, as a devtmpfs does. A node has
+ * the loop devices beside. v1 takes a list; v2 a small program, which the kernel asks at each open(2) and mknod(2).
+ * Source: Documentation/admin-guide/cgroup-v1/devices.rst, bpf(2), BPF_PROG_TYPE_CGROUP_DEVICE.
+ *
+ * THREADS: none. */
+#include "sys/cgroup_int.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* ---- devices ---- */
+
+#define ANY UINT32_MAX
+
+static const struct cgroup_device harmless[] = {
+    {false, 1, 3},     /* null */
+    {false, 1, 5},     /* zero */
+    {false, 1, 7},     /* full */
+    {false, 1, 8},     /* random */
+    {false, 1, 9},     /* urandom */
+    {false, 5, 0},     /* tty */
+    {false, 5, 1},     /* console */
+    {false, 5, 2},     /* ptmx */
+    {false, 136, ANY}, /* pts/… */
+    {false, 10, 200},  /* net/tun */
+    {false, 10, 229},  /* fuse */
+};
+
+#define INSN(code_, dst, src, off_, imm_)                                                                              \
+    ((struct bpf_insn){.code = (code_), .dst_reg = (dst), .src_reg = (src), .off = (off_), .imm = (imm_)})
+#define RULE_LEN 5
+
+/* Registers: 2 = type, 3 = major, 4 = minor. "If all are equal, allow." */
+static struct bpf_insn *add_rule(struct bpf_insn *at, const struct cgroup_device *d)
+{
+    const int type = d->block ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
+    *at++ = INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, 0, 4, type);
+    *at++ = INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_3, 0, 3, (int)d->major);
+    *at++ = d->minor == ANY ? INSN(BPF_JMP | BPF_JA, 0, 0, 0, 0)
+                            : INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_4, 0, 2, (int)d->minor);
+    *at++ = INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 1);
+    *at++ = INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+    return at;
+}
+
+static int load_program(const struct cgroup_device *devices, size_t count)
+{
+    struct bpf_insn *program = xcalloc(6 + RULE_LEN * (count + ARRAY_LEN(harmless)), sizeof *program), *at = program;
+    *at++ = INSN(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_2, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
+    *at++ = INSN(BPF_ALU | BPF_AND | BPF_K, BPF_REG_2, 0, 0, 0xffff); /* the other half is the access */
+    *at++ = INSN(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_3, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, major), 0);
+    *at++ = INSN(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_4, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
+    for (size_t i = 0; i < ARRAY_LEN(harmless); i++)
+        at = add_rule(at, &harmless[i]);
+    for (size_t i = 0; i < count; i++)
+        at = add_rule(at, &devices[i]);
+    *at++ = INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0);
+    *at++ = INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+    union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE};
+    attr.insns = (uint64_t)(uintptr_t)program;
+    attr.insn_cnt = (uint32_t)(at - program);
+    attr.license = (uint64_t)(uintptr_t) "GPL";
+    const int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr);
+    free(program);
+    return fd;
+}
+
+static bool attach_program(int tree, const char *id, const struct cgroup_device *devices, size_t count)
+{
+    _auto_close_ int group = openat(tree, *id ? id : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _auto_close_ int program = group < 0 ? -1 : load_program(devices, count);
+    if (program < 0)
+        return false;
+    union bpf_attr attr = {0};
+    attr.target_fd = (uint32_t)group;
+    attr.attach_bpf_fd = (uint32_t)program;
+    attr.attach_type = BPF_CGROUP_DEVICE;
+    attr.attach_flags = BPF_F_ALLOW_MULTI;
+    return syscall(SYS_bpf, BPF_PROG_ATTACH, &attr, sizeof attr) == 0;
+}
+
+static void allow_v1(int tree, const char *id, const struct cgroup_device *d)
+{
+    char text[64], minor[16] = "*";
+    if (d->minor != ANY)
+        snprintf(minor, sizeof minor, "%u", d->minor);
+    snprintf(text, sizeof text, "%c %u:%s rwm", d->block ? 'b' : 'c', d->major, minor);
+    cgroup_put(tree, id, "devices.allow", text);
+}
+
+bool cgroups_limit_devices(const struct cgroups *c, const char *id, const struct cgroup_device *devices, size_t count)
+{
+    if (c->devices >= 0) {
+        if (!cgroup_put(c->devices, id, "devices.deny", "a"))
+            return false;
+        for (size_t i = 0; i < ARRAY_LEN(harmless); i++)
+            allow_v1(c->devices, id, &harmless[i]);
+        for (size_t i = 0; i < count; i++)
+            allow_v1(c->devices, id, &devices[i]);
+        return true;
+    }
+    for (size_t i = 0; i < c->count; i++)
+        if (c->trees[i].v2)
+            return attach_program(c->trees[i].dir, id, devices, count);
+    return false;
+}
+
+void cgroups_limit_node(const struct cgroups *c, bool starting)
+{
+    static const struct cgroup_device loops[] = {{true, 7, ANY}, {false, 10, 237}};
+    if (!starting && c->devices >= 0)
+        cgroup_put(c->devices, "", "devices.deny", "c 10:237 rwm"); /* "a" is no longer allowed: it has children */
+    else
+        cgroups_limit_devices(c, "", loops, starting ? 2 : 1);
+}
+
+/* ---- limits ---- */
+
+static void put_number(int dir, const char *id, const char *file, long long number)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%lld", number);
+    cgroup_put(dir, id, file, text);
+}
+
+static void limit_memory(const struct cgroups *c, const char *id, int64_t bytes)
+{
+    if (c->v2)
+        cgroup_put(c->memory, id, "memory.oom.group", "1");
+    if (bytes <= 0)
+        return;
+    put_number(c->memory, id, c->v2 ? "memory.max" : "memory.limit_in_bytes", bytes);
+    put_number(c->memory, id, c->v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes", c->v2 ? 0 : bytes);
+}
+
+static void limit_cpu(const struct cgroups *c, const char *id, const struct cgroup_limits *l)
+{
+    char text[64];
+    const long long asked = (long long)l->cpu_request_milli * 1024 / 1000, shares = asked < 2 ? 2 : asked;
+    put_number(c->cpu, id, c->v2 ? "cpu.weight" : "cpu.shares", c->v2 ? 1 + (shares - 2) * 9999 / 262142 : shares);
+    if (l->cpu_milli <= 0)
+        return;
+    const long long quota = l->cpu_milli * 100 > 1000 ? (long long)l->cpu_milli * 100 : 1000;
+    snprintf(text, sizeof text, c->v2 ? "%lld 100000" : "%lld", quota);
+    cgroup_put(c->cpu, id, c->v2 ? "cpu.max" : "cpu.cfs_quota_us", text);
+}
+
+void cgroups_limit(const struct cgroups *c, const char *id, const struct cgroup_limits *l)
+{
+    if (!l->container)
+        return;
+    limit_memory(c, id, l->memory_bytes);
+    limit_cpu(c, id, l);
+    put_number(c->pids, id, "pids.max", CONTAINER_PIDS_MAX);
+}
+
+bool cgroups_oom_killed(const struct cgroups *c, const char *id)
+{
+    char path[256], text[1024];
+    snprintf(path, sizeof path, "%s/%s", id, c->v2 ? "memory.events" : "memory.oom_control");
+    _auto_close_ int fd = c->memory < 0 ? -1 : openat(c->memory, path, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    for (const char *at = strstr(text, "oom_kill "); at; at = strstr(at + 1, "oom_kill "))
+        if ((at == text || at[-1] == '\n') && strtol(at + 9, NULL, 10) > 0)
+            return true;
+    return false;
+}
