@@ -91,6 +91,9 @@ static const struct subresource attachment_subs[] = {SUB_STATUS("VolumeAttachmen
 #define SNAPSHOT(k, p, s)                                                                                              \
     .group = "snapshot.storage.k8s.io", .version = "v1", .kind = k, .plural = p, .singular = s,                        \
     .type = "snapshot.v1." k, .go_kind = "v1." k
+#define METRICS(k, p, s)                                                                                               \
+    .group = "metrics.k8s.io", .version = "v1beta1", .kind = k, .plural = p, .singular = s,                            \
+    .type = "metrics.v1beta1." k, .go_kind = "metrics." k, .list_kind = k "List", .verbs = VERB_GET | VERB_LIST
 #define STORED(k, b, hash) .list_kind = k "List", .bucket = b, .storage_hash = hash, .verbs = VERB_ALL
 #define REVIEW(g, pkg, k, p, s)                                                                                        \
     .group = g, .version = "v1", .kind = k, .plural = p, .singular = s, .type = pkg ".v1." k, .go_kind = pkg "." k,    \
@@ -297,6 +300,10 @@ static struct resource rows[] = {
     {SNAPSHOT("VolumeSnapshot", "volumesnapshots", "volumesnapshot"),
      STORED("VolumeSnapshot", "volumesnapshots.snapshot.storage.k8s.io", "jHi0cLa2dmo="), .short_names = NAMES("vs"),
      .namespaced = true, .subs = snapshot_subs, .generation = true, .needs_rv = true},
+
+    /* -- metrics.k8s.io: an API server of its own in a real cluster; nothing of it is stored -- */
+    {METRICS("NodeMetrics", "nodes", "")},
+    {METRICS("PodMetrics", "pods", ""), .namespaced = true},
 };
 
 /* -- the index: a hash over "what|group|version|name", what being 'p'lural, 'k'ind or 'b'ucket -- */

@@ -29,7 +29,7 @@ void pod_evict(struct pod_run *p, const char *message, bool pressure)
 
 void pod_reject(struct pod_run *p, const char *reason, const char *message)
 {
-    p->evicted = true;
+    p->evicted = p->rejected = true;
     kubelet_event(p->k, p, NULL, EVENT_WARNING, reason, "%s", message);
     end_pod(p, reason, xasprintf("Pod was rejected: %s", message));
 }

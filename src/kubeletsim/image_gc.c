@@ -1,7 +1,7 @@
 /* image_gc.c - image garbage collection: what no pod uses goes when imagefs fills up.
  *
- * DESIGN: every five minutes, if imagefs is 85 % full, images are removed until it is at 80 %, those first whose last use
- * is longest ago; one that is younger than two minutes stays, as somebody may just be about to use it. Under disk
+ * DESIGN: every five minutes, if imagefs is 85 % full, images are removed until it is at 80 %, those first whose last
+ * use is longest ago; one that is younger than two minutes stays, as somebody may just be about to use it. Under disk
  * pressure all that are not used go (eviction.c). There is one imagefs for all nodes, so what a pod of any node uses
  * stays.
  *
@@ -13,6 +13,7 @@
 #define PERIOD_MS    300000
 #define HIGH_PERCENT 85
 #define LOW_PERCENT  80
+#define MIN_AGE_S    120
 
 bool image_gc_due(struct kubelet *k, struct image_gc *state)
 {
@@ -45,6 +46,17 @@ void images_in_use(struct kubelet *k, struct strlist *out)
         }
 }
 
+static bool is_used(const struct image_info *info, void *arg)
+{
+    const struct strlist *used = arg;
+    const char *const *const lists[] = {info->names, info->ids};
+    for (size_t l = 0; l < ARRAY_LEN(lists); l++)
+        for (const char *const *name = lists[l]; name && *name; name++)
+            if (strlist_has(used, *name))
+                return true;
+    return false;
+}
+
 /* How much imagefs has to give back, in the manager's arithmetic; 0: nothing. */
 static int64_t amount_to_free(const struct fs_stat *fs)
 {
@@ -62,7 +74,7 @@ void image_gc_run(struct kubelet *k, const char *node, struct node_stats *s, str
     r->wanted = r->due && s->ok ? amount_to_free(&before) : 0;
     while (s->ok && (all || r->freed < r->wanted)) {
         _auto_free_ char *name = NULL;
-        if (!name || strlist_has(used, ""))
+        if (!images_remove_oldest(k->conf.images, MIN_AGE_S, is_used, used, &name))
             break;
         if (k->m->ops->fs_stat(k->m, node, NODE_IMAGEFS, &s->imagefs, &e) < 0)
             break;

@@ -297,6 +297,7 @@ static void *start_node(void *arg)
     struct node_job *j = arg;
     struct node_spec spec = {j->n->name, j->n->index, j->k->conf.nodefs_bytes};
     j->rc = j->k->m->ops->node_start(j->k->m, &spec, &j->err);
+    j->n->started = kubelet_now(j->k);
     if (j->rc == 0)
         node_clear_leftovers(j->k, j->n);
     return NULL;

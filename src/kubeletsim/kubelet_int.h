@@ -38,12 +38,13 @@ struct node_run {
     char ip[32];
     char zone[64];
     int index;
-    bool ips[POD_IPS];   /* 10.244.index.(i+2) taken */
-    int next_ip;         /* addresses go round before they come again */
-    json_t *in_use;      /* owned array: status.volumesInUse */
-    int64_t last_status; /* mono ms */
-    int64_t next_renew;  /* mono ms */
-    bool announced;      /* its start-up events are out */
+    bool ips[POD_IPS];         /* 10.244.index.(i+2) taken */
+    int next_ip;               /* addresses go round before they come again */
+    json_t *in_use;            /* owned array: status.volumesInUse */
+    int64_t last_status;       /* mono ms */
+    int64_t next_renew;        /* mono ms */
+    bool announced;            /* its start-up events are out */
+    int64_t started;           /* wall ns: when it came up */
     struct eviction *eviction; /* owned, or NULL; eviction.c */
     /* power.c; atomic */
     bool off, back; /* its machine is off; it came back and has not said so yet */

@@ -91,6 +91,7 @@ struct pod_run {
     const char *fail_reason, *fail_message; /* why the kubelet ended it, or NULL; static, or fail_text */
     char *fail_text;                        /* owned */
     bool evicted;                           /* it has no time to end */
+    bool rejected;                          /* it never began */
     bool starved;                           /* because its node ran low */
     int64_t start_time;                     /* wall ns */
     int64_t began;                          /* mono ms: what probes count from */

@@ -32,13 +32,13 @@ struct pod_stats {
     struct path_use total; /* all that counts as its ephemeral storage */
 };
 struct node_stats {
-    int64_t at;        /* wall ns */
-    int64_t mono;      /* mono ms */
-    int64_t walked;    /* mono ms: when trees were last walked */
-    int64_t walk_ms;   /* how long that took */
+    int64_t at;               /* wall ns */
+    int64_t mono;             /* mono ms */
+    int64_t walked;           /* mono ms: when trees were last walked */
+    int64_t walk_ms;          /* how long that took */
     struct fs_stat walked_fs; /* nodefs at that time */
-    int64_t slow_at;   /* mono ms: when filesystems of volumes were last asked */
-    bool ok;           /* the node answered */
+    int64_t slow_at;          /* mono ms: when filesystems of volumes were last asked */
+    bool ok;                  /* the node answered */
     struct fs_stat nodefs, imagefs;
     int64_t memory_available;
     struct pod_stats *pods;
@@ -56,5 +56,9 @@ int64_t fs_used(const struct fs_stat *fs);
 int64_t volume_used(const struct volume_stats *v);
 /* CPU time of all containers together, and memory that could not be taken back. */
 struct container_use pod_use(const struct pod_stats *p, int64_t *out_nano_cores);
+
+/* -- summary.c: what the API server asks of a node (registry/node_ops.h) -- */
+int summary_page(void *self, const char *node, const char *path, char **out_text, const char **out_type, struct err *e);
+int summary_usage(void *self, const char *node, json_t **out, struct err *e);
 
 #endif

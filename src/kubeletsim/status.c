@@ -249,6 +249,14 @@ static void fill(const struct pod_run *p, const json_t *pod, json_t *s)
 {
     const struct node_run *n = &p->k->nodes[p->node];
     const char *phase = shown_phase(p, pod);
+    if (p->rejected) { /* nothing but that */
+        json_object_del(s, "conditions");
+        jset_str(s, "phase", "Failed");
+        jset_str(s, "reason", p->fail_reason);
+        jset_str(s, "message", p->fail_message);
+        set_time(s, "startTime", p->start_time);
+        return;
+    }
     jset(s, "conditions", conditions_of(p, pod, phase));
     add_statuses(p, s, "containerStatuses", CONTAINER_REGULAR);
     add_statuses(p, s, "initContainerStatuses", CONTAINER_INIT);

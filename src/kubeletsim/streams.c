@@ -4,7 +4,7 @@
  * the container's id in the pod's status is the key to the machine. Error texts: pkg/kubelet/kubelet_pods.go.
  *
  * THREADS: any; touches no pod_run. */
-#include "kubeletsim/kubelet_int.h"
+#include "kubeletsim/stats_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -113,4 +113,6 @@ const struct node_ops kubelet_ops = {
     .attach = op_attach,
     .log = logs_open,
     .dial = op_dial,
+    .page = summary_page,
+    .usage = summary_usage,
 };
