@@ -95,6 +95,10 @@ int sync_volume(struct loop *l, const json_t *pv, struct err *e);
 int reclaim_volume(struct loop *l, const json_t *pv, struct err *e);
 
 /* -- csi_pv.c -- */
+/* Parameters of a class that are for the sidecars and not for the driver. */
+#define CSI_PARAMETERS "csi.storage.k8s.io/"
+/* The first parameter so named that no sidecar knows, or NULL. */
+const char *csi_unknown_parameter(const json_t *sc);
 /* The PersistentVolume object of what a driver made. Returns new. */
 json_t *pv_build(struct loop *l, const json_t *claim, const json_t *sc, const struct csi_provisioner *p,
                  struct csi_volume *made);

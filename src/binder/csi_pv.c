@@ -5,6 +5,7 @@
 #include "binder/binder_int.h"
 
 #include "api/quantity.h"
+#include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -42,13 +43,108 @@ static const char *identity(struct loop *l, const char *driver)
     return text;
 }
 
+/* -- parameters for the sidecars: secrets -- */
+
+/* A pair of parameters, <stem>secret-name and <stem>secret-namespace, and the member of the volume's source it fills.
+ */
+static const struct {
+    const char *stem, *member; /* NULL: the provisioner's own, or for all of them */
+} secrets[] = {
+    {"", NULL},
+    {"provisioner-", NULL},
+    {"controller-publish-", "controllerPublishSecretRef"},
+    {"node-stage-", "nodeStageSecretRef"},
+    {"node-publish-", "nodePublishSecretRef"},
+    {"controller-expand-", "controllerExpandSecretRef"},
+    {"node-expand-", "nodeExpandSecretRef"},
+};
+
+static const char *secret_parameter(const json_t *sc, const char *stem, const char *what)
+{
+    char key[100];
+    snprintf(key, sizeof key, CSI_PARAMETERS "%ssecret-%s", stem, what);
+    return jmap(sc, "parameters", key);
+}
+
+static bool is_known(const char *key)
+{
+    if (str_eq(key, "fstype"))
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+        size_t n = strlen(secrets[i].stem);
+        if (strncmp(key, secrets[i].stem, n) == 0 &&
+            (str_eq(key + n, "secret-name") || str_eq(key + n, "secret-namespace")))
+            return true;
+    }
+    return false;
+}
+
+const char *csi_unknown_parameter(const json_t *sc)
+{
+    const char *key;
+    const json_t *value;
+    json_object_foreach(jat(sc, "parameters"), key, value)
+    {
+        if (str_starts(key, CSI_PARAMETERS) && !is_known(key + strlen(CSI_PARAMETERS)))
+            return key;
+    }
+    return NULL;
+}
+
+/* "${pvc.namespace}" and the like, filled in. Returns new; NULL for NULL. */
+static char *filled_in(const char *text, const json_t *pv)
+{
+    const struct {
+        const char *word, *value;
+    } words[] = {
+        {"${pv.name}", obj_name(pv)},
+        {"${pvc.namespace}", jstr_or(pv, "spec.claimRef.namespace", "")},
+        {"${pvc.name}", jstr_or(pv, "spec.claimRef.name", "")},
+    };
+    _auto_buf_ struct buf out = BUF_INIT;
+    for (const char *c = text; c && *c;) {
+        size_t w = 0;
+        while (w < ARRAY_LEN(words) && !str_starts(c, words[w].word))
+            w++;
+        if (w == ARRAY_LEN(words)) {
+            buf_addc(&out, *c++);
+            continue;
+        }
+        buf_adds(&out, words[w].value);
+        c += strlen(words[w].word);
+    }
+    return text ? buf_steal(&out, NULL) : NULL;
+}
+
+/* The secret of that stem, or the one for all. Returns a new reference to it, or NULL. */
+static json_t *secret_ref(const json_t *pv, const json_t *sc, const char *stem)
+{
+    const char *from = secret_parameter(sc, stem, "name") ? stem : "";
+    _auto_free_ char *name = filled_in(secret_parameter(sc, from, "name"), pv);
+    _auto_free_ char *ns = filled_in(secret_parameter(sc, from, "namespace"), pv);
+    return name && ns ? json_pack("{s:s, s:s}", "name", name, "namespace", ns) : NULL;
+}
+
+static void put_secrets(json_t *pv, const json_t *sc)
+{
+    _auto_json_ json_t *own = secret_ref(pv, sc, "provisioner-");
+    jset_map(pv, "metadata.annotations", ANN_DELETE_SECRET_NAME, jstr_or(own, "name", ""));
+    jset_map(pv, "metadata.annotations", ANN_DELETE_SECRET_NS, jstr_or(own, "namespace", ""));
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+        json_t *ref = secrets[i].member ? secret_ref(pv, sc, secrets[i].stem) : NULL;
+        if (ref)
+            json_object_set_new(jat(pv, "spec.csi"), secrets[i].member, ref);
+    }
+}
+
+/* -- the volume -- */
+
 static void put_csi_parts(struct loop *l, json_t *pv, const json_t *sc, const char *driver)
 {
     if (!jat(pv, "spec.csi"))
         return;
     jset_map(pv, "spec.csi.volumeAttributes", "storage.kubernetes.io/csiProvisionerIdentity", identity(l, driver));
-    jset_map(pv, "metadata.annotations", ANN_DELETE_SECRET_NAME, "");
-    jset_map(pv, "metadata.annotations", ANN_DELETE_SECRET_NS, "");
+    put_secrets(pv, sc);
     if (str_eq(jstr_or(sc, "reclaimPolicy", "Delete"), "Delete"))
         finalizer_add(pv, FIN_PROVISIONER);
 }

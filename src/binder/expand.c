@@ -62,22 +62,33 @@ static void map_request(struct loop *l, const struct watch_event *ev)
         loop_enqueue(l, ev->obj->ns, ev->obj->name);
 }
 
-static int reconcile_expand(struct loop *l, const char *ns, const char *name, struct err *e)
+/* The resizer that a migrated volume is handed over to. */
+static int edit_resizer(json_t *claim, void *arg, struct err *e)
 {
     (void)e;
+    if (str_eq(jmap(claim, "metadata.annotations", ANN_RESIZER), arg))
+        return 0;
+    jset_map(claim, "metadata.annotations", ANN_RESIZER, arg);
+    return 1;
+}
+
+static int hand_over(struct loop *l, const json_t *claim, const json_t *pv, struct err *e)
+{
+    loop_event(l, claim, EVENT_NORMAL, "ExternalExpanding",
+               "CSI migration enabled for %s; waiting for external resizer to expand the pvc", pv_intree_plugin(pv));
+    return modify(l, WHO, RES.persistentvolumeclaims, claim, "", edit_resizer, (void *)pv_driver(pv), e);
+}
+
+static int reconcile_expand(struct loop *l, const char *ns, const char *name, struct err *e)
+{
     _auto_sobj_ struct sobj *claim = read_claim(l, ns, name);
     _auto_sobj_ struct sobj *pv = claim && wants_more(claim->tree) ? read_pv_of(l, claim->tree) : NULL;
     if (!pv)
         return 0;
     if (pv_is_migrated(pv->tree))
-        loop_event(l, claim->tree, EVENT_NORMAL, "ExternalExpanding",
-                   "CSI migration enabled for %s; waiting for external resizer to expand the pvc",
-                   jmap(pv->tree, "metadata.annotations", ANN_PROVISIONED_BY)
-                       ? jmap(pv->tree, "metadata.annotations", ANN_PROVISIONED_BY)
-                       : "kubernetes.io/aws-ebs");
-    else
-        loop_event(l, claim->tree, EVENT_NORMAL, "ExternalExpanding",
-                   "waiting for an external controller to expand this PVC");
+        return hand_over(l, claim->tree, pv->tree, e);
+    loop_event(l, claim->tree, EVENT_NORMAL, "ExternalExpanding",
+               "waiting for an external controller to expand this PVC");
     return 0;
 }
 

@@ -197,14 +197,21 @@ static const struct csi_provisioner *should_make(struct loop *l, const json_t *c
     return NULL;
 }
 
-/* What a provisioner refuses before it asks its driver; NULL if nothing. */
-static const char *refusal(const struct csi_provisioner *p, const json_t *claim)
+/* What a provisioner refuses before it asks its driver. */
+static int check_wish(const struct csi_provisioner *p, const json_t *claim, const json_t *sc, struct err *e)
 {
     bool csi = !p->driver->plain;
     const json_t *selector = jat(claim, "spec.selector");
     if (selector && !json_is_null(selector))
-        return csi ? "claim Selector is not supported" : "claim.Spec.Selector is not supported";
-    return NULL;
+        return err_set(e, ERR_INVALID,
+                       csi ? "claim Selector is not supported" : "claim.Spec.Selector is not supported");
+    const char *key = csi ? csi_unknown_parameter(sc) : NULL;
+    if (key)
+        return err_set(e, ERR_INVALID,
+                       "failed to strip CSI Parameters of prefixed keys: found unknown parameter key \"%s\" with "
+                       "reserved namespace " CSI_PARAMETERS,
+                       key);
+    return 0;
 }
 
 /* Does the claim ask for contents that neither a snapshot nor another claim has? Then somebody else fills a volume. */
@@ -260,10 +267,7 @@ static int start_making(struct loop *l, struct sobj *claim, const struct csi_pro
         job_free(j);
         return 0;
     }
-    const char *no = refusal(p, claim->tree);
-    if (no)
-        err_set(&j->err, ERR_INVALID, "%s", no);
-    if (no || find_origin(l, j) < 0) {
+    if (check_wish(p, claim->tree, j->sc->tree, &j->err) < 0 || find_origin(l, j) < 0) {
         create_failed(l, j);
         job_free(j);
         return 0;
@@ -319,14 +323,24 @@ static void remove_done(struct loop *l, void *arg)
     job_free(j);
 }
 
-static bool is_attached(struct loop *l, const char *pv)
+/* Of a volume that is attached still: the node. Returns new, or NULL. */
+static char *attached_to(struct loop *l, const char *pv)
 {
     _auto_objlist_ struct objlist all = {0};
     objlist_load(&all, loop_registry(l), RES.volumeattachments->bucket, NULL);
     for (size_t i = 0; i < all.len; i++)
         if (str_eq(jstr(all.trees[i], "spec.source.persistentVolumeName"), pv))
-            return true;
-    return false;
+            return xstrdup(jstr_or(all.trees[i], "spec.nodeName", ""));
+    return NULL;
+}
+
+/* A try that fails; the detachment brings the volume back at once. */
+static void refuse_attached(struct loop *l, const struct csi_provisioner *p, const struct sobj *pv, const char *node)
+{
+    struct state *s = loop_state(l);
+    _auto_free_ char *text = xasprintf("persistentvolume %s is still attached to node %s", pv->name, node);
+    tell(l, p, pv->tree, EVENT_WARNING, "VolumeFailedDelete", text);
+    loop_enqueue_after(l, "", pv->name, flight_end(l, &s->jobs, pv->name, false, 1000, 300000));
 }
 
 static const struct csi_provisioner *should_delete(const json_t *pv)
@@ -345,10 +359,13 @@ static int sync_volume_job(struct loop *l, const char *name)
     struct state *s = loop_state(l);
     _auto_sobj_ struct sobj *pv = read_pv(l, name);
     const struct csi_provisioner *p = pv ? should_delete(pv->tree) : NULL;
-    if (!p || is_attached(l, name)) /* the detachment brings the volume back here */
+    if (!p || !flight_begin(l, &s->jobs, name))
         return 0;
-    if (!flight_begin(l, &s->jobs, name))
+    _auto_free_ char *node = attached_to(l, name);
+    if (node) {
+        refuse_attached(l, p, pv, node);
         return 0;
+    }
     const struct binder_env *env = loop_env(l);
     struct job *j = xcalloc(1, sizeof *j);
     *j = (struct job){.machine = env->machine, .prov = p, .pv = sobj_ref(pv), .key = xstrdup(name)};
@@ -366,8 +383,11 @@ static int reconcile(struct loop *l, const char *ns, const char *name, struct er
 static void map_attachment(struct loop *l, const struct watch_event *ev)
 {
     const char *pv = jstr(ev->obj->tree, "spec.source.persistentVolumeName");
-    if (ev->type == WATCH_DELETED && pv)
-        loop_enqueue(l, "", pv);
+    struct state *s = loop_state(l);
+    if (ev->type != WATCH_DELETED || !pv)
+        return;
+    flight_forgive(&s->jobs, pv);
+    loop_enqueue(l, "", pv);
 }
 
 /* Claims come by their annotation, not by their status; and those that are cloned, when a clone is made or gives up. */

@@ -43,6 +43,12 @@ static int request_volume(struct loop *l, const json_t *claim, struct err *e)
     if (modify(l, WHO, RES.persistentvolumeclaims, claim, "", edit_provisioner, (void *)name, e) < 0)
         return -1;
     if (str_starts(provisioner, "kubernetes.io/") && str_eq(name, provisioner)) {
+        if (json_is_object(jat(claim, "spec.dataSource")) || json_is_object(jat(claim, "spec.dataSourceRef"))) {
+            loop_event(l, claim, EVENT_WARNING, "ProvisioningFailed",
+                       "plugin \"%s\" is not a CSI plugin. Only CSI plugin can provision a claim with a datasource",
+                       provisioner);
+            return 0;
+        }
         loop_event(l, claim, EVENT_WARNING, "ProvisioningFailed",
                    "Failed to create provisioner: provisioning in volume plugin \"%s\" is disabled", provisioner);
         return 0;

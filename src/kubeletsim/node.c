@@ -244,6 +244,11 @@ void node_conditions_changed(struct kubelet *k, struct node_run *n)
 /* -- CSINode -- */
 
 /* With the drivers that are installed; later ones come by the registrar (binder/driver_install.c). */
+/* The in-tree plugins that a 1.32 kubelet hands over to CSI drivers. */
+#define MIGRATED                                                                                                       \
+    "kubernetes.io/aws-ebs,kubernetes.io/azure-disk,kubernetes.io/azure-file,kubernetes.io/cinder,kubernetes.io/"      \
+    "gce-pd,kubernetes.io/portworx-volume,kubernetes.io/vsphere-volume"
+
 static json_t *csi_node_object(const struct kubelet *k, const struct node_run *n, const json_t *node)
 {
     json_t *drivers = json_array();
@@ -254,9 +259,11 @@ static json_t *csi_node_object(const struct kubelet *k, const struct node_run *n
         if (installed)
             json_array_append_new(drivers, csi_node_driver(all[i], node));
     }
-    return json_pack("{s:s, s:s, s:{s:s, s:[{s:s, s:s, s:s, s:s}]}, s:{s:o}}", "apiVersion", "storage.k8s.io/v1",
-                     "kind", "CSINode", "metadata", "name", n->name, "ownerReferences", "apiVersion", "v1", "kind",
-                     "Node", "name", n->name, "uid", jstr_or(node, "metadata.uid", ""), "spec", "drivers", drivers);
+    return json_pack("{s:s, s:s, s:{s:s, s:{s:s}, s:[{s:s, s:s, s:s, s:s}]}, s:{s:o}}", "apiVersion",
+                     "storage.k8s.io/v1", "kind", "CSINode", "metadata", "name", n->name, "annotations",
+                     "storage.alpha.kubernetes.io/migrated-plugins", MIGRATED, "ownerReferences", "apiVersion", "v1",
+                     "kind", "Node", "name", n->name, "uid", jstr_or(node, "metadata.uid", ""), "spec", "drivers",
+                     drivers);
 }
 
 /* -- Lease -- */

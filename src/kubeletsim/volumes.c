@@ -16,6 +16,7 @@
 #include "kubeletsim/volumes_int.h"
 
 #include "base/buf.h"
+#include "volume/volume.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,11 +192,12 @@ void volumes_tell_failures(struct pod_run *p)
 {
     for (size_t i = 0; i < p->volume_count; i++) {
         const struct volume_run *v = &p->volumes[i];
-        const char *what = v->block       ? "MapVolume.SetUpDevice failed"
+        bool mapping = v->block && !v->failed_at;
+        const char *what = mapping        ? "MapVolume.SetUpDevice failed"
                            : v->failed_at ? v->failed_at
                                           : "MountVolume.SetUp failed";
         if (v->failure)
-            kubelet_event(p->k, p, NULL, EVENT_WARNING, v->block ? "FailedMapVolume" : "FailedMount",
+            kubelet_event(p->k, p, NULL, EVENT_WARNING, mapping ? "FailedMapVolume" : "FailedMount",
                           "%s for volume \"%s\" : %s", what, v->spec_name, v->failure);
     }
 }
@@ -229,14 +231,33 @@ static void note_renewal(struct pod_run *p, const struct volume_run *v)
         p->token_due = due;
 }
 
+/* What is asked of a volume behind a claim before it is touched. */
+static int check_volume(struct pod_run *p, struct volume_run *v, struct err *e)
+{
+    if (!v->pv)
+        return 0;
+    _auto_sobj_ struct sobj *node = reg_read(p->k->conf.registry, RES.nodes, "", pod_node(p));
+    if (node && !pv_node_fits(v->pv, node->tree)) {
+        v->failed_at = "MountVolume.NodeAffinity check failed";
+        return err_set(e, ERR_INVALID, "no matching NodeSelectorTerms");
+    }
+    if (str_eq(v->plugin->key, "hostPath") && json_array_size(jat(v->pv, "spec.mountOptions"))) {
+        v->failed_at = "MountVolume.MountOptionSupport check failed";
+        return err_set(e, ERR_INVALID, "mount options are not supported for this volume type");
+    }
+    return 0;
+}
+
 static bool mount_one(struct pod_run *p, struct volume_run *v)
 {
     struct err e = ERR_INIT;
     free(v->failure);
     v->failure = NULL;
-    v->touched = true;
     v->failed_at = NULL;
-    v->mounted = v->plugin->mount(p, v, &e) == 0;
+    if (check_volume(p, v, &e) == 0) {
+        v->touched = true;
+        v->mounted = v->plugin->mount(p, v, &e) == 0;
+    }
     if (!v->mounted)
         v->failure = xstrdup(e.msg);
     else if (v->plugin->projected)

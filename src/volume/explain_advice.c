@@ -53,6 +53,13 @@ static void advise_class(json_t *changes, const struct matter *m)
                m->pv_name, has);
 }
 
+static void advise_attributes(json_t *changes, const struct matter *m)
+{
+    const char *has = jstr(m->pv, "spec.volumeAttributesClassName");
+    advise(changes, NULL, "Make the claim anew with %s%s: that is what %s has.",
+           has ? "volumeAttributesClassName: " : "no volumeAttributesClassName", has ? has : "", m->pv_name);
+}
+
 static void advise_volume_mode(json_t *changes, const struct matter *m)
 {
     advise(changes, NULL,
@@ -123,10 +130,15 @@ static void advise_deleting(json_t *changes, const struct matter *m)
 }
 
 static void (*const advisers[RULE_MAX])(json_t *changes, const struct matter *m) = {
-    [RULE_DELETING] = advise_deleting,  [RULE_SIZE] = advise_size,
-    [RULE_CLASS] = advise_class,        [RULE_VOLUME_MODE] = advise_volume_mode,
-    [RULE_ACCESS_MODES] = advise_modes, [RULE_CLAIM_REF] = advise_claim_ref,
-    [RULE_PHASE] = advise_phase,        [RULE_SELECTOR] = advise_selector,
+    [RULE_DELETING] = advise_deleting,
+    [RULE_SIZE] = advise_size,
+    [RULE_CLASS] = advise_class,
+    [RULE_ATTRIBUTES] = advise_attributes,
+    [RULE_VOLUME_MODE] = advise_volume_mode,
+    [RULE_ACCESS_MODES] = advise_modes,
+    [RULE_CLAIM_REF] = advise_claim_ref,
+    [RULE_PHASE] = advise_phase,
+    [RULE_SELECTOR] = advise_selector,
 };
 
 static bool fails(const json_t *candidate, enum pv_rule rule)

@@ -117,6 +117,22 @@ static void texts_class(const struct pv_query *q, const json_t *pv, char *wants,
     snprintf(has, RULE_TEXT_LEN, "%s", *pv_class(pv) ? pv_class(pv) : "no class");
 }
 
+static const char *attributes_class(const json_t *obj)
+{
+    return jstr_or(obj, "spec.volumeAttributesClassName", "");
+}
+
+static bool same_attributes(const struct pv_query *q, const json_t *pv)
+{
+    return str_eq(attributes_class(pv), attributes_class(q->claim));
+}
+
+static void texts_attributes(const struct pv_query *q, const json_t *pv, char *wants, char *has)
+{
+    snprintf(wants, RULE_TEXT_LEN, "%s", *attributes_class(q->claim) ? attributes_class(q->claim) : "no class");
+    snprintf(has, RULE_TEXT_LEN, "%s", *attributes_class(pv) ? attributes_class(pv) : "no class");
+}
+
 static bool same_mode(const struct pv_query *q, const json_t *pv)
 {
     return str_eq(pv_mode(pv), q->mode);
@@ -222,6 +238,8 @@ static const struct rule {
     [RULE_DELETING] = {"deleting", not_deleting, texts_deleting, true, "the volume is marked for deletion \"%s\""},
     [RULE_SIZE] = {"size", large_enough, texts_size, true, "requested PV is too small"},
     [RULE_CLASS] = {"class", same_class, texts_class, false, "storageClassName does not match"},
+    [RULE_ATTRIBUTES] = {"attributesClass", same_attributes, texts_attributes, false,
+                         "volumeAttributesClassName does not match"},
     [RULE_VOLUME_MODE] = {"volumeMode", same_mode, texts_mode, true, "incompatible volumeMode"},
     [RULE_ACCESS_MODES] = {"accessModes", modes_offered, texts_modes, true, "incompatible accessMode"},
     [RULE_CLAIM_REF] = {"claimRef", not_anothers, texts_claim_ref, true, NULL},

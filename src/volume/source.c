@@ -133,6 +133,12 @@ bool pv_is_migrated(const json_t *pv)
     return !jat(pv, "spec.csi") && intree_source(pv);
 }
 
+const char *pv_intree_plugin(const json_t *pv)
+{
+    const struct intree *row = jat(pv, "spec.csi") ? NULL : intree_source(pv);
+    return row ? row->provisioner : NULL;
+}
+
 bool pv_unique_name(const json_t *pv, char *out, size_t size)
 {
     const char *driver = pv_driver(pv);

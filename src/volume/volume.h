@@ -99,6 +99,8 @@ bool pv_is_migrated(const json_t *pv); /* in-tree source with a CSI driver behin
 bool pv_unique_name(const json_t *pv, char *out, size_t size);
 /* The CSI driver behind an in-tree provisioner name, else the name itself. */
 const char *provisioner_csi_name(const char *provisioner);
+/* The in-tree plugin of a volume that is migrated: "kubernetes.io/aws-ebs"; else NULL. */
+const char *pv_intree_plugin(const json_t *pv);
 /* A name that only an in-tree plugin could serve, and none does. */
 bool provisioner_is_unknown_intree(const char *provisioner);
 /* May two nodes have this volume attached at once (ReadWriteMany or ReadOnlyMany)? */

@@ -381,7 +381,7 @@ static void prepare(struct play *p)
 
 /* No driver's containers ran where this was recorded: their part was played by hand. */
 static const char *const drivers_part[] = {"external-provisioner", "external-attacher", "external-resizer",
-                                           "driver-install"};
+                                           "csi-driver-install"};
 
 static void add_loops(struct play *p, const struct loop_def *const *loops, size_t n, void *env)
 {

@@ -307,13 +307,33 @@ static void test_populator(void **state)
     assert_event(w, "c", "Provisioning", "Assuming an external populator will provision the volume");
 }
 
+/* Parameters for the sidecars: secrets stand in the volume, a word they do not know is refused. */
+static void test_sidecar_parameters(void **state)
+{
+    struct loop_world *w = &((struct fixture *)*state)->w;
+    make(w, CLASS("secret", "ebs.csi.aws.com",
+                  ",'parameters':{'csi.storage.k8s.io/node-stage-secret-name':'key-of-${pvc.name}',"
+                  "'csi.storage.k8s.io/node-stage-secret-namespace':'${pvc.namespace}'}"));
+    make(w, CLASS("odd", "ebs.csi.aws.com", ",'parameters':{'csi.storage.k8s.io/colour':'red'}"));
+    make(w, CLAIM("c", "1Gi", ",'storageClassName':'secret'"));
+    make(w, CLAIM("o", "1Gi", ",'storageClassName':'odd'"));
+    settle(w);
+    assert_string_equal(text_at(w, PV, volume_of(w, "c"), "spec.csi.nodeStageSecretRef"),
+                        "{\"name\":\"key-of-c\",\"namespace\":\"default\"}");
+    assert_string_equal(text_at(w, PV, volume_of(w, "c"), "spec.csi.nodePublishSecretRef"), "");
+    assert_event(w, "o", "ProvisioningFailed",
+                 "failed to provision volume with StorageClass \"odd\": failed to strip CSI Parameters of prefixed "
+                 "keys: found unknown parameter key \"csi.storage.k8s.io/colour\" with reserved namespace "
+                 "csi.storage.k8s.io/");
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_immediate), T(test_intree_name),        T(test_local_path),          T(test_failure_and_retry),
         T(test_refused),   T(test_attach_and_detach),  T(test_attach_unknown_disk), T(test_restart_attaches_again),
-        T(test_expand),    T(test_allowed_topologies), T(test_populator),
+        T(test_expand),    T(test_allowed_topologies), T(test_populator),           T(test_sidecar_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

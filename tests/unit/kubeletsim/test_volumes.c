@@ -271,6 +271,48 @@ static void test_one_pod_only(void **state)
     assert_int_equal(after.mounts, before.mounts);
 }
 
+static void make_bound(struct kit *kit, const char *volume, const char *claim, const char *spec)
+{
+    struct err e = ERR_INIT;
+    char uid[64];
+    make(&kit->w,
+         "{'apiVersion':'v1','kind':'PersistentVolume','metadata':{'name':'%s'},'spec':{'accessModes':["
+         "'ReadWriteOnce'],'capacity':{'storage':'1Gi'},'claimRef':{'namespace':'default','name':'%s'},%s}}",
+         volume, claim, spec);
+    make(&kit->w,
+         "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'name':'%s','namespace':'default'},'spec':{"
+         "'accessModes':['ReadWriteOnce'],'resources':{'requests':{'storage':'1Gi'}},'storageClassName':'',"
+         "'volumeName':'%s'}}",
+         claim, volume);
+    snprintf(uid, sizeof uid, "%s", text_at(&kit->w, RES.persistentvolumeclaims, claim, "metadata.uid"));
+    assert_int_equal(
+        reg_modify(kit->w.registry, "test", RES.persistentvolumes, "", volume, "", edit_claim_ref, uid, &e), 0);
+    assert_int_equal(reg_modify(kit->w.registry, "test", RES.persistentvolumeclaims, "default", claim, "status",
+                                edit_bind, NULL, &e),
+                     0);
+}
+
+#define WITH_CLAIM(claim)                                                                                              \
+    ",'automountServiceAccountToken':false,'volumes':[{'name':'v','persistentVolumeClaim':{'claimName':'" claim "'}}]"
+
+/* What a pod that chose its node itself may have brought with it. */
+static void test_checked_first(void **state)
+{
+    struct kit *kit = *state;
+    make_bound(kit, "far", "far",
+               "'local':{'path':'/mnt'},'nodeAffinity':{'required':{'nodeSelectorTerms':[{'matchExpressions':[{'key':"
+               "'kubernetes.io/hostname','operator':'In','values':['elsewhere']}]}]}}");
+    make_bound(kit, "opts", "opts", "'hostPath':{'path':'/tmp/x'},'mountOptions':['noatime']");
+    make(&kit->w, POD_ON_NODE("p", MOUNT("v"), WITH_CLAIM("far")));
+    make(&kit->w, POD_ON_NODE("q", MOUNT("v"), WITH_CLAIM("opts")));
+    settle(&kit->w);
+    assert_event(&kit->w, "p", "FailedMount",
+                 "MountVolume.NodeAffinity check failed for volume \"far\" : no matching NodeSelectorTerms");
+    assert_event(&kit->w, "q", "FailedMount",
+                 "MountVolume.MountOptionSupport check failed for volume \"opts\" : mount options are not supported "
+                 "for this volume type");
+}
+
 /* A volume that is mounted stays as it is while another one of the pod is retried. */
 static void test_retry_keeps_mounts(void **state)
 {
@@ -336,9 +378,17 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, kit_setup, kit_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_config_map_follows), TEST(test_downward_follows),    TEST(test_token), TEST(test_missing_config_map),
-        TEST(test_projected_errors),   TEST(test_host_path_types),     TEST(test_disk),  TEST(test_one_pod_only),
-        TEST(test_retry_keeps_mounts), TEST(test_every_failure_heals),
+        TEST(test_config_map_follows),
+        TEST(test_downward_follows),
+        TEST(test_token),
+        TEST(test_missing_config_map),
+        TEST(test_projected_errors),
+        TEST(test_host_path_types),
+        TEST(test_disk),
+        TEST(test_one_pod_only),
+        TEST(test_checked_first),
+        TEST(test_retry_keeps_mounts),
+        TEST(test_every_failure_heals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
