@@ -433,6 +433,16 @@ struct registry *cluster_registry(struct cluster *c)
     return c->registry;
 }
 
+struct images *cluster_images(struct cluster *c)
+{
+    return c->images;
+}
+
+struct pool *cluster_pool(struct cluster *c)
+{
+    return c->pool;
+}
+
 const struct clock *cluster_clock(const struct cluster *c, int64_t *out_ahead)
 {
     *out_ahead = clock_ahead_by(&c->clock);

@@ -26,6 +26,8 @@ bool cluster_ephemeral(const struct cluster *c);
 struct machine *cluster_machine(struct cluster *c);
 struct cloud *cluster_cloud(struct cluster *c);
 struct registry *cluster_registry(struct cluster *c);
+struct images *cluster_images(struct cluster *c);
+struct pool *cluster_pool(struct cluster *c); /* for what takes long */
 const char *cluster_data_dir(const struct cluster *c);
 /* The cluster's own clock, and how far it is ahead of the machine's. */
 const struct clock *cluster_clock(const struct cluster *c, int64_t *out_ahead);

@@ -82,8 +82,8 @@ static int op_shell(struct cluster *c, const json_t *request, json_t **out, int 
 }
 
 static const struct request_op ops[] = {{"status", op_status}, {"down", op_down}, {"shell", op_shell}, {NULL, NULL}};
-static const struct request_op *const tables[] = {ops, disk_request_ops, clock_request_ops, node_request_ops,
-                                                  why_request_ops};
+static const struct request_op *const tables[] = {
+    ops, disk_request_ops, clock_request_ops, node_request_ops, why_request_ops, image_request_ops};
 
 int requests_handle(void *arg, const json_t *request, json_t **out, int fds[4], struct err *e)
 {

@@ -12,6 +12,7 @@ struct request_op {
 extern const struct request_op disk_request_ops[];  /* requests_disk.c */
 extern const struct request_op clock_request_ops[]; /* requests_clock.c */
 extern const struct request_op node_request_ops[];  /* requests_node.c */
+extern const struct request_op image_request_ops[]; /* requests_image.c */
 extern const struct request_op why_request_ops[];   /* requests_why.c */
 
 #endif

@@ -16,8 +16,8 @@ struct stream {
     const unsigned char *mem;
     size_t mem_left;
     int64_t max_bytes, bytes;
-    struct sha256 raw, plain;
-    bool gzip, raw_end, member_done;
+    struct sha256 sha;
+    bool digest, gzip, raw_end, member_done;
     z_stream z;
     size_t have, at; /* of chunk */
     unsigned char chunk[CHUNK];
@@ -42,7 +42,6 @@ static int refill(struct stream *s, struct err *e)
     }
     s->have = (size_t)n;
     s->raw_end = n == 0;
-    sha256_add(&s->raw, s->chunk, s->have);
     return 0;
 }
 
@@ -77,8 +76,8 @@ int stream_open(const struct stream_conf *conf, struct stream **out, struct err 
     s->mem = conf->mem ? conf->mem : (const unsigned char *)"";
     s->mem_left = conf->mem_len;
     s->max_bytes = conf->max_bytes;
-    sha256_init(&s->raw);
-    sha256_init(&s->plain);
+    s->digest = conf->digest;
+    sha256_init(&s->sha);
     if (refill(s, e) < 0 || detect(s, e) < 0) {
         stream_close(s);
         return -1;
@@ -156,7 +155,8 @@ ssize_t stream_read(struct stream *s, void *buf, size_t n, struct err *e)
     const ssize_t got = s->gzip ? read_gzip(s, buf, n, e) : read_plain(s, buf, n, e);
     if (got <= 0)
         return got;
-    sha256_add(&s->plain, buf, (size_t)got);
+    if (s->digest)
+        sha256_add(&s->sha, buf, (size_t)got);
     s->bytes += got;
     if (s->max_bytes && s->bytes > s->max_bytes)
         return err_set(e, ERR_TOO_LARGE, "more than %lld bytes come out of it", (long long)s->max_bytes);
@@ -193,12 +193,6 @@ int64_t stream_bytes(const struct stream *s)
 
 void stream_digest(const struct stream *s, char out[SHA256_TEXT_LEN])
 {
-    struct sha256 copy = s->plain;
-    sha256_hex(&copy, out);
-}
-
-void stream_raw_digest(const struct stream *s, char out[SHA256_TEXT_LEN])
-{
-    struct sha256 copy = s->raw;
+    struct sha256 copy = s->sha;
     sha256_hex(&copy, out);
 }

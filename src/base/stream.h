@@ -1,14 +1,14 @@
 /* stream.h - bytes read once, from a descriptor or from memory, gzip undone, counted and digested on the way.
  *
- * The two digests image formats ask for come from here: that of the bytes as they lie (a blob's name) and that of the
- * bytes as they are read (a layer's diff id). What comes out is bounded, so that a small archive cannot fill a disk.
- * THREADS: one at a time. */
+ * A layer's diff id, the digest of its bytes as they are read, comes from here. What comes out is bounded, so that a
+ * small archive cannot fill a disk. THREADS: one at a time. */
 #ifndef STOWAGE_BASE_STREAM_H
 #define STOWAGE_BASE_STREAM_H
 
 #include "base/err.h"
 #include "base/sha256.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -20,6 +20,7 @@ struct stream_conf {
     const void *mem; /* borrowed */
     size_t mem_len;
     int64_t max_bytes; /* more than that come out: TOO_LARGE; 0 = no bound */
+    bool digest;       /* stream_digest() will be asked */
 };
 
 /* Looks at the first bytes. UNSUPPORTED for a compression that is not gzip. Returns new in *out. */
@@ -32,11 +33,10 @@ void stream_cleanup(struct stream **s);
 ssize_t stream_read(struct stream *s, void *buf, size_t n, struct err *e);
 /* All of n bytes; fewer only at the end (or in *out_short's stead an error). */
 ssize_t stream_read_full(struct stream *s, void *buf, size_t n, struct err *e);
-/* Reads to the end: the digests are whole then. */
+/* Reads to the end: the digest is whole then. */
 int stream_drain(struct stream *s, struct err *e);
 int64_t stream_bytes(const struct stream *s); /* came out so far */
-/* Of what came out so far; of what lay there so far. */
+/* Of what came out so far. */
 void stream_digest(const struct stream *s, char out[SHA256_TEXT_LEN]);
-void stream_raw_digest(const struct stream *s, char out[SHA256_TEXT_LEN]);
 
 #endif

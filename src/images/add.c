@@ -118,7 +118,7 @@ static int unpack_here(struct images *im, const struct layer_spec *spec, struct 
         _auto_free_ char *lower = xasprintf("%s/%s", im->dir, spec->lowers[n]);
         lowers[n] = open(lower, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
-    const struct stream_conf conf = {.fd = fd, .max_bytes = spec->max_bytes};
+    const struct stream_conf conf = {.fd = fd, .max_bytes = spec->max_bytes, .digest = true};
     const struct layer_job job = {dir, lowers, n};
     _auto_stream_ struct stream *s = NULL;
     rc = fd < 0 ? err_sys(e, errno, "open %s", blob) : stream_open(&conf, &s, e);

@@ -98,8 +98,7 @@ static int about(struct images *im, const char *ref, struct about *out, struct e
     return 0;
 }
 
-/* ---- inspect ---- */
-
+/* ---- lists ---- */
 static json_t *text_array(const struct strlist *l)
 {
     json_t *a = json_array();
@@ -107,6 +106,67 @@ static json_t *text_array(const struct strlist *l)
         json_array_append_new(a, json_string(l->items[i]));
     return a;
 }
+
+static json_t *vector_array(const char *const *list)
+{
+    json_t *a = json_array();
+    for (; *list; list++)
+        json_array_append_new(a, json_string(*list));
+    return a;
+}
+
+static void add_row(const struct image_info *info, void *arg)
+{
+    json_t *list = arg;
+    size_t at = 0;
+    while (at < json_array_size(list) && jint(json_array_get(list, at), "LastUsed", 0) >= info->used)
+        at++;
+    json_array_insert_new(list, at,
+                          json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:s}", "Id", info->id, "RepoTags",
+                                    vector_array(info->names), "RepoDigests", vector_array(info->ids), "Size",
+                                    (json_int_t)info->size, "Added", (json_int_t)info->added, "LastUsed",
+                                    (json_int_t)info->used, "Origin",
+                                    info->stub      ? "stub"
+                                    : info->builtin ? "built-in"
+                                                    : "imported"));
+}
+
+json_t *images_list(struct images *im)
+{
+    json_t *list = json_array();
+    images_each(im, add_row, list);
+    return list;
+}
+
+json_t *images_catalogue(void)
+{
+    size_t count;
+    const struct image_def *rows = catalogue_rows(&count);
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const struct tag_rule *t = rows[i].tags;
+        _auto_strlist_ struct strlist tags = {0};
+        strlist_split(&tags, t->names ? t->names : "", ' ');
+        for (size_t k = 0; k < tags.len; k++)
+            tags.items[k][strcspn(tags.items[k], "=")] = '\0';
+        if (t->versions)
+            strlist_split(&tags, t->versions, ' ');
+        if (t->any)
+            strlist_add(&tags, "any version");
+        for (size_t k = 0; k < tags.len; k++) /* "1.7:12" -> "1.7.0-12" */
+            if (strchr(tags.items[k], ':')) {
+                char *spread = xasprintf("%.*s.0-%s", (int)strcspn(tags.items[k], ":"), tags.items[k],
+                                         strchr(tags.items[k], ':') + 1);
+                free(tags.items[k]);
+                tags.items[k] = spread;
+            }
+        json_array_append_new(list, json_pack("{s:s, s:o, s:I}", "Repository", rows[i].repository, "Tags",
+                                              text_array(&tags), "Size", (json_int_t)rows[i].size));
+    }
+    return list;
+}
+
+/* ---- inspect ---- */
 
 /* Where the layers are on a node, as docker names them: the uppermost is "upper", the others "lower". */
 static json_t *driver_of(const struct about *a)

@@ -77,7 +77,7 @@ static int unpack(struct wire_in *in, struct buf *out, struct err *e)
         return err_set(e, ERR_BAD_REQUEST, "malformed request");
     if (open_all(&u, blob, dir, lowers, e) < 0)
         return -1;
-    const struct stream_conf conf = {.fd = u.blob, .max_bytes = max_bytes};
+    const struct stream_conf conf = {.fd = u.blob, .max_bytes = max_bytes, .digest = true};
     const struct layer_job job = {u.dir, u.lowers, u.lower_count};
     if (stream_open(&conf, &s, e) < 0 || layer_apply(&job, s, &result, e) < 0)
         return -1;

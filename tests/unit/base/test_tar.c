@@ -16,7 +16,7 @@
 
 static struct stream *open_mem(const void *data, size_t n, int64_t max, struct err *e)
 {
-    const struct stream_conf conf = {.fd = -1, .mem = data, .mem_len = n, .max_bytes = max};
+    const struct stream_conf conf = {.fd = -1, .mem = data, .mem_len = n, .max_bytes = max, .digest = true};
     struct stream *s = NULL;
     return stream_open(&conf, &s, e) < 0 ? NULL : s;
 }
@@ -124,8 +124,6 @@ static void digests(void **state)
     _auto_stream_ struct stream *s = open_mem("abc", 3, 0, &e);
     assert_int_equal(stream_drain(s, &e), 0);
     stream_digest(s, hex);
-    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    stream_raw_digest(s, hex);
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
