@@ -13,6 +13,7 @@ struct queued {
     unsigned attempts;                      /* failed, in a row */
     uint32_t refused;                       /* by which filters, the last time */
     char *assumed;                          /* owned: the node it is counted on while its volumes are bound, or NULL */
+    int64_t assumed_ms;                     /* since when */
     int state;                              /* enum queue_state */
     int64_t since_ms;                       /* in its place */
     int64_t ready_ms;                       /* when its back-off ends */

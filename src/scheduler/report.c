@@ -97,7 +97,7 @@ void report_scheduled(struct attempt *a, const char *node)
 /* -- the condition -- */
 
 struct unschedulable {
-    const char *message, *nominated;
+    const char *reason, *message, *nominated;
     char now[TIME_TEXT_LEN];
 };
 
@@ -122,9 +122,8 @@ static int edit_condition(json_t *pod, void *arg, struct err *e)
     if (str_eq(jstr(old, "status"), "False") && str_eq(jstr(old, "message"), u->message))
         return changed;
     const char *since = str_eq(jstr(old, "status"), "False") ? jstr_or(old, "lastTransitionTime", u->now) : u->now;
-    json_t *cond =
-        json_pack("{s:s, s:s, s:n, s:s, s:s, s:s}", "type", "PodScheduled", "status", "False", "lastProbeTime",
-                  "lastTransitionTime", since, "reason", "Unschedulable", "message", u->message);
+    json_t *cond = json_pack("{s:s, s:s, s:n, s:s, s:s, s:s}", "type", "PodScheduled", "status", "False",
+                             "lastProbeTime", "lastTransitionTime", since, "reason", u->reason, "message", u->message);
     json_t *conds = jmake_arr(pod, "status.conditions");
     for (size_t i = 0; i < json_array_size(conds); i++) {
         if (str_eq(jstr(json_array_get(conds, i), "type"), "PodScheduled")) {
@@ -136,13 +135,13 @@ static int edit_condition(json_t *pod, void *arg, struct err *e)
     return 1;
 }
 
-int report_failure(struct attempt *a, const char *message, const char *nominated, struct err *e)
+int report_failure(struct attempt *a, const char *reason, const char *message, const char *nominated, struct err *e)
 {
     char note[NOTE_MAX + 1];
     if ((size_t)snprintf(note, sizeof note, "%s", message) > NOTE_MAX)
         snprintf(note + NOTE_MAX - 4, 5, " ...");
     tell(a, EVENT_WARNING, "FailedScheduling", "Scheduling", note);
-    struct unschedulable u = {.message = message, .nominated = nominated};
+    struct unschedulable u = {.reason = reason, .message = message, .nominated = nominated};
     now_text(loop_clock(a->l), u.now);
     if (reg_modify(loop_registry(a->l), WHO, RES.pods, obj_ns(a->pod), obj_name(a->pod), "status", edit_condition, &u,
                    e) == 0 ||

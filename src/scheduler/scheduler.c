@@ -22,7 +22,8 @@
 /* Pods tried before the other loops have theirs. */
 #define BATCH 16
 /* More that wait are not asked one by one whether a changed node would do. */
-#define CROWD 200
+#define CROWD           200
+#define BIND_TIMEOUT_MS 600000 /* for volumes to be bound */
 /* What waits for volumes, as if this filter had refused it. */
 #define VOLUME_BINDING (1u << 8)
 
@@ -218,10 +219,13 @@ static int commit(struct attempt *a, struct queued *p, const struct node_info *n
         return -1;
     if (ready && reg_bind_pod(loop_registry(a->l), WHO, a->me->ns, a->me->name, n->name, e) < 0)
         return *out_done = true, unless_gone(e);
-    if (ready)
+    if (ready) {
         report_scheduled(a, n->name);
-    else
+    } else {
         p->assumed = xstrdup(n->name);
+        p->assumed_ms = now_ms(a->l);
+        a->cache->storage_stale = true; /* its claims were written to */
+    }
     cache_nominate(a->cache, a->me, NULL);
     cache_assume(a->cache, a->me, n->name);
     *out_done = ready;
@@ -237,11 +241,57 @@ static int fail(struct attempt *a, const char *refused, const struct verdict *ve
     int rc = node ? preempt_act(a, &plan, e) : 0;
     const char *promise = node ? node : plan.keep ? NULL : "";
     preemption_release(&plan);
-    if (rc < 0 || report_failure(a, message, promise, e) < 0)
+    if (rc < 0 || report_failure(a, "Unschedulable", message, promise, e) < 0)
         return -1;
     if (promise)
         cache_nominate(a->cache, a->me, promise);
     return 0;
+}
+
+/* The binding of its volumes has failed: the pod loses its node. */
+static void give_up(struct attempt *a, struct scheduler *s, struct queued *p, const char *why)
+{
+    struct err e = ERR_INIT;
+    _auto_free_ char *text = xasprintf("running PreBind plugin \"VolumeBinding\": binding volumes: %s", why);
+    cache_forget(&s->cache, a->me->ns, a->me->name, p->assumed);
+    free(TAKE(p->assumed));
+    if (report_failure(a, "SchedulerError", text, NULL, &e) < 0)
+        log_line(LOG_LEVEL_DEBUG, "scheduler", "%s/%s: %s", a->me->ns, a->me->name, e.msg);
+    queue_failed(s->queue, p, now_ms(a->l));
+}
+
+static void bind_assumed(struct attempt *a, struct scheduler *s, struct queued *p)
+{
+    struct err e = ERR_INIT;
+    if (reg_bind_pod(loop_registry(a->l), WHO, a->me->ns, a->me->name, p->assumed, &e) < 0 && unless_gone(&e) < 0) {
+        log_line(LOG_LEVEL_DEBUG, "scheduler", "%s/%s: %s", a->me->ns, a->me->name, e.msg);
+        queue_failed(s->queue, p, now_ms(a->l));
+        return;
+    }
+    report_scheduled(a, p->assumed);
+    queue_drop(s->queue, p);
+}
+
+/* A pod that was given a node waits there for its volumes, and is looked for no other. False: that node is gone, or one
+ * of the claims. */
+static bool go_on(struct loop *l, struct scheduler *s, struct queued *p, struct sobj *pod)
+{
+    struct attempt a;
+    char text[1024];
+    const struct node_info *n = cache_find(&s->cache, p->assumed);
+    attempt_begin(&a, l, &s->cache, pod);
+    bool there = n && n->o && attempt_prepare(&a, text, sizeof text) == 0;
+    enum claims_state state = there ? claims_bound(&a, n->node, text, sizeof text) : CLAIMS_WAIT;
+    if (there && state == CLAIMS_READY)
+        bind_assumed(&a, s, p);
+    else if (there && state == CLAIMS_FAILED)
+        give_up(&a, s, p, text);
+    else if (there && now_ms(l) - p->assumed_ms >= BIND_TIMEOUT_MS)
+        give_up(&a, s, p, "context deadline exceeded");
+    else if (there)
+        queue_waits(s->queue, p, now_ms(l));
+    attempt_end(&a);
+    return there;
 }
 
 /* Tries the pod and puts it where it belongs next. */
@@ -252,6 +302,8 @@ static void try_pod(struct loop *l, struct scheduler *s, struct queued *p, struc
     char text[1024];
     struct verdict *verdicts = NULL;
     bool done = false;
+    if (p->assumed && go_on(l, s, p, pod))
+        return;
     if (p->assumed)
         cache_forget(&s->cache, pod->ns, pod->name, p->assumed);
     free(TAKE(p->assumed));

@@ -154,6 +154,9 @@ bool spread_includes(const struct attempt *a, const struct constraint *c, const 
 int claims_load(struct attempt *a, char *text, size_t size);
 /* Tells the binder and the provisioners about the chosen node. *out_ready: every claim is bound, the pod may go. */
 int claims_reserve(struct attempt *a, const json_t *node, bool *out_ready, struct err *e);
+/* Of a pod that was given a node: how far its claims are. FAILED: why, in `text`. */
+enum claims_state { CLAIMS_WAIT, CLAIMS_READY, CLAIMS_FAILED };
+enum claims_state claims_bound(const struct attempt *a, const json_t *node, char *text, size_t size);
 
 /* -- score.c, score_pod.c -- */
 /* The best of the nodes that passed (flags by index; ties go to the first from `begin` on), -1 if none did. `sums`: of
@@ -186,8 +189,9 @@ char *fit_error(const struct attempt *a, const char *refused, const struct verdi
                 const struct preemption *p);
 /* "0/2 nodes are available: 2 x." from texts, one a node. Returns new. */
 char *nodes_text(size_t nodes, const struct strlist *texts);
-/* nominated: the node promised; "" takes a promise back, NULL leaves it. */
-int report_failure(struct attempt *a, const char *message, const char *nominated, struct err *e);
+/* reason: of the condition, "Unschedulable" or "SchedulerError". nominated: the node promised; "" takes a promise back,
+ * NULL leaves it. */
+int report_failure(struct attempt *a, const char *reason, const char *message, const char *nominated, struct err *e);
 void report_scheduled(struct attempt *a, const char *node);
 void report_preempted(struct attempt *a, const json_t *victim, const char *node);
 

@@ -3,8 +3,8 @@
  * DESIGN: a pod waits for its claims here, not in the kubelet. A claim of a class with WaitForFirstConsumer is told its
  * node in two ways: a volume that exists gets the claim's name in its claimRef, one that must be made gets the node's
  * name in the claim's selected-node annotation. Both are plain writes; the binder and the provisioner act on them, and
- * the claim's change brings the pod's next attempt, which binds the pod when everything is bound. Nothing is kept
- * between attempts: the annotation and the claimRef pin the node. Source: plugins/volumebinding. */
+ * the claim's change brings the pod back, which is bound to that node when everything else is; or loses it, when a
+ * provisioner gave up (it takes its annotation away), or after ten minutes. Source: plugins/volumebinding. */
 #include "scheduler/scheduler_int.h"
 
 #include "base/json.h"
@@ -132,4 +132,35 @@ int claims_reserve(struct attempt *a, const json_t *node, bool *out_ready, struc
     }
     *out_ready = ready;
     return 0;
+}
+
+/* -- after that -- */
+
+static bool is_promised(const struct attempt *a, const json_t *claim)
+{
+    for (size_t i = 0; i < a->world.volumes.len; i++)
+        if (pv_owned_by_claim(a->world.volumes.trees[i], claim))
+            return true;
+    return false;
+}
+
+enum claims_state claims_bound(const struct attempt *a, const json_t *node, char *text, size_t size)
+{
+    enum claims_state state = CLAIMS_READY;
+    for (size_t i = 0; i < a->claim_count; i++) {
+        const struct pod_claim *c = &a->claims[i];
+        const char *selected = jmap(c->claim, "metadata.annotations", ANN_SELECTED_NODE);
+        if (c->volume && !pv_node_fits(c->volume, node)) {
+            snprintf(text, size, "pv \"%s\" node affinity doesn't match node \"%s\": no matching NodeSelectorTerms",
+                     obj_name(c->volume), obj_name(node));
+            return CLAIMS_FAILED;
+        }
+        if (!c->bound && !str_eq(selected, obj_name(node)) && !is_promised(a, c->claim)) {
+            snprintf(text, size, "provisioning failed for PVC \"%s\"", obj_name(c->claim));
+            return CLAIMS_FAILED;
+        }
+        if (!c->bound || claim_phase(c->claim) != CLAIM_BOUND)
+            state = CLAIMS_WAIT;
+    }
+    return state;
 }
