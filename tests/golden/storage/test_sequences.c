@@ -5,8 +5,8 @@
  *
  * A file. "steps": requests in order, "at" so many seconds from the start. "objects": the versions of each object, the
  * first whole, each further one as what changed (a merge patch), "gone" when it was deleted. "events": about whom, and
- * how often. {pvc/c} stands for the uid of claim c, {va/v@n1} for the name of the attachment of volume v to n1.
- * "given" was there before, "labels" stood on both nodes.
+ * how often. "order": which claims and volumes were written one after the other. {pvc/c} stands for the uid of claim c,
+ * {va/v@n1} for the name of the attachment of volume v to n1. "given" was there before, "labels" stood on both nodes.
  *
  * What is left out is what differs from run to run: ids, times, hashes, the order of what two loops write at once. Two
  * nodes that would do equally are drawn by lot in reality: if it does not come out as recorded, it is played once more
@@ -25,9 +25,10 @@
 #include <dirent.h>
 #include <stdlib.h>
 
-#define FOLDER    "tests/golden/storage/sequences"
-#define TICK_MS   50
-#define HEARTBEAT 10 /* seconds */
+#define FOLDER     "tests/golden/storage/sequences"
+#define TICK_MS    50
+#define HEARTBEAT  10 /* seconds */
+#define MAX_WRITES 500
 
 struct play {
     struct loop_world w;
@@ -38,6 +39,11 @@ struct play {
     json_t *seen;   /* {"pvc/c": [version …]} */
     json_t *ids;    /* {"pvc/c": uid, "va/v@n1": name} */
     json_t *events; /* [event …] in the order of their first version */
+    struct write {
+        uint64_t rv;
+        char key[300];
+    } writes[MAX_WRITES]; /* every new version, as they came from the watches */
+    size_t write_count;
     int64_t now_ms, beat_ms;
     struct buf complaints;
 };
@@ -164,10 +170,15 @@ static void map_object(struct loop *l, const struct watch_event *ev)
     json_t *versions = json_object_get(p->seen, key);
     if (!versions)
         json_object_set_new(p->seen, key, versions = json_array());
-    if (json_equal(json_array_get(versions, json_array_size(versions) - 1), now))
+    if (json_equal(json_array_get(versions, json_array_size(versions) - 1), now)) {
         json_decref(now);
-    else
-        json_array_append_new(versions, now);
+        return;
+    }
+    json_array_append_new(versions, now);
+    assert_in_range(p->write_count, 0, MAX_WRITES - 1);
+    struct write *w = &p->writes[p->write_count++];
+    w->rv = ev->obj->rv;
+    snprintf(w->key, sizeof w->key, "%s", key);
 }
 
 static int64_t times_told(const json_t *event)
@@ -436,6 +447,49 @@ static void compare_objects(struct play *p, const json_t *recorded)
     }
 }
 
+static int by_rv(const void *pa, const void *pb)
+{
+    const struct write *a = pa, *b = pb;
+    return (a->rv > b->rv) - (a->rv < b->rv);
+}
+
+/* "VCCV": in which order a volume and its claim were written. */
+static void order_of_pair(const char *pv, const char *pvc, const char *key, struct buf *out)
+{
+    if (str_eq(key, pv) || str_eq(key, pvc))
+        buf_addc(out, str_eq(key, pv) ? 'V' : 'C');
+}
+
+static void compare_pair(struct play *p, const json_t *recorded, const char *pv, const char *pvc)
+{
+    _auto_buf_ struct buf want = BUF_INIT, got = BUF_INIT;
+    size_t i;
+    json_t *key;
+    json_array_foreach(recorded, i, key) order_of_pair(pv, pvc, json_string_value(key), &want);
+    for (size_t k = 0; k < p->write_count; k++)
+        order_of_pair(pv, pvc, p->writes[k].key, &got);
+    if (!str_eq(buf_str(&want), buf_str(&got)))
+        complain(p, "%s and %s were written in this order: %s (recorded %s)", pv, pvc, buf_str(&got), buf_str(&want));
+}
+
+/* A claim and the volume that it was bound to are written in turn, and both by one controller. */
+static void compare_order(struct play *p, const json_t *recorded)
+{
+    const char *key;
+    json_t *versions;
+    if (recorded)
+        qsort(p->writes, p->write_count, sizeof *p->writes, by_rv);
+    json_object_foreach(p->seen, key, versions)
+    {
+        const char *volume = NULL;
+        for (size_t i = 0; i < json_array_size(versions) && !volume; i++)
+            volume = jstr(json_array_get(versions, i), "spec.volumeName");
+        _auto_free_ char *pv = xasprintf("pv/%s", volume ? volume : "");
+        if (recorded && volume && str_starts(key, "pvc/"))
+            compare_pair(p, recorded, pv, key);
+    }
+}
+
 static bool same_event(const json_t *a, const json_t *b)
 {
     static const char *const parts[] = {"type", "reason", "message", "from"};
@@ -513,7 +567,9 @@ static char *play(const char *name, const json_t *story, bool swapped)
     json_array_foreach(jat(story, "steps"), i, step) do_step(&p, step);
     pass_until(&p, (int64_t)(json_number_value(jat(story, "ends")) * 1000));
     _auto_json_ json_t *objects = spell_json(&p, jat(story, "objects")), *events = spell_json(&p, jat(story, "events"));
+    _auto_json_ json_t *order = spell_json(&p, jat(story, "order"));
     compare_objects(&p, objects);
+    compare_order(&p, order);
     compare_events(&p, events);
     world_close(&p.w);
     be.machine->ops->close(be.machine);
