@@ -1,19 +1,22 @@
-/* room.c - says so when the machine has no room left for the disks of volumes in use.
+/* room.c - says so when the machine has no room left for the disk of a volume in use.
  *
- * Disks are sparse: they may promise more than the machine's filesystem has. When that is full, what a pod writes fails
- * with ENOSPC or EIO as on a broken disk; the claim's owner learns why from an event.
+ * Disks are sparse: they may promise more than the machine's filesystem has. When that is full, what a pod writes to a
+ * disk that wants more fails with ENOSPC or EIO; the claim's owner learns why from an event.
  *
- * DESIGN: each attached volume is looked at now and then; told once when there is no room, and again only after there
- * was some. Asking also lets the machine give its reserve back (sys/reserve.c), so that the event can be stored.
+ * DESIGN: each attached volume is looked at now and then. The machine knows which disks had all that there was for them
+ * (disk_info.starved, see sys/grants.c): only their claims are told, not those of disks that want nothing. Told once,
+ * and again only after there was room.
  * THREADS: the loop thread; a job owns its references. */
 #include "binder/binder_int.h"
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "csi/cloud.h"
 
-#define FULL_BYTES (INT64_C(40) << 20) /* the reserve and a little */
-#define LOOK_MS    10000
+#include <string.h>
+
+#define LOOK_MS 10000
 
 struct state {
     struct flights jobs;
@@ -28,11 +31,26 @@ struct job {
     int rc;
 };
 
+/* "vol-0…", "aws://us-east-1a/vol-0…", "projects/p/zones/z/disks/pvc-…": the disk's id is the last part. */
+static const char *disk_id(const json_t *pv)
+{
+    const char *handle = jstr_or(pv, "spec.csi.volumeHandle", jstr_or(pv, "spec.awsElasticBlockStore.volumeID", ""));
+    const char *slash = strrchr(handle, '/');
+    return slash ? slash + 1 : handle;
+}
+
 static void look(void *arg)
 {
     struct job *j = arg;
     struct err e = ERR_INIT;
-    j->rc = j->machine->ops->disk_info(j->machine, jstr_or(j->pv->tree, "spec.csi.volumeHandle", ""), &j->info, &e);
+    char backing[CLOUD_ID_LEN + 16];
+    _auto_disk_ struct cloud_disk disk = {0};
+    struct cloud *cloud = cloud_of(j->machine, &e);
+    j->rc = cloud ? cloud_disk_get(cloud, disk_id(j->pv->tree), &disk, &e) : -1;
+    if (j->rc < 0)
+        return;
+    cloud_disk_backing(&disk, backing);
+    j->rc = j->machine->ops->disk_info(j->machine, backing, &j->info, &e);
 }
 
 static void tell(struct loop *l, struct job *j)
@@ -40,9 +58,9 @@ static void tell(struct loop *l, struct job *j)
     struct state *s = loop_state(l);
     const char *ns = jstr_or(j->pv->tree, "spec.claimRef.namespace", "");
     _auto_sobj_ struct sobj *claim = read_claim(l, ns, jstr(j->pv->tree, "spec.claimRef.name"));
-    if (j->info.room >= 2 * FULL_BYTES)
+    if (!j->info.starved)
         seen_forget(&s->told, "%s", j->pv->name);
-    if (j->info.room < FULL_BYTES && claim && seen_first(&s->told, "%s", j->pv->name))
+    else if (claim && seen_first(&s->told, "%s", j->pv->name))
         loop_event(l, claim->tree, EVENT_WARNING, "NoRoomForDisk",
                    "the filesystem of this machine that holds the disk of volume \"%s\" is full: writes fail with "
                    "\"No space left on device\" or \"Input/output error\" until there is room",

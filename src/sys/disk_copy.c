@@ -18,6 +18,8 @@
  *
  * THREADS: none. */
 #include "sys/disk_copy_int.h"
+#include "sys/grants_fs_int.h"
+#include "sys/grants_int.h"
 #include "sys/loopdev.h"
 #include "sys/proc_int.h"
 
@@ -36,10 +38,11 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define CHUNK      (INT64_C(64) << 20) /* of one copy call */
+#define CHUNK      (INT64_C(16) << 20) /* of one copy call */
 #define RAW_TRIES  3
 #define READ_AHEAD (INT64_C(256) << 20)
 
@@ -78,9 +81,18 @@ static int copy_slow(int from, int to, off_t at, off_t end, struct err *e)
     return 0;
 }
 
+/* A copy has no right to the room that the cluster itself needs. */
+static bool has_room(int fd)
+{
+    struct statvfs s;
+    return fstatvfs(fd, &s) < 0 || (int64_t)s.f_bavail * (int64_t)s.f_frsize > CHUNK + GRANTS_KEPT;
+}
+
 static int copy_extent(int from, int to, off_t at, off_t end, struct err *e)
 {
     while (at < end) {
+        if (!has_room(to))
+            return err_sys(e, ENOSPC, "write");
         off_t in = at, out = at;
         const ssize_t n = copy_file_range(from, &in, to, &out, (size_t)(end - at < CHUNK ? end - at : CHUNK), 0);
         if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP))
@@ -162,22 +174,6 @@ static int copy_watched(const struct disk_copy *c, bool *out_clean, struct err *
 
 /* ---- the mounted filesystem ---- */
 
-static char *unescape(char *path) /* mountinfo writes "\040" for a space */
-{
-    char *to = path;
-    for (const char *at = path; *at; at++) {
-        unsigned c;
-        if (at[0] == '\\' && sscanf(at + 1, "%3o", &c) == 1) {
-            *to++ = (char)c;
-            at += 3;
-        } else {
-            *to++ = *at;
-        }
-    }
-    *to = '\0';
-    return path;
-}
-
 /* Where the disk's filesystem is mounted on its node, as an open directory; -1 if it is not. */
 static int mounted_fd(const struct disk_copy *c, pid_t node_pid)
 {
@@ -191,7 +187,7 @@ static int mounted_fd(const struct disk_copy *c, pid_t node_pid)
         if (!tail || sscanf(line, "%*s %*s %*s %*s %4095s", target) != 1 ||
             sscanf(tail + 3, "%*s %127s", source) != 1 || !str_eq(source, c->device))
             continue;
-        _auto_free_ char *path = xasprintf("/proc/%d/root%s", (int)node_pid, unescape(target));
+        _auto_free_ char *path = xasprintf("/proc/%d/root%s", (int)node_pid, fs_unescape(target));
         const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0)
             return fd;

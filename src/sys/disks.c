@@ -37,6 +37,7 @@ struct disk {
     char *id;     /* owned */
     char *node;   /* owned */
     char *device; /* owned; "/dev/xvdba" */
+    char *image;  /* owned; path of its file */
     bool shared;
     struct loopdev loop;
 };
@@ -401,6 +402,29 @@ int disks_copy_open(struct disks *d, const char *from, const char *to, int64_t b
     return 0;
 }
 
+const char *disks_dir(const struct disks *d)
+{
+    return d->dir;
+}
+
+size_t disks_attached(const struct disks *d, struct grant_disk **out)
+{
+    size_t n = 0;
+    for (const struct disk *k = d->attached; k; k = k->next)
+        n++;
+    struct grant_disk *list = xcalloc(n + 1, sizeof *list);
+    n = 0;
+    for (const struct disk *k = d->attached; k; k = k->next) {
+        size_t same = 0;
+        while (same < n && list[same].loop != k->loop.number)
+            same++;
+        if (same == n)
+            list[n++] = (struct grant_disk){k->image, k->loop.number};
+    }
+    *out = list;
+    return n;
+}
+
 int disks_info(struct disks *d, const char *id, struct disk_info *out, struct err *e)
 {
     struct stat st;
@@ -447,7 +471,7 @@ int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_p
         return -1;
     }
     struct disk *added = xcalloc(1, sizeof *added);
-    *added = (struct disk){d->attached, xstrdup(id), xstrdup(node), xstrdup(device), shared, loop};
+    *added = (struct disk){d->attached, xstrdup(id), xstrdup(node), xstrdup(device), TAKE(path), shared, loop};
     d->attached = added;
     return 0;
 }
@@ -463,6 +487,7 @@ static void drop(struct disks *d, struct disk *k)
     free(k->id);
     free(k->node);
     free(k->device);
+    free(k->image);
     free(k);
 }
 

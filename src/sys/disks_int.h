@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "sys/disk_copy_int.h"
+#include "sys/grants_int.h"
 #include "sys/machine.h"
 
 struct disks;
@@ -22,6 +23,10 @@ int disks_remove(struct disks *d, const char *id, struct err *e);
 /* Opens what a copy needs; disk_copy_run() does it, in a child of the helper. */
 int disks_copy_open(struct disks *d, const char *from, const char *to, int64_t bytes, struct disk_copy *out,
                     struct err *e);
+/* The images that are attached now, and their loop devices; a shared one once. Returns how many; *out: the caller
+ * frees; the texts are the disks' own, until the next change. */
+size_t disks_attached(const struct disks *d, struct grant_disk **out);
+const char *disks_dir(const struct disks *d);
 int disks_info(struct disks *d, const char *id, struct disk_info *out, struct err *e);
 /* node_pid: the node's first process as the helper sees it; the device node is made in its /dev. */
 int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_pid, const char *device, unsigned how,

@@ -350,6 +350,40 @@ bool machine_fake_exit(struct machine *m, const char *container_id, int code)
     return running;
 }
 
+unsigned machine_fake_content(struct machine *m, const char *disk)
+{
+    struct fake *f = fake_of(m);
+    pthread_mutex_lock(&f->mu);
+    const struct fake_row *row = fake_find(f, FAKE_DISK, NULL, disk);
+    const unsigned content = row ? row->content : 0;
+    pthread_mutex_unlock(&f->mu);
+    return content;
+}
+
+void machine_fake_reboot(struct machine *m)
+{
+    struct fake *f = fake_of(m);
+    pthread_mutex_lock(&f->mu);
+    for (struct fake_row *r = f->rows, *next; r; r = next) {
+        next = r->next;
+        if (r->kind == FAKE_DISK)
+            fake_place(r, "", NULL);
+        else if (r->kind != FAKE_FILE && r->kind != FAKE_DIR)
+            fake_drop(f, r);
+    }
+    pthread_mutex_unlock(&f->mu);
+}
+
+void machine_fake_starve(struct machine *m, const char *disk, bool starved)
+{
+    struct fake *f = fake_of(m);
+    pthread_mutex_lock(&f->mu);
+    struct fake_row *row = fake_find(f, FAKE_DISK, NULL, disk);
+    if (row)
+        row->starved = starved;
+    pthread_mutex_unlock(&f->mu);
+}
+
 unsigned machine_fake_rest(struct machine *m)
 {
     struct fake *f = fake_of(m);
@@ -419,9 +453,9 @@ static const struct machine_ops ops = {
     .node_stop = fake_node_stop,
     .images_mount = fake_images_mount,
     .disk_create = fake_disk_create,
+    .disk_create_ext4 = fake_disk_create,
     .layer_unpack = fake_layer_unpack,
     .layer_remove = fake_layer_remove,
-    .disk_create_ext4 = fake_disk_create,
     .disk_grow = fake_disk_grow,
     .disk_delete = fake_disk_delete,
     .disk_copy = fake_disk_copy,

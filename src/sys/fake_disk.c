@@ -75,7 +75,10 @@ int fake_disk_copy(struct machine *m, const char *from, const char *to, int64_t 
         return fake_leave(f, err_set(e, ERR_BAD_REQUEST, "a copy of disk \"%s\" cannot be smaller than it", from));
     if (fake_find(f, FAKE_DISK, NULL, to))
         return fake_leave(f, err_set(e, ERR_ALREADY_EXISTS, "disk \"%s\" already exists", to));
-    fake_add(f, FAKE_DISK, "", to)->bytes = bytes;
+    const unsigned content = row->content;
+    struct fake_row *copy = fake_add(f, FAKE_DISK, "", to);
+    copy->bytes = bytes;
+    copy->content = content;
     return fake_leave(f, 0);
 }
 
@@ -90,12 +93,13 @@ int fake_disk_info(struct machine *m, const char *id, struct disk_info *out, str
     memset(out, 0, sizeof *out);
     out->bytes = row->bytes;
     out->room = INT64_C(1) << 40;
+    out->starved = row->starved;
     snprintf(out->node, sizeof out->node, "%s", row->node);
     snprintf(out->device, sizeof out->device, "%s", row->extra ? row->extra : "");
     return fake_leave(f, 0);
 }
 
-static void set_place(struct fake_row *disk, const char *node, const char *device)
+void fake_place(struct fake_row *disk, const char *node, const char *device)
 {
     free(disk->node);
     free(disk->extra);
@@ -114,13 +118,13 @@ int fake_disk_attach(struct machine *m, const char *id, const char *node, const 
         return fake_leave(f, -1);
     if ((how & DISK_SHARED) && row->node[0] && !str_eq(row->node, node)) {
         struct fake_row *share = fake_find(f, FAKE_SHARE, node, id);
-        set_place(share ? share : fake_add(f, FAKE_SHARE, node, id), node, device);
+        fake_place(share ? share : fake_add(f, FAKE_SHARE, node, id), node, device);
         return fake_leave(f, 0);
     }
     if (row->node[0] && !(str_eq(row->node, node) && str_eq(row->extra, device)))
         return fake_leave(
             f, err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\" as %s", id, row->node, row->extra));
-    set_place(row, node, device);
+    fake_place(row, node, device);
     return fake_leave(f, 0);
 }
 
@@ -141,7 +145,7 @@ int fake_disk_detach(struct machine *m, const char *id, const char *node, struct
     if (share)
         fake_drop(f, share);
     else
-        set_place(row, "", NULL);
+        fake_place(row, "", NULL);
     return fake_leave(f, 0);
 }
 
@@ -159,7 +163,7 @@ static int add_mount(struct fake *f, const char *node, const char *source, const
 }
 
 /* The disk behind a device of the node, or NULL. */
-static const struct fake_row *disk_at(struct fake *f, const char *node, const char *device)
+static struct fake_row *disk_at(struct fake *f, const char *node, const char *device)
 {
     for (const struct fake_row *r = f->rows; r; r = r->next)
         if ((r->kind == FAKE_DISK || r->kind == FAKE_SHARE) && str_eq(r->node, node) && str_eq(r->extra, device))
@@ -172,7 +176,9 @@ int fake_fs_mount(struct machine *m, const struct fs_mount *spec, struct err *e)
     struct fake *f = fake_of(m);
     if (fake_enter(f, e) < 0)
         return -1;
-    const struct fake_row *disk = disk_at(f, spec->node, spec->device);
+    struct fake_row *disk = disk_at(f, spec->node, spec->device);
+    if (disk && spec->format && !disk->content)
+        disk->content = ++f->last_content;
     if (disk)
         return fake_leave(f, add_mount(f, spec->node, spec->device, spec->target, disk->bytes, e));
     err_set(e, ERR_SYS,

@@ -19,7 +19,9 @@ struct fake_row {
     int64_t bytes; /* of a disk, node or mount */
     int fd;        /* of a file: its memory */
     mode_t mode;
-    pid_t pid; /* of a container: 0 once it ended */
+    pid_t pid;        /* of a container: 0 once it ended */
+    bool starved;     /* of a disk */
+    unsigned content; /* of a disk: what was formatted on it, and copied with it; 0: blank */
 };
 
 struct fake {
@@ -27,7 +29,7 @@ struct fake {
     char why[256];
     pthread_mutex_t mu; /* guards all below */
     struct fake_row *rows;
-    unsigned calls, fail_in, last_pid;
+    unsigned calls, fail_in, last_pid, last_content;
     enum err_code fail_code;
     void (*on_exit)(void *arg, const struct exit_info *info);
     void *on_exit_arg;
@@ -43,6 +45,8 @@ int fake_leave(struct fake *f, int result);
 struct fake_row *fake_find(struct fake *f, enum fake_kind kind, const char *node /* NULL = any */, const char *name);
 struct fake_row *fake_add(struct fake *f, enum fake_kind kind, const char *node, const char *name);
 void fake_drop(struct fake *f, struct fake_row *row);
+/* Where a disk is attached; node "": nowhere. */
+void fake_place(struct fake_row *disk, const char *node, const char *device);
 int fake_need_node(struct fake *f, const char *node, struct err *e);
 
 int fake_disk_create(struct machine *m, const char *id, int64_t bytes, struct err *e);

@@ -13,21 +13,25 @@
  * mount namespaces and loop devices are autoclear, so nothing needs cleaning up. (3) Only cgroup directories outlive a
  * crash; they are removed at the next start.
  *
+ * While the machine's disk is nearly full the loop shares out what is left, several times a second: grants.c.
+ *
  * THREADS: one. The loop never blocks on a node: node_start answers at once with the channel, on which the node says
  * hello. */
 #include "sys/cgroup_int.h"
 #include "sys/chan.h"
 #include "sys/disks_int.h"
+#include "sys/grants_int.h"
 #include "sys/hidden_int.h"
 #include "sys/layer_jobs_int.h"
 #include "sys/netlink.h"
 #include "sys/ops_int.h"
-#include "sys/own_fs_int.h"
 #include "sys/probe_int.h"
+#include "sys/own_fs_int.h"
 #include "sys/proc_int.h"
 #include "sys/svc_int.h"
 #include "sys/wire.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -50,9 +54,12 @@
 
 #define IMAGES_DEVICE "/dev/xvdb" /* as mount tables on the nodes show it */
 
+#define NODES_MAX 201
+
 struct helper_node {
     struct helper_node *next;
-    char *name; /* owned */
+    char *name;   /* owned */
+    char *nodefs; /* owned; the image of its filesystem */
     int index;
     pid_t pid;
     uint32_t stop_id; /* request waiting for its end, 0 = none */
@@ -73,9 +80,11 @@ struct helper_wait { /* a request for a disk whose filesystem is being made */
 struct helper {
     int sock;
     const char *data_dir;
-    char *images; /* owned */
-    char *cgroup; /* owned */
+    char *images;               /* owned */
+    char *imagefs, *imagefs_at; /* owned; the image of the filesystem that holds layers, where it is; NULL: none */
+    char *cgroup;               /* owned */
     struct disks *disks;
+    struct grants *grants;
     struct helper_node *nodes;
     struct helper_copy *copies;
     struct layer_jobs layers;
@@ -120,6 +129,7 @@ static void node_forget(struct helper *h, struct helper_node *n)
             break;
         }
     free(n->name);
+    free(n->nodefs);
     free(n);
 }
 
@@ -225,7 +235,7 @@ static void on_node_start(struct helper *h, uint32_t id, struct wire_in *in)
     const int64_t bytes = wire_get_i64(in);
     struct helper_node *old = node_find(h, name);
     int channel = -1;
-    if (in->bad || !node_name_ok(name) || index < 0 || index > 200) {
+    if (in->bad || !node_name_ok(name) || index < 0 || index >= NODES_MAX) {
         err_set(&e, ERR_BAD_REQUEST, "invalid node \"%s\"", name);
     } else if (old && !old->dead) {
         err_set(&e, ERR_ALREADY_EXISTS, "node \"%s\" is already running", name);
@@ -234,6 +244,7 @@ static void on_node_start(struct helper *h, uint32_t id, struct wire_in *in)
             node_forget(h, old);
         struct helper_node *n = xcalloc(1, sizeof *n);
         n->name = xstrdup(name);
+        n->nodefs = xasprintf("%s/nodes/%s/nodefs.img", h->data_dir, name);
         n->index = index;
         n->next = h->nodes;
         h->nodes = n;
@@ -326,6 +337,7 @@ static void on_child_end(struct helper *h, pid_t pid, int status)
     if (disks_child_ended(h->disks, pid, status))
         on_mould_end(h);
     on_copy_end(h, pid, status);
+    grants_child_end(h->grants, pid);
     layer_jobs_ended(&h->layers, h->sock, pid, status);
     for (struct helper_node *n = h->nodes, *next; n; n = next) {
         next = n->next;
@@ -355,6 +367,8 @@ static int images_mount(struct helper *h, int64_t bytes, struct err *e)
         return err_sys(e, errno, "open %s", mounted);
     free(h->images);
     h->images = TAKE(inside);
+    h->imagefs = TAKE(file);
+    h->imagefs_at = TAKE(mounted);
     return fd;
 }
 
@@ -421,6 +435,28 @@ static void on_create_ext4(struct helper *h, uint32_t id, struct wire_in *in)
     reply(h, id, &e, NULL, -1);
 }
 
+static bool is_starved(const struct helper *h, const struct disk_info *info)
+{
+    int loop;
+    return sscanf(info->loop, "/dev/loop%d", &loop) == 1 && grants_starved(h->grants, loop);
+}
+
+/* Looks how much room there is, and who may have what of it. Returns when to look again (ms). */
+static int look_at_room(struct helper *h)
+{
+    struct grant_node nodes[NODES_MAX + 1];
+    _auto_free_ struct grant_disk *disks = NULL;
+    struct grant_view v = {.dir = disks_dir(h->disks), .nodes = nodes};
+    v.disk_count = disks_attached(h->disks, &disks);
+    v.disks = disks;
+    for (const struct helper_node *n = h->nodes; n && v.node_count < NODES_MAX; n = n->next)
+        if (!n->dead)
+            nodes[v.node_count++] = (struct grant_node){n->pid, n->nodefs, "/"};
+    if (h->imagefs)
+        nodes[v.node_count++] = (struct grant_node){getpid(), h->imagefs, h->imagefs_at};
+    return grants_look(h->grants, &v);
+}
+
 static void on_disk(struct helper *h, uint32_t id, uint32_t op, struct wire_in *in)
 {
     struct err e = ERR_INIT;
@@ -438,8 +474,10 @@ static void on_disk(struct helper *h, uint32_t id, uint32_t op, struct wire_in *
         disks_remove(h->disks, disk, &e);
         break;
     case OP_DISK_INFO:
-        if (disks_info(h->disks, disk, &info, &e) == 0)
+        if (disks_info(h->disks, disk, &info, &e) == 0) {
+            info.starved = is_starved(h, &info);
             wire_blob(&out, &info, sizeof info);
+        }
         break;
     case OP_DISK_ATTACH: {
         const char *node = wire_need_str(in), *device = wire_need_str(in);
@@ -547,12 +585,12 @@ static void on_request(struct helper *h, struct msg *m)
         on_listen(h, m->id, &in);
     else if (m->kind == OP_NODE_STOP)
         on_node_stop(h, m->id, &in);
-    else if (m->kind == OP_LAYER_UNPACK || m->kind == OP_LAYER_REMOVE)
-        layer_jobs_start(&h->layers, h->images, h->sock, m->id, m->kind, &in);
     else if (m->kind == OP_IMAGES_MOUNT)
         on_images_mount(h, m->id, &in);
     else if (m->kind == OP_DISK_CREATE_EXT4)
         on_create_ext4(h, m->id, &in);
+    else if (m->kind == OP_LAYER_UNPACK || m->kind == OP_LAYER_REMOVE)
+        layer_jobs_start(&h->layers, h->images, h->sock, m->id, m->kind, &in);
     else if (m->kind == OP_DISK_COPY)
         on_disk_copy(h, m->id, &in);
     else
@@ -618,6 +656,7 @@ static int helper_init(struct helper *h, struct err *e)
     cgroup_enter_helper(h->cgroup);
     _auto_free_ char *disks = xasprintf("%s/disks", h->data_dir);
     h->disks = disks_new(disks, e);
+    h->grants = grants_new();
     return h->disks ? 0 : -1;
 }
 
@@ -632,16 +671,20 @@ static int reaper_fd(void)
 
 static void serve(struct helper *h)
 {
-    struct pollfd polled[3] = {{h->sock, POLLIN, 0}, {reaper_fd(), POLLIN, 0}, {h->services, POLLIN, 0}};
+    struct pollfd polled[3] = {{h->sock, POLLIN, 0}, {reaper_fd(), POLLIN, 0}, {-1, POLLIN, 0}};
+    int64_t due = 0;
     for (;;) {
-        polled[2].fd = h->services;
-        if (poll(polled, ARRAY_LEN(polled), -1) < 0) {
-            if (errno == EINTR)
-                continue;
-            return;
-        }
         struct signalfd_siginfo info;
         int status;
+        const int64_t now = clock_mono_ns(clock_real()) / 1000000;
+        if (due <= now)
+            due = now + look_at_room(h);
+        polled[2].fd = h->services;
+        if (poll(polled, ARRAY_LEN(polled), (int)(due - now)) < 0) {
+            if (errno != EINTR)
+                return;
+            continue;
+        }
         if (polled[1].revents && read(polled[1].fd, &info, sizeof info) > 0)
             for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
                 on_child_end(h, pid, status);

@@ -10,6 +10,7 @@
  *
  * THREADS: none; each request runs in the loop or in a child of it. */
 #include "sys/disks_int.h"
+#include "sys/grants_fs_int.h"
 #include "sys/mould_int.h"
 #include "sys/node_int.h"
 #include "sys/proc_int.h"
@@ -28,11 +29,14 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef STATX_ATTR_MOUNT_ROOT
 #define STATX_ATTR_MOUNT_ROOT 0x2000
 #endif
+
+#define BUSY_TRIES 50
 
 /* ---- what is on a device ---- */
 
@@ -300,11 +304,16 @@ int req_tmpfs(struct req *r, struct err *e)
 int req_unmount(struct req *r, struct err *e)
 {
     const char *target = wire_need_str(&r->in);
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0, waited = 0; i < 16; i++) {
         if (umount2(target, UMOUNT_NOFOLLOW) == 0)
             continue;
         if (errno == EINVAL || errno == ENOENT)
             return 0;
+        if (errno == EBUSY && waited++ < BUSY_TRIES) { /* someone just looks how full it is, or trims it */
+            nanosleep(&(struct timespec){0, 10 * 1000 * 1000}, NULL);
+            i--;
+            continue;
+        }
         err_set(e, errno == EBUSY ? ERR_BUSY : ERR_SYS,
                 "unmount failed: exit status 32\nUnmounting arguments: %s\nOutput: umount: %s: %s.\n", target, target,
                 errno == EBUSY ? "target is busy" : strerror(errno));
@@ -344,7 +353,7 @@ int req_fs_stat(struct req *r, struct err *e)
     struct fs_stat out = {
         .bytes = (int64_t)s.f_blocks * s.f_bsize,
         .bytes_free = (int64_t)s.f_bfree * s.f_bsize,
-        .bytes_avail = (int64_t)s.f_bavail * s.f_bsize,
+        .bytes_avail = (int64_t)s.f_bavail * s.f_bsize + fs_held_for_others(path, &s),
         .inodes = (int64_t)s.f_files,
         .inodes_free = (int64_t)s.f_ffree,
     };

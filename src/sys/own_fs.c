@@ -4,6 +4,7 @@
  * asks for more; they never shrink. THREADS: none. */
 #include "sys/own_fs_int.h"
 
+#include "sys/grants_fs_int.h"
 #include "sys/loopdev.h"
 #include "sys/node_int.h"
 #include "sys/proc_int.h"
@@ -21,8 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BUSY_TRIES 500 /* × 10 ms: a cluster that just died may still be writing out */
-#define AT_MIN     (64 << 20)
+#define BUSY_TRIES  500 /* × 10 ms: a cluster that just died may still be writing out */
+#define AT_MIN      (64 << 20)
 #define JOURNAL_MIB "16" /* its blocks are really there */
 
 static int format(const char *file, const char *label, struct err *e)
@@ -82,6 +83,12 @@ static int attach(const char *file, struct loopdev *out, struct err *e)
     }
 }
 
+static void repair(const char *device)
+{
+    const char *const check[] = {"e2fsck", "-y", device, NULL};
+    proc_run(check, NULL);
+}
+
 int own_fs_mount(const char *file, int64_t bytes, const char *label, const char *device, const char *target,
                  struct err *e)
 {
@@ -94,9 +101,11 @@ int own_fs_mount(const char *file, int64_t bytes, const char *label, const char 
     unlink(device);
     if (mknod(device, S_IFBLK | 0600, loop.rdev) < 0)
         result = err_sys(e, errno, "make %s", device);
+    if (fs_has_errors(file))
+        repair(device);
+    fs_log_allocate(file); /* a full machine must not make it read-only: grants.c */
     if (result == 0 && mount(device, target, "ext4", MS_RELATIME, "discard") < 0) {
-        const char *const check[] = {"e2fsck", "-y", device, NULL};
-        proc_run(check, NULL);
+        repair(device);
         if (mount(device, target, "ext4", MS_RELATIME, NULL) < 0)
             result = err_sys(e, errno, "mount %s", label);
     }
