@@ -12,7 +12,6 @@
 #include "base/str.h"
 
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -372,14 +371,21 @@ void resource_init(void)
     pthread_once(&once, init_once);
 }
 
-__attribute__((format(printf, 1, 2))) static const struct resource *find(const char *fmt, ...)
+/* Looks "KIND|a|b|c" up; b and c may be NULL. Every request comes here: no printf. */
+static const struct resource *find(char kind, const char *a, const char *b, const char *c)
 {
-    char key[KEY_MAX];
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(key, sizeof key, fmt, ap);
-    va_end(ap);
-    return n > 0 && (size_t)n < sizeof key ? lookup(key) : NULL;
+    const char *const parts[] = {a, b, c};
+    char key[KEY_MAX] = {kind};
+    size_t n = 1;
+    for (size_t i = 0; i < ARRAY_LEN(parts) && parts[i]; i++) {
+        size_t len = strlen(parts[i]);
+        if (n + 1 + len >= sizeof key)
+            return NULL;
+        key[n++] = '|';
+        memcpy(key + n, parts[i], len + 1);
+        n += len;
+    }
+    return lookup(key);
 }
 
 const struct resource *const *resource_all(size_t *out_count)
@@ -390,22 +396,22 @@ const struct resource *const *resource_all(size_t *out_count)
 
 const struct resource *resource_by_plural(const char *group, const char *version, const char *plural)
 {
-    return find("p|%s|%s|%s", group, version, plural);
+    return find('p', group, version, plural);
 }
 
 const struct resource *resource_by_kind(const char *group, const char *version, const char *kind)
 {
-    return find("k|%s|%s|%s", group, version, kind);
+    return find('k', group, version, kind);
 }
 
 const struct resource *resource_by_api_version(const char *api_version, const char *kind)
 {
-    return find("a|%s|%s", api_version, kind);
+    return find('a', api_version, kind, NULL);
 }
 
 const struct resource *resource_by_bucket(const char *bucket)
 {
-    return find("b|%s", bucket);
+    return find('b', bucket, NULL, NULL);
 }
 
 const struct subresource *resource_sub(const struct resource *r, const char *name)
@@ -428,10 +434,10 @@ const char *resource_qualified(const struct resource *r)
 
 bool resource_has_group(const char *group)
 {
-    return find("g|%s", group) != NULL;
+    return find('g', group, NULL, NULL) != NULL;
 }
 
 bool resource_has_group_version(const char *group, const char *version)
 {
-    return find("v|%s|%s", group, version) != NULL;
+    return find('v', group, version, NULL) != NULL;
 }

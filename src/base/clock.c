@@ -129,11 +129,17 @@ static void format_seconds(int64_t wall_ns, char *out)
     two(out + 17, tm.tm_sec);
 }
 
+/* Every operation writes its time, thousands of them the same second. */
 void time_format(int64_t wall_ns, char out[TIME_TEXT_LEN])
 {
-    format_seconds(wall_ns, out);
-    out[19] = 'Z';
-    out[20] = '\0';
+    static _Thread_local int64_t last;
+    static _Thread_local char text[TIME_TEXT_LEN];
+    if (!*text || wall_ns / NS_PER_SEC != last) {
+        last = wall_ns / NS_PER_SEC;
+        format_seconds(wall_ns, text);
+        text[19] = 'Z';
+    }
+    memcpy(out, text, sizeof text);
 }
 
 void microtime_format(int64_t wall_ns, char out[MICROTIME_TEXT_LEN])
