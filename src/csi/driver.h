@@ -47,6 +47,7 @@ struct csi_driver {
     bool any_node;            /* Immediate claims: create() is given some node all the same */
     bool plain;               /* a provisioner only, whose volumes are hostPath or local: no CSIDriver, no sidecars */
     bool pod_info;            /* CSIDriver.spec.podInfoOnMount */
+    bool inlines;             /* also makes volumes that are written into pods: mode Ephemeral */
     const char *topology_key; /* "topology.ebs.csi.aws.com/zone" or NULL */
     /* -- controller half; run on workers -- */
     int (*create)(const struct csi_driver *d, struct machine *m, const struct csi_create *req, struct csi_volume *out,

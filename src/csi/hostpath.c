@@ -240,6 +240,7 @@ const struct csi_driver csi_hostpath = {
     .name = "hostpath.csi.k8s.io",
     .attach_required = true,
     .pod_info = true,
+    .inlines = true,
     .topology_key = NODE_KEY,
     .any_node = true,
     .create = create,

@@ -386,8 +386,10 @@ static int nodes_reconcile(struct loop *l, const char *ns, const char *name, str
         n->announced = true;
         announce(k, n);
     }
-    if (now < n->next_renew)
-        return 0; /* one of our own writes woke us */
+    if (now < n->next_renew) { /* one of our own writes woke us, or a retry that took the place of the timer */
+        loop_enqueue_after(l, ns, name, n->next_renew - now);
+        return 0;
+    }
     n->next_renew = now + RENEW_MS;
     loop_enqueue_after(l, ns, name, RENEW_MS);
     _auto_sobj_ struct sobj *node = reg_read(k->conf.registry, RES.nodes, "", name);

@@ -160,8 +160,11 @@ static json_t *token_request(const struct pod_run *p, const json_t *source)
     return json_pack("{s:s, s:s, s:o}", "apiVersion", "authentication.k8s.io/v1", "kind", "TokenRequest", "spec", spec);
 }
 
+/* A group that shares the volume reads it by that; whoever else is in the container does not. */
 static int add_token(struct pod_run *p, const json_t *source, mode_t mode, struct files *out, struct err *e)
 {
+    if (fs_group_of(p) >= 0)
+        mode = 0600; /* and 0440 more where the group is set */
     const char *account = jstr_or(pod_tree(p), "spec.serviceAccountName", "default");
     _auto_answer_ struct reg_answer ans = {0};
     struct reg_ctx ctx = {.user = "system:node", .manager = USER_AGENT, .loop = true};

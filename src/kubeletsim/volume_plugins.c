@@ -11,6 +11,7 @@
 
 #include "api/quantity.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,13 +120,23 @@ static const struct host_type {
     {"BlockDevice", S_IFBLK, "is not a block device", false},
 };
 
+/* As Go says it: "open /a/b: no such file or directory". */
+static int host_path_error(const char *what, const char *path, struct err *e)
+{
+    _auto_free_ char *why = xstrdup(e->sys_errno ? strerror(e->sys_errno) : e->msg);
+    if (e->sys_errno)
+        why[0] = (char)tolower((unsigned char)why[0]);
+    return err_set(e, e->code, "%s %s: %s", what, path, why);
+}
+
 static int make_host_path(struct pod_run *p, const char *path, mode_t format, struct err *e)
 {
     struct machine *m = machine_of(p);
-    if (format == S_IFDIR)
-        return m->ops->mkdir_p(m, pod_node(p), path, 0755, e);
     _auto_close_ int fd = -1;
-    return m->ops->open(m, pod_node(p), path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644, &fd, e);
+    const bool dir = format == S_IFDIR;
+    const int rc = dir ? m->ops->mkdir_p(m, pod_node(p), path, 0755, e)
+                       : m->ops->open(m, pod_node(p), path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644, &fd, e);
+    return rc < 0 ? host_path_error(dir ? "mkdir" : "open", path, e) : 0;
 }
 
 static int host_path_mount(struct pod_run *p, struct volume_run *v, struct err *e)
@@ -174,26 +185,6 @@ static int memory_files_mount(struct pod_run *p, struct volume_run *v, struct er
     return mount_memory(p, v, memory_limit(p), e) < 0 ? -1 : write_projected(p, v, e);
 }
 
-/* -- what this node cannot mount -- */
-
-static int no_plugin(struct pod_run *p, struct volume_run *v, struct err *e)
-{
-    (void)p;
-    return err_set(e, ERR_UNSUPPORTED, "no volume plugin matched: %s", v->plugin->key);
-}
-
-static int nfs_mount(struct pod_run *p, struct volume_run *v, struct err *e)
-{
-    (void)p;
-    const char *server = jstr_or(v->source, "server", ""), *path = jstr_or(v->source, "path", "");
-    return err_set(
-        e, ERR_UNSUPPORTED,
-        "mount failed: exit status 32\nMounting command: mount\nMounting arguments: -t nfs %s:%s %s\nOutput: "
-        "mount: %s: bad option; for several filesystems (e.g. nfs, cifs) you might need a /sbin/mount.<type> "
-        "helper program.\n",
-        server, path, v->path, v->path);
-}
-
 static const struct volume_plugin plugins[] = {
     {"emptyDir", "kubernetes.io~empty-dir", false, false, empty_dir_mount, tear_down},
     {"hostPath", "kubernetes.io~host-path", false, false, host_path_mount, NULL},
@@ -204,13 +195,9 @@ static const struct volume_plugin plugins[] = {
     {"nfs", "kubernetes.io~nfs", false, false, nfs_mount, NULL},
     {"local", "kubernetes.io~local-volume", false, false, local_mount, unmount_path},
     {"csi", "kubernetes.io~csi", false, false, csi_mount, csi_unmount},
-    {"iscsi", "kubernetes.io~iscsi", false, false, no_plugin, NULL},
-    {"fc", "kubernetes.io~fc", false, false, no_plugin, NULL},
-    {"glusterfs", "kubernetes.io~glusterfs", false, false, no_plugin, NULL},
-    {"cephfs", "kubernetes.io~cephfs", false, false, no_plugin, NULL},
-    {"rbd", "kubernetes.io~rbd", false, false, no_plugin, NULL},
-    {"gitRepo", "kubernetes.io~git-repo", false, false, no_plugin, NULL},
-    {"portworxVolume", "kubernetes.io~portworx-volume", false, false, no_plugin, NULL},
+    {"iscsi", "kubernetes.io~iscsi", false, false, iscsi_mount, NULL},
+    {"fc", "kubernetes.io~fc", false, false, fc_mount, NULL},
+    {"gitRepo", "kubernetes.io~git-repo", false, false, git_mount, NULL},
 };
 
 int volume_pick(struct volume_run *v, const json_t *spec, struct err *e)
@@ -224,5 +211,6 @@ int volume_pick(struct volume_run *v, const json_t *spec, struct err *e)
         v->read_only = v->read_only || plugins[i].read_only || jbool(source, "readOnly", false);
         return 0;
     }
-    return err_set(e, ERR_UNSUPPORTED, "no volume plugin matched");
+    return err_set(e, ERR_UNSUPPORTED,
+                   "failed to get Plugin from volumeSpec for volume \"%s\" err=no volume plugin matched", v->spec_name);
 }

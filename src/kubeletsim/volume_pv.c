@@ -109,10 +109,9 @@ int claim_plan(struct pod_run *p, const char *claim, bool ephemeral, struct volu
     return str_eq(v->plugin->key, "csi") ? plan_csi(p, v) : 0;
 }
 
-int inline_ebs_plan(struct pod_run *p, const json_t *source, struct volume_run *v, struct err *e)
+int inline_disk_plan(struct pod_run *p, const json_t *volume, struct volume_run *v, struct err *e)
 {
-    _auto_json_ json_t *given = json_pack("{s:O}", "awsElasticBlockStore", source);
-    _auto_json_ json_t *spec = source_to_csi(given);
+    _auto_json_ json_t *spec = source_to_csi(volume);
     v->spec_name = xasprintf("%s-%s", jstr_or(spec, "csi.driver", ""), jstr_or(spec, "csi.volumeHandle", ""));
     if (volume_pick(v, spec, e) < 0)
         return -1;
@@ -265,6 +264,8 @@ static int bind_once(struct pod_run *p, const struct volume_run *v, const char *
 int csi_mount(struct pod_run *p, struct volume_run *v, struct err *e)
 {
     char target[PATH_LEN];
+    if (!v->pv)
+        return inline_csi_mount(p, v, e);
     if (!v->driver)
         return err_set(
             e, ERR_UNSUPPORTED,
@@ -286,6 +287,8 @@ int csi_mount(struct pod_run *p, struct volume_run *v, struct err *e)
 
 int csi_unmount(struct pod_run *p, struct volume_run *v, struct err *e)
 {
+    if (!v->pv)
+        return inline_csi_unmount(p, v, e);
     if (!v->driver)
         return 0;
     if (!v->block && unmount_path(p, v, e) < 0)

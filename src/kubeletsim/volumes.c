@@ -101,6 +101,13 @@ static void set_path(const struct pod_run *p, struct volume_run *v)
                  str_eq(v->plugin->key, "csi") ? "/mount" : "");
 }
 
+/* An in-tree type that a CSI driver serves now. */
+static bool is_migrated(const json_t *spec)
+{
+    _auto_json_ json_t *csi = source_to_csi(spec);
+    return csi != NULL;
+}
+
 /* 0: resolved; 1: an attachment is awaited; -1: cannot be (cause in e). */
 static int plan_one(struct pod_run *p, const json_t *spec, struct volume_run *v, struct err *e)
 {
@@ -112,8 +119,8 @@ static int plan_one(struct pod_run *p, const json_t *spec, struct volume_run *v,
     } else if (json_object_get(spec, "ephemeral")) {
         _auto_free_ char *name = xasprintf("%s-%s", p->name, v->name);
         rc = claim_plan(p, name, true, v, e);
-    } else if (json_object_get(spec, "awsElasticBlockStore")) {
-        rc = inline_ebs_plan(p, json_object_get(spec, "awsElasticBlockStore"), v, e);
+    } else if (is_migrated(spec)) {
+        rc = inline_disk_plan(p, spec, v, e);
     } else {
         v->spec_name = xstrdup(v->name);
         rc = volume_pick(v, spec, e);
@@ -285,7 +292,9 @@ void volumes_refresh(struct job *j)
         struct err e = ERR_INIT;
         if (!v->mounted || !v->plugin->projected)
             continue;
-        write_projected(p, v, &e);
+        if (write_projected(p, v, &e) < 0)
+            kubelet_event(p->k, p, NULL, EVENT_WARNING, "FailedMount",
+                          "MountVolume.SetUp failed for volume \"%s\" : %s", v->spec_name, e.msg);
         if (tokens)
             note_renewal(p, v);
     }

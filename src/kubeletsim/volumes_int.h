@@ -65,10 +65,19 @@ int apply_fs_group(struct pod_run *p, struct volume_run *v, struct err *e);
 int unmount_path(struct pod_run *p, struct volume_run *v, struct err *e);
 int write_projected(struct pod_run *p, struct volume_run *v, struct err *e);
 
+/* -- volume_foreign.c: what this node has no helper for -- */
+int nfs_mount(struct pod_run *p, struct volume_run *v, struct err *e);
+int iscsi_mount(struct pod_run *p, struct volume_run *v, struct err *e);
+int fc_mount(struct pod_run *p, struct volume_run *v, struct err *e);
+int git_mount(struct pod_run *p, struct volume_run *v, struct err *e);
+/* -- volume_inline.c: csi volumes of a pod -- */
+int inline_csi_mount(struct pod_run *p, struct volume_run *v, struct err *e);
+int inline_csi_unmount(struct pod_run *p, struct volume_run *v, struct err *e);
+
 /* -- volume_pv.c -- */
-/* Follow a claim, or an inline EBS volume: 0, 1 (attachment awaited) or -1 with the cause. Loop thread. */
+/* Follow a claim, or a cloud's disk that the pod names itself: 0, 1 (attachment awaited) or -1 with the cause. Loop thread. */
 int claim_plan(struct pod_run *p, const char *claim, bool ephemeral, struct volume_run *v, struct err *e);
-int inline_ebs_plan(struct pod_run *p, const json_t *source, struct volume_run *v, struct err *e);
+int inline_disk_plan(struct pod_run *p, const json_t *volume, struct volume_run *v, struct err *e);
 int local_mount(struct pod_run *p, struct volume_run *v, struct err *e);
 int csi_mount(struct pod_run *p, struct volume_run *v, struct err *e);
 int csi_unmount(struct pod_run *p, struct volume_run *v, struct err *e);
