@@ -16,13 +16,14 @@
 
 void cache_init(struct cache *c, struct registry *r)
 {
-    *c = (struct cache){.registry = r, .storage_stale = true, .namespaces_stale = true, .shape = 1};
+    *c = (struct cache){
+        .registry = r, .storage_stale = true, .attachments_stale = true, .namespaces_stale = true, .shape = 1};
 }
 
 static void world_release(struct world *w)
 {
-    struct objlist *lists[] = {&w->claims,      &w->volumes,    &w->classes,   &w->csi_nodes,
-                               &w->csi_drivers, &w->capacities, &w->namespaces};
+    struct objlist *lists[] = {&w->claims,      &w->volumes,    &w->classes,     &w->csi_nodes,
+                               &w->csi_drivers, &w->capacities, &w->attachments, &w->namespaces};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         objlist_release(lists[i]);
 }
@@ -307,9 +308,12 @@ static void read_list(struct cache *c, struct objlist *l, const char *bucket)
 
 void cache_read_storage(struct cache *c)
 {
+    struct world *w = &c->world;
+    if (c->attachments_stale)
+        read_list(c, &w->attachments, "volumeattachments.storage.k8s.io");
+    c->attachments_stale = false;
     if (!c->storage_stale)
         return;
-    struct world *w = &c->world;
     read_list(c, &w->claims, "persistentvolumeclaims");
     read_list(c, &w->volumes, "persistentvolumes");
     read_list(c, &w->classes, "storageclasses.storage.k8s.io");

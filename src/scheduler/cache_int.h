@@ -103,7 +103,7 @@ void node_info_free(struct node_info *n);
 /* -- cache.c -- */
 /* Lists that are read as they are; loaded anew before an attempt that needs them when something in them changed. */
 struct world {
-    struct objlist claims, volumes, classes, csi_nodes, csi_drivers, capacities, namespaces;
+    struct objlist claims, volumes, classes, csi_nodes, csi_drivers, capacities, attachments, namespaces;
 };
 /* A waiting pod that has been promised a node. */
 struct nominee {
@@ -123,7 +123,7 @@ struct cache {
     size_t nominees_len;
     struct taint_set *taint_sets; /* owned */
     struct world world;
-    bool storage_stale, namespaces_stale;
+    bool storage_stale, attachments_stale, namespaces_stale;
     struct matches *memos; /* owned */
 };
 void cache_init(struct cache *c, struct registry *r);

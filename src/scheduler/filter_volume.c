@@ -138,6 +138,24 @@ static void add_volumes(const struct attempt *a, const json_t *pod, const char *
     }
 }
 
+/* And of each volume that is still attached there, whoever had it. */
+static void add_attached(const struct attempt *a, const struct node_info *n, const char *driver, struct strlist *names)
+{
+    for (size_t i = 0; i < a->world.attachments.len; i++) {
+        const json_t *va = a->world.attachments.trees[i];
+        char unique[512];
+        if (!str_eq(jstr(va, "spec.nodeName"), n->name) || !str_eq(jstr(va, "spec.attacher"), driver))
+            continue;
+        const char *inside = jstr(va, "spec.source.inlineVolumeSpec.csi.volumeHandle");
+        const char *name = jstr_or(va, "spec.source.persistentVolumeName", "");
+        const json_t *pv = inside ? NULL : world_find(&a->world.volumes, "", name);
+        if (inside)
+            snprintf(unique, sizeof unique, "kubernetes.io/csi/%s^%s", driver, inside);
+        if ((inside || (pv && pv_unique_name(pv, unique, sizeof unique))) && !strlist_has(names, unique))
+            strlist_add(names, unique);
+    }
+}
+
 static bool too_many(const struct attempt *a, const struct node_info *n, const char *driver)
 {
     int64_t limit = driver ? driver_limit(a, n->node, driver) : INT64_MAX;
@@ -146,6 +164,7 @@ static bool too_many(const struct attempt *a, const struct node_info *n, const c
     _auto_strlist_ struct strlist names = {0};
     for (size_t p = 0; p < n->pods.len; p++)
         add_volumes(a, n->pods.trees[p], driver, &names);
+    add_attached(a, n, driver, &names);
     add_volumes(a, a->pod, driver, &names);
     int64_t count = (int64_t)names.len;
     for (size_t c = 0; c < a->claim_count; c++)

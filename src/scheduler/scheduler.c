@@ -191,6 +191,16 @@ static void map_storage(struct loop *l, const struct watch_event *ev)
     kick(l);
 }
 
+/* A disk that is on its way off a node counts there until it is gone. */
+static void map_attachment(struct loop *l, const struct watch_event *ev)
+{
+    struct scheduler *s = loop_state(l);
+    s->cache.attachments_stale = true;
+    if (ev->type == WATCH_DELETED)
+        wake(l, &(struct news){.what = WAKE_STORAGE});
+    kick(l);
+}
+
 static void map_namespace(struct loop *l, const struct watch_event *ev)
 {
     struct scheduler *s = loop_state(l);
@@ -370,6 +380,7 @@ static const struct loop_watch watches[] = {{"nodes", map_node},
                                             {"csinodes.storage.k8s.io", map_storage},
                                             {"csidrivers.storage.k8s.io", map_storage},
                                             {"csistoragecapacities.storage.k8s.io", map_storage},
+                                            {"volumeattachments.storage.k8s.io", map_attachment},
                                             {"namespaces", map_namespace},
                                             {NULL, NULL}};
 

@@ -58,9 +58,31 @@ static void test_they_count(void **state)
     assert_string_equal(text_at(w, RES.pods, "c", "spec.nodeName"), "n1");
 }
 
+/* A disk counts until it is off the node. */
+static void test_attached_counts(void **state)
+{
+    struct loop_world *w = *state;
+    make(w, "{'apiVersion':'storage.k8s.io/v1','kind':'CSINode','metadata':{'name':'n1'},'spec':{'drivers':[{'name':"
+            "'ebs.csi.aws.com','nodeID':'i-1','topologyKeys':[],'allocatable':{'count':1}}]}}");
+    make(w, VOLUME("old", "1Gi", ",'csi':{'driver':'ebs.csi.aws.com','volumeHandle':'vol-1'}"));
+    make(w, "{'apiVersion':'storage.k8s.io/v1','kind':'VolumeAttachment','metadata':{'name':'va'},'spec':{'attacher':"
+            "'ebs.csi.aws.com','nodeName':'n1','source':{'persistentVolumeName':'old'}}}");
+    make(w, EBS("same", "vol-1"));
+    make(w, EBS("b", "vol-2"));
+    settle(w);
+    assert_string_equal(text_at(w, RES.pods, "same", "spec.nodeName"), "n1");
+    end_pod(w, "same");
+    pass_seconds(w, 10);
+    assert_event(w, "b", "FailedScheduling", "0/1 nodes are available: 1 node(s) exceed max volume count." NO_VICTIMS);
+    assert_string_equal(text_at(w, RES.pods, "b", "spec.nodeName"), "");
+    delete_it(w, RES.volumeattachments, "va", NULL);
+    pass_seconds(w, 10);
+    assert_string_equal(text_at(w, RES.pods, "b", "spec.nodeName"), "n1");
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
-    const struct CMUnitTest tests[] = {T(test_same_disk), T(test_they_count)};
+    const struct CMUnitTest tests[] = {T(test_same_disk), T(test_they_count), T(test_attached_counts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
