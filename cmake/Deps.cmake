@@ -2,7 +2,7 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 foreach(pair "jansson:jansson" "yaml:yaml-0.1" "sqlite:sqlite3" "microhttpd:libmicrohttpd" "z:zlib" "wslay:libwslay"
-             "gnutls:gnutls")
+             "gnutls:gnutls" "nghttp2:libnghttp2")
   string(REPLACE ":" ";" parts ${pair})
   list(GET parts 0 name)
   list(GET parts 1 module)

@@ -50,18 +50,11 @@ static void act_sleep(struct action *a, const json_t *what)
     a->outcome = ACTION_OK;
 }
 
-static void act_grpc(struct action *a, const json_t *what _unused_)
-{
-    a->outcome = ACTION_ERRORED;
-    a->text = xstrdup("rpc error: code = Unimplemented desc = Stowage does not speak gRPC to containers; use httpGet, "
-                      "tcpSocket or exec");
-}
-
 static const struct {
     const char *member;
     void (*act)(struct action *a, const json_t *what);
 } handlers[] = {
-    {"exec", act_exec}, {"httpGet", ask_http}, {"tcpSocket", act_tcp}, {"grpc", act_grpc}, {"sleep", act_sleep},
+    {"exec", act_exec}, {"httpGet", ask_http}, {"tcpSocket", act_tcp}, {"grpc", ask_grpc}, {"sleep", act_sleep},
 };
 
 static void act_signal(struct action *a)

@@ -274,6 +274,7 @@ void kubelet_add_loops(struct kubelet *k, struct control *c)
     k->pods_loop = control_add(c, &pods_loop_def, k);
     k->nodes_loop = control_add(c, &nodes_loop_def, k);
     control_add(c, &eviction_loop_def, k);
+    control_add(c, &static_pods_loop_def, k);
     control_add(c, &service_proxy_loop_def, k);
 }
 

@@ -43,6 +43,7 @@ struct node_run {
     json_t *in_use;            /* owned array: status.volumesInUse */
     int64_t last_status;       /* mono ms */
     int64_t next_renew;        /* mono ms */
+    int64_t next_look;         /* mono ms: at its folder of manifests */
     bool announced;            /* its start-up events are out */
     int64_t started;           /* wall ns: when it came up */
     struct eviction *eviction; /* owned, or NULL; eviction.c */
@@ -140,6 +141,9 @@ extern const struct loop_def service_proxy_loop_def;
 void node_clear_leftovers(struct kubelet *k, const struct node_run *n);
 /* Names in a directory of a node; none if it is not there (or the node is simulated). */
 void node_list_dir(struct kubelet *k, const char *node, const char *path, struct strlist *out);
+
+/* -- static_pods.c -- */
+extern const struct loop_def static_pods_loop_def;
 
 /* -- streams.c, logs.c -- */
 extern const struct node_ops kubelet_ops;

@@ -35,6 +35,7 @@ struct container_run {
     char id[ID_LEN];        /* "" before the first start */
     char *image, *image_id; /* owned: as the runtime reports them */
     char *spec_image;       /* owned: what the spec said when it started */
+    int stop_signal; /* what its image wants to be told; 0 = SIGTERM */
     int restarts;
     int64_t started; /* wall ns */
     struct container_end end, last;
@@ -126,6 +127,9 @@ struct container_run *container_by_id(struct pod_run *p, const char *id);
 struct container_run *container_by_name(struct pod_run *p, const char *name);
 bool pod_being_deleted(const struct pod_run *p); /* or gone */
 
+/* -- admit.c: why its node does not take it, or NULL; the message is new -- */
+const char *pod_refusal(const struct pod_run *p, char **out_message);
+
 /* -- worker.c: the stages -- */
 extern const struct sm_def pod_sm;
 void pod_step(struct pod_run *p);
@@ -143,6 +147,7 @@ struct job {
     bool created;    /* there was a container, but its process did not start */
     char id[ID_LEN];
     char *image, *image_id; /* owned */
+    int stop_signal;        /* the image's own, or 0 */
     int64_t started;        /* wall ns */
     void (*work)(struct job *j);
     void (*after)(struct pod_run *p, struct job *j);

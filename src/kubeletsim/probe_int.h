@@ -44,9 +44,10 @@ void action_start(struct pod_run *p, const struct container_run *c, int kind, in
                   int signal, int64_t timeout_ms);
 void action_free(struct action *a);
 
-/* -- ask.c, ask_http.c: the ways to ask; each fills outcome and text -- */
+/* -- ask.c, ask_http.c, ask_grpc.c: the ways to ask; each fills outcome and text -- */
 void ask_exec(struct action *a);
 void ask_http(struct action *a, const json_t *get);
+void ask_grpc(struct action *a, const json_t *grpc);
 void ask_tcp(struct action *a);
 /* Hooks without a limit still end with the kubelet. Real time: it is about file descriptors. */
 int64_t ask_deadline(const struct action *a);

@@ -165,8 +165,11 @@ static void step_new(struct pod_run *p)
     if (!p->start_time)
         p->start_time = kubelet_now(p->k);
     _auto_free_ char *refusal = NULL;
-    if (!p->adopted && !eviction_admits(&p->k->nodes[p->node], pod_tree(p), &refusal)) {
-        pod_reject(p, "Evicted", refusal);
+    const char *reason = p->adopted ? NULL : "Evicted";
+    if (reason && eviction_admits(&p->k->nodes[p->node], pod_tree(p), &refusal))
+        reason = pod_refusal(p, &refusal);
+    if (reason) {
+        pod_reject(p, reason, refusal);
         move(p, POD_STOP);
         return;
     }

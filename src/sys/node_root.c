@@ -102,6 +102,7 @@ static const struct {
     {"var/log/pods", 0755},
     {"var/log/containers", 0755},
     {"etc/kubernetes", 0755},
+    {"etc/kubernetes/manifests", 0755},
     {"etc/alternatives", 0755},
 };
 

@@ -8,7 +8,9 @@ static struct {
     int exec_code;          /* of the next command */
     const char *exec_text;  /* its output */
     const char *exec_error; /* "": it runs; else why it could not be started */
-    int http_code;          /* 0: refused */
+    int http_code;          /* 0: refused, unless: */
+    const void *bytes;      /* what is sent instead */
+    size_t byte_count;
     int asked, hooks, terms;
     char command[256], request[1024];
 } answer;
@@ -45,11 +47,14 @@ static int fake_dial(struct machine *m, const char *node, const char *sandbox, u
     int pair[2];
     char text[64];
     answer.asked++;
-    if (!answer.http_code)
+    if (!answer.http_code && !answer.bytes)
         return err_set(e, ERR_UNAVAILABLE, "dial: connection refused");
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     int n = snprintf(text, sizeof text, "HTTP/1.1 %d X\r\n\r\nbody", answer.http_code);
-    assert_int_equal(write(pair[1], text, (size_t)n), n);
+    if (answer.bytes)
+        assert_int_equal(write(pair[1], answer.bytes, answer.byte_count), answer.byte_count);
+    else
+        assert_int_equal(write(pair[1], text, (size_t)n), n);
     shutdown(pair[1], SHUT_WR);
     *out_fd = pair[0];
     /* The request is read when the other side is done with it. */
@@ -142,20 +147,65 @@ static void test_http(void **state)
                                         "User-Agent: kube-probe/1.32\r\nAccept: */*\r\nConnection: close\r\n\r\n");
 }
 
-static void test_tcp_and_grpc(void **state)
+static void test_tcp(void **state)
 {
     struct kit *kit = *state;
     make(&kit->w, POD_ON_NODE("p", ",'readinessProbe':{'tcpSocket':{'port':81},'periodSeconds':1}", ""));
-    make(&kit->w, POD_ON_NODE("g", ",'readinessProbe':{'grpc':{'port':82},'periodSeconds':1}", ""));
     pass_seconds(&kit->w, 2);
     char want[128];
     snprintf(want, sizeof want, "Readiness probe failed: dial tcp %s:81: connect: connection refused",
              text_at(&kit->w, PODS, "p", "status.podIP"));
     assert_event(&kit->w, "p", "Unhealthy", want);
-    assert_int_equal(event_count(kit, "g", "Unhealthy", "does not speak gRPC") > 0, 1);
     answer.http_code = 200;
     pass_seconds(&kit->w, 1);
     assert_string_equal(cs(kit, "p", "c", "ready"), "true");
+}
+
+/* HTTP/2 as a server of gRPC sends it: SETTINGS; HEADERS :status 200, content-type; DATA with the message; trailers. */
+#define H2_SETTINGS "\0\0\0\4\0\0\0\0\0"
+#define H2_HEADERS                                                                                                     \
+    "\0\0\x13\1\4\0\0\0\1\x88\x5f\x10"                                                                                 \
+    "application/grpc"
+#define H2_DATA(status)        "\0\0\7\0\0\0\0\0\1\0\0\0\0\2\x08" status
+#define H2_TRAILERS(len, code) "\0\0" len "\1\5\0\0\0\1\0\x0bgrpc-status" code
+
+static void test_grpc(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t count;
+        const char *text; /* NULL: it succeeds */
+    } rows[] = {
+#define ROW(bytes, text) {bytes, sizeof bytes - 1, text}
+        ROW(H2_SETTINGS H2_HEADERS H2_DATA("\2") H2_TRAILERS("\x0f", "\1"
+                                                                     "0"),
+            "service unhealthy (responded with \"NOT_SERVING\")"),
+        ROW(H2_SETTINGS H2_HEADERS H2_TRAILERS("\x1f", "\1"
+                                                       "5"
+                                                       "\0\x0cgrpc-message\1x"),
+            "error: health rpc probe failed: rpc error: code = NotFound desc = x"),
+        ROW(H2_SETTINGS H2_HEADERS H2_TRAILERS("\x10", "\2"
+                                                       "12"),
+            "error: this server does not implement the grpc health protocol (grpc.health.v1.Health): "),
+        ROW("HTTP/1.1 400 Bad Request\r\n\r\n",
+            "timeout: failed to connect service \"10.244.0.2:82\" within 1s: context deadline exceeded"),
+        ROW(H2_SETTINGS H2_HEADERS H2_DATA("\1") H2_TRAILERS("\x0f", "\1"
+                                                                     "0"),
+            NULL),
+    };
+    struct kit *kit = *state;
+    make(&kit->w, POD_ON_NODE("g", ",'readinessProbe':{'grpc':{'port':82,'service':'s'},'periodSeconds':1}", ""));
+    pass_seconds(&kit->w, 2);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char want[256];
+        answer.bytes = rows[i].bytes;
+        answer.byte_count = rows[i].count;
+        pass_seconds(&kit->w, 1);
+        snprintf(want, sizeof want, "Readiness probe failed: %s", rows[i].text ? rows[i].text : "");
+        if (rows[i].text)
+            assert_event(&kit->w, "g", "Unhealthy", want);
+    }
+    assert_string_equal(cs(kit, "g", "c", "ready"), "true");
 }
 
 /* -- liveness and startup -- */
@@ -292,15 +342,11 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, kit_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_readiness),
-        TEST(test_http),
-        TEST(test_tcp_and_grpc),
-        TEST(test_liveness),
-        TEST(test_startup),
-        TEST(test_startup_fails),
-        TEST(test_deletion_stops_liveness),
-        TEST(test_post_start),
-        TEST(test_post_start_fails),
+        TEST(test_readiness),     TEST(test_http),
+        TEST(test_grpc),          TEST(test_tcp),
+        TEST(test_liveness),      TEST(test_startup),
+        TEST(test_startup_fails), TEST(test_deletion_stops_liveness),
+        TEST(test_post_start),    TEST(test_post_start_fails),
         TEST(test_pre_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
