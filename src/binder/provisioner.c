@@ -28,6 +28,7 @@ struct job {
     struct machine *machine;
     const struct csi_provisioner *prov;
     struct sobj *claim, *sc, *node; /* owned; node may be NULL */
+    struct sobj *attributes;        /* owned: the claim's VolumeAttributesClass, or NULL */
     json_t *place;                  /* owned: stands for a node where the class names a place without one; or NULL */
     struct sobj *pv;                /* of a deletion; owned */
     char *name, *key;               /* owned */
@@ -42,6 +43,7 @@ static void job_free(struct job *j)
     sobj_unref(j->claim);
     sobj_unref(j->sc);
     sobj_unref(j->node);
+    sobj_unref(j->attributes);
     json_decref(j->place);
     sobj_unref(j->pv);
     csi_volume_release(&j->made);
@@ -75,6 +77,7 @@ static void create_work(void *arg)
         .name = j->name,
         .bytes = claim_request(claim),
         .parameters = jat(j->sc->tree, "parameters"),
+        .mutable = j->attributes ? jat(j->attributes->tree, "parameters") : NULL,
         .access_modes = jat(claim, "spec.accessModes"),
         .fstype = jstr_or(jat(j->sc->tree, "parameters"), "fsType", ""),
         .volume_mode = claim_mode(claim),
@@ -108,6 +111,8 @@ static void create_done(struct loop *l, void *arg)
         return;
     }
     json_t *pv = pv_build(l, j->claim->tree, j->sc->tree, j->prov, &j->made);
+    if (j->attributes)
+        jset_str(pv, "spec.volumeAttributesClassName", j->attributes->name);
     struct err e = ERR_INIT;
     int rc = reg_make(loop_registry(l), j->prov->identity, RES.persistentvolumes, "", pv, NULL, &e);
     bool ok = rc == 0 || e.code == ERR_ALREADY_EXISTS;
@@ -234,6 +239,26 @@ static int find_origin(struct loop *l, struct job *j)
     return j->origin.clone_of ? clone_protect(l, j->origin.clone_of->tree, &j->err) : 0;
 }
 
+/* The class of attributes that the claim names. Where the feature is off no claim has one. */
+static int find_attributes(struct loop *l, struct job *j)
+{
+    const struct resource *classes = resource_by_plural("storage.k8s.io", "v1beta1", "volumeattributesclasses");
+    const char *name = jstr(j->claim->tree, "spec.volumeAttributesClassName"), *driver = j->prov->driver->name;
+    if (str_empty(name) || !classes || j->prov->driver->plain)
+        return 0;
+    if (!j->prov->driver->modify)
+        return err_set(&j->err, ERR_UNSUPPORTED, "CSI driver does not support VolumeAttributesClass");
+    j->attributes = reg_read(loop_registry(l), classes, "", name);
+    if (!j->attributes)
+        return err_set(&j->err, ERR_NOT_FOUND, "volumeattributesclasses.storage.k8s.io \"%s\" not found", name);
+    const char *its = jstr_or(j->attributes->tree, "driverName", "");
+    return str_eq(its, driver)
+               ? 0
+               : err_set(&j->err, ERR_INVALID,
+                         "VAC %s referenced in PVC is for driver %s which does not match driver name %s", name, its,
+                         driver);
+}
+
 static int start_making(struct loop *l, struct sobj *claim, const struct csi_provisioner *p, struct sobj *take_sc,
                         struct err *e)
 {
@@ -267,7 +292,7 @@ static int start_making(struct loop *l, struct sobj *claim, const struct csi_pro
         job_free(j);
         return 0;
     }
-    if (check_wish(p, claim->tree, j->sc->tree, &j->err) < 0 || find_origin(l, j) < 0) {
+    if (check_wish(p, claim->tree, j->sc->tree, &j->err) < 0 || find_attributes(l, j) < 0 || find_origin(l, j) < 0) {
         create_failed(l, j);
         job_free(j);
         return 0;

@@ -163,6 +163,9 @@ static int edit_claim_status(json_t *claim, void *arg, struct err *e)
     bool first = phase != (int)s->phase;
     sm_move(&claim_sm, &phase, (int)s->phase);
     jset_str(claim, "status.phase", claim_phase_name(s->phase));
+    const char *attributes = jstr(claim, "spec.volumeAttributesClassName");
+    if (first && s->phase == CLAIM_BOUND && attributes) /* afterwards it is the resizer's to say */
+        jset_str(claim, "status.currentVolumeAttributesClassName", attributes);
     if (!s->pv) {
         jdel(claim, "status.accessModes");
         jdel(claim, "status.capacity");

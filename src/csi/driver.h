@@ -16,6 +16,7 @@ struct csi_create {
     const char *name;           /* "pvc-<uid>" : idempotency key */
     int64_t bytes;              /* requested */
     const json_t *parameters;   /* of the class; may be NULL */
+    const json_t *mutable;      /* parameters of its VolumeAttributesClass, which win; NULL: none */
     const json_t *access_modes; /* of the claim */
     const char *fstype;         /* "" = the driver's default */
     const char *volume_mode;    /* "Filesystem", "Block" */

@@ -194,6 +194,9 @@ static int stage(const struct csi_driver *d _unused_, struct machine *m, const c
         _auto_free_ char *given = options;
         options = xasprintf("%s%snouuid", given, *given ? "," : "");
     }
+    _auto_free_ char *mkfs = NULL;
+    if (ebs_format_words(pv, fstype, &mkfs, e) < 0)
+        return -1;
     bool read_only = jbool(pv, "spec.csi.readOnly", jbool(pv, "spec.awsElasticBlockStore.readOnly", false));
     struct fs_mount spec = {.node = node,
                             .device = part,
@@ -201,7 +204,8 @@ static int stage(const struct csi_driver *d _unused_, struct machine *m, const c
                             .fstype = fstype,
                             .options = options,
                             .read_only = read_only,
-                            .format = true};
+                            .format = true,
+                            .mkfs = mkfs};
     return m->ops->fs_mount(m, &spec, e) == 0
                ? 0
                : err_wrap(e, "rpc error: code = Internal desc = could not format \"%s\" and mount it at \"%s\"", part,
@@ -276,13 +280,9 @@ static int remove_snapshot(const struct csi_driver *d _unused_, struct machine *
 
 /* -- modifying -- */
 
-static int modify(const struct csi_driver *d _unused_, struct machine *m, const json_t *pv, const json_t *parameters,
-                  struct err *e)
+int ebs_mutable(const json_t *parameters, struct cloud_change *out, struct err *e)
 {
-    const char *handle = handle_of(pv), *key;
-    struct cloud_change change = {.type = csi_parameter(parameters, "type")};
-    struct cloud *cloud = cloud_of(m, e);
-    _auto_disk_ struct cloud_disk have = {0};
+    const char *key, *type = csi_parameter(parameters, "type");
     json_t *value;
     json_object_foreach((json_t *)parameters, key, value)
     {
@@ -290,8 +290,22 @@ static int modify(const struct csi_driver *d _unused_, struct machine *m, const 
             return err_set(e, ERR_INVALID, "rpc error: code = InvalidArgument desc = Invalid mutable parameter key: %s",
                            key);
     }
-    if (!cloud || ebs_number(parameters, "iops", &change.iops, e) < 0 ||
-        ebs_number(parameters, "throughput", &change.throughput, e) < 0)
+    if (type)
+        out->type = type;
+    return ebs_number(parameters, "iops", &out->iops, e) < 0 ||
+                   ebs_number(parameters, "throughput", &out->throughput, e) < 0
+               ? -1
+               : 0;
+}
+
+static int modify(const struct csi_driver *d _unused_, struct machine *m, const json_t *pv, const json_t *parameters,
+                  struct err *e)
+{
+    const char *handle = handle_of(pv);
+    struct cloud_change change = {0};
+    struct cloud *cloud = cloud_of(m, e);
+    _auto_disk_ struct cloud_disk have = {0};
+    if (!cloud || ebs_mutable(parameters, &change, e) < 0)
         return -1;
     if (cloud_disk_get(cloud, handle, &have, e) < 0)
         return ebs_ec2_error(e, "DescribeVolumes", "Could not modify volume \"%s\"", handle);

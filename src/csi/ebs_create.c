@@ -4,7 +4,7 @@
  * silently (iops are capped to what the type and the size allow), and what EC2 then refuses, in its own words. Texts
  * are those of aws-ebs-csi-driver v1.40.
  *
- * When you add a class parameter: its row in `parameters`. THREADS: any worker. */
+ * When you add a class parameter: its name in `parameters`. THREADS: any worker. */
 #include "csi/ebs_int.h"
 
 #include "base/json.h"
@@ -18,28 +18,20 @@
 #define DEFAULT_BYTES (100 * GIB)
 #define INVALID       "rpc error: code = InvalidArgument desc = "
 
-static const struct {
-    const char *key;
-    const char *attribute; /* shown in the PV's volumeAttributes, or NULL */
-} parameters[] = {
-    {"type", NULL},
-    {"iops", NULL},
-    {"iopsPerGB", NULL},
-    {"throughput", NULL},
-    {"encrypted", NULL},
-    {"kmsKeyId", NULL},
-    {"blockExpress", NULL},
-    {"allowAutoIOPSPerGBIncrease", NULL},
-    {"allowAutoIOPSIncreaseOnModify", NULL},
-    {"fsType", NULL},
-    {"zone", NULL},
-    {"zones", NULL},
-    {"blockSize", "blocksize"},
-    {"inodeSize", "inodesize"},
-    {"bytesPerInode", "bytesperinode"},
-    {"numberOfInodes", "numberofinodes"},
-    {"ext4BigAlloc", "ext4bigalloc"},
-    {"ext4ClusterSize", "ext4clustersize"},
+/* Beside these: what concerns the filesystem (ebs_format.c), and tags. */
+static const char *const parameters[] = {
+    "type",
+    "iops",
+    "iopsPerGB",
+    "throughput",
+    "encrypted",
+    "kmsKeyId",
+    "blockExpress",
+    "allowAutoIOPSPerGBIncrease",
+    "allowAutoIOPSIncreaseOnModify",
+    "fsType",
+    "zone",
+    "zones",
 };
 
 /* Iops the driver sends: between these, whatever is asked. The others are not asked for iops at all. */
@@ -99,9 +91,9 @@ static int check_keys(const struct csi_create *req, struct err *e)
     json_t *value;
     json_object_foreach((json_t *)req->parameters, key, value)
     {
-        bool known = str_starts(key, "csi.storage.k8s.io/") || ebs_is_tag_key(key);
+        bool known = str_starts(key, "csi.storage.k8s.io/") || ebs_is_tag_key(key) || ebs_is_format_key(key);
         for (size_t i = 0; i < ARRAY_LEN(parameters) && !known; i++)
-            known = strcasecmp(parameters[i].key, key) == 0;
+            known = strcasecmp(parameters[i], key) == 0;
         if (!known)
             return err_set(e, ERR_INVALID, INVALID "Invalid parameter key %s for CreateVolume", key);
     }
@@ -124,9 +116,8 @@ static int check_modes(const struct csi_create *req, bool *out_shared, struct er
     return 0;
 }
 
-static int check_type(const struct csi_create *req, struct wish *w, bool shared, struct err *e)
+static int check_type(const struct csi_create *req, const char *type, struct wish *w, bool shared, struct err *e)
 {
-    const char *type = csi_parameter(req->parameters, "type");
     if (str_empty(type))
         type = types[0];
     for (size_t i = 0; i < ARRAY_LEN(types) && !w->type; i++)
@@ -147,18 +138,35 @@ static int check_type(const struct csi_create *req, struct wish *w, bool shared,
     return 0;
 }
 
+/* What a VolumeAttributesClass says wins. Returns the type that is asked for in *type. */
+static int read_mutable(const struct csi_create *req, struct wish *w, const char **type, struct err *e)
+{
+    struct cloud_change given = {
+        .type = csi_parameter(req->parameters, "type"), .iops = w->iops, .throughput = w->throughput};
+    if (ebs_mutable(req->mutable, &given, e) < 0) {
+        const struct err why = *e;
+        return err_set(e, why.code, INVALID "Invalid mutable parameter: %s", why.msg);
+    }
+    *type = given.type;
+    w->iops = given.iops;
+    w->throughput = given.throughput;
+    return 0;
+}
+
 static int read_wish(const struct csi_create *req, struct wish *w, bool *out_shared, struct err *e)
 {
     const json_t *p = req->parameters;
+    const char *type = NULL;
     w->block_express = is_true(p, "blockExpress");
     w->auto_increase = is_true(p, "allowAutoIOPSPerGBIncrease");
     if (check_modes(req, out_shared, e) < 0 || check_keys(req, e) < 0 || ebs_number(p, "iops", &w->iops, e) < 0 ||
-        ebs_number(p, "iopsPerGB", &w->iops_per_gib, e) < 0 || ebs_number(p, "throughput", &w->throughput, e) < 0)
+        ebs_number(p, "iopsPerGB", &w->iops_per_gib, e) < 0 || ebs_number(p, "throughput", &w->throughput, e) < 0 ||
+        read_mutable(req, w, &type, e) < 0 || ebs_format_check(req, e) < 0)
         return -1;
     if (csi_parameter(p, "iops") && csi_parameter(p, "iopsPerGB"))
         return err_set(e, ERR_INVALID,
                        INVALID "invalid StorageClass parameters; specify either IOPS or IOPSPerGb, not both");
-    return check_type(req, w, *out_shared, e);
+    return check_type(req, type, w, *out_shared, e);
 }
 
 /* -- what it bends -- */
@@ -207,20 +215,20 @@ static json_t *source_of(const struct csi_create *req, const char *handle)
     json_t *csi = json_pack("{s:s, s:s}", "driver", csi_ebs.name, "volumeHandle", handle);
     if (!str_eq(req->volume_mode, "Block"))
         jset_str(csi, "fsType", csi_fstype(req));
-    for (size_t i = 0; i < ARRAY_LEN(parameters); i++) {
-        const char *value = csi_parameter(req->parameters, parameters[i].key);
-        if (parameters[i].attribute && value)
-            jset_map(csi, "volumeAttributes", parameters[i].attribute, value);
-    }
+    ebs_format_attributes(req->parameters, csi);
     return json_pack("{s:o}", "csi", csi);
 }
 
 /* Does the class say more of the filesystem than its type? */
 static bool formatted_specially(const struct csi_create *req)
 {
-    for (size_t i = 0; i < ARRAY_LEN(parameters); i++)
-        if (parameters[i].attribute && csi_parameter(req->parameters, parameters[i].key))
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)req->parameters, key, value)
+    {
+        if (ebs_is_format_key(key))
             return true;
+    }
     return false;
 }
 

@@ -216,6 +216,7 @@ static int op_fs_mount(struct machine *m, const struct fs_mount *s, struct err *
     wire_u32(&c.body, s->read_only);
     wire_u32(&c.body, s->format);
     wire_u32(&c.body, blank);
+    wire_str(&c.body, s->mkfs ? s->mkfs : "");
     if (call_do(m, s->node, OP_FS_MOUNT, &c, e) < 0)
         return -1;
     return blank ? format_step(m, OP_FORMAT_END, s, &blank, e) : 0;

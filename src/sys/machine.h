@@ -69,7 +69,8 @@ struct fs_mount {
     const char *fstype;  /* "ext4", "xfs", … */
     const char *options; /* comma list for mount(8)/mount(2), or "" */
     bool read_only;
-    bool format; /* make the filesystem if the disk is blank, and only then; fsck -a otherwise */
+    bool format;      /* make the filesystem if the disk is blank, and only then; fsck -a otherwise */
+    const char *mkfs; /* further words for mkfs, with blanks between; may be NULL */
 };
 
 struct fs_stat {

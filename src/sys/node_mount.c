@@ -41,6 +41,7 @@
 /* ---- what is on a device ---- */
 
 #define PROBE_SIZE (68 * 1024)
+#define MKFS_WORDS 16 /* more of a class are not heard */
 
 static const struct {
     const char *type;
@@ -107,14 +108,29 @@ static int format_error(const struct fs_mount *m, int status, const char *text, 
                    status == 127 ? "executable file not found in $PATH" : code, text);
 }
 
+/* The words of the class come right after the tool, as the kubelet's library puts them. */
+static int run_mkfs(const char *const *head, const struct strlist *more, const char *const *tail, struct buf *out)
+{
+    const char *argv[MKFS_WORDS + 16];
+    size_t n = 0;
+    for (; *head; head++)
+        argv[n++] = *head;
+    for (size_t i = 0; i < more->len && i < MKFS_WORDS; i++)
+        argv[n++] = more->items[i];
+    for (; *tail; tail++)
+        argv[n++] = *tail;
+    argv[n] = NULL;
+    return proc_run(argv, out);
+}
+
 /* Flags as the kubelet gives them, and -E to be fast and sparse; what an older e2fsprogs does not know is left out. */
-static int format_ext(const struct fs_mount *m, const char *tool, bool zeros, struct err *e)
+static int format_ext(const struct fs_mount *m, const char *tool, const struct strlist *more, bool zeros, struct err *e)
 {
     static const char *const options[] = {MKFS_ZEROS, MKFS_SPARSE};
     for (size_t i = zeros ? 0 : 1;; i++) {
         _auto_buf_ struct buf text = BUF_INIT;
-        const char *const argv[] = {tool, "-F", "-m0", "-E", options[i], m->device, NULL};
-        const int status = proc_run(argv, &text);
+        const char *const head[] = {tool, NULL}, *const tail[] = {"-F", "-m0", "-E", options[i], m->device, NULL};
+        const int status = run_mkfs(head, more, tail, &text);
         if (status == 0)
             return 0;
         if (i > 0 || !strstr(buf_str(&text), "assume_storage_prezeroed"))
@@ -126,12 +142,17 @@ static int format(const struct fs_mount *m, bool zeros, struct err *e)
 {
     char tool[32];
     _auto_buf_ struct buf text = BUF_INIT;
+    _auto_strlist_ struct strlist more = {0};
+    if (!str_empty(m->mkfs))
+        strlist_split(&more, m->mkfs, ' ');
     snprintf(tool, sizeof tool, "mkfs.%s", m->fstype);
-    const char *const plain[] = {tool, m->device, NULL}, *const btrfs[] = {tool, "-f", m->device, NULL},
-                      *const xfs[] = {tool, "-f", "-K" /* nothing to discard */, m->device, NULL};
+    const char *const head[] = {tool, NULL}, *const plain[] = {m->device, NULL},
+                      *const btrfs[] = {"-f", m->device, NULL},
+                      *const xfs[] = {"-f", "-K" /* nothing to discard */, m->device, NULL};
     if (is_ext(m->fstype))
-        return format_ext(m, tool, zeros, e);
-    const int status = proc_run(str_eq(m->fstype, "xfs") ? xfs : str_eq(m->fstype, "btrfs") ? btrfs : plain, &text);
+        return format_ext(m, tool, &more, zeros, e);
+    const char *const *tail = str_eq(m->fstype, "xfs") ? xfs : str_eq(m->fstype, "btrfs") ? btrfs : plain;
+    const int status = run_mkfs(head, &more, tail, &text);
     return status == 0 ? 0 : format_error(m, status, buf_str(&text), e);
 }
 
@@ -211,6 +232,7 @@ int req_fs_mount(struct req *r, struct err *e)
     if (str_empty(m.fstype))
         m.fstype = "ext4";
     const enum format blank = (enum format)wire_get_u32(&r->in);
+    m.mkfs = wire_need_str(&r->in);
     if (strchr(m.fstype, '/') || m.fstype[0] == '-')
         return err_set(e, ERR_BAD_REQUEST, "invalid filesystem type \"%s\"", m.fstype);
     if (proc_mkdir_p(m.target, 0750, e) < 0 || prepare(&m, blank, e) < 0)

@@ -42,12 +42,24 @@ eq "the disk" "5000 250" "$("$STOWAGE" disk ls --data "$WORK/data" -o json |
 has "column" fast "$(k get pvc data --no-headers)"
 within 5 "event" told PersistentVolumeClaim data "Normal VolumeModifySuccessful external-resizer ebs.csi.aws.com: external resizer modified volume $(volume_of data) with vac fast successfully"
 
-say "a class that is not there is waited for; one that cannot be is told"
-claim later disks 10Gi '"volumeAttributesClassName":"soon"'
-within 30 "pending" value_is Pending of pvc later .status.modifyVolumeStatus.status
+say "a claim that names a class from the start gets its volume so, once the class is there"
+class atonce '"volumeBindingMode":"Immediate","parameters":{"iops":"3500"}'
+claim later atonce 10Gi '"volumeAttributesClassName":"soon"'
+within 30 "told" told PersistentVolumeClaim later "failed to provision volume with StorageClass \"atonce\": volumeattributesclasses.storage.k8s.io \"soon\" not found"
+eq "waits" Pending "$(of pvc later .status.phase)"
 attributes soon '{"iops":"4000"}'
-within 30 "in force" value_is soon of pvc later .status.currentVolumeAttributesClassName
+within 60 "bound" value_is Bound of pvc later .status.phase
+eq "current" "soon soon" "$(of pvc later .status.currentVolumeAttributesClassName) $(of pv "$(volume_of later)" .spec.volumeAttributesClassName)"
+eq "no change was needed" "" "$(of pvc later .status.modifyVolumeStatus)"
+eq "the disk" 4000 "$("$STOWAGE" disk ls --data "$WORK/data" -o json |
+    jq -r --arg id "$(of pv "$(volume_of later)" .spec.csi.volumeHandle)" '.. | objects | select(.VolumeId? == $id and has("Iops")) | .Iops' | head -1)"
+
+say "a class that is not there is waited for; one that cannot be is told"
+k patch pvc later -p '{"spec":{"volumeAttributesClassName":"anon"}}' >/dev/null
+within 30 "pending" value_is Pending of pvc later .status.modifyVolumeStatus.status
+attributes anon '{"iops":"4500"}'
+within 30 "in force" value_is anon of pvc later .status.currentVolumeAttributesClassName
 attributes wrong '{"colour":"red"}'
 k patch pvc later -p '{"spec":{"volumeAttributesClassName":"wrong"}}' >/dev/null
 within 30 "infeasible" value_is Infeasible of pvc later .status.modifyVolumeStatus.status
-eq "still" soon "$(of pvc later .status.currentVolumeAttributesClassName)"
+eq "still" anon "$(of pvc later .status.currentVolumeAttributesClassName)"

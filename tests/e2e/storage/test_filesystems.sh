@@ -58,6 +58,50 @@ within 60 "refused" told Pod d "Mounting arguments: -t ext4 -o nosuchoption,defa
 has "words" "wrong fs type, bad option, bad superblock on /dev/xvdb" "$(events Pod d)"
 k delete pod d >/dev/null
 
+say "what the class says of blocks and inodes reaches mkfs; what cannot be is refused at once, what mkfs refuses at the mount"
+class blocks '"parameters":{"blockSize":"1024","inodeSize":"512","numberOfInodes":"4096"}'
+claim e blocks 1Gi
+holder e e
+runs e
+eq "blocks of" 1024 "$(on e 'stat -f -c %S /data')"
+eq "inodes" 4096 "$(on e 'stat -f -c %c /data')"
+class clusters '"parameters":{"csi.storage.k8s.io/fstype":"xfs","ext4BigAlloc":"true"}'
+claim f clusters 1Gi
+within 30 "refused" told PersistentVolumeClaim f 'failed to provision volume with StorageClass "clusters": rpc error: code = InvalidArgument desc = Cannot use ext4bigalloc with fstype xfs'
+class odd '"parameters":{"blockSize":"3"}'
+claim h odd 1Gi
+holder h h
+within 60 "refused" told Pod h "errcode:(exit status 1) output:(mkfs.ext4: invalid block size - 3"
+k delete pod e h >/dev/null
+
+say "a disk that holds another filesystem than its volume says is neither mounted nor made anew"
+class keep '"reclaimPolicy":"Retain"'
+claim i keep 1Gi
+holder i i
+runs i
+on i 'echo kept > /data/f; sync'
+handle=$(of pv "$(volume_of i)" .spec.csi.volumeHandle)
+k delete pod i >/dev/null
+k delete pvc i >/dev/null
+told_to_be() { # VOLUME FSTYPE
+    printf '{"apiVersion":"v1","kind":"PersistentVolume","metadata":{"name":"%s"},"spec":{"capacity":{"storage":"1Gi"},"accessModes":["ReadWriteOnce"],"storageClassName":"none","csi":{"driver":"ebs.csi.aws.com","volumeHandle":"%s","fsType":"%s"}}}' \
+        "$1" "$handle" "$2" | k apply -f - >/dev/null
+}
+told_to_be other xfs
+claim j none 1Gi
+holder j j
+within 60 "refused" told Pod j "Mounting arguments: -t xfs -o nouuid,defaults /dev/xvdb"
+has "reason" 'Warning FailedMount kubelet: MountVolume.MountDevice failed for volume "other" : rpc error: code = Internal desc = could not format "/dev/xvdb' "$(events Pod j)"
+k delete pod j >/dev/null
+k delete pvc j >/dev/null
+k delete pv other >/dev/null
+told_to_be same ext4
+claim j none 1Gi
+holder j j
+runs j
+on j 'grep -qx kept /data/f'
+k delete pod j >/dev/null
+
 say "read-only is read-only"
 k delete pod a >/dev/null
 printf '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"ro"},"spec":{"terminationGracePeriodSeconds":1,"containers":[{"name":"c","image":"busybox","command":["sleep","100000"],"volumeMounts":[{"name":"v","mountPath":"/data"}]}],"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"a","readOnly":true}}]}}' | k apply -f - >/dev/null

@@ -143,6 +143,116 @@ static void test_what_it_shows(void **state)
     csi_volume_release(&vol);
 }
 
+/* What the class says of the filesystem: shown in the PV, refused where the filesystem cannot have it. */
+static void test_format_parameters(void **state)
+{
+    static const struct {
+        const char *mode, *parameters, *key, *value; /* key: of volumeAttributes; value NULL: not there */
+        const char *why;                             /* the end of the refusal, or NULL */
+    } rows[] = {
+        {"Filesystem", "{'blockSize':'2048'}", "blocksize", "2048", NULL},
+        {"Filesystem", "{'INODESIZE':'512'}", "inodesize", "512", NULL},
+        {"Filesystem", "{'bytesPerInode':'8k'}", "bytesperinode", "8k", NULL},
+        {"Filesystem", "{'numberOfInodes':'1000'}", "numberofinodes", "1000", NULL},
+        {"Filesystem", "{'ext4BigAlloc':'true','ext4ClusterSize':'16384'}", "ext4clustersize", "16384", NULL},
+        {"Filesystem", "{'ext4BigAlloc':'yes'}", "ext4bigalloc", NULL, NULL},
+        {"Filesystem", "{'fsType':'xfs','inodeSize':'1024'}", "inodesize", "1024", NULL},
+        {"Filesystem", "{'blockSize':'4096;reboot'}", "", NULL, "Could not parse blockSize (4096;reboot): <nil>"},
+        {"Filesystem", "{'ext4ClusterSize':'16384'}", "", NULL,
+         "Cannot set ext4BigAllocClusterSize when ext4BigAlloc is false"},
+        {"Filesystem", "{'fsType':'xfs','numberOfInodes':'9'}", "", NULL, "Cannot use numberofinodes with fstype xfs"},
+        {"Filesystem", "{'fsType':'ext3','ext4BigAlloc':'true'}", "", NULL, "Cannot use ext4bigalloc with fstype ext3"},
+        {"Block", "{'blockSize':'2048'}", "", NULL, "Cannot use blocksize with block volume"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct csi_volume vol = {0};
+        _auto_disk_ struct cloud_disk d = {0};
+        struct err e = ERR_INIT;
+        char name[32];
+        snprintf(name, sizeof name, "pvc-f%zu", i);
+        int rc = create(*state, name, 1, rows[i].parameters, rows[i].mode, "ReadWriteOnce", &vol, &d, &e);
+        if (rc != (rows[i].why ? -1 : 0) || (rows[i].why && !str_ends(e.msg, rows[i].why)))
+            fail_msg("%s: %d %s", rows[i].parameters, rc, e.msg);
+        const char *seen = rc == 0 ? jmap(vol.source, "csi.volumeAttributes", rows[i].key) : NULL;
+        if (!str_eq(seen ? seen : "-", rows[i].value ? rows[i].value : "-"))
+            fail_msg("%s: %s", rows[i].parameters, seen);
+        csi_volume_release(&vol);
+    }
+}
+
+/* What the node makes of a PV's attributes: words of mkfs, or a refusal; nothing but letters and digits gets there. */
+static char said[256];
+static int hear_mount(struct machine *m, const struct fs_mount *spec, struct err *e)
+{
+    (void)m, (void)e;
+    snprintf(said, sizeof said, "%s: %s", spec->fstype, spec->mkfs);
+    return 0;
+}
+
+static void test_format_words(void **state)
+{
+    static const struct {
+        const char *csi, *said;
+    } rows[] = {
+        {"{}", "ext4: "},
+        {"{'volumeAttributes':{'blocksize':'2048','inodesize':'512'}}", "ext4: -b 2048 -I 512"},
+        {"{'volumeAttributes':{'ext4clustersize':'16384','ext4bigalloc':'true'}}", "ext4: -O bigalloc -C 16384"},
+        {"{'fsType':'xfs','volumeAttributes':{'blocksize':'1024','inodesize':'512'}}", "xfs: -b size=1024 -i size=512"},
+        {"{'fsType':'ext2','volumeAttributes':{'bytesperinode':'8192','numberofinodes':'5'}}", "ext2: -i 8192 -N 5"},
+        {"{'volumeAttributes':{'blocksize':'1 -O ^has_journal'}}",
+         "rpc error: code = InvalidArgument desc = Invalid blocksize (aborting!): <nil>"},
+        {"{'fsType':'xfs','volumeAttributes':{'ext4bigalloc':'true'}}",
+         "rpc error: code = InvalidArgument desc = Cannot use ext4bigalloc with fstype xfs"},
+        {"{'fsType':'btrfs'}", "rpc error: code = InvalidArgument desc = NodeStageVolume: invalid fstype btrfs"},
+    };
+    struct machine *m = *state;
+    struct machine_ops ops = *m->ops;
+    const struct machine_ops *real = m->ops;
+    ops.fs_mount = hear_mount;
+    m->ops = &ops;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct err e = ERR_INIT;
+        _auto_json_ json_t *csi = parse(rows[i].csi), *pv = json_pack("{s:{s:O}}", "spec", "csi", csi);
+        if (ebs->stage(ebs, m, "n1", pv, "/dev/xvdba", "/mnt", &e) < 0)
+            snprintf(said, sizeof said, "%s", e.msg);
+        assert_string_equal(said, rows[i].said);
+    }
+    m->ops = real;
+}
+
+/* A class of attributes named from the start wins over the storage class. */
+static void test_mutable(void **state)
+{
+    struct machine *m = *state;
+    struct csi_volume vol = {0};
+    struct err e = ERR_INIT;
+    _auto_disk_ struct cloud_disk d = {0};
+    _auto_json_ json_t *p = parse("{'type':'gp2'}"), *modes = json_pack("[s]", "ReadWriteOnce"),
+                       *fast = parse("{'type':'gp3','iops':'5000','throughput':'250'}"),
+                       *bad = parse("{'colour':'red'}");
+    struct csi_create req = {.name = "pvc-mutable",
+                             .bytes = 10 * GIB,
+                             .parameters = p,
+                             .mutable = bad,
+                             .access_modes = modes,
+                             .fstype = "",
+                             .volume_mode = "Filesystem",
+                             .claim_ns = "default",
+                             .claim_name = "c",
+                             .class_name = "sc"};
+    assert_int_equal(ebs->create(ebs, m, &req, &vol, &e), -1);
+    assert_string_equal(e.msg, "rpc error: code = InvalidArgument desc = Invalid mutable parameter: rpc error: code = "
+                               "InvalidArgument desc = Invalid mutable parameter key: colour");
+    err_clear(&e);
+    req.mutable = fast;
+    assert_int_equal(ebs->create(ebs, m, &req, &vol, &e), 0);
+    assert_int_equal(cloud_disk_get(m->cloud, vol.handle, &d, &e), 0);
+    assert_string_equal(d.type, "gp3");
+    assert_int_equal(d.iops, 5000);
+    assert_int_equal(d.throughput, 250);
+    csi_volume_release(&vol);
+}
+
 /* A raw device that several nodes write: io2 only, and then really on both. */
 static void test_multi_attach(void **state)
 {
@@ -187,6 +297,8 @@ static void test_modify(void **state)
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
-    const struct CMUnitTest tests[] = {T(test_parameters), T(test_what_it_shows), T(test_multi_attach), T(test_modify)};
+    const struct CMUnitTest tests[] = {T(test_parameters),   T(test_what_it_shows), T(test_format_parameters),
+                                       T(test_format_words), T(test_mutable),       T(test_multi_attach),
+                                       T(test_modify)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
