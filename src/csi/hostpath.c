@@ -3,8 +3,11 @@
  *
  * DESIGN: a volume is /var/lib/csi-hostpath-data/<id> on the node it was made on, which its affinity names; sizes are
  * not enforced. A snapshot is a copy of the directory beside it. What the real one packs and unpacks with tar is copied
- * with cp here. Attaching is asked for (VolumeAttachments appear) and has nothing to do. Source: csi-driver-host-path
- * v1.16.1, hostpath.go. THREADS: any worker. */
+ * with cp here. Attaching is asked for (VolumeAttachments appear) and has nothing to do for a directory.
+ *
+ * A Block volume is a file behind a loop device there; here a disk of the machine under the volume's id, beside the
+ * directory, which stays empty; its snapshot is another, under the snapshot's. Source: csi-driver-host-path v1.16.1,
+ * hostpath.go. THREADS: any worker. */
 #include "csi/driver_int.h"
 
 #include "base/json.h"
@@ -38,6 +41,18 @@ static char *dir_of(const char *id)
 static char *snapshot_dir(const char *id)
 {
     return xasprintf("%s/%s.snap", STATE_DIR, id);
+}
+
+static char *snapshot_disk(const char *id)
+{
+    return xasprintf("%s.snap", id);
+}
+
+static bool has_disk(struct machine *m, const char *id)
+{
+    struct disk_info info;
+    struct err none = ERR_INIT;
+    return m->ops->disk_info(m, id, &info, &none) == 0;
 }
 
 /* The node that has the path; false if none has. */
@@ -80,11 +95,6 @@ static int copy_dir(struct machine *m, const char *node, const char *from, const
 
 static int check(const struct csi_create *req, struct err *e)
 {
-    if (str_eq(req->volume_mode, "Block"))
-        return err_set(
-            e, ERR_INVALID,
-            "rpc error: code = InvalidArgument desc = block volumes are not offered by this driver here; use "
-            "a class of ebs.csi.aws.com");
     if (req->bytes > MAX_BYTES)
         return err_set(e, ERR_INVALID,
                        "rpc error: code = OutOfRange desc = Requested capacity %lld exceeds maximum allowed %lld",
@@ -103,6 +113,24 @@ static int fill(struct machine *m, const char *node, const struct csi_create *re
     return copy_dir(m, node, from, dir, e);
 }
 
+/* The same for the disk of a Block volume. */
+static int fill_disk(struct machine *m, const struct csi_create *req, const char *id, struct err *e)
+{
+    const char *origin = req->snapshot ? req->snapshot : req->source;
+    _auto_free_ char *from = req->snapshot ? snapshot_disk(req->snapshot) : origin ? xstrdup(origin) : NULL;
+    if (from && has_disk(m, from) != str_eq(req->volume_mode, "Block"))
+        return err_set(e, ERR_INVALID,
+                       "rpc error: code = InvalidArgument desc = %s %s mode is not compatible with requested mode",
+                       req->snapshot ? "snapshot" : "volume", origin);
+    if (!str_eq(req->volume_mode, "Block"))
+        return 0;
+    const int rc = from ? m->ops->disk_copy(m, from, id, req->bytes, e) : m->ops->disk_create(m, id, req->bytes, e);
+    if (rc < 0 && e->code != ERR_ALREADY_EXISTS)
+        return err_wrap(e, "rpc error: code = Internal desc = failed to create volume %s", id);
+    err_clear(e);
+    return 0;
+}
+
 static int create(const struct csi_driver *d, struct machine *m, const struct csi_create *req, struct csi_volume *out,
                   struct err *e)
 {
@@ -116,6 +144,8 @@ static int create(const struct csi_driver *d, struct machine *m, const struct cs
     if (origin && !find_node(m, origin, node))
         return err_set(e, ERR_NOT_FOUND, "rpc error: code = NotFound desc = cannot find %s %s",
                        req->snapshot ? "snapshot" : "volume", req->snapshot ? req->snapshot : req->source);
+    if (fill_disk(m, req, id, e) < 0)
+        return -1;
     if (fill(m, node, req, dir, e) < 0)
         return err_wrap(e, "rpc error: code = Internal desc = failed to create volume %s", id);
     snprintf(out->handle, sizeof out->handle, "%s", id);
@@ -130,7 +160,7 @@ static int create(const struct csi_driver *d, struct machine *m, const struct cs
     }
     out->source =
         json_pack("{s:{s:s, s:s, s:o}}", "csi", "driver", d->name, "volumeHandle", id, "volumeAttributes", attributes);
-    if (!str_empty(req->fstype))
+    if (!str_empty(req->fstype) && !str_eq(req->volume_mode, "Block"))
         jset_str(jat(out->source, "csi"), "fsType", req->fstype);
     out->node_affinity = csi_affinity(NODE_KEY, node);
     return 0;
@@ -146,39 +176,62 @@ static int remove_path(struct machine *m, const char *path, struct err *e)
     return err_wrap(e, "rpc error: code = Internal desc = failed to delete");
 }
 
+static int remove_disk(struct machine *m, const char *id, struct err *e)
+{
+    if (m->ops->disk_delete(m, id, e) < 0 && e->code != ERR_NOT_FOUND)
+        return err_wrap(e, "rpc error: code = Internal desc = failed to delete");
+    err_clear(e);
+    return 0;
+}
+
 static int remove_volume(const struct csi_driver *d _unused_, struct machine *m, const json_t *pv, struct err *e)
 {
-    _auto_free_ char *dir = dir_of(jstr_or(pv, "spec.csi.volumeHandle", ""));
+    const char *id = jstr_or(pv, "spec.csi.volumeHandle", "");
+    _auto_free_ char *dir = dir_of(id);
+    if (has_disk(m, id) && remove_disk(m, id, e) < 0)
+        return -1;
     return remove_path(m, dir, e);
 }
 
-static int expand(const struct csi_driver *d _unused_, struct machine *m _unused_, const json_t *pv _unused_,
-                  int64_t bytes, struct err *e)
+static int expand(const struct csi_driver *d _unused_, struct machine *m, const json_t *pv, int64_t bytes,
+                  struct err *e)
 {
+    const char *id = jstr_or(pv, "spec.csi.volumeHandle", "");
     if (bytes <= MAX_BYTES)
-        return 0;
+        return has_disk(m, id) ? m->ops->disk_grow(m, id, bytes, e) : 0;
     return err_set(e, ERR_INVALID,
                    "rpc error: code = OutOfRange desc = Requested capacity %lld exceeds maximum allowed %lld",
                    (long long)bytes, (long long)MAX_BYTES);
 }
 
-static int publish(const struct csi_driver *d _unused_, struct machine *m, const char *handle, const char *node,
-                   bool read_only _unused_, char *out_device, size_t size _unused_, struct err *e)
+/* The disk is on the node that has the directory, under a name that no cloud gives. Also after a restart: there is
+ * nobody else who would attach it again. */
+static int locate(const struct csi_driver *d _unused_, struct machine *m, const char *handle, const char *node,
+                  char *device, size_t size, struct err *e)
+{
+    if (!has_disk(m, handle))
+        return 0;
+    snprintf(device, size, "/dev/hostpath-%.8s", handle);
+    return m->ops->disk_attach(m, handle, node, device, 0, e);
+}
+
+static int publish(const struct csi_driver *d, struct machine *m, const char *handle, const char *node,
+                   bool read_only _unused_, char *out_device, size_t size, struct err *e)
 {
     struct stat st;
     struct err none = ERR_INIT;
     _auto_free_ char *dir = dir_of(handle);
     *out_device = '\0';
     if (m->ops->stat(m, node, dir, &st, &none) == 0)
-        return 0;
+        return locate(d, m, handle, node, out_device, size, e);
     return err_set(e, ERR_NOT_FOUND,
                    "rpc error: code = NotFound desc = volume id %s does not exist in the volumes list", handle);
 }
 
-static int unpublish(const struct csi_driver *d _unused_, struct machine *m _unused_, const char *handle _unused_,
-                     const char *node _unused_, struct err *e _unused_)
+static int unpublish(const struct csi_driver *d _unused_, struct machine *m, const char *handle, const char *node,
+                     struct err *e)
 {
-    return 0;
+    return has_disk(m, handle) ? m->ops->disk_detach(m, handle, node, e) : 0;
 }
 
 /* -- node -- */
@@ -225,6 +278,9 @@ static int snapshot(const struct csi_driver *d, struct machine *m, const char *h
         return err_set(e, ERR_NOT_FOUND, "rpc error: code = NotFound desc = volume id %s does not exist", handle);
     make_id(name, id);
     _auto_free_ char *to = snapshot_dir(id);
+    _auto_free_ char *disk = snapshot_disk(id);
+    if (has_disk(m, handle) && !has_disk(m, disk) && m->ops->disk_copy(m, handle, disk, 0, e) < 0)
+        return err_wrap(e, "rpc error: code = Internal desc = failed create snapshot");
     if (copy_dir(m, node, from, to, e) < 0)
         return err_wrap(e, "rpc error: code = Internal desc = failed create snapshot");
     return snapshot_get(d, m, id, out, e);
@@ -232,7 +288,9 @@ static int snapshot(const struct csi_driver *d, struct machine *m, const char *h
 
 static int remove_snapshot(const struct csi_driver *d _unused_, struct machine *m, const char *handle, struct err *e)
 {
-    _auto_free_ char *dir = snapshot_dir(handle);
+    _auto_free_ char *dir = snapshot_dir(handle), *disk = snapshot_disk(handle);
+    if (has_disk(m, disk) && remove_disk(m, disk, e) < 0)
+        return -1;
     return remove_path(m, dir, e);
 }
 
@@ -248,6 +306,7 @@ const struct csi_driver csi_hostpath = {
     .expand = expand,
     .publish = publish,
     .unpublish = unpublish,
+    .locate = locate,
     .stage = stage,
     .unstage = csi_unstage,
     .clones = true,

@@ -45,3 +45,25 @@ within 30 "as a directory" told Pod wrong "volume v has volumeMode Block, but is
 claim files disks 1Gi
 raw wrong2 files
 within 30 "as a device" told Pod wrong2 "volume v has volumeMode Filesystem, but is specified in volumeDevices"
+
+say "the CSI hostpath driver has them too, with snapshots"
+printf '{"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"csi-hostpath-sc"},"provisioner":"hostpath.csi.k8s.io","allowVolumeExpansion":true}' | k apply -f - >/dev/null
+printf '{"apiVersion":"snapshot.storage.k8s.io/v1","kind":"VolumeSnapshotClass","metadata":{"name":"csi-hostpath-snapclass"},"driver":"hostpath.csi.k8s.io","deletionPolicy":"Delete"}' | k apply -f - >/dev/null
+claim hp csi-hostpath-sc 64Mi '"volumeMode":"Block"'
+raw hp hp
+runs hp
+eq "size" 67108864 "$(on hp 'blockdev --getsize64 /dev/blk')"
+on hp 'head -c 1000000 /dev/urandom > /tmp/r; dd if=/tmp/r of=/dev/blk bs=64k conv=notrunc 2>/dev/null; sync; sha256sum < /tmp/r' >sum
+printf '{"apiVersion":"snapshot.storage.k8s.io/v1","kind":"VolumeSnapshot","metadata":{"name":"snap"},"spec":{"volumeSnapshotClassName":"csi-hostpath-snapclass","source":{"persistentVolumeClaimName":"hp"}}}' | k apply -f - >/dev/null
+within 30 "ready" value_is true of volumesnapshot snap .status.readyToUse
+claim hp-restored csi-hostpath-sc 64Mi '"volumeMode":"Block","dataSource":{"apiGroup":"snapshot.storage.k8s.io","kind":"VolumeSnapshot","name":"snap"}'
+raw hp-restored hp-restored
+runs hp-restored
+on hp-restored 'head -c 1000000 /dev/blk | sha256sum' | cmp - sum || die "not the same bytes"
+claim hp-wrong csi-hostpath-sc 64Mi '"dataSource":{"apiGroup":"snapshot.storage.k8s.io","kind":"VolumeSnapshot","name":"snap"}'
+within 30 "modes" told PersistentVolumeClaim hp-wrong "modifies the mode of the source volume"
+handle=$(of pv "$(volume_of hp)" .spec.csi.volumeHandle)
+[ -f "$WORK/data/disks/$handle.img" ] || die "no file $handle.img"
+k delete pod hp >/dev/null
+k delete pvc hp >/dev/null
+within 30 "its file is gone" not [ -e "$WORK/data/disks/$handle.img" ]

@@ -266,10 +266,51 @@ static void test_hostpath_snapshots(void **state)
     csi_volume_release(&v);
 }
 
+/* A device is a disk of the machine under the volume's id: made, attached where its directory is, copied, deleted. */
+static void test_hostpath_block(void **state)
+{
+    struct machine *m = *state;
+    const struct csi_driver *d = csi_driver_by_name("hostpath.csi.k8s.io");
+    struct err e = ERR_INIT;
+    struct csi_volume v = {0}, twin = {0};
+    struct disk_info info;
+    char device[64] = "/dev/xvdba";
+    _auto_json_ json_t *modes = parse("['ReadWriteOnce']"), *node = parse(node_text);
+    struct csi_create req = request(modes, NULL, node, GIB);
+    req.volume_mode = "Block";
+    assert_int_equal(d->create(d, m, &req, &v, &e), 0);
+    assert_int_equal(d->create(d, m, &req, &twin, &e), 0); /* once more, as after a crash */
+    assert_string_equal(v.handle, twin.handle);
+    csi_volume_release(&twin);
+    assert_int_equal(m->ops->disk_info(m, v.handle, &info, &e), 0);
+    assert_int_equal(info.bytes, GIB);
+    assert_int_equal(d->publish(d, m, v.handle, "n1", false, device, sizeof device, &e), 0);
+    assert_true(str_starts(device, "/dev/hostpath-"));
+    assert_int_equal(d->locate(d, m, v.handle, "n1", device, sizeof device, &e), 0);
+    _auto_json_ json_t *pv = json_pack("{s:O}", "spec", v.source);
+    assert_int_equal(d->expand(d, m, pv, 2 * GIB, &e), 0);
+    req.name = "pvc-twin";
+    req.source = v.handle;
+    req.bytes = 2 * GIB;
+    assert_int_equal(d->create(d, m, &req, &twin, &e), 0);
+    csi_volume_release(&twin);
+    req.name = "pvc-directory";
+    req.volume_mode = "Filesystem";
+    assert_int_equal(d->create(d, m, &req, &twin, &e), -1);
+    assert_non_null(strstr(e.msg, "mode is not compatible with requested mode"));
+    err_clear(&e);
+    assert_int_equal(d->remove(d, m, pv, &e), -1); /* attached */
+    err_clear(&e);
+    assert_int_equal(d->unpublish(d, m, v.handle, "n1", &e), 0);
+    assert_int_equal(d->remove(d, m, pv, &e), 0);
+    assert_int_equal(m->ops->disk_info(m, v.handle, &info, &e), -1);
+    csi_volume_release(&v);
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {T(test_life), T(test_refusals), T(test_static_handles),
-                                       T(test_hostpath_snapshots)};
+                                       T(test_hostpath_snapshots), T(test_hostpath_block)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
