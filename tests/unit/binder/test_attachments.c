@@ -70,11 +70,58 @@ static void test_of_its_own(void **state)
     assert_false(there(w, name));
 }
 
+/* A pod with the volume, on node n. */
+static void make_user(struct loop_world *w)
+{
+    make(w, NODE("n", "", ""));
+    make(w, PV);
+    make(w, CLAIM("c", "1Gi", ",'storageClassName':'','volumeName':'pv'"));
+    _auto_sobj_ struct sobj *claim = get(w, RES.persistentvolumeclaims, "c");
+    _auto_json_ json_t *ref = object_reference(claim->tree);
+    _auto_free_ char *text = json_dumps(ref, 0);
+    change(w, RES.persistentvolumes, "pv", "", "spec.claimRef", text);
+    make(w, POD_WITH_CLAIM("p", "c", ",'nodeName':'n'"));
+    settle(w);
+}
+
+/* An attempt to attach comes to its end, or to its two minutes, before the attachment of a pod that went is removed. */
+static void test_attempt_ends_first(void **state)
+{
+    struct loop_world *w = *state;
+    char name[ATTACHMENT_NAME_LEN];
+    world_account(w);
+    attachment_name(HANDLE, DRIVER, "n", name);
+    make_user(w);
+    assert_true(there(w, name));
+    end_pod(w, "p");
+    pass_seconds(w, 100);
+    assert_true(there(w, name));
+    pass_seconds(w, 21);
+    assert_false(there(w, name));
+}
+
+static void test_failed_attempt_has_ended(void **state)
+{
+    struct loop_world *w = *state;
+    char name[ATTACHMENT_NAME_LEN];
+    world_account(w);
+    attachment_name(HANDLE, DRIVER, "n", name);
+    make_user(w);
+    change(w, VA, name, "status", "status.attachError", "{'time':'2026-01-01T00:00:00Z','message':'no'}");
+    settle(w);
+    assert_true(there(w, name));
+    end_pod(w, "p");
+    settle(w);
+    assert_false(there(w, name));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_by_hand, setup, teardown),
         cmocka_unit_test_setup_teardown(test_of_its_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_attempt_ends_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_failed_attempt_has_ended, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
