@@ -39,7 +39,7 @@ static void pv_by_handle(struct look *l)
     _auto_objlist_ struct objlist all = {0};
     objlist_load(&all, l->r, RES.persistentvolumes->bucket, NULL);
     for (size_t i = 0; i < all.len && !l->pv; i++)
-        if (str_eq(pv_handle(all.trees[i]), l->disk))
+        if (pv_is_on_disk(all.trees[i], l->disk))
             l->pv = sobj_ref(all.items[i]);
 }
 
@@ -75,7 +75,8 @@ static int find_what(struct look *l, const char *what, const char *ns, struct er
         claim_of_pv(l);
         return 0;
     }
-    const char *handle = l->pv ? pv_handle(l->pv->tree) : NULL;
+    char buf[VOLUME_HANDLE_LEN];
+    const char *handle = l->pv ? pv_handle(l->pv->tree, buf) : NULL;
     snprintf(l->disk, sizeof l->disk, "%s", handle ? handle : "");
     return 0;
 }
@@ -341,11 +342,13 @@ static void put_objects(struct look *l)
                        jstr_or(l->claim->tree, "status.capacity.storage", "")));
     if (!l->pv)
         return;
+    char buf[VOLUME_HANDLE_LEN];
     const json_t *pv = l->pv->tree;
+    const char *handle = pv_handle(pv, buf);
     jset(l->out, "volume",
          json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", l->pv->name, "phase", jstr_or(pv, "status.phase", ""),
                    "capacity", jstr_or(pv, "spec.capacity.storage", ""), "driver", pv_driver(pv) ? pv_driver(pv) : "",
-                   "handle", pv_handle(pv) ? pv_handle(pv) : ""));
+                   "handle", handle ? handle : ""));
     if (jstr(pv, "spec.hostPath.path"))
         jset_str(l->out, "volume.path", jstr(pv, "spec.hostPath.path"));
     if (jstr(pv, "spec.local.path"))

@@ -20,7 +20,7 @@ static json_t *users_of(const struct objlist *volumes, const char *id)
 {
     for (size_t i = 0; i < volumes->len; i++) {
         const json_t *pv = volumes->trees[i];
-        if (!str_eq(pv_handle(pv), id))
+        if (!pv_is_on_disk(pv, id))
             continue;
         json_t *u = json_pack("{s:s}", "PersistentVolume", obj_name(pv));
         const char *claim = jstr(pv, "spec.claimRef.name");

@@ -31,6 +31,7 @@ struct row {
     json_t *csi;                 /* owned: {"csi": …} of a disk the pod names itself, or NULL */
     char name[512];              /* in messages: of the PV, or of the pod's volume */
     const char *driver, *handle; /* NULL: not a driver's */
+    char handle_text[VOLUME_HANDLE_LEN];
     const char *state, *actor;
     struct buf because, waits;
     json_t *changes; /* owned */
@@ -67,7 +68,7 @@ static void row_open(const struct view *w, const json_t *spec, struct row *v)
     if (v->pv) {
         snprintf(v->name, sizeof v->name, "%s", pv);
         v->driver = pv_driver(v->pv->tree);
-        v->handle = pv_handle(v->pv->tree);
+        v->handle = pv_handle(v->pv->tree, v->handle_text);
     } else if (!*claim && (v->csi = source_to_csi(spec))) {
         v->driver = jstr(v->csi, "csi.driver");
         v->handle = jstr(v->csi, "csi.volumeHandle");

@@ -390,8 +390,9 @@ static void load_users(struct round *r, const json_t *pv)
         return;
     _auto_objlist_ struct objlist all = {0};
     objlist_load(&all, loop_registry(r->l), RES.persistentvolumes->bucket, NULL);
+    char buf[VOLUME_HANDLE_LEN];
     for (size_t i = 0; i < all.len; i++)
-        if (str_eq(pv_handle(all.trees[i]), r->what.handle) && str_eq(pv_driver(all.trees[i]), r->what.driver))
+        if (str_eq(pv_handle(all.trees[i], buf), r->what.handle) && str_eq(pv_driver(all.trees[i]), r->what.driver))
             add_users_of_pv(r, all.trees[i]);
 }
 

@@ -27,7 +27,8 @@ static void name_unique(struct subject *s)
 
 bool subject_of_pv(const json_t *pv, struct subject *out)
 {
-    const char *driver = pv_driver(pv), *handle = pv_handle(pv);
+    char buf[VOLUME_HANDLE_LEN];
+    const char *driver = pv_driver(pv), *handle = pv_handle(pv, buf);
     if (str_empty(driver) || str_empty(handle))
         return false;
     snprintf(out->name, sizeof out->name, "%s", obj_name(pv));

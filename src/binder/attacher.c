@@ -50,10 +50,10 @@ static const char *device_of(const json_t *va)
 }
 
 /* The volume's handle at its driver: of the PV, or of the spec inside. NULL: there is no such volume (any more). */
-static const char *handle_of(const struct job *j)
+static const char *handle_of(const struct job *j, char buf[VOLUME_HANDLE_LEN])
 {
     if (j->pv)
-        return pv_handle(j->pv->tree);
+        return pv_handle(j->pv->tree, buf);
     return jstr(j->va->tree, "spec.source.inlineVolumeSpec.csi.volumeHandle");
 }
 
@@ -104,7 +104,8 @@ static void tell_failure(struct loop *l, const struct job *j, const char *field)
 static void publish_work(void *arg)
 {
     struct job *j = arg;
-    const char *handle = handle_of(j);
+    char buf[VOLUME_HANDLE_LEN];
+    const char *handle = handle_of(j, buf);
     snprintf(j->device, sizeof j->device, "%s", device_of(j->va->tree) ? device_of(j->va->tree) : "");
     j->rc = j->driver->publish(j->driver, j->machine, handle ? handle : "", node_of(j->va->tree), false, j->device,
                                sizeof j->device, &j->err);
@@ -204,7 +205,8 @@ static int attach(struct loop *l, const struct csi_driver *d, struct sobj *va, s
         job_free(j);
         return -1;
     }
-    if (!handle_of(j))
+    char buf[VOLUME_HANDLE_LEN];
+    if (!handle_of(j, buf))
         return fail_attach(l, j, "inline volume spec contains nil CSISource");
     loop_offload(l, publish_work, publish_done, j);
     return 0;
@@ -227,7 +229,8 @@ static int edit_detached(json_t *va, void *arg, struct err *e)
 static void unpublish_work(void *arg)
 {
     struct job *j = arg;
-    const char *handle = handle_of(j);
+    char buf[VOLUME_HANDLE_LEN];
+    const char *handle = handle_of(j, buf);
     if (handle)
         j->rc = j->driver->unpublish(j->driver, j->machine, handle, node_of(j->va->tree), &j->err);
 }

@@ -101,7 +101,7 @@ int claim_plan(struct pod_run *p, const char *claim, bool ephemeral, struct volu
                        v->block ? "volumeDevices" : "volumeMounts");
     v->spec_name = xstrdup(pv->name);
     v->pv = json_deep_copy(pv->tree);
-    _auto_json_ json_t *csi = source_to_csi(json_object_get(v->pv, "spec"));
+    _auto_json_ json_t *csi = pv_to_csi(v->pv);
     if (csi)
         json_object_update(json_object_get(v->pv, "spec"), csi);
     if (volume_pick(v, json_object_get(v->pv, "spec"), e) < 0)

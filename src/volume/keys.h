@@ -31,6 +31,7 @@
 /* -- labels of nodes and volumes -- */
 #define LABEL_HOSTNAME    "kubernetes.io/hostname"
 #define LABEL_ZONE        "topology.kubernetes.io/zone"
+#define LABEL_BETA_ZONE   "failure-domain.beta.kubernetes.io/zone"
 #define LABEL_REGION      "topology.kubernetes.io/region"
 #define LABEL_BETA_ZONE   "failure-domain.beta.kubernetes.io/zone"
 #define LABEL_BETA_REGION "failure-domain.beta.kubernetes.io/region"

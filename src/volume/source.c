@@ -39,18 +39,45 @@ static const struct intree *intree_spec(const json_t *spec)
     return NULL;
 }
 
-/* "aws://us-east-1a/vol-0123" is vol-0123. */
-static const char *bare_handle(const char *id)
+/* Where a persistent disk is, as its driver's handle says it: "zones/us-east-1a", or of several zones their region. */
+static void gce_place(const char *zones, char *out, size_t size)
 {
-    const char *slash = id && str_starts(id, "aws://") ? strrchr(id, '/') : NULL;
-    return slash ? slash + 1 : id;
+    const char *more = zones ? strstr(zones, "__") : NULL, *dash = NULL;
+    for (const char *at = zones; more && at < more; at++)
+        dash = *at == '-' ? at : dash;
+    if (dash)
+        snprintf(out, size, "regions/%.*s", (int)(dash - zones), zones);
+    else
+        snprintf(out, size, "zones/%s", str_empty(zones) ? "UNSPECIFIED" : zones);
 }
 
-json_t *source_to_csi(const json_t *spec)
+/* By which the driver knows what an in-tree source names: "aws://us-east-1a/vol-0123" is vol-0123. Borrowed from the
+ * source, or in `buf`. zones: the label of the PV, or NULL. */
+static const char *handle_of(const struct intree *row, const json_t *source, const char *zones,
+                             char buf[VOLUME_HANDLE_LEN])
 {
+    char place[100];
+    const char *id = jstr(source, row->handle);
+    const char *slash = id && str_starts(id, "aws://") ? strrchr(id, '/') : NULL;
+    if (!id || !str_eq(row->handle, "pdName"))
+        return slash ? slash + 1 : id;
+    gce_place(zones, place, sizeof place);
+    snprintf(buf, VOLUME_HANDLE_LEN, "projects/UNSPECIFIED/%s/disks/%s", place, id);
+    return buf;
+}
+
+static const char *zones_of(const json_t *pv)
+{
+    const char *zones = jmap(pv, "metadata.labels", LABEL_ZONE);
+    return str_empty(zones) ? jmap(pv, "metadata.labels", LABEL_BETA_ZONE) : zones;
+}
+
+static json_t *to_csi(const json_t *spec, const char *zones)
+{
+    char buf[VOLUME_HANDLE_LEN];
     const struct intree *row = intree_spec(spec);
     const json_t *source = row ? json_object_get(spec, strchr(row->source, '.') + 1) : NULL;
-    const char *handle = source ? bare_handle(jstr(source, row->handle)) : NULL;
+    const char *handle = source ? handle_of(row, source, zones, buf) : NULL;
     if (!handle)
         return NULL;
     json_t *csi = json_pack("{s:s, s:s, s:s}", "driver", row->driver, "volumeHandle", handle, "fsType",
@@ -61,6 +88,16 @@ json_t *source_to_csi(const json_t *spec)
     if (jbool(source, "readOnly", false))
         jset_bool(csi, "readOnly", true);
     return json_pack("{s:o}", "csi", csi);
+}
+
+json_t *source_to_csi(const json_t *spec)
+{
+    return to_csi(spec, NULL);
+}
+
+json_t *pv_to_csi(const json_t *pv)
+{
+    return to_csi(json_object_get(pv, "spec"), zones_of(pv));
 }
 
 static json_t *intree_form(const struct intree *row, const json_t *csi)
@@ -119,13 +156,18 @@ const char *pv_driver(const json_t *pv)
     return row ? row->driver : NULL;
 }
 
-const char *pv_handle(const json_t *pv)
+const char *pv_handle(const json_t *pv, char buf[VOLUME_HANDLE_LEN])
 {
     const char *csi = jstr(pv, "spec.csi.volumeHandle");
     const struct intree *row = csi ? NULL : intree_source(pv);
-    if (!row)
-        return csi;
-    return bare_handle(jstr(jat(pv, row->source), row->handle));
+    return row ? handle_of(row, jat(pv, row->source), zones_of(pv), buf) : csi;
+}
+
+bool pv_is_on_disk(const json_t *pv, const char *disk)
+{
+    char buf[VOLUME_HANDLE_LEN];
+    const char *handle = pv_handle(pv, buf), *slash = handle ? strrchr(handle, '/') : NULL;
+    return str_eq(handle, disk) || (slash && str_eq(slash + 1, disk));
 }
 
 bool pv_is_migrated(const json_t *pv)
@@ -141,8 +183,9 @@ const char *pv_intree_plugin(const json_t *pv)
 
 bool pv_unique_name(const json_t *pv, char *out, size_t size)
 {
+    char buf[VOLUME_HANDLE_LEN];
     const char *driver = pv_driver(pv);
-    const char *handle = pv_handle(pv);
+    const char *handle = pv_handle(pv, buf);
     if (!driver || !handle)
         return false;
     snprintf(out, size, "kubernetes.io/csi/%s^%s", driver, handle);

@@ -87,10 +87,15 @@ struct reclaim_plan pv_reclaim(const json_t *pv);
 /* -- who holds the bytes -- */
 /* The CSI driver of a volume, also of an in-tree source that is migrated; NULL for hostPath, local, nfs… */
 const char *pv_driver(const json_t *pv);
-const char *pv_handle(const json_t *pv); /* volume handle, or NULL */
-/* The CSI form of a volume spec (of a PV or of a pod's volume) whose in-tree source is migrated: {"csi": {…}}. Returns
- * new; NULL if it has no such source. */
+/* Its handle at that driver, or NULL: borrowed from the PV, or in `buf`. */
+#define VOLUME_HANDLE_LEN 512
+const char *pv_handle(const json_t *pv, char buf[VOLUME_HANDLE_LEN]);
+/* Is it this disk of the cloud? Some drivers' handles are paths that end in the disk's name. */
+bool pv_is_on_disk(const json_t *pv, const char *disk);
+/* The CSI form of a pod's volume, or of a PV, whose in-tree source is migrated: {"csi": {…}}. Returns new; NULL if it
+ * has no such source. */
 json_t *source_to_csi(const json_t *spec);
+json_t *pv_to_csi(const json_t *pv);
 /* The other way: spec.csi of a PV for a class with an in-tree provisioner name becomes the in-tree source, with zone
  * and region as labels and in the affinity. Other provisioners: nothing changes. */
 void pv_to_intree(json_t *pv, const char *provisioner);

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +41,8 @@ static void in_tree_sources_are_seen_as_csi(void **state)
          "{'csi':{'driver':'ebs.csi.aws.com','volumeHandle':'vol-01','fsType':'ext4','volumeAttributes':{'partition':"
          "'0'}}}"},
         {"{'gcePersistentDisk':{'pdName':'pd-1','fsType':'xfs','partition':2,'readOnly':true}}",
-         "{'csi':{'driver':'pd.csi.storage.gke.io','volumeHandle':'pd-1','fsType':'xfs','readOnly':true,"
+         "{'csi':{'driver':'pd.csi.storage.gke.io','volumeHandle':'projects/UNSPECIFIED/zones/UNSPECIFIED/disks/"
+         "pd-1','fsType':'xfs','readOnly':true,"
          "'volumeAttributes':{'partition':'2'}}}"},
         {"{'portworxVolume':{'volumeID':'77'}}",
          "{'csi':{'driver':'pxd.portworx.com','volumeHandle':'77','fsType':'ext4'}}"},
@@ -53,6 +55,34 @@ static void in_tree_sources_are_seen_as_csi(void **state)
         _auto_json_ json_t *spec = parse(rows[i].spec);
         _auto_json_ json_t *csi = source_to_csi(spec);
         expect(csi, rows[i].csi);
+    }
+}
+
+/* A persistent disk is known by its place: that of the PV's label, of all its zones the region. */
+static void handles_of_persistent_disks_tell_where_they_are(void **state)
+{
+    static const struct {
+        const char *labels, *handle;
+    } rows[] = {
+        {"{'topology.kubernetes.io/zone':'us-east-1a'}", "projects/UNSPECIFIED/zones/us-east-1a/disks/pd-1"},
+        {"{'failure-domain.beta.kubernetes.io/zone':'us-east1-b'}", "projects/UNSPECIFIED/zones/us-east1-b/disks/pd-1"},
+        {"{'topology.kubernetes.io/zone':'us-east1-b__us-east1-c'}",
+         "projects/UNSPECIFIED/regions/us-east1/disks/pd-1"},
+        {"{}", "projects/UNSPECIFIED/zones/UNSPECIFIED/disks/pd-1"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char buf[VOLUME_HANDLE_LEN], unique[600];
+        _auto_json_ json_t *labels = parse(rows[i].labels),
+                           *pv = json_pack("{s:{s:O}, s:{s:{s:s}}}", "metadata", "labels", labels, "spec",
+                                           "gcePersistentDisk", "pdName", "pd-1"),
+                           *csi = pv_to_csi(pv);
+        assert_string_equal(pv_handle(pv, buf), rows[i].handle);
+        assert_string_equal(jstr(csi, "csi.volumeHandle"), rows[i].handle);
+        assert_true(pv_is_on_disk(pv, "pd-1"));
+        assert_false(pv_is_on_disk(pv, "d-1"));
+        assert_true(pv_unique_name(pv, unique, sizeof unique));
+        assert_true(str_starts(unique, "kubernetes.io/csi/pd.csi.storage.gke.io^projects/UNSPECIFIED/"));
     }
 }
 
@@ -93,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_tree_sources_are_seen_as_csi),
+        cmocka_unit_test(handles_of_persistent_disks_tell_where_they_are),
         cmocka_unit_test(classes_with_old_names_get_volumes_in_the_old_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
