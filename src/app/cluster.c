@@ -36,6 +36,7 @@
 #include "controllers/controllers.h"
 #include "csi/cloud.h"
 #include "images/image.h"
+#include "kubeletsim/hollow.h"
 #include "kubeletsim/kubelet.h"
 #include "registry/registry.h"
 #include "scheduler/scheduler.h"
@@ -63,6 +64,7 @@ struct cluster {
     struct up_conf conf;
     struct datadir data;
     struct clock_ahead clock;
+    struct clockwork *clockwork;
     struct machine *machine;
     struct cloud *cloud;
     struct pki pki;
@@ -74,6 +76,7 @@ struct cluster {
     struct pulse *pulse;
     struct control *control;
     struct kubelet *kubelet;
+    struct hollow *hollow; /* simulated nodes */
     struct apiserver *api;
     struct local_server *local;
     struct binder_env binder_env;
@@ -220,6 +223,7 @@ static void add_loops(struct cluster *c)
     loops = controllers_loops(&n);
     add_folder(c, loops, n, &c->controllers_env);
     kubelet_add_loops(c->kubelet, c->control);
+    hollow_add_loops(c->hollow, c->control);
 }
 
 static int open_nodes(struct cluster *c, struct err *e)
@@ -236,6 +240,15 @@ static int open_nodes(struct cluster *c, struct err *e)
         .kubelet_version = STOWAGE_KUBERNETES,
     };
     if (kubelet_open(&conf, &c->kubelet, e) < 0)
+        return -1;
+    struct hollow_conf hollow = {
+        .registry = c->registry,
+        .clock = &c->clock.clock,
+        .nodes = c->conf.simulated_nodes,
+        .region = REGION,
+        .kubelet_version = STOWAGE_KUBERNETES,
+    };
+    if (hollow_open(&hollow, &c->hollow, e) < 0)
         return -1;
     registry_set_node_ops(c->registry, kubelet_node_ops(), c->kubelet);
     return cloud_resume(c->cloud, e);
@@ -326,6 +339,7 @@ static int start(struct cluster *c, struct err *e)
     if (open_api(c, e) < 0 || open_inside(c, e) < 0 || write_kubeconfigs(c, e) < 0 || control_start(c->control, e) < 0)
         return -1;
     c->started = true;
+    c->clockwork = clockwork_open(c->data.path, &c->clock, c->control);
     return local_serve(c->data.path, requests_handle, c, &c->local, e);
 }
 
@@ -369,6 +383,7 @@ void cluster_close(struct cluster *c)
     if (!c)
         return;
     local_stop(c->local);
+    clockwork_close(c->clockwork);
     apiserver_stop(c->api);
     if (c->started)
         control_stop(c->control);
@@ -377,6 +392,7 @@ void cluster_close(struct cluster *c)
     if (c->control)
         control_free(c->control);
     kubelet_close(c->kubelet);
+    hollow_close(c->hollow);
     pool_free(c->pool);
     pulse_free(c->pulse);
     cloud_close(c->cloud);
@@ -457,6 +473,13 @@ int cluster_node_power(struct cluster *c, const char *node, bool on, struct err 
 int cluster_clock_forward(struct cluster *c, int64_t ns, struct err *e)
 {
     return clockwork_forward(c->data.path, &c->clock, c->control, ns, e);
+}
+
+int64_t cluster_clock_speed(struct cluster *c, int64_t times, struct err *e)
+{
+    if (times && clockwork_speed(c->clockwork, times, e) < 0)
+        return -1;
+    return clockwork_speed_now(c->clockwork);
 }
 
 const char *cluster_data_dir(const struct cluster *c)

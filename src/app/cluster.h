@@ -33,6 +33,8 @@ const char *cluster_data_dir(const struct cluster *c);
 const struct clock *cluster_clock(const struct cluster *c, int64_t *out_ahead);
 int cluster_node_power(struct cluster *c, const char *node, bool on, struct err *e);
 int cluster_clock_forward(struct cluster *c, int64_t ns, struct err *e);
+/* 0 only asks. Returns the speed, -1 on error. */
+int64_t cluster_clock_speed(struct cluster *c, int64_t times, struct err *e);
 /* What `stowage status` shows. Returns new. */
 json_t *cluster_status(struct cluster *c);
 /* The node a shell goes to when none is named. Borrowed. */

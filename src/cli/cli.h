@@ -14,16 +14,17 @@
 #include <stdint.h>
 
 struct up_conf {
-    const char *data_dir; /* absolute */
-    const char *host;     /* "127.0.0.1" */
-    int port;             /* 6443; 0 = any free one */
-    const char *profile;  /* "eks", "killercoda", "kind", "minikube", "none" */
-    int nodes;            /* 1..16 */
-    int64_t nodefs_bytes;  /* size of each node's filesystem */
+    const char *data_dir;     /* absolute */
+    const char *host;         /* "127.0.0.1" */
+    int port;                 /* 6443; 0 = any free one */
+    const char *profile;      /* "eks", "killercoda", "kind", "minikube", "none" */
+    int nodes;                /* 1..16 */
+    int simulated_nodes;      /* beside them, for scale */
+    int64_t nodefs_bytes;     /* size of each node's filesystem */
     bool fail_unknown_images; /* no stub in the place of an image that nobody knows */
-    int64_t imagefs_bytes; /* size of the one that image layers are on */
-    bool ephemeral;       /* nothing is kept */
-    bool detach;          /* return once nodes are Ready */
+    int64_t imagefs_bytes;    /* size of the one that image layers are on */
+    bool ephemeral;           /* nothing is kept */
+    bool detach;              /* return once nodes are Ready */
     bool plain_http;
     bool simulate; /* do not touch the kernel even if we may */
     bool quiet;

@@ -1,4 +1,4 @@
-/* verb_clock.c - `stowage clock`: what time the cluster has, and moving it forward. */
+/* verb_clock.c - `stowage clock`: what time the cluster has, moving it forward, making it go faster. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -42,7 +42,22 @@ static void print_clock(const json_t *answer)
     if (ahead)
         printf(" (%lldh%02lldm%02llds ahead of this machine)", (long long)(ahead / 3600), (long long)(ahead / 60 % 60),
                (long long)(ahead % 60));
+    if (jint(answer, "speed", 1) > 1)
+        printf(", %lld times as fast", (long long)jint(answer, "speed", 1));
     putchar('\n');
+}
+
+/* "forward 6m", "speed 60". */
+static int parse_move(int argc, char **argv, int64_t *out_ns, uint64_t *out_speed, struct err *e)
+{
+    bool forward = str_eq(argv[0], "forward"), speed = str_eq(argv[0], "speed");
+    if ((!forward && !speed) || argc != 2)
+        return cli_usage(e, "clock", "forward by how much, as in `stowage clock forward 6m`, or speed 60?");
+    if (forward && (*out_ns = duration_ns(argv[1])) <= 0)
+        return cli_usage(e, "clock", "%s is no duration such as 90s, 6m or 1h30m", argv[1]);
+    if (speed && (!str_to_u64(argv[1], out_speed) || *out_speed < 1 || *out_speed > 1000))
+        return cli_usage(e, "clock", "speed %s: 1 to 1000", argv[1]);
+    return 0;
 }
 
 static int clock_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
@@ -50,6 +65,7 @@ static int clock_run(const struct cli *cli _unused_, int argc, char **argv, stru
     static const struct option options[] = {{"data", required_argument, NULL, 'd'}, {NULL, 0, NULL, 0}};
     const char *data = NULL;
     int64_t ns = 0;
+    uint64_t speed = 0;
     opterr = 0;
     optind = 1;
     for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -57,12 +73,11 @@ static int clock_run(const struct cli *cli _unused_, int argc, char **argv, stru
             return cli_usage(e, "clock", "unknown flag or missing value");
         data = optarg;
     }
-    if (optind < argc && (!str_eq(argv[optind], "forward") || argc - optind != 2))
-        return cli_usage(e, "clock", "forward by how much, as in `stowage clock forward 6m`?");
-    if (optind < argc && (ns = duration_ns(argv[optind + 1])) <= 0)
-        return cli_usage(e, "clock", "%s is no duration such as 90s, 6m or 1h30m", argv[optind + 1]);
+    if (optind < argc && parse_move(argc - optind, argv + optind, &ns, &speed, e) < 0)
+        return -1;
     _auto_free_ char *dir = cli_data_dir(data);
-    _auto_json_ json_t *request = json_pack("{s:s, s:I}", "op", "clock", "forward", (json_int_t)ns);
+    _auto_json_ json_t *request =
+        json_pack("{s:s, s:I, s:I}", "op", "clock", "forward", (json_int_t)ns, "speed", (json_int_t)speed);
     _auto_json_ json_t *answer = NULL;
     if (local_call(dir, request, &answer, NULL, e) < 0)
         return -1;
@@ -72,13 +87,15 @@ static int clock_run(const struct cli *cli _unused_, int argc, char **argv, stru
 
 const struct cli_verb verb_clock = {
     .name = "clock",
-    .summary = "the cluster's time; `clock forward 6m` makes what is waited for happen now",
+    .summary = "the cluster's time; `clock forward 6m` makes what is waited for happen now, `clock speed 60` sooner",
     .help =
-        "usage: stowage clock [--data DIR] [forward DURATION]\n\n"
+        "usage: stowage clock [--data DIR] [forward DURATION | speed TIMES]\n\n"
         "The cluster has a clock of its own. Moved forward (90s, 6m, 1h30m; at most 24h at once) everything that "
         "waits\n"
         "falls due in its order: back-offs, tolerations, the six minutes before a volume is taken from a lost node,\n"
-        "ages that kubectl shows. Nodes keep their heartbeat meanwhile. It never goes back, not at a restart either;\n"
+        "ages that kubectl shows. With speed 60 a minute of the cluster takes a second, until speed 1 or the cluster's "
+        "end.\n"
+        "Nodes keep their heartbeat meanwhile. It never goes back, not at a restart either;\n"
         "processes in pods see this machine's time.\n",
     .run = clock_run,
 };

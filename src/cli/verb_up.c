@@ -15,6 +15,7 @@
 #define DEFAULT_IMAGEFS "20Gi"
 #define SIZE_MIN        (INT64_C(256) << 20)
 #define MAX_NODES       16
+#define MAX_SIMULATED   5000
 
 static const char *const profiles[] = {"eks", "killercoda", "kind", "minikube", "none"};
 
@@ -24,6 +25,7 @@ enum {
     OPT_PROFILE,
     OPT_FEATURE_GATES,
     OPT_NODES,
+    OPT_SIMULATED_NODES,
     OPT_NODEFS,
     OPT_IMAGEFS,
     OPT_UNKNOWN_IMAGES,
@@ -42,6 +44,7 @@ static const struct option options[] = {
     {"profile", required_argument, NULL, OPT_PROFILE},
     {"feature-gates", required_argument, NULL, OPT_FEATURE_GATES},
     {"nodes", required_argument, NULL, OPT_NODES},
+    {"simulated-nodes", required_argument, NULL, OPT_SIMULATED_NODES},
     {"nodefs-size", required_argument, NULL, OPT_NODEFS},
     {"nodefs", required_argument, NULL, OPT_NODEFS}, /* its older name */
     {"imagefs-size", required_argument, NULL, OPT_IMAGEFS},
@@ -111,6 +114,11 @@ static int parse_flag(int opt, struct up_conf *conf, char **host, const char **d
         if (!str_to_u64(optarg, &number) || number < 1 || number > MAX_NODES)
             return cli_usage(e, "up", "--nodes %s: 1 to %d", optarg, MAX_NODES);
         conf->nodes = (int)number;
+        return 0;
+    case OPT_SIMULATED_NODES:
+        if (!str_to_u64(optarg, &number) || number > MAX_SIMULATED)
+            return cli_usage(e, "up", "--simulated-nodes %s: 0 to %d", optarg, MAX_SIMULATED);
+        conf->simulated_nodes = (int)number;
         return 0;
     case OPT_NODEFS:
         return parse_size("--nodefs-size", &conf->nodefs_bytes, e);
@@ -187,6 +195,8 @@ const struct cli_verb verb_up = {
         "                        kind (standard), minikube (standard, Immediate), none\n"
         "  --feature-gates LIST  what a 1.32 server serves only when told to: VolumeAttributesClass=true\n"
         "  --nodes N             default 2: controlplane and node01\n"
+        "  --simulated-nodes N   so many more whose pods are Running without a process; for pods with\n"
+        "                        runtimeClassName: simulated\n"
         "  --nodefs-size SIZE    size of each node's filesystem, sparse (default 20Gi)\n"
         "  --unknown-images HOW  what an image is that is neither built in nor imported: stub (the default; a shell "
         "and\n"

@@ -7,6 +7,10 @@
  * times a second instead of once a write (which cost a sixth of a create, on both sides of the wake-up), and whoever is
  * alone waits for nothing.
  *
+ * A key whose work took long (ten thousand replicas to count) rests before it is worked on again, in proportion: what
+ * comes meanwhile is done at once then, and other keys have the thread. So a loop may look at everything for each
+ * change, and costs no more than a part of the time.
+ *
  * In step mode there is no thread: control_step() runs rounds until one finds nothing. Time stands still inside a step.
  *
  * LOCK. control.mu guards the queues, the jobs that ended, the events recorded and the wake-up flag; loops' functions
@@ -24,6 +28,10 @@
 #define NAP_NS         2000000
 #define MIN_BACKOFF_MS 5
 #define MAX_BACKOFF_MS 1000000
+/* Work that takes the thread for more than the first makes its key rest so many times as long, up to a second. */
+#define LONG_WORK_NS INT64_C(4000000)
+#define REST_TIMES   9
+#define REST_MAX_MS  1000
 /* A loop that never rests is a mistake that a step must survive. */
 #define STEP_ROUNDS 100000
 /* Events waiting to be written; more are dropped, as client-go does. */
@@ -129,11 +137,37 @@ static bool round_events(struct control *c)
     return any;
 }
 
+/* What this thread has used of a processor: that it waited or was held up does not count. */
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* Keys that have rested may be worked on again. */
+static void wake_rested_locked(struct loop *l, int64_t now)
+{
+    for (size_t i = l->resting_len; i-- > 0;) {
+        if (l->resting[i].until_ms > now || (!l->control->idle && l->resting[i].until_cpu_ns > cpu_ns()))
+            continue;
+        wq_done(l->queue, l->resting[i].work);
+        l->resting[i] = l->resting[--l->resting_len];
+    }
+}
+
+static void rest_locked(struct loop *l, const struct work *w, int64_t until_ms, int64_t until_cpu_ns)
+{
+    l->resting = xrealloc(l->resting, (l->resting_len + 1) * sizeof *l->resting);
+    l->resting[l->resting_len++] = (struct resting){w, until_ms, until_cpu_ns};
+}
+
 static void round_timers(struct control *c)
 {
     int64_t now = control_now_ms(c);
     for (struct loop *l = c->loops; l; l = l->next) {
         pthread_mutex_lock(&c->mu);
+        wake_rested_locked(l, now);
         wq_expire(l->queue, now);
         pthread_mutex_unlock(&c->mu);
         if (l->resync_due_ms >= 0 && l->resync_due_ms <= now) {
@@ -152,6 +186,20 @@ static void reconcile_failed(struct loop *l, const struct work *w, const struct 
     log_line(level, l->def->name, "%s; again in %lld ms", e->msg, (long long)delay);
 }
 
+static void work_ended_locked(struct loop *l, const struct work *w, int64_t took_ns)
+{
+    struct control *c = l->control;
+    wq_forget(l->queue, w->ns, w->name);
+    bool rests = !c->conf.step_mode && !l->def->restless && !l->goes_on && took_ns >= LONG_WORK_NS;
+    l->goes_on = false;
+    if (!rests) {
+        wq_done(l->queue, w);
+        return;
+    }
+    int64_t rest = took_ns * REST_TIMES / 1000000;
+    rest_locked(l, w, control_now_ms(c) + (rest < REST_MAX_MS ? rest : REST_MAX_MS), cpu_ns() + took_ns * REST_TIMES);
+}
+
 /* One key of one loop. */
 static bool loop_run_one(struct loop *l)
 {
@@ -162,6 +210,7 @@ static bool loop_run_one(struct loop *l)
     if (!w)
         return false;
     struct err e = ERR_INIT;
+    int64_t began = cpu_ns();
     if (l->def->reconcile(l, w->ns, w->name, &e) < 0) {
         if (e.msg[0] == '\0')
             err_set(&e, ERR_INTERNAL, "%s%s%s failed", w->ns, *w->ns ? "/" : "", w->name);
@@ -169,8 +218,7 @@ static bool loop_run_one(struct loop *l)
         return true;
     }
     pthread_mutex_lock(&c->mu);
-    wq_forget(l->queue, w->ns, w->name);
-    wq_done(l->queue, w);
+    work_ended_locked(l, w, cpu_ns() - began);
     pthread_mutex_unlock(&c->mu);
     return true;
 }
@@ -183,11 +231,12 @@ static bool control_round(struct control *c, unsigned *reconciles)
     any |= round_events(c);
     round_timers(c);
     for (struct loop *l = c->loops; l; l = l->next) {
-        if (loop_run_one(l)) {
+        for (int i = 0; i < (l->def->batch ? l->def->batch : 1) && loop_run_one(l); i++) {
             ++*reconciles;
             any = true;
         }
     }
+    c->idle = !any;
     return any;
 }
 
@@ -206,6 +255,8 @@ static int64_t next_timer_locked(const struct control *c)
     for (const struct loop *l = c->loops; l; l = l->next) {
         due = earlier(due, wq_next_due(l->queue));
         due = earlier(due, l->resync_due_ms);
+        for (size_t i = 0; i < l->resting_len; i++)
+            due = earlier(due, l->resting[i].until_ms);
     }
     return due;
 }
@@ -386,6 +437,7 @@ void control_free(struct control *c)
         struct loop *l = c->loops;
         c->loops = l->next;
         wq_free(l->queue);
+        free(l->resting);
         free(l);
     }
     while (c->sources) {
@@ -471,6 +523,11 @@ void loop_enqueue_after(struct loop *l, const char *ns, const char *name, int64_
     wq_add_at(l->queue, ns, name, due);
     control_wake_locked(l->control);
     pthread_mutex_unlock(&l->control->mu);
+}
+
+void loop_goes_on(struct loop *l)
+{
+    l->goes_on = true;
 }
 
 void loop_forget(struct loop *l, const char *ns, const char *name)

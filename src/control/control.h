@@ -42,6 +42,8 @@ struct loop_def {
     int (*reconcile)(struct loop *l, const char *ns, const char *name, struct err *e);
     int64_t min_backoff_ms; /* 0 = 5 */
     int64_t max_backoff_ms; /* 0 = 1,000,000 ms / 1000 s as client-go; most want 30,000 */
+    int batch;              /* keys in a row before the other loops have their turn; 0 = 1 */
+    bool restless;          /* long work makes no key rest: it stands for a queue of the loop's own */
     int64_t resync_ms;      /* 0 = never: every object of the first watch is enqueued again that often */
 };
 
@@ -76,6 +78,8 @@ void loop_set_state(struct loop *l, void *state);
 /* Safe from any thread. */
 void loop_enqueue(struct loop *l, const char *ns, const char *name);
 void loop_enqueue_after(struct loop *l, const char *ns, const char *name, int64_t delay_ms);
+/* What reconcile() did now was worth its time: the key shall not rest although it took long. */
+void loop_goes_on(struct loop *l);
 /* Forgets the key's back-off. */
 void loop_forget(struct loop *l, const char *ns, const char *name);
 /* Runs `work(arg)` on a worker, then `done(l, arg)` on the loop thread. */

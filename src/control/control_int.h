@@ -13,8 +13,15 @@ struct loop {
     struct control *control;
     void *env, *state;
     bool started;            /* def->start succeeded. Starting and stopping thread only */
+    bool goes_on;            /* loop_goes_on() was called. Loop thread only */
     int64_t resync_due_ms;   /* -1: never. Loop thread only */
     struct workqueue *queue; /* owned; under control.mu */
+    struct resting {         /* keys whose work took long: not to be worked on for a while */
+        const struct work *work;
+        int64_t until_ms;
+        int64_t until_cpu_ns; /* of the loop thread: while it is busy, others have that much of it */
+    } * resting;              /* owned; under control.mu */
+    size_t resting_len;
     struct loop *next;
 };
 
@@ -49,6 +56,7 @@ struct control {
     struct source *sources;    /* owned; fixed after control_start() */
     struct recorder *recorder; /* owned; loop thread only */
     bool started, stopped;
+    bool idle; /* the last round found nothing: the loop thread's own */
     bool busy; /* woken soon after it had slept: the loop thread's own */
     pthread_t thread;
 

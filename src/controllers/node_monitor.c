@@ -14,10 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LEASE_NS  "kube-node-lease"
-#define GRACE_MS  50000
-#define DOUBT_MS  2000
-#define NODES_MAX 64
+#define LEASE_NS "kube-node-lease"
+#define GRACE_MS 50000
+#define DOUBT_MS 2000
 
 struct heard {
     char node[64], renewed[40];
@@ -25,8 +24,8 @@ struct heard {
     bool doubted;
 };
 struct state {
-    struct heard nodes[NODES_MAX];
-    size_t count;
+    struct heard *nodes; /* owned */
+    size_t count, cap;
 };
 
 static struct heard *heard_of(struct state *s, const char *node)
@@ -34,8 +33,10 @@ static struct heard *heard_of(struct state *s, const char *node)
     for (size_t i = 0; i < s->count; i++)
         if (str_eq(s->nodes[i].node, node))
             return &s->nodes[i];
-    if (s->count == NODES_MAX)
-        return NULL;
+    if (s->count == s->cap) {
+        s->cap = s->cap ? 2 * s->cap : 16;
+        s->nodes = xrealloc(s->nodes, s->cap * sizeof *s->nodes);
+    }
     struct heard *h = &s->nodes[s->count++];
     *h = (struct heard){0};
     snprintf(h->node, sizeof h->node, "%s", node);
@@ -121,7 +122,7 @@ static int reconcile(struct loop *l, const char *none, const char *name, struct 
     struct heard *h = heard_of(loop_state(l), name);
     _auto_sobj_ struct sobj *node = reg_read(loop_registry(l), RES.nodes, "", name);
     _auto_sobj_ struct sobj *lease = reg_read(loop_registry(l), RES.leases, LEASE_NS, name);
-    if (!h || !node || !lease)
+    if (!node || !lease)
         return 0;
     int64_t now = clock_mono_ms(loop_clock(l));
     const char *renewed = jstr_or(lease->tree, "spec.renewTime", "");
@@ -166,7 +167,9 @@ static int start(struct loop *l, struct err *e)
 
 static void stop(struct loop *l)
 {
-    free(loop_state(l));
+    struct state *s = loop_state(l);
+    free(s->nodes);
+    free(s);
     loop_set_state(l, NULL);
 }
 

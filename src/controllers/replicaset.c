@@ -169,10 +169,13 @@ static int reconcile(struct loop *l, const struct keeper *k, const char *ns, con
     int rc = 0;
     if (!jstr(rs, "metadata.deletionTimestamp")) {
         int64_t diff = jint(rs, "spec.replicas", 1) - (int64_t)pods.len;
-        if (diff > 0)
+        if (diff > 0) {
             rc = make_pods(l, rs, diff, &why);
-        else if (diff < 0)
+            loop_goes_on(l);
+        } else if (diff < 0) {
             rc = delete_pods(l, rs, &pods, -diff, &why);
+            loop_goes_on(l);
+        }
     }
     if (update_status(l, k, rs, &n, &why, e) < 0)
         return -1;

@@ -43,6 +43,8 @@ void attempt_begin(struct attempt *a, struct loop *l, struct cache *c, struct so
 {
     *a = (struct attempt){.l = l, .cache = c, .me = pod_info_new(pod), .serial = ++c->serial};
     a->pod = a->me->pod;
+    if (a->me->picky)
+        a->suits = suits_row(c, a->pod);
 }
 
 void attempt_end(struct attempt *a)

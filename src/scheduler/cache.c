@@ -45,6 +45,8 @@ void cache_release(struct cache *c)
         free(t);
     }
     matches_free(c->memos);
+    suits_free(c->suits);
+    strlist_release(&c->zones);
     world_release(&c->world);
 }
 
@@ -77,6 +79,12 @@ struct node_info *cache_find(const struct cache *c, const char *name)
     return there ? c->nodes[at] : NULL;
 }
 
+static void renumber(struct cache *c, size_t from)
+{
+    for (size_t i = from; i < c->len; i++)
+        c->nodes[i]->at = i;
+}
+
 static struct node_info *node_make(struct cache *c, const char *name)
 {
     bool there;
@@ -92,6 +100,7 @@ static struct node_info *node_make(struct cache *c, const char *name)
     n->name = xstrdup(name);
     c->nodes[at] = n;
     c->len++;
+    renumber(c, at);
     c->shape++;
     return n;
 }
@@ -105,6 +114,7 @@ static void node_drop_if_empty(struct cache *c, const char *name)
         return;
     node_info_free(c->nodes[at]);
     memmove(c->nodes + at, c->nodes + at + 1, (--c->len - at) * sizeof(struct node_info *));
+    renumber(c, at);
     c->shape++;
 }
 
@@ -177,6 +187,16 @@ static void read_images(struct node_info *n, const json_t *images)
     }
 }
 
+static const char *zone_intern(struct cache *c, const char *zone)
+{
+    for (size_t i = 0; zone && i < c->zones.len; i++)
+        if (str_eq(c->zones.items[i], zone))
+            return c->zones.items[i];
+    if (zone)
+        strlist_add(&c->zones, zone);
+    return zone ? c->zones.items[c->zones.len - 1] : NULL;
+}
+
 static void node_set(struct cache *c, struct node_info *n, struct sobj *o)
 {
     struct sobj *old = n->o;
@@ -185,12 +205,14 @@ static void node_set(struct cache *c, struct node_info *n, struct sobj *o)
     n->o = sobj_ref(o);
     n->node = o->tree;
     n->labels = jat(o->tree, "metadata.labels");
+    n->host = json_string_value(json_object_get(n->labels, HOST_KEY));
+    n->zone = zone_intern(c, json_string_value(json_object_get(n->labels, ZONE_KEY)));
     n->cordoned = jbool(o->tree, "spec.unschedulable", false);
     n->taints = taints_intern(c, jat(o->tree, "spec.taints"));
     read_room(n, jat(o->tree, "status.allocatable"));
     resum_extended(n);
     read_images(n, jat(o->tree, "status.images"));
-    n->generation = ++c->generation;
+    n->generation = n->labelled = ++c->generation;
     sobj_unref(old);
 }
 
@@ -202,6 +224,7 @@ static void node_unset(struct cache *c, struct node_info *n)
     resum_extended(n);
     sobj_unref(TAKE(n->o));
     n->node = n->labels = NULL;
+    n->host = n->zone = NULL;
 }
 
 void cache_node(struct cache *c, struct sobj *node, bool gone)

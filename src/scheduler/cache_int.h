@@ -8,7 +8,11 @@
 #define STOWAGE_SCHEDULER_CACHE_INT_H
 
 #include "api/selector.h"
+#include "base/str.h"
 #include "control/objects.h"
+
+#define HOST_KEY "kubernetes.io/hostname"
+#define ZONE_KEY "topology.kubernetes.io/zone"
 
 /* -- podinfo.c: what a pod asks, read once -- */
 struct extended {
@@ -43,6 +47,7 @@ struct pod_info {
     struct room ask;
     int64_t some_cpu, some_memory; /* as `ask`, with what scoring assumes of containers that ask nothing */
     int64_t priority;
+    bool picky;              /* has a node selector or required node affinity */
     struct host_port *ports; /* owned */
     size_t ports_len;
     struct pod_terms near, apart, prefer; /* required affinity, required anti-affinity, preferred of both */
@@ -85,6 +90,9 @@ struct node_info {
     const json_t *node, *labels;
     struct node_pods pods; /* on it, still holding their resources */
     uint64_t generation;
+    const char *host, *zone; /* labels; zone: interned */
+    size_t at;               /* in the cache's array */
+    uint64_t labelled;       /* generation of the node object itself */
     bool cordoned;
     struct taint_set *taints; /* NULL: none */
     struct room room, used;   /* allocatable, requested */
@@ -111,6 +119,7 @@ struct nominee {
     char *node;           /* owned */
 };
 struct matches;
+struct suits;
 struct cache {
     struct registry *registry;  /* borrowed */
     struct node_info **nodes;   /* owned; by name */
@@ -122,9 +131,11 @@ struct cache {
     struct nominee *nominees; /* owned */
     size_t nominees_len;
     struct taint_set *taint_sets; /* owned */
+    struct strlist zones;         /* names that nodes share */
     struct world world;
     bool storage_stale, attachments_stale, namespaces_stale;
     struct matches *memos; /* owned */
+    struct suits *suits;   /* owned */
 };
 void cache_init(struct cache *c, struct registry *r);
 void cache_release(struct cache *c);
@@ -147,5 +158,10 @@ const json_t *cache_claim_user(const struct cache *c, const json_t *claim, const
 struct matches *matches_row(struct cache *c, const char *ns, const char *key);
 int64_t matches_count(struct matches *m, const struct cache *c, size_t node, const struct label_selector *s);
 void matches_free(struct matches *m);
+
+/* -- suits.c: which nodes a node selector and required node affinity allow -- */
+struct suits *suits_row(struct cache *c, const json_t *pod);
+bool suits_node(struct suits *s, const struct node_info *n, const json_t *pod);
+void suits_free(struct suits *s);
 
 #endif

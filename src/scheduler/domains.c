@@ -13,8 +13,18 @@ void domains_release(struct domains *d)
     *d = (struct domains){0};
 }
 
+static struct domain *place_interned(const struct domains *d, const char *value)
+{
+    size_t at = ((uintptr_t)value >> 4) * 31 & (d->cap - 1);
+    while (d->items[at].value && d->items[at].value != value)
+        at = (at + 1) & (d->cap - 1);
+    return &d->items[at];
+}
+
 static struct domain *place(const struct domains *d, const char *key, const char *value)
 {
+    if (d->interned)
+        return place_interned(d, value);
     size_t at = (str_hash32(key, strlen(key)) * 31 + str_hash32(value, strlen(value))) & (d->cap - 1);
     while (d->items[at].value && (!str_eq(d->items[at].value, value) || !str_eq(d->items[at].key, key)))
         at = (at + 1) & (d->cap - 1);
@@ -23,7 +33,7 @@ static struct domain *place(const struct domains *d, const char *key, const char
 
 static void grow(struct domains *d)
 {
-    struct domains bigger = {.cap = d->cap ? d->cap * 2 : 16, .len = d->len};
+    struct domains bigger = {.cap = d->cap ? d->cap * 2 : 16, .len = d->len, .interned = d->interned};
     bigger.items = xcalloc(bigger.cap, sizeof *bigger.items);
     for (size_t i = 0; i < d->cap; i++)
         if (d->items[i].value)

@@ -4,6 +4,7 @@
 #ifndef STOWAGE_SCHEDULER_DOMAINS_INT_H
 #define STOWAGE_SCHEDULER_DOMAINS_INT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ struct domain {
 struct domains {
     struct domain *items; /* owned; open addressing */
     size_t len, cap;
+    bool interned; /* equal values have one address: cheaper to find */
 };
 void domains_release(struct domains *d);
 /* The count's place, made with 0. Valid until the next call. */

@@ -68,16 +68,7 @@ void filter_taints(const struct attempt *a, const struct node_info *n, struct ve
 
 bool affinity_allows(const struct attempt *a, const struct node_info *n)
 {
-    const json_t *spec = json_object_get(a->pod, "spec");
-    const char *key;
-    json_t *value;
-    json_object_foreach(json_object_get(spec, "nodeSelector"), key, value)
-    {
-        if (!str_eq(json_string_value(json_object_get(n->labels, key)), json_string_value(value)))
-            return false;
-    }
-    const json_t *required = json_object_get(spec, "affinity") ? jat(a->pod, REQUIRED_NODES) : NULL;
-    return !required || node_selector_match(required, n->node);
+    return !a->suits || suits_node(a->suits, n, a->pod);
 }
 
 void filter_affinity(const struct attempt *a, const struct node_info *n, struct verdict *v)

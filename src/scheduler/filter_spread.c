@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOST_KEY "kubernetes.io/hostname"
-
 /* -- compiling -- */
 
 /* Takes the selector. */
@@ -26,6 +24,7 @@ static void constraint_begin(struct attempt *a, struct constraint *c, json_t *ta
     _auto_free_ char *text = take_selector ? json_text(take_selector) : xstrdup("");
     c->memo = matches_row(a->cache, a->me->ns, text);
     c->by_host = str_eq(c->key, HOST_KEY);
+    c->by_zone = c->counts.interned = str_eq(c->key, ZONE_KEY);
     c->counts_itself = label_selector_match(c->selector, a->me->labels);
     json_decref(take_selector);
 }
@@ -108,7 +107,7 @@ void spread_defaults(struct attempt *a)
     static const struct {
         const char *key;
         int64_t skew;
-    } rows[] = {{HOST_KEY, 3}, {LABEL_ZONE, 5}};
+    } rows[] = {{HOST_KEY, 3}, {ZONE_KEY, 5}};
     if (json_array_size(jat(a->pod, "spec.topologySpreadConstraints")))
         return;
     _auto_json_ json_t *selector = default_selector(a);
@@ -128,15 +127,15 @@ bool spread_includes(const struct attempt *a, const struct constraint *c, const 
     return (!c->honor_affinity || affinity_allows(a, n)) && (!c->honor_taints || taints_allow(a, n));
 }
 
-static const char *domain_of(const struct node_info *n, const char *key)
+const char *spread_domain(const struct constraint *c, const struct node_info *n)
 {
-    return json_string_value(json_object_get(n->labels, key));
+    return c->by_host ? n->host : c->by_zone ? n->zone : json_string_value(json_object_get(n->labels, c->key));
 }
 
 static bool has_every_key(const struct spread_state *s, const struct node_info *n)
 {
     for (size_t i = 0; i < s->hard_len; i++)
-        if (!domain_of(n, s->hard[i].key))
+        if (!spread_domain(&s->hard[i], n))
             return false;
     return true;
 }
@@ -149,7 +148,7 @@ static void count_node(struct attempt *a, size_t at)
     for (size_t i = 0; i < a->spread.hard_len; i++) {
         struct constraint *c = &a->spread.hard[i];
         if (spread_includes(a, c, n))
-            *domains_at(&c->counts, c->key, domain_of(n, c->key)) += matches_count(c->memo, a->cache, at, c->selector);
+            *domains_at(&c->counts, c->key, spread_domain(c, n)) += matches_count(c->memo, a->cache, at, c->selector);
     }
 }
 
@@ -184,7 +183,7 @@ void spread_count(struct attempt *a, const struct node_info *n, const struct pod
         struct constraint *c = &a->spread.hard[i];
         if (!spread_includes(a, c, n) || !label_selector_match(c->selector, p->labels))
             continue;
-        *domains_at(&c->counts, c->key, domain_of(n, c->key)) += by;
+        *domains_at(&c->counts, c->key, spread_domain(c, n)) += by;
         c->least = fewest(c);
     }
 }
@@ -209,7 +208,7 @@ void filter_spread(const struct attempt *a, const struct node_info *n, struct ve
 {
     for (size_t i = 0; i < a->spread.hard_len; i++) {
         const struct constraint *c = &a->spread.hard[i];
-        const char *value = domain_of(n, c->key);
+        const char *value = spread_domain(c, n);
         if (!value) {
             refuse(v, true, "node(s) didn't match pod topology spread constraints (missing required label)");
             return;

@@ -12,8 +12,7 @@
 
 static bool no_affinity(const struct attempt *a)
 {
-    return !json_object_size(jat(a->pod, "spec.nodeSelector")) &&
-           !jat(a->pod, "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution");
+    return !a->me->picky;
 }
 
 static bool no_ports(const struct attempt *a)

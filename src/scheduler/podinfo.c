@@ -232,6 +232,8 @@ struct pod_info *pod_info_new(struct sobj *pod)
     p->name = pod->name;
     p->labels = jat(pod->tree, "metadata.labels");
     p->priority = jint(spec, "priority", 0);
+    p->picky = json_object_size(json_object_get(spec, "nodeSelector")) > 0 ||
+               jat(spec, "affinity.nodeAffinity." REQUIRED) != NULL;
     p->ask = pod_amounts(spec, false);
     struct room some = pod_amounts(spec, true);
     p->some_cpu = some.cpu;

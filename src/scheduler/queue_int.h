@@ -4,6 +4,8 @@
 
 #include "store/store.h"
 
+#include <stdbool.h>
+
 struct queue;
 
 /* A waiting pod. Read only outside queue.c, but for `refused` and `assumed` while it is tried. */
@@ -14,6 +16,7 @@ struct queued {
     uint32_t refused;                       /* by which filters, the last time */
     char *assumed;                          /* owned: the node it is counted on while its volumes are bound, or NULL */
     int64_t assumed_ms;                     /* since when */
+    bool binding;                           /* to that node: a job is at it */
     int state;                              /* enum queue_state */
     int64_t since_ms;                       /* in its place */
     int64_t ready_ms;                       /* when its back-off ends */

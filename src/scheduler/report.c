@@ -88,10 +88,11 @@ void report_preempted(struct attempt *a, const json_t *victim, const char *node)
                   obj_uid(a->pod), node);
 }
 
-void report_scheduled(struct attempt *a, const char *node)
+void report_scheduled(struct loop *l, const json_t *pod, const char *node)
 {
-    _auto_free_ char *text = xasprintf("Successfully assigned %s/%s to %s", obj_ns(a->pod), obj_name(a->pod), node);
-    tell(a, EVENT_NORMAL, "Scheduled", "Binding", text);
+    struct event_source src = {.component = COMPONENT, .host = "", .instance = INSTANCE, .action = "Binding"};
+    control_event(loop_control(l), &src, pod, "", EVENT_NORMAL, "Scheduled", "Successfully assigned %s/%s to %s",
+                  obj_ns(pod), obj_name(pod), node);
 }
 
 /* -- the condition -- */

@@ -212,33 +212,74 @@ static void map_namespace(struct loop *l, const struct watch_event *ev)
 
 /* -- the attempt -- */
 
-/* It went: nothing is left to do. */
-static int unless_gone(struct err *e)
+/* -- binding: a write that waits for the journal, so others are tried meanwhile -- */
+
+struct binding {
+    struct registry *registry; /* borrowed */
+    struct sobj *pod;          /* owned reference */
+    char *node;                /* owned */
+    struct err e;
+    int rc;
+};
+
+static void bind_work(void *arg)
 {
-    if (e->code != ERR_NOT_FOUND)
-        return -1;
-    err_clear(e);
-    return 0;
+    struct binding *b = arg;
+    b->rc = reg_bind_pod(b->registry, WHO, b->pod->ns, b->pod->name, b->node, &b->e);
 }
 
-/* Volumes first; then the pod. *out_done: it needs nothing more of us. */
-static int commit(struct attempt *a, struct queued *p, const struct node_info *n, bool *out_done, struct err *e)
+static void bind_done(struct loop *l, void *arg)
+{
+    struct binding *b = arg;
+    struct scheduler *s = loop_state(l);
+    struct queued *p = queue_find(s->queue, b->pod->ns, b->pod->name);
+    bool same = p && str_eq(obj_uid(p->o->tree), obj_uid(b->pod->tree));
+    if (b->rc == 0) {
+        report_scheduled(l, b->pod->tree, b->node);
+    } else if (same) {
+        log_line(LOG_LEVEL_DEBUG, "scheduler", "%s/%s: %s", b->pod->ns, b->pod->name, b->e.msg);
+        cache_forget(&s->cache, b->pod->ns, b->pod->name, b->node);
+        free(TAKE(p->assumed));
+        p->binding = false;
+        if (b->e.code == ERR_NOT_FOUND)
+            queue_drop(s->queue, p);
+        else
+            queue_failed(s->queue, p, now_ms(l));
+    }
+    kick(l);
+    sobj_unref(b->pod);
+    free(b->node);
+    free(b);
+}
+
+/* To the node it is assumed on. Nothing wakes it meanwhile. */
+static void bind_begin(struct attempt *a, struct scheduler *s, struct queued *p)
+{
+    struct binding *b = xcalloc(1, sizeof *b);
+    *b = (struct binding){.registry = loop_registry(a->l), .pod = sobj_ref(a->me->o), .node = xstrdup(p->assumed)};
+    p->binding = true;
+    p->refused = 0;
+    queue_waits(s->queue, p, now_ms(a->l));
+    loop_offload(a->l, bind_work, bind_done, b);
+}
+
+/* Volumes first; then the pod. Either way it is counted on the node from now on. */
+static int commit(struct attempt *a, struct scheduler *s, struct queued *p, const struct node_info *n, struct err *e)
 {
     bool ready;
     if (claims_reserve(a, n->node, &ready, e) < 0)
         return -1;
-    if (ready && reg_bind_pod(loop_registry(a->l), WHO, a->me->ns, a->me->name, n->name, e) < 0)
-        return *out_done = true, unless_gone(e);
-    if (ready) {
-        report_scheduled(a, n->name);
-    } else {
-        p->assumed = xstrdup(n->name);
-        p->assumed_ms = now_ms(a->l);
-        a->cache->storage_stale = true; /* its claims were written to */
-    }
+    p->assumed = xstrdup(n->name);
+    p->assumed_ms = now_ms(a->l);
     cache_nominate(a->cache, a->me, NULL);
     cache_assume(a->cache, a->me, n->name);
-    *out_done = ready;
+    if (ready) {
+        bind_begin(a, s, p);
+        return 0;
+    }
+    a->cache->storage_stale = true; /* its claims were written to */
+    p->refused = VOLUME_BINDING;
+    queue_waits(s->queue, p, now_ms(a->l));
     return 0;
 }
 
@@ -270,18 +311,6 @@ static void give_up(struct attempt *a, struct scheduler *s, struct queued *p, co
     queue_failed(s->queue, p, now_ms(a->l));
 }
 
-static void bind_assumed(struct attempt *a, struct scheduler *s, struct queued *p)
-{
-    struct err e = ERR_INIT;
-    if (reg_bind_pod(loop_registry(a->l), WHO, a->me->ns, a->me->name, p->assumed, &e) < 0 && unless_gone(&e) < 0) {
-        log_line(LOG_LEVEL_DEBUG, "scheduler", "%s/%s: %s", a->me->ns, a->me->name, e.msg);
-        queue_failed(s->queue, p, now_ms(a->l));
-        return;
-    }
-    report_scheduled(a, p->assumed);
-    queue_drop(s->queue, p);
-}
-
 /* A pod that was given a node waits there for its volumes, and is looked for no other. False: that node is gone, or one
  * of the claims. */
 static bool go_on(struct loop *l, struct scheduler *s, struct queued *p, struct sobj *pod)
@@ -293,7 +322,7 @@ static bool go_on(struct loop *l, struct scheduler *s, struct queued *p, struct 
     bool there = n && n->o && attempt_prepare(&a, text, sizeof text) == 0;
     enum claims_state state = there ? claims_bound(&a, n->node, text, sizeof text) : CLAIMS_WAIT;
     if (there && state == CLAIMS_READY)
-        bind_assumed(&a, s, p);
+        bind_begin(&a, s, p);
     else if (there && state == CLAIMS_FAILED)
         give_up(&a, s, p, text);
     else if (there && now_ms(l) - p->assumed_ms >= BIND_TIMEOUT_MS)
@@ -311,7 +340,10 @@ static void try_pod(struct loop *l, struct scheduler *s, struct queued *p, struc
     struct err e = ERR_INIT;
     char text[1024];
     struct verdict *verdicts = NULL;
-    bool done = false;
+    if (p->binding) {
+        queue_waits(s->queue, p, now_ms(l));
+        return;
+    }
     if (p->assumed && go_on(l, s, p, pod))
         return;
     if (p->assumed)
@@ -321,20 +353,16 @@ static void try_pod(struct loop *l, struct scheduler *s, struct queued *p, struc
     size_t nodes = s->cache.len;
     bool refused = attempt_prepare(&a, text, sizeof text) != 0;
     int at = refused ? -1 : attempt_find(&a, &verdicts);
-    int rc = at >= 0 ? commit(&a, p, s->cache.nodes[at], &done, &e) : fail(&a, refused ? text : NULL, verdicts, &e);
-    p->refused = at >= 0 ? VOLUME_BINDING : s->cache.present ? a.refused : (1u << sched_plugins_len) - 1;
-    verdicts_free(verdicts, nodes);
-    attempt_end(&a);
+    int rc = at >= 0 ? commit(&a, s, p, s->cache.nodes[at], &e) : fail(&a, refused ? text : NULL, verdicts, &e);
     if (rc < 0) {
         log_line(LOG_LEVEL_DEBUG, "scheduler", "%s/%s: %s", pod->ns, pod->name, e.msg);
         queue_failed(s->queue, p, now_ms(l));
-    } else if (done) {
-        queue_drop(s->queue, p);
-    } else if (at >= 0) {
-        queue_waits(s->queue, p, now_ms(l));
-    } else {
+    } else if (at < 0) {
+        p->refused = s->cache.present ? a.refused : (1u << sched_plugins_len) - 1;
         queue_unschedulable(s->queue, p, now_ms(l));
     }
+    verdicts_free(verdicts, nodes);
+    attempt_end(&a);
 }
 
 static int reconcile(struct loop *l, const char *ns _unused_, const char *name _unused_, struct err *e _unused_)
@@ -391,6 +419,7 @@ static const struct loop_def scheduler_loop = {
     .start = start,
     .stop = stop,
     .reconcile = reconcile,
+    .restless = true,
     .max_backoff_ms = 10000,
 };
 

@@ -36,7 +36,7 @@ struct constraint {
     struct label_selector *selector; /* owned */
     struct matches *memo;            /* of the cache */
     int64_t max_skew, min_domains;
-    bool hard, honor_affinity, honor_taints, by_host, counts_itself;
+    bool hard, honor_affinity, honor_taints, by_host, by_zone, counts_itself;
     struct domains counts;
     int64_t least; /* of the counts */
 };
@@ -57,6 +57,7 @@ struct attempt {
     uint32_t silent;      /* filters that have nothing to say about this pod, by row */
     uint32_t refused;     /* filters that refused a node */
     uint64_t serial;      /* of this attempt, for memos */
+    struct suits *suits;  /* of the cache: nodes that its node affinity allows; NULL: all */
     struct strlist *only; /* nodes that its affinity names; owned. NULL: all */
     struct affinity_state affinity;
     struct spread_state spread;
@@ -146,6 +147,8 @@ void spread_prepare(struct attempt *a);
 void spread_defaults(struct attempt *a);
 void spread_count(struct attempt *a, const struct node_info *n, const struct pod_info *p, int by);
 void spread_release(struct spread_state *s);
+/* The node's domain, or NULL. */
+const char *spread_domain(const struct constraint *c, const struct node_info *n);
 /* Does the node count for the constraint at all? */
 bool spread_includes(const struct attempt *a, const struct constraint *c, const struct node_info *n);
 
@@ -192,7 +195,7 @@ char *nodes_text(size_t nodes, const struct strlist *texts);
 /* reason: of the condition, "Unschedulable" or "SchedulerError". nominated: the node promised; "" takes a promise back,
  * NULL leaves it. */
 int report_failure(struct attempt *a, const char *reason, const char *message, const char *nominated, struct err *e);
-void report_scheduled(struct attempt *a, const char *node);
+void report_scheduled(struct loop *l, const json_t *pod, const char *node);
 void report_preempted(struct attempt *a, const json_t *victim, const char *node);
 
 #endif

@@ -25,7 +25,7 @@ static const char *domain_of(const struct node_info *n, const char *key)
 static bool has_every_key(const struct spread_state *s, const struct node_info *n)
 {
     for (size_t i = 0; i < s->soft_len; i++)
-        if (!domain_of(n, s->soft[i].key))
+        if (!spread_domain(&s->soft[i], n))
             return false;
     return true;
 }
@@ -37,7 +37,7 @@ static double count_soft(struct attempt *a, struct constraint *c, const bool *fi
     size_t hosts = 0;
     for (size_t i = 0; i < a->cache->len; i++) {
         const struct node_info *n = a->cache->nodes[i];
-        const char *value = n->o ? domain_of(n, c->key) : NULL;
+        const char *value = n->o ? spread_domain(c, n) : NULL;
         if (!fits[i] || out[i] == LEFT_OUT)
             continue;
         hosts++;
@@ -46,7 +46,7 @@ static double count_soft(struct attempt *a, struct constraint *c, const bool *fi
     }
     for (size_t i = 0; !c->by_host && i < a->cache->len; i++) {
         const struct node_info *n = a->cache->nodes[i];
-        const char *value = n->o ? domain_of(n, c->key) : NULL;
+        const char *value = n->o ? spread_domain(c, n) : NULL;
         if (!value || (!a->spread.by_default && !has_every_key(&a->spread, n)) || !spread_includes(a, c, n))
             continue;
         int64_t here = matches_count(c->memo, a->cache, i, c->selector);
@@ -87,7 +87,7 @@ bool score_spread(struct attempt *a, const bool *fits, int64_t *out)
         struct constraint *c = &s->soft[k];
         double weight = count_soft(a, c, fits, out);
         for (size_t i = 0; i < n; i++) {
-            const char *value = fits[i] && out[i] != LEFT_OUT ? domain_of(a->cache->nodes[i], c->key) : NULL;
+            const char *value = fits[i] && out[i] != LEFT_OUT ? spread_domain(c, a->cache->nodes[i]) : NULL;
             if (!value)
                 continue;
             int64_t here =
