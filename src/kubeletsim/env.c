@@ -83,15 +83,18 @@ static void expand(const char *text, void (*piece)(void *arg, const char *text, 
 struct expansion {
     const struct strlist *env;
     struct buf out;
-    char missing[256];
+    struct strlist missing;
 };
 
 static void expand_piece(void *arg, const char *text, size_t n, bool is_name)
 {
     struct expansion *x = arg;
     const char *value = is_name ? env_get(x->env, text, n) : NULL;
-    if (is_name && str_empty(value) && !x->missing[0])
-        snprintf(x->missing, sizeof x->missing, "%.*s", (int)n, text);
+    if (is_name && str_empty(value)) {
+        _auto_free_ char *name = xstrndup(text, n);
+        if (!strlist_has(&x->missing, name))
+            strlist_add(&x->missing, name);
+    }
     if (value)
         buf_adds(&x->out, value);
     else if (is_name)
@@ -104,6 +107,7 @@ char *env_expand(const char *text, const struct strlist *env)
 {
     struct expansion x = {.env = env};
     expand(text, expand_piece, &x);
+    strlist_release(&x.missing);
     return buf_steal(&x.out, NULL);
 }
 
@@ -111,12 +115,15 @@ int env_expand_strict(const char *text, const struct strlist *env, char **out, s
 {
     struct expansion x = {.env = env};
     expand(text, expand_piece, &x);
-    if (x.missing[0]) {
-        buf_release(&x.out);
-        return err_set(e, ERR_INVALID, "missing value for \"%s\"", x.missing);
+    _auto_strlist_ struct strlist missing = x.missing;
+    if (missing.len == 0) {
+        *out = buf_steal(&x.out, NULL);
+        return 0;
     }
-    *out = buf_steal(&x.out, NULL);
-    return 0;
+    buf_release(&x.out);
+    strlist_sort(&missing);
+    _auto_free_ char *names = strlist_join(&missing, ", ");
+    return err_set(e, ERR_INVALID, "missing value for %s", names);
 }
 
 /* -- services -- */

@@ -15,7 +15,16 @@
 static void add_mount(struct start *s, const char *source, const char *target, bool read_only, bool device)
 {
     if (s->out.mount_count < CONTAINER_MOUNTS_MAX)
-        s->mounts[s->out.mount_count++] = (struct mount_spec){source, target, read_only, device};
+        s->mounts[s->out.mount_count++] =
+            (struct mount_spec){.source = source, .target = target, .read_only = read_only, .device = device};
+}
+
+static enum mount_propagation propagation_of(const json_t *mount)
+{
+    const char *mode = jstr_or(mount, "mountPropagation", "None");
+    return str_eq(mode, "Bidirectional")     ? PROPAGATION_SHARED
+           : str_eq(mode, "HostToContainer") ? PROPAGATION_SLAVE
+                                             : PROPAGATION_NONE;
 }
 
 static bool mounts_itself(const struct start *s, const char *target)
@@ -85,6 +94,8 @@ static int add_volume(struct start *s, const json_t *mount, size_t index, struct
     if (!source)
         return -1;
     add_mount(s, source, jstr_or(mount, "mountPath", ""), jbool(mount, "readOnly", false) || v->read_only, false);
+    if (s->out.mount_count > 0)
+        s->mounts[s->out.mount_count - 1].propagation = propagation_of(mount);
     return 0;
 }
 

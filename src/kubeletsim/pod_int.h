@@ -207,7 +207,7 @@ void env_release(struct env *env);
 /* Error texts are those of CreateContainerConfigError. */
 int env_build(struct pod_run *p, const json_t *container, const struct image *image, struct env *out, struct err *e);
 char *env_expand(const char *text, const struct strlist *env); /* $(VAR); returns new */
-/* As env_expand; ERR_INVALID names the first variable that is missing or empty. */
+/* As env_expand; ERR_INVALID names the variables that are missing or empty. */
 int env_expand_strict(const char *text, const struct strlist *env, char **out, struct err *e);
 /* Downward API value by fieldPath; returns new, NULL if it has none. */
 char *field_value(const struct pod_run *p, const char *path);

@@ -102,11 +102,19 @@ struct sandbox_spec {      /* a pod's namespaces: network, IPC, UTS */
     const char *const *sysctls; /* NULL-terminated "net.core.somaxconn=1024", or NULL */
 };
 
+/* What is mounted below a bind later, who sees it? */
+enum mount_propagation {
+    PROPAGATION_NONE,  /* each side only its own */
+    PROPAGATION_SLAVE, /* the container what the node mounts */
+    PROPAGATION_SHARED /* both what either mounts */
+};
+
 struct mount_spec {     /* a bind from the node into a container */
     const char *source; /* path on the node */
     const char *target; /* path in the container; missing parts are made */
     bool read_only;
     bool device; /* block-mode volume: source is a device node */
+    enum mount_propagation propagation;
 };
 
 struct container_spec {

@@ -306,5 +306,8 @@ int node_root_enter(const struct node_boot *boot, struct err *e)
         return err_sys(e, errno, "mount image layers");
     if (mount_kernel_fs(root, e) < 0)
         return -1;
-    return pivot(root, e);
+    if (pivot(root, e) < 0)
+        return -1;
+    /* As a real node's: a container that asks for it sees what is mounted here later (mountPropagation). */
+    return mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0 ? err_sys(e, errno, "share the node's mounts") : 0;
 }

@@ -30,6 +30,18 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+/* Older headers have not got them. */
+#ifndef OPEN_TREE_CLONE
+#define OPEN_TREE_CLONE 1
+#endif
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+#ifndef MOVE_MOUNT_F_EMPTY_PATH
+#define MOVE_MOUNT_F_EMPTY_PATH 0x4
+#define MOVE_MOUNT_T_EMPTY_PATH 0x40
+#endif
+
 static const char *const masked_paths[] = {"proc/acpi",
                                            "proc/asound",
                                            "proc/kcore",
@@ -298,6 +310,28 @@ static int add_device(int root, const struct mount_spec *m, struct err *e)
     return 0;
 }
 
+/* Puts a copy of a mount there that was taken while it was still in touch with the node's. */
+static int add_propagating(int root, const struct mount_spec *m, int tree, struct err *e)
+{
+    struct stat st;
+    char at[64];
+    if (fstat(tree, &st) < 0)
+        return err_sys(e, errno, "mount source %s", m->source);
+    _auto_close_ int target = open_or_make(root, m->target, S_ISDIR(st.st_mode), e);
+    if (target < 0)
+        return err_wrap(e, "mount %s", m->target);
+    if (syscall(SYS_move_mount, tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+        return err_sys(e, errno, "mount %s on %s", m->source, m->target);
+    _auto_close_ int mounted = open_in(root, m->target, O_PATH);
+    snprintf(at, sizeof at, "/proc/self/fd/%d", mounted);
+    const unsigned long how = m->propagation == PROPAGATION_SLAVE ? MS_SLAVE : MS_SHARED;
+    if (mounted < 0 || mount(NULL, at, NULL, how | MS_REC, NULL) < 0)
+        return err_sys(e, errno, "propagation of %s", m->target);
+    if (m->read_only && mount(NULL, at, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
+        return err_sys(e, errno, "mount %s read-only", m->target);
+    return 0;
+}
+
 static int add_bind(int root, const struct mount_spec *m, struct err *e)
 {
     struct stat st;
@@ -327,7 +361,14 @@ static int add_bind(int root, const struct mount_spec *m, struct err *e)
     return 0;
 }
 
-static int add_mounts(int root, const struct container_spec *spec, struct err *e)
+static int add_mount(int root, const struct mount_spec *m, int tree, struct err *e)
+{
+    if (m->device)
+        return add_device(root, m, e);
+    return tree >= 0 ? add_propagating(root, m, tree, e) : add_bind(root, m, e);
+}
+
+static int add_mounts(int root, const struct container_spec *spec, const int *trees, struct err *e)
 {
     size_t done = 0;
     for (size_t depth = 0; done < spec->mount_count && depth < 4096; depth++)
@@ -335,7 +376,7 @@ static int add_mounts(int root, const struct container_spec *spec, struct err *e
             const struct mount_spec *m = &spec->mounts[i];
             if (depth_of(m->target) != depth)
                 continue;
-            if ((m->device ? add_device(root, m, e) : add_bind(root, m, e)) < 0)
+            if (add_mount(root, m, trees[i], e) < 0)
                 return -1;
             done++;
         }
@@ -361,10 +402,25 @@ static int pivot(const char *merged, bool read_only, struct err *e)
     return 0;
 }
 
+/* Copies of the mounts that are to stay in touch with the node's, before ours are cut off. Returns a new array with
+ * -1 for the others; the descriptors go with the exec. */
+static int *take_trees(const struct container_spec *spec)
+{
+    int *trees = xcalloc(spec->mount_count + 1, sizeof *trees);
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        const struct mount_spec *m = &spec->mounts[i];
+        trees[i] = m->propagation == PROPAGATION_NONE || m->device
+                       ? -1
+                       : (int)syscall(SYS_open_tree, AT_FDCWD, m->source, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE);
+    }
+    return trees;
+}
+
 int rootfs_enter(const struct container_child *c, struct err *e)
 {
     const struct container_spec *spec = c->spec;
     _auto_free_ char *merged = xasprintf("%s/rootfs", spec->rootfs_dir);
+    _auto_free_ int *trees = take_trees(spec);
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return err_sys(e, errno, "make mounts private");
     if (mount_overlay(spec, merged, e) < 0)
@@ -372,7 +428,8 @@ int rootfs_enter(const struct container_child *c, struct err *e)
     _auto_close_ int root = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return err_sys(e, errno, "open %s", merged);
-    if (mount_kernel(c, root, merged, e) < 0 || add_mounts(root, spec, e) < 0 || make_cwd(root, spec->cwd, e) < 0)
+    if (mount_kernel(c, root, merged, e) < 0 || add_mounts(root, spec, trees, e) < 0 ||
+        make_cwd(root, spec->cwd, e) < 0)
         return -1;
     if (spec->privileged)
         make_read_only(merged, machine_files, ARRAY_LEN(machine_files));

@@ -46,6 +46,7 @@ void spec_write(struct buf *b, const struct container_spec *s)
         wire_str(b, s->mounts[i].target);
         wire_u32(b, s->mounts[i].read_only);
         wire_u32(b, s->mounts[i].device);
+        wire_u32(b, s->mounts[i].propagation);
     }
 }
 
@@ -67,6 +68,7 @@ static void read_lists(struct spec_box *box, struct wire_in *in)
         box->mounts[i].target = wire_need_str(in);
         box->mounts[i].read_only = wire_get_bool(in);
         box->mounts[i].device = wire_get_bool(in);
+        box->mounts[i].propagation = (enum mount_propagation)wire_get_u32(in);
     }
     s->groups = box->groups;
     s->mounts = box->mounts;

@@ -266,8 +266,8 @@ static void test_mounts(void **state)
 
     static const char *const rows[][3] = {
         /* value of N, subPathExpr, message */
-        {"", "a/$(N)", "missing value for \"N\""},
-        {"x", "$(M)", "missing value for \"M\""},
+        {"", "a/$(N)", "missing value for N"},
+        {"x", "$(M)", "missing value for M"},
         {"/x", "$(N)", "error SubPath `/x` must not be an absolute path"},
         {"../b", "a/$(N)", "unable to provision SubPath `a/../b`: must not contain '..'"},
     };
