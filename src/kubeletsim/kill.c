@@ -29,7 +29,7 @@ static void term(struct pod_run *p, struct container_run *c)
 {
     c->kill = KILL_TERM;
     c->term_at = kubelet_mono(p->k);
-    send_signal(p, c, SIGTERM);
+    send_signal(p, c, c->stop_signal ? c->stop_signal : SIGTERM);
 }
 
 void container_kill(struct pod_run *p, struct container_run *c, int64_t grace_s)

@@ -3,6 +3,7 @@
  * THREADS: workers. Source: pkg/kubelet/images/image_manager.go EnsureImageExists. */
 #include "kubeletsim/start_int.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,10 +61,25 @@ static int pull(struct start *s, const char *ref, bool quietly, struct err *e)
     if (!quietly)
         tell_pulled(s, ref, clock_mono_ms(clock) - began);
     if (s->image->stub)
-        kubelet_event(s->p->k, s->p, s->c->name, EVENT_WARNING, "UnknownImage",
-                      "Nobody knows the image \"%s\" here: a stub with a shell runs in its place. Bring the real one with "
-                      "\"stowage image import ARCHIVE\"",
-                      ref);
+        kubelet_event(
+            s->p->k, s->p, s->c->name, EVENT_WARNING, "UnknownImage",
+            "Nobody knows the image \"%s\" here: a stub with a shell runs in its place. Bring the real one with "
+            "\"stowage image import ARCHIVE\"",
+            ref);
+    return 0;
+}
+
+/* "SIGQUIT", "QUIT", "3"; 0 for none. */
+static int signal_number(const char *text)
+{
+    uint64_t number;
+    if (str_to_u64(text, &number))
+        return number < NSIG ? (int)number : 0;
+    for (int sig = 1; sig < NSIG; sig++) {
+        const char *name = sigabbrev_np(sig);
+        if (name && str_eq(name, text + (str_starts(text, "SIG") ? 3 : 0)))
+            return sig;
+    }
     return 0;
 }
 
@@ -86,6 +102,7 @@ int start_image(struct start *s, struct err *e)
     if (quietly)
         kubelet_event(s->p->k, s->p, s->c->name, EVENT_NORMAL, "Pulled",
                       "Container image \"%s\" already present on machine", ref);
+    s->job->stop_signal = signal_number(s->image->stop_signal);
     s->job->image = xstrdup(s->image->canonical);
     s->job->image_id = xstrdup(s->image->image_id);
     return 0;

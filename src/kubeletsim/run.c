@@ -140,6 +140,7 @@ static void start_ended(struct pod_run *p, struct job *j)
         free(c->image_id);
         c->image = TAKE(j->image);
         c->image_id = TAKE(j->image_id);
+        c->stop_signal = j->stop_signal;
     }
     if (j->ok || j->created) {
         snprintf(c->id, sizeof c->id, "%s", j->id);

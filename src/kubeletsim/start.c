@@ -126,6 +126,7 @@ static void describe_process(struct start *s, const char *log_dir)
     out->argv = vector_of(&s->argv);
     out->env = vector_of(&s->env.whole);
     out->cwd = jstr_or(s->spec, "workingDir", str_empty(s->image->workdir) ? "/" : s->image->workdir);
+    out->volumes = s->image->volumes;
     out->mounts = s->mounts;
     out->tty = jbool(s->spec, "tty", false);
     out->stdin_open = jbool(s->spec, "stdin", false);

@@ -47,6 +47,10 @@ struct container_child {
 size_t rootfs_devices(const struct container_spec *spec, struct cgroup_device *out, size_t max);
 /* rootfs.c: builds and enters the container's root. Runs in its own mount namespace. */
 int rootfs_enter(const struct container_child *c, struct err *e);
+/* Opens (O_PATH) a directory in the root, making what is missing; links lead nowhere out of it. */
+int rootfs_open_dir(int root, const char *path, struct err *e);
+/* image_volumes.c: where the image wants volumes of their own. */
+int image_volumes_mount(int root, const struct container_spec *spec, struct err *e);
 
 /* user.c: the last steps of a container's or exec's process. */
 struct user_spec {

@@ -123,6 +123,7 @@ struct container_spec {
     const char *rootfs_dir;               /* node path for upper and work directories */
     const char *const *argv, *const *env; /* NULL-terminated */
     const char *cwd;
+    const char *const *volumes; /* NULL-terminated, or NULL: places in the image that shall be volumes of their own */
     const struct mount_spec *mounts;
     size_t mount_count;
     uint32_t uid, gid;

@@ -57,6 +57,9 @@ static const char *const read_only_paths[] = {"proc/bus", "proc/fs", "proc/irq",
 
 /* ---- the overlay ---- */
 
+#define OPTIONS_ROOM   3500 /* of a page, beside the writable layer's names */
+#define LAYER_TEXT_MAX (sizeof NODE_LAYERS + 64)
+
 /* Layers are given by their place on the machine; the node sees the same directory elsewhere. */
 static const char *layer_below_images(const char *layer)
 {
@@ -74,11 +77,15 @@ static int mount_overlay(const struct container_spec *spec, const char *merged, 
     while (spec->layers[count])
         count++;
     buf_adds(&options, "lowerdir=");
+    /* Names in full where they fit, as the kernel takes a page of options: else from where the layers lie. */
+    const bool in_full = count * LAYER_TEXT_MAX < OPTIONS_ROOM;
+    if (!in_full && chdir(NODE_LAYERS) < 0)
+        return err_sys(e, errno, "enter the images");
     while (count--) {
         const char *below = layer_below_images(spec->layers[count]);
         if (!below || strstr(below, "..") || strpbrk(below, ":,"))
             return err_set(e, ERR_BAD_REQUEST, "image layer %s is not in the image directory", spec->layers[count]);
-        buf_addf(&options, "%s%s%s", NODE_LAYERS, below, count ? ":" : "");
+        buf_addf(&options, "%s%s%s", in_full ? NODE_LAYERS : "", in_full ? below : below + 1, count ? ":" : "");
     }
     buf_addf(&options, ",upperdir=%s,workdir=%s", upper, work);
     if (proc_mkdir_p(upper, 0755, e) < 0 || proc_mkdir_p(work, 0711, e) < 0 || proc_mkdir_p(merged, 0755, e) < 0)
@@ -136,6 +143,11 @@ static int open_or_make(int root, const char *path, bool as_dir, struct err *e)
     }
     const int fd = open_in(root, path, O_PATH);
     return fd < 0 ? err_sys(e, errno, "open %s", path) : fd;
+}
+
+int rootfs_open_dir(int root, const char *path, struct err *e)
+{
+    return open_or_make(root, path, true, e);
 }
 
 /* ---- kernel filesystems and /dev ---- */
@@ -428,8 +440,8 @@ int rootfs_enter(const struct container_child *c, struct err *e)
     _auto_close_ int root = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return err_sys(e, errno, "open %s", merged);
-    if (mount_kernel(c, root, merged, e) < 0 || add_mounts(root, spec, trees, e) < 0 ||
-        make_cwd(root, spec->cwd, e) < 0)
+    if (mount_kernel(c, root, merged, e) < 0 || image_volumes_mount(root, spec, e) < 0 ||
+        add_mounts(root, spec, trees, e) < 0 || make_cwd(root, spec->cwd, e) < 0)
         return -1;
     if (spec->privileged)
         make_read_only(merged, machine_files, ARRAY_LEN(machine_files));

@@ -19,6 +19,7 @@ void spec_write(struct buf *b, const struct container_spec *s)
     wire_strv(b, s->argv);
     wire_strv(b, s->env);
     wire_str(b, s->cwd);
+    wire_strv(b, s->volumes);
     wire_str(b, s->log_path);
     wire_u32(b, s->uid);
     wire_u32(b, s->gid);
@@ -89,6 +90,7 @@ struct spec_box *spec_read(struct buf *take_body)
     s->argv = box->argv = wire_get_strv(&in);
     s->env = box->env = wire_get_strv(&in);
     s->cwd = wire_need_str(&in);
+    s->volumes = box->volumes = wire_get_strv(&in);
     s->log_path = wire_need_str(&in);
     s->uid = wire_get_u32(&in);
     s->gid = wire_get_u32(&in);
@@ -122,6 +124,7 @@ void spec_free(struct spec_box *s)
     free(s->layers);
     free(s->argv);
     free(s->env);
+    free(s->volumes);
     free(s->mounts);
     free(s->groups);
     free(s);

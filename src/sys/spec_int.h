@@ -7,11 +7,11 @@
 
 /* A specification with everything it points to. */
 struct spec_box {
-    struct container_spec spec;         /* borrows from below */
-    struct buf body;                    /* owned; the message */
-    const char **layers, **argv, **env; /* owned vectors of borrowed texts */
-    struct mount_spec *mounts;          /* owned */
-    uint32_t *groups;                   /* owned */
+    struct container_spec spec;                    /* borrows from below */
+    struct buf body;                               /* owned; the message */
+    const char **layers, **argv, **env, **volumes; /* owned vectors of borrowed texts */
+    struct mount_spec *mounts;                     /* owned */
+    uint32_t *groups;                              /* owned */
 };
 void spec_write(struct buf *b, const struct container_spec *spec);
 /* Takes the body. NULL if it is malformed. */
