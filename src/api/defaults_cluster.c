@@ -24,7 +24,8 @@ void default_service_spec(json_t *spec)
     bool balancer = str_eq(type, "LoadBalancer");
     bool outside = balancer || str_eq(type, "NodePort");
     session_affinity(spec);
-    if (outside && str_empty(jstr(spec, "externalTrafficPolicy")))
+    const bool named = str_eq(type, "ClusterIP") && json_array_size(json_object_get(spec, "externalIPs"));
+    if ((outside || named) && str_empty(jstr(spec, "externalTrafficPolicy")))
         jset_str(spec, "externalTrafficPolicy", "Cluster");
     if ((outside || str_eq(type, "ClusterIP")) && !json_object_get(spec, "internalTrafficPolicy"))
         jset_str(spec, "internalTrafficPolicy", "Cluster");
