@@ -21,6 +21,8 @@ const struct loop_def *const *controllers_loops(size_t *n)
         &root_ca_loop,
         &endpoints_loop,
         &endpointslice_loop,
+        &load_balancer_loop,
+        &mirror_loop,
         &node_lifecycle_loop,
         &node_monitor_loop,
         &pod_gc_loop,
