@@ -526,7 +526,10 @@ json_t *cluster_status(struct cluster *c)
         _auto_sobj_ struct sobj *node = reg_read(c->registry, RES.nodes, "", name);
         ready = ready && node && node_ready(node->tree);
     }
-    return json_pack("{s:s, s:i, s:s, s:s, s:i, s:b, s:I, s:s}", "server", apiserver_url(c->api), "pid", (int)getpid(),
-                     "data", c->data.path, "kubeconfig", c->kubeconfig, "nodes", c->conf.nodes, "ready", ready,
-                     "objects", (json_int_t)stats.objects, "simulated", c->why);
+    struct kubelet_net net;
+    kubelet_network(c->kubelet, &net);
+    return json_pack("{s:s, s:i, s:s, s:s, s:i, s:b, s:I, s:s, s:s, s:s, s:s, s:s}", "server", apiserver_url(c->api),
+                     "pid", (int)getpid(), "data", c->data.path, "kubeconfig", c->kubeconfig, "nodes", c->conf.nodes,
+                     "ready", ready, "objects", (json_int_t)stats.objects, "simulated", c->why, "ingress", net.ingress,
+                     "ingressTls", net.ingress_tls, "ingressWhy", net.ingress_why, "policiesWhy", net.filter_why);
 }

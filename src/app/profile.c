@@ -58,6 +58,38 @@ static int ensure_drivers(struct registry *r, const char *profile, struct err *e
     return 0;
 }
 
+/* The DNS server's name and address; it is no pod, so its endpoints are written here. */
+static int ensure_dns(struct registry *r, struct err *e)
+{
+    json_t *ports =
+        json_pack("[{s:s, s:s, s:i}, {s:s, s:s, s:i}, {s:s, s:s, s:i}]", "name", "dns", "protocol", "UDP", "port", 53,
+                  "name", "dns-tcp", "protocol", "TCP", "port", 53, "name", "metrics", "protocol", "TCP", "port", 9153);
+    json_t *labels = json_pack("{s:s, s:s, s:s}", "k8s-app", "kube-dns", "kubernetes.io/cluster-service", "true",
+                               "kubernetes.io/name", "CoreDNS");
+    json_t *endpoints =
+        json_pack("{s:s, s:s, s:{s:s, s:O}, s:[{s:[{s:s}], s:O}]}", "apiVersion", "v1", "kind", "Endpoints", "metadata",
+                  "name", "kube-dns", "labels", labels, "subsets", "addresses", "ip", "172.30.0.1", "ports", ports);
+    json_t *service =
+        json_pack("{s:s, s:s, s:{s:s, s:o}, s:{s:s, s:o}}", "apiVersion", "v1", "kind", "Service", "metadata", "name",
+                  "kube-dns", "labels", labels, "spec", "clusterIP", "10.96.0.10", "ports", ports);
+    const int rc = ensure(r, RES.services, "kube-system", service, e);
+    if (rc == 0)
+        return ensure(r, RES.endpoints, "kube-system", endpoints, e);
+    json_decref(endpoints);
+    return rc;
+}
+
+/* What the ingress controller that runs from the start looks after. */
+static int ensure_ingress(struct registry *r, const char *profile, struct err *e)
+{
+    if (str_eq(profile, "none"))
+        return 0;
+    return ensure(r, RES.ingressclasses, "",
+                  json_pack("{s:s, s:s, s:{s:s}, s:{s:s}}", "apiVersion", "networking.k8s.io/v1", "kind",
+                            "IngressClass", "metadata", "name", "nginx", "spec", "controller", "k8s.io/ingress-nginx"),
+                  e);
+}
+
 int profile_apply(struct registry *r, const char *name, struct err *e)
 {
     _auto_sobj_ struct sobj *mark = reg_read(r, RES.configmaps, "kube-system", MARK);
@@ -66,7 +98,7 @@ int profile_apply(struct registry *r, const char *name, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(classes); i++)
         if (str_eq(classes[i].profile, name) && ensure(r, RES.storageclasses, "", class_object(i), e) < 0)
             return err_wrap(e, "profile %s", name);
-    if (ensure_drivers(r, name, e) < 0)
+    if (ensure_drivers(r, name, e) < 0 || ensure_dns(r, e) < 0 || ensure_ingress(r, name, e) < 0)
         return err_wrap(e, "profile %s", name);
     json_t *cm = json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:s}}", "apiVersion", "v1", "kind", "ConfigMap", "metadata",
                            "name", MARK, "namespace", "kube-system", "data", "profile", name);

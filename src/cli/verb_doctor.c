@@ -15,6 +15,7 @@ static const struct {
     {CAP_OVERLAY, "overlay filesystems", "images cannot be stacked; load the overlay module"},
     {CAP_NETNS, "network namespaces", "pods have no address of their own"},
     {CAP_MKFS_EXT4, "mkfs.ext4", "install the package e2fsprogs"},
+    {CAP_FILTER, "packet filter", "network policies are not enforced, services are relayed; load the module nf_tables"},
     {CAP_CGROUP, "control groups", "limits of memory, cpu and processes are not kept; a fork bomb is not stopped"},
     {CAP_DEVICES, "devices kept apart", "a privileged pod can open this machine's devices: run none you do not trust"},
 };

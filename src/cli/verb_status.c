@@ -17,6 +17,13 @@ static void print_status(const json_t *s)
     printf("kubeconfig   %s\n", jstr_or(s, "kubeconfig", "?"));
     printf("nodes        %d, %s\n", (int)jint(s, "nodes", 0), jbool(s, "ready", false) ? "Ready" : "not ready yet");
     printf("objects      %d\n", (int)jint(s, "objects", 0));
+    const char *ingress = jstr_or(s, "ingress", ""), *unfiltered = jstr_or(s, "policiesWhy", "");
+    if (*ingress)
+        printf("ingress      http://%s and https://%s\n", ingress, jstr_or(s, "ingressTls", ""));
+    else if (*jstr_or(s, "ingressWhy", ""))
+        printf("ingress      not served: %s\n", jstr_or(s, "ingressWhy", ""));
+    if (*unfiltered)
+        printf("policies     network policies are not enforced: %s\n", unfiltered);
     const char *why = jstr_or(s, "simulated", "");
     printf("kernel       %s%s\n",
            *why ? "simulated (pods and disks are only remembered): " : "real disks, mounts and processes", why);

@@ -276,6 +276,7 @@ void kubelet_add_loops(struct kubelet *k, struct control *c)
     control_add(c, &eviction_loop_def, k);
     control_add(c, &static_pods_loop_def, k);
     control_add(c, &service_proxy_loop_def, k);
+    control_add(c, &ingress_loop_def, k);
 }
 
 const struct node_ops *kubelet_node_ops(void)
@@ -385,6 +386,7 @@ void kubelet_close(struct kubelet *k)
 {
     if (!k)
         return;
+    ingress_close(k->ingress);
     k->m->ops->on_exit(k->m, NULL, NULL);
     eventfd_write(k->closing, 1);
     logs_close(k);

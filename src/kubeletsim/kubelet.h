@@ -37,6 +37,14 @@ struct kubelet_conf {
 int kubelet_open(const struct kubelet_conf *conf, struct kubelet **out, struct err *e);
 /* Adds the loops (pods, node heartbeats) to the runtime; before control_start(). */
 void kubelet_add_loops(struct kubelet *k, struct control *c);
+/* How the network is, in words for the user. */
+struct kubelet_net {
+    char ingress[64];      /* where it is served, "127.80.9.1" or with a port; "" = it is not */
+    char ingress_tls[64];  /* the same for TLS */
+    char ingress_why[256]; /* then: why */
+    char filter_why[256];  /* why policies are not enforced, "" = they are */
+};
+void kubelet_network(struct kubelet *k, struct kubelet_net *out); /* any thread */
 /* What the API server asks of a node; give it to registry_set_node_ops() with `k` as self. */
 const struct node_ops *kubelet_node_ops(void);
 /* Switches a node's machine off (every process and mount of it ends at once, its kubelet falls silent) and on again.

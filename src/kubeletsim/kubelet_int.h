@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/str.h"
+#include "ingress/ingress.h"
 #include "kubeletsim/kubelet.h"
 
 #include <pthread.h>
@@ -88,6 +89,7 @@ struct log_reader;
 
 struct kubelet {
     struct kubelet_conf conf;
+    struct ingress *ingress; /* NULL: not open */
     struct machine *m;
     struct machine_info info;
     struct control *control;
@@ -102,6 +104,7 @@ struct kubelet {
 
     pthread_mutex_t mu;
     /* under mu */
+    struct kubelet_net net;
     struct loop *nodes_loop;
     struct loop *pods_loop; /* NULL once the loops have stopped; the loop thread may read it without the lock */
     struct note *notes, **notes_tail;
@@ -133,8 +136,8 @@ extern const struct loop_def nodes_loop_def;
 bool node_is_off(const struct node_run *n);
 unsigned node_lives(const struct node_run *n);
 bool node_came_back(struct node_run *n); /* true once after it was switched on */
-/* -- service_proxy.c -- */
-extern const struct loop_def service_proxy_loop_def;
+/* -- service_proxy.c, ingress_loop.c -- */
+extern const struct loop_def service_proxy_loop_def, ingress_loop_def;
 
 /* -- leftovers.c -- */
 /* Before the first pod of a node that just started. */

@@ -68,6 +68,35 @@ static void list_sysctls(const json_t *pod, struct strlist *out)
     strlist_take(out, NULL);
 }
 
+/* Adds those of one container. */
+static struct port_map *add_host_ports(const json_t *container, struct port_map *list, size_t *count)
+{
+    size_t i;
+    const json_t *port;
+    json_array_foreach(json_object_get(container, "ports"), i, port)
+    {
+        const int64_t host = jint(port, "hostPort", 0);
+        if (host < 1 || host > 65535)
+            continue;
+        list = xrealloc(list, (*count + 1) * sizeof *list);
+        list[(*count)++] = (struct port_map){.host = (uint16_t)host,
+                                             .container = (uint16_t)jint(port, "containerPort", 0),
+                                             .udp = str_eq(jstr(port, "protocol"), "UDP")};
+    }
+    return list;
+}
+
+/* The ports of the node that its containers ask for. Returns new. */
+static struct port_map *host_ports(const json_t *pod, size_t *out_count)
+{
+    const json_t *containers = jat(pod, "spec.containers");
+    struct port_map *list = NULL;
+    *out_count = 0;
+    for (size_t i = 0; i < json_array_size(containers); i++)
+        list = add_host_ports(json_array_get(containers, i), list, out_count);
+    return list;
+}
+
 void sandbox_start_job(struct job *j)
 {
     struct pod_run *p = j->pod;
@@ -87,6 +116,8 @@ void sandbox_start_job(struct job *j)
         .share_pid = jbool(pod, "spec.shareProcessNamespace", false),
         .sysctls = (const char *const *)sysctls.items,
     };
+    _auto_free_ struct port_map *ports = host_ports(pod, &spec.port_count);
+    spec.ports = ports;
     if (strlen(host) > HOST_NAME_MAX) {
         err_set(&j->err, ERR_INVALID,
                 "failed to construct FQDN from pod hostname and cluster domain, FQDN %s is too long "

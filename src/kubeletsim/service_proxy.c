@@ -10,6 +10,7 @@
  * then. THREADS: the loop thread; hand-overs are jobs. */
 #include "kubeletsim/proxy_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +113,9 @@ static void handed_over(struct loop *l, void *arg)
     struct proxy *p = loop_state(l);
     _auto_json_ json_t *result = h->result ? json_loads(h->result, 0, NULL) : NULL;
     p->busy = false;
+    pthread_mutex_lock(&h->k->mu);
+    snprintf(h->k->net.filter_why, sizeof h->k->net.filter_why, "%s", jstr_or(result, "why", ""));
+    pthread_mutex_unlock(&h->k->mu);
     take_missed(l, h->table, json_incref(json_object_get(result, "refused")));
     const bool again = !h->result || json_array_size(p->missed);
     free(p->last);
@@ -143,6 +147,13 @@ static int proxy_reconcile(struct loop *l, const char *ns _unused_, const char *
     p->busy = true;
     loop_offload(l, hand_over, handed_over, h);
     return 0;
+}
+
+void kubelet_network(struct kubelet *k, struct kubelet_net *out)
+{
+    pthread_mutex_lock(&k->mu);
+    *out = k->net;
+    pthread_mutex_unlock(&k->mu);
 }
 
 /* -- changes -- */

@@ -393,6 +393,7 @@ static int op_sandbox_start(struct machine *m, const struct sandbox_spec *s, str
     wire_u32(&c.body, s->host_ipc);
     wire_u32(&c.body, s->share_pid);
     wire_strv(&c.body, s->sysctls);
+    wire_blob(&c.body, s->ports, s->port_count * sizeof *s->ports);
     return call_do(m, s->node, OP_SANDBOX_START, &c, e);
 }
 
@@ -504,18 +505,28 @@ static int op_dial(struct machine *m, const char *node, const char *sandbox, uin
     return 0;
 }
 
-static int op_listen(struct machine *m, const char *ip, uint16_t port, int *out_fd, struct err *e)
+static int at_address(struct machine *m, enum op op, const char *ip, uint16_t port, int *out_fd, struct err *e)
 {
     _auto_call_ struct call c = CALL_INIT;
     wire_str(&c.body, ip);
     wire_u32(&c.body, port);
-    if (call_do(m, "", OP_LISTEN, &c, e) < 0)
+    if (call_do(m, "", op, &c, e) < 0)
         return -1;
     const int fd = msg_take_fd(&c.reply, 0);
     if (fd < 0)
         return err_set(e, ERR_INTERNAL, "malformed reply");
     *out_fd = fd;
     return 0;
+}
+
+static int op_listen(struct machine *m, const char *ip, uint16_t port, int *out_fd, struct err *e)
+{
+    return at_address(m, OP_LISTEN, ip, port, out_fd, e);
+}
+
+static int op_dial_ip(struct machine *m, const char *ip, uint16_t port, int *out_fd, struct err *e)
+{
+    return at_address(m, OP_DIAL_IP, ip, port, out_fd, e);
 }
 
 static int op_set_services(struct machine *m, const char *rules_json, char **out_json, struct err *e)
@@ -569,6 +580,7 @@ const struct machine_ops client_ops = {
     .attach = op_attach,
     .dial = op_dial,
     .listen = op_listen,
+    .dial_ip = op_dial_ip,
     .on_exit = client_on_exit,
     .on_death = client_on_death,
     .set_services = op_set_services,

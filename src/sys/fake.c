@@ -488,6 +488,7 @@ static const struct machine_ops ops = {
     .attach = fake_attach,
     .dial = fake_dial,
     .listen = fake_listen,
+    .dial_ip = fake_listen,
     .on_exit = fake_on_exit,
     .on_death = fake_on_death,
     .set_services = fake_set_services,

@@ -532,6 +532,21 @@ static void on_listen(struct helper *h, uint32_t id, struct wire_in *in)
     reply(h, id, &e, NULL, fd);
 }
 
+/* Whoever asked waits for the connection, not we. */
+static void on_dial_ip(struct helper *h, uint32_t id, struct wire_in *in)
+{
+    struct err e = ERR_INIT;
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    const char *ip = wire_need_str(in);
+    at.sin_port = htons((uint16_t)wire_get_u32(in));
+    _auto_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (in->bad || inet_pton(AF_INET, ip, &at.sin_addr) != 1)
+        err_set(&e, ERR_BAD_REQUEST, "invalid address \"%s\"", ip);
+    else if (fd < 0 || (connect(fd, (struct sockaddr *)&at, sizeof at) < 0 && errno != EINPROGRESS))
+        err_sys(&e, errno, "connect to %s", ip);
+    reply(h, id, &e, NULL, e.code == ERR_OK ? fd : -1);
+}
+
 static void services_lost(struct helper *h)
 {
     struct err e = ERR_INIT;
@@ -583,6 +598,8 @@ static void on_request(struct helper *h, struct msg *m)
         on_set_services(h, m);
     else if (m->kind == OP_LISTEN)
         on_listen(h, m->id, &in);
+    else if (m->kind == OP_DIAL_IP)
+        on_dial_ip(h, m->id, &in);
     else if (m->kind == OP_NODE_STOP)
         on_node_stop(h, m->id, &in);
     else if (m->kind == OP_IMAGES_MOUNT)

@@ -30,7 +30,8 @@ enum machine_cap {
     CAP_NETNS = 8,
     CAP_CGROUP = 16,
     CAP_MKFS_EXT4 = 32,
-    CAP_DEVICES = 64
+    CAP_DEVICES = 64,
+    CAP_FILTER = 128,
 };
 struct machine_info {
     unsigned caps;
@@ -93,6 +94,11 @@ struct file_spec {    /* one file of an atomically written volume (ConfigMap, Se
     mode_t mode;
 };
 
+struct port_map { /* a port of the node that leads to a pod */
+    uint16_t host, container;
+    bool udp;
+};
+
 struct sandbox_spec {      /* a pod's namespaces: network, IPC, UTS */
     const char *node, *id; /* id: the pod uid */
     const char *hostname;
@@ -100,6 +106,8 @@ struct sandbox_spec {      /* a pod's namespaces: network, IPC, UTS */
     bool host_network, host_pid, host_ipc;
     bool share_pid;
     const char *const *sysctls; /* NULL-terminated "net.core.somaxconn=1024", or NULL */
+    const struct port_map *ports;
+    size_t port_count;
 };
 
 /* What is mounted below a bind later, who sees it? */
@@ -255,6 +263,9 @@ struct machine_ops {
     /* A listening TCP socket *inside* the cluster network, at an address that every node and pod reaches ("10.96.0.1",
      * 443: how kubectl on a node and clients in pods find the API server). The caller accepts on it and closes it. */
     int (*listen)(struct machine *m, const char *ip, uint16_t port, int *out_fd, struct err *e);
+
+    /* A socket of the cluster's network that is connecting to an address there; not blocking. */
+    int (*dial_ip)(struct machine *m, const char *ip, uint16_t port, int *out_fd, struct err *e);
 
     /* Called from a machine thread for each container that ends. Set before the first container; when it is taken away
      * (NULL) it does not run any more once this returns. */

@@ -218,17 +218,25 @@ int nl_route_link(int nl, uint32_t dst, const char *name, struct err *e)
     return code == 0 ? 0 : err_sys(e, -code, "network: add route by %s", name);
 }
 
-int nl_route_via(int nl, const char *iif, uint32_t gateway, struct err *e)
+/* Packets that come by `iif`, or (NULL) have the mark, are routed by that table. */
+static int rule_add(int nl, uint8_t table, uint32_t priority, const char *iif, uint32_t mark, struct err *e)
+{
+    struct request r;
+    const struct fib_rule_hdr rule = {.family = AF_INET, .table = table, .action = FR_ACT_TO_TBL};
+    begin(&r, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &rule, sizeof rule);
+    if (iif)
+        attr_text(&r, FRA_IIFNAME, iif);
+    else
+        attr(&r, FRA_FWMARK, &mark, sizeof mark);
+    attr(&r, FRA_PRIORITY, &priority, sizeof priority);
+    return finish(nl, &r, "add rule for", iif ? iif : "marks", e);
+}
+
+int nl_route_via(int nl, const char *iif, uint32_t gateway, uint32_t mark, struct err *e)
 {
     enum { TABLE = 100 };
-    struct request r;
-    const struct fib_rule_hdr rule = {.family = AF_INET, .table = TABLE, .action = FR_ACT_TO_TBL};
-    const uint32_t priority = TABLE;
     const int code = route_change(nl, TABLE, 0, 0, gateway, 0);
     if (code < 0)
         return err_sys(e, -code, "network: add route");
-    begin(&r, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &rule, sizeof rule);
-    attr_text(&r, FRA_IIFNAME, iif);
-    attr(&r, FRA_PRIORITY, &priority, sizeof priority);
-    return finish(nl, &r, "add rule for", iif, e);
+    return rule_add(nl, RT_TABLE_MAIN, TABLE - 1, NULL, mark, e) < 0 ? -1 : rule_add(nl, TABLE, TABLE, iif, 0, e);
 }

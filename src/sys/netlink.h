@@ -25,7 +25,7 @@ int nl_addr_del(int nl, const char *name, uint32_t addr, unsigned prefix, struct
 int nl_route_add(int nl, uint32_t dst, unsigned prefix, uint32_t gateway, struct err *e);
 /* The address is on the other end of that link, whatever its own prefix says. */
 int nl_route_link(int nl, uint32_t dst, const char *name, struct err *e);
-/* What comes in by link `iif` goes to the gateway, unless it is for us: in a table of its own. */
-int nl_route_via(int nl, const char *iif, uint32_t gateway, struct err *e);
+/* What comes in by link `iif` goes to the gateway, unless it is for us or has that mark: in a table of its own. */
+int nl_route_via(int nl, const char *iif, uint32_t gateway, uint32_t mark, struct err *e);
 
 #endif

@@ -320,22 +320,12 @@ void nx_dport(struct nft *n, unsigned reg)
     payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, reg);
 }
 
-static void meta(struct nft *n, uint32_t key, unsigned reg)
-{
-    const struct expression x = expression_begin(n, "meta");
-    attr_u32(n, NFTA_META_KEY, key);
-    attr_register(n, NFTA_META_DREG, reg);
-    expression_end(n, x);
-}
-
 void nx_l4proto(struct nft *n, unsigned reg)
 {
-    meta(n, NFT_META_L4PROTO, reg);
-}
-
-void nx_iif(struct nft *n, unsigned reg)
-{
-    meta(n, NFT_META_IIF, reg);
+    const struct expression x = expression_begin(n, "meta");
+    attr_u32(n, NFTA_META_KEY, NFT_META_L4PROTO);
+    attr_register(n, NFTA_META_DREG, reg);
+    expression_end(n, x);
 }
 
 void nx_ct(struct nft *n, uint32_t key, unsigned reg)
@@ -466,6 +456,15 @@ void nx_dnat(struct nft *n, unsigned addr, int port)
     attr_register(n, NFTA_NAT_REG_ADDR_MIN, addr);
     if (port >= 0)
         attr_register(n, NFTA_NAT_REG_PROTO_MIN, (unsigned)port);
+    expression_end(n, x);
+}
+
+void nx_mark(struct nft *n, uint32_t mark)
+{
+    nx_value(n, 0, &mark, sizeof mark);
+    const struct expression x = expression_begin(n, "meta");
+    attr_u32(n, NFTA_META_KEY, NFT_META_MARK);
+    attr_register(n, NFTA_META_SREG, 0);
     expression_end(n, x);
 }
 

@@ -55,7 +55,6 @@ void nx_saddr(struct nft *n, unsigned reg);
 void nx_daddr(struct nft *n, unsigned reg);
 void nx_l4proto(struct nft *n, unsigned reg);
 void nx_dport(struct nft *n, unsigned reg); /* in network order, two bytes */
-void nx_iif(struct nft *n, unsigned reg);   /* index of the interface it came by */
 void nx_ct(struct nft *n, uint32_t key /* NFT_CT_STATE, NFT_CT_STATUS */, unsigned reg);
 void nx_daddr_type(struct nft *n, unsigned reg); /* RTN_LOCAL, … */
 void nx_mask(struct nft *n, unsigned reg, uint32_t mask);
@@ -71,6 +70,7 @@ void nx_lookup_verdict(struct nft *n, unsigned reg, const char *map);
 void nx_value(struct nft *n, unsigned reg, const void *data, size_t len);
 void nx_verdict(struct nft *n, int32_t verdict, const char *chain /* or NULL */);
 void nx_dnat(struct nft *n, unsigned addr, int port /* register, -1: the port stays */);
+void nx_mark(struct nft *n, uint32_t mark);
 void nx_masquerade(struct nft *n);
 void nx_reject(struct nft *n);
 

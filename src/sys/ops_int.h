@@ -26,6 +26,7 @@
     X(FORMAT_END, "format_end")                                                                                        \
     X(LAYER_UNPACK, "layer_unpack")                                                                                    \
     X(LAYER_REMOVE, "layer_remove")                                                                                    \
+    X(DIAL_IP, "dial_ip")                                                                                              \
     X(LISTEN, "listen")                                                                                                \
     X(SET_SERVICES, "set_services")
 #define NODE_OPS(X)                                                                                                    \
@@ -78,6 +79,7 @@ enum op {
 #define NET_ALL_PODS_PREFIX 16
 #define NET_SERVICES        0x0a600000u /* 10.96.0.0/12 */
 #define NET_SERVICES_MASK   0xfff00000u
+#define NET_MARK_LED        1u /* packets that a node's own rules lead elsewhere */
 
 /* Paths on a node. */
 #define NODE_LAYERS NODE_IMAGEFS

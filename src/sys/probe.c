@@ -7,6 +7,7 @@
 #include "sys/machine.h"
 #include "sys/probe_int.h"
 #include "sys/proc_int.h"
+#include "sys/svc_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -75,7 +76,7 @@ void machine_describe(struct machine_info *out)
     read_line("/proc/sys/kernel/random/boot_id", out->boot_id, sizeof out->boot_id);
     out->cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
     out->memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-    out->caps = CAP_MOUNT | CAP_LOOP | CAP_OVERLAY | CAP_NETNS | CAP_MKFS_EXT4;
+    out->caps = CAP_MOUNT | CAP_LOOP | CAP_OVERLAY | CAP_NETNS | CAP_MKFS_EXT4 | CAP_FILTER;
     if (access("/sys/fs/cgroup", W_OK) == 0)
         out->caps |= CAP_CGROUP;
 }
@@ -112,6 +113,8 @@ static const struct {
      "Linux 5.8 or newer is needed"},
     {CAP_OVERLAY, "overlay mounts are not available: load the module (modprobe overlay)"},
     {CAP_MKFS_EXT4, "mkfs.ext4 is missing: install the package e2fsprogs"},
+    {CAP_FILTER, "nf_tables is not available: network policies are not enforced, and services are relayed; load the "
+                 "module (modprobe nf_tables)"},
     {CAP_CGROUP, "control groups are not writable: limits of CPU, memory and processes are not kept"},
     {CAP_DEVICES, "control groups of devices are not writable: a privileged pod can open this machine's devices"},
 };
@@ -131,6 +134,7 @@ static unsigned try_all(void)
     if (own_root(&(struct err){0}) < 0 || mount("tmpfs", "/tmp", "tmpfs", 0, NULL) < 0)
         return caps;
     caps |= CAP_MOUNT;
+    caps |= rules_apply(NULL, &(struct err){0}) == 0 ? CAP_FILTER : 0;
     caps |= probe_overlay("/tmp") ? CAP_OVERLAY : 0;
     if (mount("tmpfs", "/dev", "tmpfs", 0, NULL) == 0 &&
         mknod("/dev/loop-control", S_IFCHR | 0600, makedev(10, 237)) == 0)

@@ -63,6 +63,7 @@ static void sandbox_free(struct sandbox *s)
     free(s->id);
     free(s->hostname);
     free(s->shm);
+    free(s->ports);
     free(s);
 }
 
@@ -218,6 +219,8 @@ int req_sandbox_start(struct req *r, struct err *e)
     const bool host_network = wire_get_bool(&r->in), host_pid = wire_get_bool(&r->in), host_ipc = wire_get_bool(&r->in);
     const bool share_pid = wire_get_bool(&r->in);
     _auto_free_ const char **sysctls = wire_get_strv(&r->in);
+    size_t ports_len = 0;
+    const void *ports = wire_get_blob(&r->in, &ports_len);
     struct in_addr addr = {0};
     if (sandbox_find(n, id))
         return 0;
@@ -233,6 +236,8 @@ int req_sandbox_start(struct req *r, struct err *e)
         .uts = host_network ? -1 : -2, /* a pod on the node's network has its name too */
         .pid = -1,
         .host_pid = host_pid,
+        .ports = xmemdup(ports ? ports : "", ports_len),
+        .port_count = host_network ? 0 : ports_len / sizeof *s->ports,
     };
     if (make_spaces(n, s, share_pid && !host_pid, (const char *const *)sysctls, e) < 0 || make_shm(s, e) < 0 ||
         (!host_network && connect_pod(n, s, e) < 0)) {
@@ -241,6 +246,8 @@ int req_sandbox_start(struct req *r, struct err *e)
     }
     s->next = n->sandboxes;
     n->sandboxes = s;
+    if (s->port_count)
+        node_rules_apply(n, &(struct err){0}); /* without nf_tables a pod is reached at its own address alone */
     return 0;
 }
 
@@ -253,7 +260,10 @@ int req_sandbox_stop(struct req *r, struct err *e)
         if (!str_eq(s->id, id))
             continue;
         *at = s->next;
+        const bool had_ports = s->port_count;
         sandbox_free(s);
+        if (had_ports)
+            node_rules_apply(r->node, &(struct err){0});
         return 0;
     }
     return 0;

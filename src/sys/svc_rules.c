@@ -6,7 +6,7 @@
  * DESIGN: the whole table is made anew and replaced in one batch, so no packet ever sees half of it; connections that
  * exist go on as they began. A service port is a key (address, protocol, port) of one map that leads to a chain of its
  * own, which picks a pod: by chance, or by the client's address where the service asks for affinity. What reaches a pod
- * has its sender's address, unless that is no pod's, or is the very pod itself.
+ * has its sender's address, unless that is no pod's, or is the very pod itself, or the pod is on its node's network.
  *
  * A pod that a policy isolates has a chain a direction: a rule for what is allowed, and at its end all else is dropped.
  *     "policies": [{"ip": "10.244.0.5", "ingress": [{"peers": [[167772160, 184549375]],
@@ -241,6 +241,14 @@ static void add_leaving(struct nft *n)
     nx_saddr(n, 1);
     nx_mask(n, 1, htonl(UINT32_MAX << (32 - NET_ALL_PODS_PREFIX)));
     nx_cmp_u32(n, 1, NFT_CMP_NEQ, htonl(NET_ALL_PODS));
+    nx_masquerade(n);
+    nft_rule_end(n);
+    /* A node answers its own pods without us. */
+    nft_rule_begin(n, "leave");
+    only_led(n);
+    nx_daddr(n, 1);
+    nx_mask(n, 1, htonl(UINT32_MAX << (32 - NET_NODE_PREFIX)));
+    nx_cmp_u32(n, 1, NFT_CMP_EQ, htonl(NET_GATEWAY & UINT32_MAX << (32 - NET_NODE_PREFIX)));
     nx_masquerade(n);
     nft_rule_end(n);
     nft_rule_begin(n, "leave");

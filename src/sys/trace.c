@@ -111,6 +111,7 @@ WRAP(attach, (M, N, const char *id, struct stream_fds *out, E), (inner, node, id
 WRAP(dial, (M, N, const char *sandbox, uint16_t port, int *out_fd, E), (inner, node, sandbox, port, out_fd, e), "%s, %s, %u", node,
      sandbox, port)
 WRAP(listen, (M, const char *ip, uint16_t port, int *out_fd, E), (inner, ip, port, out_fd, e), "%s, %u", ip, port)
+WRAP(dial_ip, (M, const char *ip, uint16_t port, int *out_fd, E), (inner, ip, port, out_fd, e), "%s, %u", ip, port)
 WRAP(set_services, (M, const char *rules_json, char **out_json, E), (inner, rules_json, out_json, e), "%zu bytes", rules_json ? strlen(rules_json) : 0)
 // clang-format on
 
@@ -186,6 +187,7 @@ static const struct machine_ops ops = {
     .attach = trace_attach,
     .dial = trace_dial,
     .listen = trace_listen,
+    .dial_ip = trace_dial_ip,
     .on_exit = trace_on_exit,
     .on_death = trace_on_death,
     .set_services = trace_set_services,
