@@ -136,11 +136,12 @@ static int read_answers(int fd)
             continue;
         if (got <= 0)
             return 0; /* nothing more to tell */
-        int left = (int)got;
-        for (struct nlmsghdr *m = &in.head; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
+        for (size_t at = 0; at + sizeof(struct nlmsghdr) <= (size_t)got;) {
+            const struct nlmsghdr *m = (const struct nlmsghdr *)(const void *)(in.space + at);
             const struct nlmsgerr *answer = NLMSG_DATA(m);
             if (m->nlmsg_type == NLMSG_ERROR && answer->error)
                 return answer->error;
+            at += NLMSG_ALIGN(m->nlmsg_len < sizeof *m ? (uint32_t)sizeof *m : m->nlmsg_len);
         }
     }
 }
