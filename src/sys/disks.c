@@ -29,7 +29,8 @@
 #include <unistd.h>
 
 #define DISK_ID_MAX   200
-#define PART          ".part"            /* an id never ends in it: a file's name ends in .img */
+#define PART          ".part" /* an id never ends in it: a file's name ends in .img */
+#define CAST_ROOM     (GRANTS_KEPT + (INT64_C(64) << 20))
 #define DISK_SIZE_MAX (INT64_C(1) << 44) /* 16 TiB: ext4's own limit */
 
 struct disk {
@@ -154,6 +155,8 @@ int disks_create_ext4(struct disks *d, const char *id, int64_t bytes, struct err
         return -1;
     if (access(path, F_OK) == 0)
         return exists_already(id, e);
+    if (reserve_look(d->dir) < CAST_ROOM) /* what is left is for those who have a disk already */
+        return disks_create(d, id, bytes, e);
     const enum mould_state state = moulds_find(d->moulds, bytes, &mould);
     if (state == MOULD_MAKING)
         return 1;
