@@ -26,6 +26,7 @@
 #include "sys/proc_int.h"
 #include "sys/reserve_int.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -43,10 +44,11 @@
 #define PLENTY       (2048 * MIB)  /* to give; nobody is limited above */
 #define SOON         (8192 * MIB)  /* to give; above, once in a while is enough */
 #define SCARCE       (1024 * MIB)  /* to give; below, what pods deleted is taken back */
-#define LEAST_OWN    (8 * MIB)     /* kept for it when there is nothing to give */
-#define LEAST_DISK   (1 * MIB)
-#define HUNGRY       (256 * 1024) /* who may use less than this has had all it was given */
-#define HEALED       (16 * MIB)   /* to give, from which on nobody counts as starved */
+#define LEAST_OWN    (8 * MIB)     /* kept for it when there is nothing to give; less if they are many */
+#define LEAST_DISK   (4 * MIB)
+#define HUNGRY       (2 * MIB)  /* who may use less than this, and took most of what it was given, got no more */
+#define HUNGRY_MS    30000      /* so long that is remembered: whoever asks must come to know */
+#define HEALED       (16 * MIB) /* to give, from which on nobody counts as starved */
 #define GROWS        (64 * 1024)
 #define ACTIVE_LOOKS 20 /* so long someone counts as active who grew */
 #define TRIM_WORTH   (16 * MIB)
@@ -79,7 +81,7 @@ int64_t grants_share(struct grant_share *s, size_t n, int64_t room)
         weights += weight_of(&s[i]);
     }
     for (size_t i = 0; i < n; i++) {
-        const int64_t least = s[i].own ? LEAST_OWN : LEAST_DISK;
+        const int64_t least = least_of(s[i].own ? LEAST_OWN : LEAST_DISK, GRANTS_KEPT / 2 / (int64_t)n);
         const int64_t kept = least_of(most_of(s[i].avail, 0), least); /* of its least, what it still has */
         int64_t grant = s[i].free;
         if (left < PLENTY && left < wanted)
@@ -102,9 +104,11 @@ struct row { /* a filesystem, or a disk that has none we can limit */
     int64_t used, backed; /* bytes, at the last look */
     int64_t freed;        /* bytes that files no longer have, since it was trimmed */
     bool fresh, starved;
-    bool grew;           /* its file did, since there was plenty */
-    int active;          /* looks left */
-    struct fs_room room; /* at this look */
+    int64_t granted;       /* at the last look */
+    int64_t starved_until; /* ms; at least */
+    bool grew;             /* its file did, since there was plenty */
+    int active;            /* looks left */
+    struct fs_room room;   /* at this look */
 };
 struct grants {
     struct row *rows; /* owned */
@@ -246,11 +250,11 @@ static int64_t owed_by(const struct row *r)
            least_of(fs_log_unwritten(r->image), LOG_AHEAD);
 }
 
-/* Has it had all that it was given, and not all that it believes it has? */
+/* Did it come to the end of what it was given at the last look? Then its pod has seen "No space left on device". */
 static bool is_hungry(const struct row *r)
 {
-    return r->room.reserved > r->base && r->room.free - r->room.reserved * r->room.block < HUNGRY &&
-           r->room.free > r->base * r->room.block + HUNGRY;
+    const int64_t avail = r->room.free - r->room.reserved * r->room.block;
+    return r->room.reserved > r->base && avail < HUNGRY && 2 * avail < r->granted && r->granted - avail > GROWS;
 }
 
 static bool device_starves(const struct row *r, int64_t room)
@@ -262,6 +266,7 @@ static bool device_starves(const struct row *r, int64_t room)
 /* Sets each limit. Returns what there was to give. */
 static int64_t share_out(struct grants *g, int64_t room)
 {
+    const int64_t now = clock_mono_ns(clock_real()) / 1000000;
     size_t n = 0, count = 0;
     for (const struct row *r = g->rows; r; r = r->next)
         count++;
@@ -285,7 +290,10 @@ static int64_t share_out(struct grants *g, int64_t room)
             r->starved = device_starves(r, room);
             continue;
         }
-        r->starved = s[n].grant < HEALED && s[n].grant < s[n].free && (r->starved || is_hungry(r));
+        if (is_hungry(r))
+            r->starved_until = now + HUNGRY_MS;
+        r->starved = now < r->starved_until || (r->starved && s[n].grant < HEALED && s[n].grant < s[n].free);
+        r->granted = s[n].grant;
         const int64_t held = (s[n].free - s[n].grant + r->room.block - 1) / r->room.block;
         fs_reserve(r->name, &r->room, most_of(held, r->base));
         n++;

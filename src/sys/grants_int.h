@@ -49,7 +49,7 @@ struct grant_share {
 /* Bytes of room that grants never touch: the store's journal, records, the metadata of what is deleted. */
 #define GRANTS_KEPT (INT64_C(64) << 20)
 /* Shares `room` out; the sum of all grants and of what is owed is never more than it, but for what each
- * has at the very least (1 MiB; 8 MiB what is our own). Returns
+ * has at the very least (4 MiB; 8 MiB what is our own). Returns
  * what there was to give: <= 0: nothing. */
 int64_t grants_share(struct grant_share *s, size_t n, int64_t room);
 
