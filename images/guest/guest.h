@@ -10,5 +10,11 @@ int httpd_main(int argc, char **argv);
 int curl_main(int argc, char **argv);
 int df_main(int argc, char **argv);
 int wget_main(int argc, char **argv);
+int redis_server_main(int argc, char **argv);
+int redis_cli_main(int argc, char **argv);
+int database_main(int argc, char **argv);
+int mysql_main(int argc, char **argv); /* mysqladmin too */
+int psql_main(int argc, char **argv);  /* pg_isready too */
+int mongosh_main(int argc, char **argv);
 
 #endif

@@ -21,6 +21,20 @@ static const struct {
     {"curl", curl_main},
     {"df", df_main},
     {"wget", wget_main},
+    {"redis-server", redis_server_main},
+    {"redis-cli", redis_cli_main},
+    {"mysqld", database_main},
+    {"mariadbd", database_main},
+    {"postgres", database_main},
+    {"mongod", database_main},
+    {"mysql", mysql_main},
+    {"mariadb", mysql_main},
+    {"mysqladmin", mysql_main},
+    {"mariadb-admin", mysql_main},
+    {"psql", psql_main},
+    {"pg_isready", psql_main},
+    {"mongosh", mongosh_main},
+    {"mongo", mongosh_main},
 };
 
 int main(int argc, char **argv)

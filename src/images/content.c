@@ -305,16 +305,64 @@ static const struct layer_file httpd_files[] = {
     DIR_("usr/local/apache2/logs"),
 };
 
+/* Options alone are the server's, as in the real entry points. */
+#define DATABASE_ENTRYPOINT(server)                                                                                    \
+    SCRIPT_("usr/local/bin/docker-entrypoint.sh", "#!/bin/sh\n"                                                        \
+                                                  "# Runs the server, or whatever is asked for.\n"                     \
+                                                  "case $1 in -*) set -- " server " \"$@\" ;; esac\n"                  \
+                                                  "exec \"$@\"\n")
+
+static const struct layer_file redis_files[] = {
+    GUEST_("usr/local/bin/redis-server"),
+    GUEST_("usr/local/bin/redis-cli"),
+    DATABASE_ENTRYPOINT("redis-server"),
+    DIR_("data"),
+};
+static const struct layer_file mysql_files[] = {
+    GUEST_("usr/sbin/mysqld"),
+    GUEST_("usr/bin/mysql"),
+    GUEST_("usr/bin/mysqladmin"),
+    DATABASE_ENTRYPOINT("mysqld"),
+    DIR_("var/lib/mysql"),
+    DIR_("docker-entrypoint-initdb.d"),
+    FILE_("etc/my.cnf", "[mysqld]\ndatadir=/var/lib/mysql\n!includedir /etc/mysql/conf.d/\n"),
+    DIR_("etc/mysql/conf.d"),
+};
+static const struct layer_file mariadb_files[] = {
+    GUEST_("usr/sbin/mariadbd"),     GUEST_("usr/bin/mariadb"),    GUEST_("usr/bin/mariadb-admin"),
+    GUEST_("usr/bin/mysql"),         GUEST_("usr/bin/mysqladmin"), LINK_("usr/sbin/mysqld", "mariadbd"),
+    DATABASE_ENTRYPOINT("mariadbd"), DIR_("var/lib/mysql"),        DIR_("docker-entrypoint-initdb.d"),
+    DIR_("etc/mysql/conf.d"),
+};
+static const struct layer_file postgres_files[] = {
+    GUEST_("usr/local/bin/postgres"), GUEST_("usr/local/bin/psql"),    GUEST_("usr/local/bin/pg_isready"),
+    DATABASE_ENTRYPOINT("postgres"),  DIR_("var/lib/postgresql/data"), DIR_("docker-entrypoint-initdb.d"),
+};
+static const struct layer_file mongo_files[] = {
+    GUEST_("usr/bin/mongod"),      GUEST_("usr/bin/mongosh"), GUEST_("usr/bin/mongo"),
+    DATABASE_ENTRYPOINT("mongod"), DIR_("data/db"),           DIR_("data/configdb"),
+};
+
 #define LAYER(id, applets, files)                                                                                      \
     {                                                                                                                  \
         id, applets, files, ARRAY_LEN(files)                                                                           \
     }
 static const struct layer_def layers[] = {
-    LAYER("busybox", APPLETS_IN_BIN, busybox_files), LAYER("alpine", APPLETS_SPREAD, alpine_files),
-    LAYER("debian", APPLETS_SPREAD, debian_files),   LAYER("ubuntu", APPLETS_SPREAD, ubuntu_files),
-    LAYER("centos", APPLETS_SPREAD, centos_files),   LAYER("stub", APPLETS_SPREAD, stub_files),
-    LAYER("nginx", APPLETS_NONE, nginx_files),       LAYER("nginx-old", APPLETS_NONE, old_nginx_files),
-    LAYER("httpd", APPLETS_NONE, httpd_files),       LAYER("event-simulator", APPLETS_NONE, event_simulator_files),
+    LAYER("busybox", APPLETS_IN_BIN, busybox_files),
+    LAYER("alpine", APPLETS_SPREAD, alpine_files),
+    LAYER("debian", APPLETS_SPREAD, debian_files),
+    LAYER("ubuntu", APPLETS_SPREAD, ubuntu_files),
+    LAYER("centos", APPLETS_SPREAD, centos_files),
+    LAYER("stub", APPLETS_SPREAD, stub_files),
+    LAYER("nginx", APPLETS_NONE, nginx_files),
+    LAYER("nginx-old", APPLETS_NONE, old_nginx_files),
+    LAYER("httpd", APPLETS_NONE, httpd_files),
+    LAYER("redis", APPLETS_NONE, redis_files),
+    LAYER("mysql", APPLETS_NONE, mysql_files),
+    LAYER("mariadb", APPLETS_NONE, mariadb_files),
+    LAYER("postgres", APPLETS_NONE, postgres_files),
+    LAYER("mongo", APPLETS_NONE, mongo_files),
+    LAYER("event-simulator", APPLETS_NONE, event_simulator_files),
     LAYER("pause", APPLETS_NONE, pause_files),
 };
 

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 /* To be changed with how layers are made. */
-#define LAYOUT "2: files stand before applets"
+#define LAYOUT "3: our program is there once"
 
 const char LAYER_GUEST[] = "\1guest";
 
@@ -109,9 +109,12 @@ static char *with_version(const char *text, const char *version)
     return buf_steal(&b, NULL);
 }
 
-static int put_regular(int root, const struct layer_file *f, const char *version, struct err *e)
+/* guest: where the layer has our program already, or NULL. */
+static int put_regular(int root, const struct layer_file *f, const char *version, const char *guest, struct err *e)
 {
     unlinkat(root, f->path, 0); /* it may be a link to busybox, which must stay as it is */
+    if (f->text == LAYER_GUEST && guest)
+        return linkat(root, guest, root, f->path, 0) < 0 ? err_sys(e, errno, "link %s", f->path) : 0;
     _auto_close_ int fd = openat(root, f->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, f->mode & 07777);
     if (fd < 0)
         return err_sys(e, errno, "create %s", f->path);
@@ -123,7 +126,7 @@ static int put_regular(int root, const struct layer_file *f, const char *version
     return write_all(fd, text, strlen(text), e);
 }
 
-static int put_file(int root, const struct layer_file *f, const char *version, struct err *e)
+static int put_file(int root, const struct layer_file *f, const char *version, const char *guest, struct err *e)
 {
     if (make_parents(root, f->path, e) < 0)
         return -1;
@@ -135,7 +138,7 @@ static int put_file(int root, const struct layer_file *f, const char *version, s
     case S_IFLNK:
         return symlinkat(f->text, root, f->path) < 0 && errno != EEXIST ? err_sys(e, errno, "link %s", f->path) : 0;
     default:
-        return put_regular(root, f, version, e);
+        return put_regular(root, f, version, guest, e);
     }
 }
 
@@ -187,9 +190,14 @@ static int fill(int root, const struct layer_def *def, const char *version, stru
             link_applets(root, path, def->applets, e) < 0)
             return -1;
     }
-    for (size_t i = 0; i < def->count; i++)
-        if (put_file(root, &def->files[i], version, e) < 0)
+    const char *guest = NULL;
+    for (size_t i = 0; i < def->count; i++) {
+        const struct layer_file *f = &def->files[i];
+        if (put_file(root, f, version, guest, e) < 0)
             return -1;
+        if (f->text == LAYER_GUEST && !guest)
+            guest = f->path;
+    }
     return 0;
 }
 
