@@ -326,6 +326,16 @@ static int start_nodes(struct kubelet *k, struct err *e)
     return rc;
 }
 
+/* All nodes have disks of one size. */
+static void learn_capacity(struct kubelet *k)
+{
+    struct err e = ERR_INIT;
+    struct fs_stat fs;
+    k->nodefs_bytes = k->conf.nodefs_bytes;
+    if (k->m->ops->fs_stat(k->m, k->nodes[0].name, "/", &fs, &e) == 0 && fs.bytes > 0)
+        k->nodefs_bytes = fs.bytes;
+}
+
 static void name_node(struct kubelet *k, int i)
 {
     struct node_run *n = &k->nodes[i];
@@ -362,6 +372,7 @@ int kubelet_open(const struct kubelet_conf *conf, struct kubelet **out, struct e
     struct kubelet *k = kubelet_new(conf);
     k->m->ops->on_exit(k->m, notes_exit, k);
     int rc = start_nodes(k, e);
+    learn_capacity(k);
     for (int i = 0; rc == 0 && i < conf->nodes; i++)
         rc = node_register(k, &k->nodes[i], e);
     if (rc < 0) {

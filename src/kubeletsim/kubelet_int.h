@@ -92,6 +92,7 @@ struct kubelet {
     struct ingress *ingress; /* NULL: not open */
     struct machine *m;
     struct machine_info info;
+    int64_t nodefs_bytes; /* what a node's filesystem holds, which is less than the disk under it */
     struct control *control;
     struct node_run nodes[NODES_MAX]; /* loop thread, once it runs */
     struct pod_run *pods;             /* loop thread */

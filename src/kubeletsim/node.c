@@ -132,13 +132,13 @@ int64_t node_allocatable(const struct kubelet *k, const char *resource)
     if (str_eq(resource, "memory"))
         return k->info.memory_bytes - RESERVED_MEMORY;
     if (str_eq(resource, "ephemeral-storage"))
-        return k->conf.nodefs_bytes / 100 * (100 - NODEFS_THRESHOLD);
+        return k->nodefs_bytes / 100 * (100 - NODEFS_THRESHOLD);
     return -1;
 }
 
 static void set_resources(const struct kubelet *k, json_t *status)
 {
-    int64_t memory_ki = k->info.memory_bytes >> 10, disk_ki = k->conf.nodefs_bytes >> 10;
+    int64_t memory_ki = k->info.memory_bytes >> 10, disk_ki = k->nodefs_bytes >> 10;
     const struct {
         const char *name;
         char *capacity, *allocatable;

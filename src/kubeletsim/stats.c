@@ -2,12 +2,12 @@
  *
  * DESIGN: asking a filesystem how full it is costs nothing, walking a tree does. So trees (writable layers, logs,
  * emptyDirs) are walked only if the node's filesystem, which all of them lie on, says that something was allocated or
- * freed since; else their numbers are those of the measurement before. A walk that took long rests twenty times as long.
- * Filesystems that are volumes of their own are asked once a minute, as the kubelet does, those in memory every time: a
- * sizeLimit is watched on them.
+ * freed since; else their numbers are those of the measurement before. A walk that took long rests twenty times as
+ * long. Filesystems that are volumes of their own are asked once a minute, as the kubelet does, those in memory that
+ * have a sizeLimit every time.
  *
- * THREADS: stats_plan() on the loop thread, stats_measure() on a worker; a measurement belongs to one of them at a time.
- * Source: pkg/kubelet/stats, pkg/kubelet/server/stats. */
+ * THREADS: stats_plan() on the loop thread, stats_measure() on a worker; a measurement belongs to one of them at a
+ * time. Source: pkg/kubelet/stats, pkg/kubelet/server/stats. */
 #include "kubeletsim/stats_int.h"
 #include "kubeletsim/volumes_int.h"
 
@@ -47,7 +47,9 @@ static void plan_volume(const struct pod_run *p, const struct volume_run *v, str
         return;
     const bool on_disk = !in_memory(v) && (str_eq(v->plugin->key, "emptyDir") || str_eq(v->plugin->key, "configMap"));
     struct volume_stats *s = &out->volumes[out->volume_count++];
-    *s = (struct volume_stats){.name = xstrdup(v->name), .path = xstrdup(v->path), .local = on_disk, .own_fs = !on_disk};
+    *s =
+        (struct volume_stats){.name = xstrdup(v->name), .path = xstrdup(v->path), .local = on_disk, .own_fs = !on_disk};
+    s->limited = !on_disk && jstr(v->source, "sizeLimit");
     const char *claim = claim_of(p, v->name);
     if (claim)
         s->claim = xstrdup(claim);
@@ -207,8 +209,8 @@ static void walk_trees(struct kubelet *k, const char *node, struct node_stats *s
     for (size_t i = 0; i < s->pod_count; i++)
         want_pod(&w, &s->pods[i]);
     struct path_use *uses = xcalloc(w.paths.len + 1, sizeof *uses);
-    if (w.paths.len > 0 && k->m->ops->disk_usage(k->m, node, (const char *const *)w.paths.items, w.paths.len, uses,
-                                                 &e) == 0)
+    if (w.paths.len > 0 &&
+        k->m->ops->disk_usage(k->m, node, (const char *const *)w.paths.items, w.paths.len, uses, &e) == 0)
         for (size_t i = 0; i < w.paths.len; i++)
             *w.uses[i] = uses[i];
     s->walked = began;
@@ -249,10 +251,9 @@ static void measure_volumes(struct kubelet *k, const char *node, struct node_sta
         for (size_t j = 0; j < s->pods[i].volume_count; j++) {
             struct volume_stats *v = &s->pods[i].volumes[j];
             const struct volume_stats *o = volume_before(old, v->name);
-            const bool fast = !o || str_eq(o->fs.fstype, "tmpfs");
             if (!v->own_fs)
                 v->fs = s->nodefs;
-            else if (slow || fast)
+            else if (slow || !o || v->limited)
                 k->m->ops->fs_stat(k->m, node, v->path, &v->fs, &e);
             else
                 v->fs = o->fs;

@@ -18,6 +18,7 @@ struct volume_stats {
     char *name, *claim, *path; /* owned; claim: NULL if it has none */
     bool own_fs;               /* it is a filesystem: `fs` says all of it; else `use`, on the node's */
     bool local;                /* counts as the pod's own on nodefs */
+    bool limited;              /* in memory, with a limit to be watched */
     struct fs_stat fs;
     struct path_use use;
 };
