@@ -59,6 +59,8 @@ void cgroups_make(const struct cgroups *c, const char *id, const struct cgroup_l
 void cgroups_limit(const struct cgroups *c, const char *id, const struct cgroup_limits *limits);
 /* These devices and the harmless ones, and no others. False where the machine has no way to say so. */
 bool cgroups_limit_devices(const struct cgroups *c, const char *id, const struct cgroup_device *devices, size_t count);
+/* What it writes to settings of the one kernel has no effect. False as above. */
+bool cgroups_keep_settings(const struct cgroups *c, const char *id);
 /* A node: the loop devices beside; and, while it starts, what makes them. */
 void cgroups_limit_node(const struct cgroups *c, bool starting);
 /* Puts the calling process into it. */

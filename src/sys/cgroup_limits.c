@@ -43,9 +43,12 @@ static const struct cgroup_device harmless[] = {
     {false, 10, 229},  /* fuse */
 };
 
-#define INSN(code_, dst, src, off_, imm_)                                                                              \
-    ((struct bpf_insn){.code = (code_), .dst_reg = (dst), .src_reg = (src), .off = (off_), .imm = (imm_)})
-#define RULE_LEN 5
+#define FIELDS(code_, dst, src, off_, imm_)                                                                            \
+    {                                                                                                                  \
+        .code = (code_), .dst_reg = (dst), .src_reg = (src), .off = (off_), .imm = (imm_)                              \
+    }
+#define INSN(code, dst, src, off, imm) ((struct bpf_insn)FIELDS(code, dst, src, off, imm))
+#define RULE_LEN                       5
 
 /* Registers: 2 = type, 3 = major, 4 = minor. "If all are equal, allow." */
 static struct bpf_insn *add_rule(struct bpf_insn *at, const struct cgroup_device *d)
@@ -58,6 +61,16 @@ static struct bpf_insn *add_rule(struct bpf_insn *at, const struct cgroup_device
     *at++ = INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 1);
     *at++ = INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
     return at;
+}
+
+static int load(enum bpf_prog_type type, const struct bpf_insn *program, size_t len)
+{
+    union bpf_attr attr = {.prog_type = type};
+    attr.insns = (uint64_t)(uintptr_t)program;
+    attr.insn_cnt = (uint32_t)len;
+    attr.license = (uint64_t)(uintptr_t) "GPL";
+    attr.expected_attach_type = type == BPF_PROG_TYPE_CGROUP_SYSCTL ? BPF_CGROUP_SYSCTL : BPF_CGROUP_DEVICE;
+    return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr);
 }
 
 static int load_program(const struct cgroup_device *devices, size_t count)
@@ -73,25 +86,20 @@ static int load_program(const struct cgroup_device *devices, size_t count)
         at = add_rule(at, &devices[i]);
     *at++ = INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0);
     *at++ = INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
-    union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE};
-    attr.insns = (uint64_t)(uintptr_t)program;
-    attr.insn_cnt = (uint32_t)(at - program);
-    attr.license = (uint64_t)(uintptr_t) "GPL";
-    const int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr);
+    const int fd = load(BPF_PROG_TYPE_CGROUP_DEVICE, program, (size_t)(at - program));
     free(program);
     return fd;
 }
 
-static bool attach_program(int tree, const char *id, const struct cgroup_device *devices, size_t count)
+static bool attach(int tree, const char *id, int program, enum bpf_attach_type type)
 {
     _auto_close_ int group = openat(tree, *id ? id : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _auto_close_ int program = group < 0 ? -1 : load_program(devices, count);
-    if (program < 0)
+    if (group < 0 || program < 0)
         return false;
     union bpf_attr attr = {0};
     attr.target_fd = (uint32_t)group;
     attr.attach_bpf_fd = (uint32_t)program;
-    attr.attach_type = BPF_CGROUP_DEVICE;
+    attr.attach_type = type;
     attr.attach_flags = BPF_F_ALLOW_MULTI;
     return syscall(SYS_bpf, BPF_PROG_ATTACH, &attr, sizeof attr) == 0;
 }
@@ -117,8 +125,10 @@ bool cgroups_limit_devices(const struct cgroups *c, const char *id, const struct
         return true;
     }
     for (size_t i = 0; i < c->count; i++)
-        if (c->trees[i].v2)
-            return attach_program(c->trees[i].dir, id, devices, count);
+        if (c->trees[i].v2) {
+            _auto_close_ int program = load_program(devices, count);
+            return attach(c->trees[i].dir, id, program, BPF_CGROUP_DEVICE);
+        }
     return false;
 }
 
@@ -129,6 +139,68 @@ void cgroups_limit_node(const struct cgroups *c, bool starting)
         cgroup_put(c->devices, "", "devices.deny", "c 10:237 rwm"); /* "a" is no longer allowed: it has children */
     else
         cgroups_limit_devices(c, "", loops, starting ? 2 : 1);
+}
+
+/* ---- settings of the kernel ---- */
+
+#define NAME_AT           (-64)  /* on the program's stack */
+#define VALUE_AT          (-192) /* … 128 bytes */
+#define MOV(dst, src)     FIELDS(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0)
+#define SET(dst, value)   FIELDS(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, value)
+#define ADD(dst, value)   FIELDS(BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, value)
+#define CALL(helper)      FIELDS(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
+#define LOAD(dst, src, n) FIELDS(BPF_LDX | BPF_MEM | (n), dst, src, 0, 0)
+#define EXIT              FIELDS(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+
+/* What a privileged container writes into /proc/sys: settings of its own network and of its shared memory are its own.
+ * All others belong to the one kernel, that is to the user: the write succeeds, as labs expect that do it ("sysctl -w
+ * vm.max_map_count=…"), and the value stays what it is. */
+static const struct bpf_insn keep_settings[] = {
+    LOAD(BPF_REG_2, BPF_REG_1, BPF_W), /* is it a write? */
+    FIELDS(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, 0, 2, 0),
+    SET(BPF_REG_0, 1),
+    EXIT,
+    MOV(BPF_REG_6, BPF_REG_1),
+    MOV(BPF_REG_2, BPF_REG_10),
+    ADD(BPF_REG_2, NAME_AT),
+    SET(BPF_REG_3, 64),
+    SET(BPF_REG_4, 0),
+    CALL(BPF_FUNC_sysctl_get_name),
+    FIELDS(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_1, BPF_REG_10, NAME_AT, 0),
+    FIELDS(BPF_JMP32 | BPF_JEQ | BPF_K, BPF_REG_1, 0, 18, 0x2f74656e), /* "net/" */
+    FIELDS(BPF_JMP32 | BPF_JNE | BPF_K, BPF_REG_1, 0, 4, 0x6e72656b),  /* "kern" */
+    FIELDS(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_1, BPF_REG_10, NAME_AT + 4, 0),
+    FIELDS(BPF_JMP32 | BPF_JNE | BPF_K, BPF_REG_1, 0, 2, 0x732f6c65), /* "el/s" */
+    FIELDS(BPF_LDX | BPF_MEM | BPF_H, BPF_REG_1, BPF_REG_10, NAME_AT + 8, 0),
+    FIELDS(BPF_JMP32 | BPF_JEQ | BPF_K, BPF_REG_1, 0, 13, 0x6d68), /* "hm" */
+    MOV(BPF_REG_1, BPF_REG_6),
+    MOV(BPF_REG_2, BPF_REG_10),
+    ADD(BPF_REG_2, VALUE_AT),
+    SET(BPF_REG_3, 128),
+    CALL(BPF_FUNC_sysctl_get_current_value),
+    FIELDS(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 9, 0),
+    FIELDS(BPF_JMP | BPF_JGT | BPF_K, BPF_REG_0, 0, 8, 128), /* too long, or an error */
+    MOV(BPF_REG_1, BPF_REG_6),
+    MOV(BPF_REG_2, BPF_REG_10),
+    ADD(BPF_REG_2, VALUE_AT),
+    MOV(BPF_REG_3, BPF_REG_0),
+    CALL(BPF_FUNC_sysctl_set_new_value),
+    FIELDS(BPF_JMP | BPF_JSLT | BPF_K, BPF_REG_0, 0, 2, 0),
+    SET(BPF_REG_0, 1),
+    EXIT,
+    SET(BPF_REG_0, 0),
+    EXIT,
+};
+
+bool cgroups_keep_settings(const struct cgroups *c, const char *id)
+{
+    static int program = -1; /* the same for all: the kernel is asked once */
+    if (program < 0)
+        program = load(BPF_PROG_TYPE_CGROUP_SYSCTL, keep_settings, ARRAY_LEN(keep_settings));
+    for (size_t i = 0; i < c->count; i++)
+        if (c->trees[i].v2)
+            return attach(c->trees[i].dir, id, program, BPF_CGROUP_SYSCTL);
+    return false;
 }
 
 /* ---- limits ---- */

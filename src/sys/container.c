@@ -175,6 +175,9 @@ static int child_prepare(const struct container_child *c, const struct user_spec
     } else {
         take_stdio(c);
     }
+    _auto_close_ int guard = mount_guard_set(u);
+    if (guard >= 0 && chan_send(c->sync, 0, MSG_GUARD, NULL, &guard, 1, e) < 0)
+        return -1;
     if (user_become(u, e) < 0)
         return err_wrap(e, "OCI runtime create failed: runc create failed: unable to start container process: error "
                            "during container init");
@@ -219,6 +222,7 @@ static void container_free(struct container *c)
             break;
         }
     node_unwatch(n, &c->sync);
+    node_unwatch(n, &c->guard);
     for (int i = 0; i < 2; i++) {
         node_unwatch(n, &c->streams[i].watch);
         buf_release(&c->streams[i].log.partial);
@@ -252,6 +256,20 @@ static void take_master(struct container *c, int fd)
     stream_start(c, 0, fd, &lost);
 }
 
+static void on_guard(struct node *n, struct watch *w)
+{
+    if (!mount_guard_answer(w->fd))
+        node_unwatch(n, w);
+}
+
+static void take_guard(struct container *c, int fd)
+{
+    struct err lost = ERR_INIT;
+    c->guard = (struct watch){fd, on_guard, c};
+    if (fd >= 0 && node_watch(c->node, &c->guard, &lost) < 0)
+        close_fd(&c->guard.fd);
+}
+
 static void on_sync(struct node *n, struct watch *w)
 {
     (void)n;
@@ -261,6 +279,8 @@ static void on_sync(struct node *n, struct watch *w)
         start_done(c);
     } else if (m.kind == MSG_HELLO) {
         take_master(c, msg_take_fd(&m, 0));
+    } else if (m.kind == MSG_GUARD) {
+        take_guard(c, msg_take_fd(&m, 0));
     } else {
         struct wire_in in = wire_reader(m.body.data, m.body.len);
         wire_get_err(&in, &c->start_error);
@@ -328,6 +348,8 @@ static void make_groups(struct node *n, const struct container_spec *spec)
                                          .cpu_milli = spec->cpu_milli,
                                          .cpu_request_milli = spec->cpu_request_milli};
     cgroups_make(&n->cgroups, spec->id, &limits);
+    if (spec->privileged) /* to others they are read-only */
+        cgroups_keep_settings(&n->cgroups, spec->id);
     cgroups_limit_devices(&n->cgroups, spec->id, devices, rootfs_devices(spec, devices, ARRAY_LEN(devices)));
 }
 
@@ -388,7 +410,7 @@ int req_container_start(struct req *r, struct err *e)
     }
     struct container *c = xcalloc(1, sizeof *c);
     *c = (struct container){.next = n->containers, .node = n, .box = box, .start_id = r->id, .input = -1, .master = -1};
-    c->sync.fd = c->streams[0].watch.fd = c->streams[1].watch.fd = -1;
+    c->guard.fd = c->sync.fd = c->streams[0].watch.fd = c->streams[1].watch.fd = -1;
     c->streams[0].log.name = "stdout";
     c->streams[1].log.name = "stderr";
     n->containers = c;
@@ -437,6 +459,7 @@ bool containers_reap(struct node *n, pid_t pid, int status)
     const int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     const int code = sig ? 128 + sig : WEXITSTATUS(status);
     sm_move(&container_sm, &c->state, CONTAINER_ENDED);
+    node_unwatch(n, &c->guard);
     send_exit(c, code, sig);
     sinks_end(c, code);
     clog_release(&c->log);
@@ -450,8 +473,8 @@ bool containers_reap(struct node *n, pid_t pid, int status)
 void containers_close_fds(struct node *n)
 {
     for (struct container *c = n->containers; c; c = c->next) {
-        int *const fds[] = {&c->sync.fd, &c->streams[0].watch.fd, &c->streams[1].watch.fd, &c->input, &c->master,
-                            &c->log.fd};
+        int *const fds[] = {&c->sync.fd, &c->guard.fd, &c->streams[0].watch.fd, &c->streams[1].watch.fd, &c->input,
+                            &c->master,  &c->log.fd};
         for (size_t i = 0; i < ARRAY_LEN(fds); i++)
             close_fd(fds[i]);
         for (struct sink *s = c->sinks; s; s = s->next) {

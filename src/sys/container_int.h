@@ -24,8 +24,9 @@ struct container {
     struct spec_box *box; /* owned */
     int state;
     pid_t pid;
-    uint32_t start_id; /* request to answer when the program runs */
-    struct watch sync; /* from the first process: the pty, an error, or EOF = the program runs */
+    uint32_t start_id;  /* request to answer when the program runs */
+    struct watch guard; /* its mounts are asked about here */
+    struct watch sync;  /* from the first process: the pty, an error, or EOF = the program runs */
     struct err start_error;
     struct container_stream streams[2]; /* stdout, stderr */
     int input;                          /* our end of its standard input, -1 = none */
@@ -74,6 +75,11 @@ int user_take_tty(uint32_t uid, struct err *e);
 char *user_find_program(const struct user_spec *u, const char *where, int *out_code, struct err *e);
 /* refused.c: from here on what must not be called fails, for this process and its children. Needs CAP_SYS_ADMIN. */
 int user_refuse_calls(const struct user_spec *u, struct err *e);
+/* mount_guard.c: lets mounts of this process and its children wait for an answer, if it could mount at all. Returns the
+ * descriptor on which they are asked about, or -1: nothing is to be guarded, or cannot be. */
+int mount_guard_set(const struct user_spec *u);
+/* Answers what is asked on it; false when nobody will ask any more. */
+bool mount_guard_answer(int fd);
 /* Identity, capabilities, directory. */
 int user_become(const struct user_spec *u, struct err *e);
 /* Environment with HOME, TERM, HOSTNAME where they are missing; returns new. */

@@ -15,6 +15,7 @@
 #include "sys/ops_int.h"
 #include "sys/proc_int.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -46,6 +47,7 @@ struct session {
     int in[2], out[2], err[2], exit_fd[2]; /* pipes: read end, write end */
     int sync[2];
     int master;
+    int guard; /* its mounts are asked about here; -1 = they are not */
 };
 
 static int not_running(const char *id, struct err *e)
@@ -90,6 +92,9 @@ static int program_prepare(struct session *s, char **out_program, int *out_code,
         dup2(s->err[1], 2);
         setsid();
     }
+    _auto_close_ int guard = mount_guard_set(&s->user);
+    if (guard >= 0 && chan_send(s->sync[1], 0, MSG_GUARD, NULL, &guard, 1, e) < 0)
+        return -1;
     if (user_become(&s->user, e) < 0) {
         *out_code = 126;
         return err_wrap(e, "OCI runtime exec failed: exec failed: unable to start container process");
@@ -135,6 +140,10 @@ static void wait_started(struct session *s, struct exec_result *result)
             s->master = msg_take_fd(&m, 0);
             continue;
         }
+        if (m.kind == MSG_GUARD) {
+            s->guard = msg_take_fd(&m, 0);
+            continue;
+        }
         struct wire_in in = wire_reader(m.body.data, m.body.len);
         result->code = (int32_t)wire_get_u32(&in);
         snprintf(result->message, sizeof result->message, "%s", wire_need_str(&in));
@@ -167,23 +176,46 @@ static void hand_over(struct req *r, struct session *s)
     req_reply(r, &ok);
 }
 
+/* What ended the watch: the program, its time, or that nobody asks any more. */
+enum watch_end { WATCH_ENDED, WATCH_LATE, WATCH_CUT };
+
+/* Answers for its mounts meanwhile. */
+static enum watch_end wait_for_end(struct session *s, int pidfd)
+{
+    const int64_t deadline = s->timeout_ms > 0 ? clock_mono_ms(clock_real()) + s->timeout_ms : INT64_MAX;
+    for (;;) {
+        /* The second: POLLERR without a reader. */
+        struct pollfd p[3] = {{pidfd, POLLIN, 0}, {s->exit_fd[1], 0, 0}, {s->guard, POLLIN, 0}};
+        const int64_t left = deadline == INT64_MAX ? -1 : deadline - clock_mono_ms(clock_real());
+        if (left < 0 && deadline != INT64_MAX)
+            return WATCH_LATE;
+        const int n = poll(p, ARRAY_LEN(p), left > INT_MAX ? INT_MAX : (int)left);
+        if (n < 0 && errno != EINTR)
+            return WATCH_ENDED;
+        if (n <= 0)
+            continue;
+        if (p[0].revents)
+            return WATCH_ENDED;
+        if (p[1].revents)
+            return WATCH_CUT;
+        if (!mount_guard_answer(s->guard)) {
+            close(s->guard);
+            s->guard = -1;
+        }
+    }
+}
+
 /* Lets it run until it ends, its time is over, or nobody asks any more; then it is killed with what it started. Returns
  * whether it was late. */
-static bool watch_over(const struct session *s, pid_t pid)
+static bool watch_over(struct session *s, pid_t pid)
 {
     _auto_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    struct pollfd p[2] = {{fd, POLLIN, 0}, {s->exit_fd[1], 0, 0}}; /* the second: POLLERR without a reader */
-    const int ms = s->timeout_ms <= 0 ? -1 : s->timeout_ms > INT_MAX ? INT_MAX : (int)s->timeout_ms;
-    if (fd < 0)
-        return false;
-    int n;
-    while ((n = poll(p, ARRAY_LEN(p), ms)) < 0 && errno == EINTR)
-        ;
-    if (p[0].revents)
+    const enum watch_end end = fd < 0 ? WATCH_ENDED : wait_for_end(s, fd);
+    if (end == WATCH_ENDED)
         return false;
     kill(-pid, SIGKILL); /* it leads a group, as it leads a session */
     kill(pid, SIGKILL);
-    return n == 0;
+    return end == WATCH_LATE;
 }
 
 static _Noreturn void monitor(struct req *r, struct session *s, pid_t pid)
@@ -225,7 +257,7 @@ static void fill_user(struct user_spec *u, const struct node *n, const struct co
 
 int req_exec(struct req *r, struct err *e)
 {
-    struct session s = {.master = -1};
+    struct session s = {.master = -1, .guard = -1};
     const char *id = wire_need_str(&r->in);
     _auto_free_ const char **argv = wire_get_strv(&r->in), **env = wire_get_strv(&r->in);
     s.user.argv = argv;

@@ -65,6 +65,7 @@ enum op {
     MSG_REPLY = 1000,
     MSG_HELLO, /* helper or node: ready, or the error why not */
     MSG_EXIT,  /* node: a container ended */
+    MSG_GUARD, /* a first process, to who started it: the descriptor on which its mounts are asked about */
 };
 
 /* The cluster's addresses. Everything is inside the helper's own network namespace. */
