@@ -216,10 +216,11 @@ static void add_loops(struct cluster *c)
     c->control = control_new(&control);
     c->binder_env = (struct binder_env){.machine = c->machine};
     c->controllers_env = (struct controllers_env){.ca_pem = c->pki.ca_pem};
-    const struct loop_def *const *loops = binder_loops(&n);
-    add_folder(c, loops, n, &c->binder_env);
-    loops = scheduler_loops(&n);
+    /* The scheduler first: it looks at a pod before claims that came with it are bound, as the real one does. */
+    const struct loop_def *const *loops = scheduler_loops(&n);
     add_folder(c, loops, n, NULL);
+    loops = binder_loops(&n);
+    add_folder(c, loops, n, &c->binder_env);
     loops = controllers_loops(&n);
     add_folder(c, loops, n, &c->controllers_env);
     kubelet_add_loops(c->kubelet, c->control);

@@ -6,7 +6,7 @@
  * change the mind of the filters that refused it.
  *
  * How to add something that wakes pods: a bit in enum wake, a watch here, the bit in the rows of plugins.c.
- * THREADS: the loop thread. */
+ * THREADS: the loop thread; bind_work() on a worker. */
 #include "scheduler/scheduler.h"
 #include "scheduler/queue_int.h"
 #include "scheduler/scheduler_int.h"
@@ -215,9 +215,9 @@ static void map_namespace(struct loop *l, const struct watch_event *ev)
 /* -- binding: a write that waits for the journal, so others are tried meanwhile -- */
 
 struct binding {
-    struct registry *registry; /* borrowed */
-    struct sobj *pod;          /* owned reference */
-    char *node;                /* owned */
+    struct loop *loop;
+    struct sobj *pod; /* owned reference */
+    char *node;       /* owned */
     struct err e;
     int rc;
 };
@@ -225,7 +225,9 @@ struct binding {
 static void bind_work(void *arg)
 {
     struct binding *b = arg;
-    b->rc = reg_bind_pod(b->registry, WHO, b->pod->ns, b->pod->name, b->node, &b->e);
+    b->rc = reg_bind_pod(loop_registry(b->loop), WHO, b->pod->ns, b->pod->name, b->node, &b->e);
+    if (b->rc == 0) /* at once: what others tell of the pod comes after it */
+        report_scheduled(b->loop, b->pod->tree, b->node);
 }
 
 static void bind_done(struct loop *l, void *arg)
@@ -234,9 +236,7 @@ static void bind_done(struct loop *l, void *arg)
     struct scheduler *s = loop_state(l);
     struct queued *p = queue_find(s->queue, b->pod->ns, b->pod->name);
     bool same = p && str_eq(obj_uid(p->o->tree), obj_uid(b->pod->tree));
-    if (b->rc == 0) {
-        report_scheduled(l, b->pod->tree, b->node);
-    } else if (same) {
+    if (b->rc < 0 && same) {
         log_line(LOG_LEVEL_DEBUG, "scheduler", "%s/%s: %s", b->pod->ns, b->pod->name, b->e.msg);
         cache_forget(&s->cache, b->pod->ns, b->pod->name, b->node);
         free(TAKE(p->assumed));
@@ -256,7 +256,7 @@ static void bind_done(struct loop *l, void *arg)
 static void bind_begin(struct attempt *a, struct scheduler *s, struct queued *p)
 {
     struct binding *b = xcalloc(1, sizeof *b);
-    *b = (struct binding){.registry = loop_registry(a->l), .pod = sobj_ref(a->me->o), .node = xstrdup(p->assumed)};
+    *b = (struct binding){.loop = a->l, .pod = sobj_ref(a->me->o), .node = xstrdup(p->assumed)};
     p->binding = true;
     p->refused = 0;
     queue_waits(s->queue, p, now_ms(a->l));
@@ -402,8 +402,8 @@ static void stop(struct loop *l)
 
 static const struct loop_watch watches[] = {{"nodes", map_node},
                                             {"pods", map_pod},
+                                            {"persistentvolumes", map_storage}, /* before claims: see binder/table.c */
                                             {"persistentvolumeclaims", map_claim},
-                                            {"persistentvolumes", map_storage},
                                             {"storageclasses.storage.k8s.io", map_storage},
                                             {"csinodes.storage.k8s.io", map_storage},
                                             {"csidrivers.storage.k8s.io", map_storage},
