@@ -37,6 +37,8 @@ static const struct {
     {"apps.v1.StatefulSetUpdateStrategy", default_statefulset_strategy},
     {"apps.v1.DaemonSetUpdateStrategy", default_daemonset_strategy},
     {"batch.v1.Job", default_job},
+    {"autoscaling.v2.HorizontalPodAutoscalerSpec", default_autoscaler_spec},
+    {"autoscaling.v2.HorizontalPodAutoscalerBehavior", default_autoscaler_behavior},
 };
 
 static default_hook *hook_find(const struct schema_type *t)

@@ -10,7 +10,7 @@ typedef void default_hook(json_t *obj);
 
 default_hook default_pod, default_pod_spec, default_container, default_volume;
 default_hook default_service_spec, default_service_port, default_load_balancer_ingress, default_network_policy_spec;
-default_hook default_replication_controller;
+default_hook default_replication_controller, default_autoscaler_spec, default_autoscaler_behavior;
 default_hook default_namespace, default_node_status, default_deployment_strategy, default_persistent_volume;
 default_hook default_statefulset_spec, default_statefulset_strategy, default_daemonset_strategy, default_job,
     default_limit_range_item;

@@ -44,6 +44,36 @@ static void set_unless_there(json_t *obj, const char *path, json_t *take_value)
         jset(obj, path, take_value);
 }
 
+/* By cpu at 80 %, if by nothing else. */
+void default_autoscaler_spec(json_t *spec)
+{
+    if (!json_array_size(json_object_get(spec, "metrics")))
+        jset(spec, "metrics",
+             json_pack("[{s:s, s:{s:s, s:{s:s, s:i}}}]", "type", "Resource", "resource", "name", "cpu", "target",
+                       "type", "Utilization", "averageUtilization", 80));
+}
+
+static json_t *policy(const char *type, int value)
+{
+    return json_pack("{s:s, s:i, s:i}", "type", type, "value", value, "periodSeconds", 15);
+}
+
+/* Rules that are given in part are completed; if only one direction is given, the other gets all of its defaults. */
+void default_autoscaler_behavior(json_t *behavior)
+{
+    json_t *up = jmake_obj(behavior, "scaleUp"), *down = jmake_obj(behavior, "scaleDown");
+    if (!json_object_get(up, "stabilizationWindowSeconds"))
+        jset_int(up, "stabilizationWindowSeconds", 0);
+    if (!jstr(up, "selectPolicy"))
+        jset_str(up, "selectPolicy", "Max");
+    if (!json_array_size(json_object_get(up, "policies")))
+        jset(up, "policies", json_pack("[o, o]", policy("Pods", 4), policy("Percent", 100)));
+    if (!jstr(down, "selectPolicy"))
+        jset_str(down, "selectPolicy", "Max");
+    if (!json_array_size(json_object_get(down, "policies")))
+        jset(down, "policies", json_pack("[o]", policy("Percent", 100)));
+}
+
 /* What the template says of labels is said of its selector and of itself. */
 void default_replication_controller(json_t *rc)
 {

@@ -47,6 +47,7 @@ static const struct printer *const printers[] = {
     &printer_network_policy,
     &printer_serviceaccount,
     &printer_replication_controller,
+    &printer_hpa,
     &printer_priority_class,
     &printer_runtime_class,
     &printer_deployment,

@@ -31,7 +31,7 @@ extern const struct printer printer_pv, printer_pvc, printer_storageclass, print
 extern const struct printer printer_snapshot, printer_content, printer_snapshot_class, printer_attributes_class;
 extern const struct printer printer_service, printer_endpoints, printer_endpointslice;
 extern const struct printer printer_ingress, printer_ingress_class, printer_network_policy;
-extern const struct printer printer_priority_class, printer_runtime_class, printer_replication_controller;
+extern const struct printer printer_hpa, printer_priority_class, printer_runtime_class, printer_replication_controller;
 extern const struct printer printer_deployment, printer_replicaset, printer_controllerrevision, printer_budget;
 extern const struct printer printer_statefulset, printer_daemonset, printer_job, printer_cronjob, printer_quota;
 extern const struct printer printer_event, printer_event_v1;

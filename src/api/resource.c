@@ -61,6 +61,7 @@ static const struct subresource account_subs[] = {
 static const struct subresource service_subs[] = {SUB_PROXY("ServiceProxyOptions"), SUB_STATUS("Service"), {NULL}};
 static const struct subresource deployment_subs[] = {SUB_SCALE, SUB_STATUS("Deployment"), {NULL}};
 static const struct subresource replicaset_subs[] = {SUB_SCALE, SUB_STATUS("ReplicaSet"), {NULL}};
+static const struct subresource autoscaler_subs[] = {SUB_STATUS("HorizontalPodAutoscaler"), {NULL}};
 static const struct subresource controller_subs[] = {SUB_SCALE, SUB_STATUS("ReplicationController"), {NULL}};
 static const struct subresource statefulset_subs[] = {SUB_SCALE, SUB_STATUS("StatefulSet"), {NULL}};
 static const struct subresource daemonset_subs[] = {SUB_STATUS("DaemonSet"), {NULL}};
@@ -81,6 +82,11 @@ static const struct subresource attachment_subs[] = {SUB_STATUS("VolumeAttachmen
 #define BATCH(k, p, s)                                                                                                 \
     .group = "batch", .version = "v1", .kind = k, .plural = p, .singular = s, .type = "batch.v1." k,                   \
     .go_kind = "batch." k
+#define AUTOSCALER(v)                                                                                                  \
+    .group = "autoscaling", .version = v, .kind = "HorizontalPodAutoscaler", .plural = "horizontalpodautoscalers",     \
+    .singular = "horizontalpodautoscaler", .go_kind = "autoscaling.HorizontalPodAutoscaler",                           \
+    STORED("HorizontalPodAutoscaler", "horizontalpodautoscalers.autoscaling", "qwQve8ut294="),                         \
+    .short_names = NAMES("hpa"), .categories = NAMES("all"), .namespaced = true, .subs = autoscaler_subs
 #define STORAGE(k, p, s)                                                                                               \
     .group = "storage.k8s.io", .version = "v1", .kind = k, .plural = p, .singular = s, .type = "storage.v1." k,        \
     .go_kind = "storage." k
@@ -174,6 +180,10 @@ static struct resource rows[] = {
             "selfsubjectrulesreview")},
     {REVIEW("authorization.k8s.io", "authorization", "SubjectAccessReview", "subjectaccessreviews",
             "subjectaccessreview")},
+
+    /* -- autoscaling: stored as v2, shown as v1 too -- */
+    {AUTOSCALER("v2"), .type = "autoscaling.v2.HorizontalPodAutoscaler"},
+    {AUTOSCALER("v1"), .type = "autoscaling.v1.HorizontalPodAutoscaler"},
 
     /* -- batch -- */
     {BATCH("CronJob", "cronjobs", "cronjob"), STORED("CronJob", "cronjobs.batch", "sd5LIXh4Fjs="),

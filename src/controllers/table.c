@@ -11,6 +11,7 @@ const struct loop_def *const *controllers_loops(size_t *n)
         &replicaset_loop,
         &replication_controller_loop,
         &deployment_loop,
+        &autoscaler_loop,
         &statefulset_loop,
         &daemonset_loop,
         &job_loop,

@@ -40,6 +40,7 @@ static const struct {
     {&RES.controllerrevisions, "apps", "controllerrevisions"},
     {&RES.leases, "coordination.k8s.io", "leases"},
     {&RES.poddisruptionbudgets, "policy", "poddisruptionbudgets"},
+    {&RES.autoscalers, "autoscaling", "horizontalpodautoscalers"},
     {&RES.priorityclasses, "scheduling.k8s.io", "priorityclasses"},
     {&RES.runtimeclasses, "node.k8s.io", "runtimeclasses"},
     {&RES.replicationcontrollers, "", "replicationcontrollers"},
@@ -51,9 +52,10 @@ static const struct {
 static void fill_names(void)
 {
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        *names[i].at = resource_by_plural(names[i].group, "v1", names[i].plural);
-        if (!*names[i].at)
+        const struct resource *r = resource_by_plural(names[i].group, "v1", names[i].plural);
+        if (!r)
             BUG("the resource table has no %s", names[i].plural);
+        *names[i].at = r->bucket ? resource_by_bucket(r->bucket) : r; /* in the version that is stored */
     }
 }
 

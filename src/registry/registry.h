@@ -157,7 +157,7 @@ struct resource_names {
         *csidrivers, *csinodes, *configmaps, *secrets, *services, *endpoints, *endpointslices, *events,
         *serviceaccounts, *deployments, *replicasets, *statefulsets, *daemonsets, *jobs, *cronjobs, *resourcequotas,
         *limitranges, *controllerrevisions, *leases, *poddisruptionbudgets, *ingresses, *ingressclasses,
-        *networkpolicies, *priorityclasses, *runtimeclasses, *replicationcontrollers;
+        *networkpolicies, *priorityclasses, *autoscalers, *runtimeclasses, *replicationcontrollers;
 };
 extern struct resource_names RES; /* filled by registry_new() */
 

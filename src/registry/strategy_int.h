@@ -66,6 +66,7 @@ int service_allocate(struct op *op, json_t *obj, const json_t *old);
 void deployment_prepare_create(struct op *op, json_t *obj);
 bool deployment_bumps(const json_t *obj, const json_t *old);
 void replicaset_prepare_create(struct op *op, json_t *obj);
+void autoscaler_prepare_create(struct op *op, json_t *obj);
 void budget_prepare_create(struct op *op, json_t *obj);
 void statefulset_convert(json_t *obj);
 void statefulset_prepare_create(struct op *op, json_t *obj);

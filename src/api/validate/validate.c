@@ -36,6 +36,7 @@ static const struct kind_rules {
     {"cronjobs.batch", rule_subdomain, cronjob_create, cronjob_update, cronjob_warnings},
     {"jobs.batch", rule_subdomain, job_create, job_update, job_warnings},
     {"leases.coordination.k8s.io", rule_subdomain, lease_create, lease_update, NULL},
+    {"horizontalpodautoscalers.autoscaling", rule_subdomain, autoscaler_create, autoscaler_update, NULL},
     {"priorityclasses.scheduling.k8s.io", rule_subdomain, priority_class_create, priority_class_update, NULL},
     {"runtimeclasses.node.k8s.io", rule_subdomain, runtime_class_create, runtime_class_update, NULL},
     {"endpointslices.discovery.k8s.io", rule_subdomain, slice_create, slice_update, NULL},

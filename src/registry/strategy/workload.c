@@ -3,6 +3,8 @@
 #include "registry/meta_int.h"
 #include "registry/strategy_int.h"
 
+#include <string.h>
+
 void deployment_prepare_create(struct op *op, json_t *obj)
 {
     (void)op;
@@ -20,6 +22,14 @@ void replicaset_prepare_create(struct op *op, json_t *obj)
 {
     (void)op;
     json_object_set_new(obj, "status", json_pack("{si}", "replicas", 0));
+}
+
+void autoscaler_prepare_create(struct op *op, json_t *obj)
+{
+    bool old = strcmp(op->res->version, "v1") == 0;
+    json_object_set_new(obj, "status",
+                        old ? json_pack("{si si}", "currentReplicas", 0, "desiredReplicas", 0)
+                            : json_pack("{si sn}", "desiredReplicas", 0, "currentMetrics"));
 }
 
 void budget_prepare_create(struct op *op, json_t *obj)
