@@ -84,3 +84,12 @@ Y
 within 10 "so do slices" answers "Welcome" a http://sliced/
 k delete endpoints manual >/dev/null
 within 20 "the mirror goes, too" value_is "" k get endpointslices -l kubernetes.io/service-name=manual -o name
+
+say "a service leads datagrams, too"
+k apply -f - >/dev/null <<'Y'
+{"apiVersion":"v1","kind":"List","items":[
+{"apiVersion":"v1","kind":"Service","metadata":{"name":"resolver"},"spec":{"ports":[{"port":53,"protocol":"UDP"}]}},
+{"apiVersion":"v1","kind":"Endpoints","metadata":{"name":"resolver"},"subsets":[{"addresses":[{"ip":"10.96.0.10"}],"ports":[{"port":53,"protocol":"UDP"}]}]}]}
+Y
+resolver=$(field service resolver .spec.clusterIP)
+within 10 "an answer by another address" sh -c "'$KUBECTL' exec a -- nslookup web.default.svc.cluster.local $resolver | grep -q '$ip'"
