@@ -58,8 +58,14 @@ static int add_member(struct bundle *b, const char *name, char *take_digest, con
         free(take_digest);
         return err_set(e, ERR_TOO_LARGE, "more than %d files", MEMBERS_MAX);
     }
+    static const char blobs[] = "blobs/sha256/";
     while (name[0] == '.' && name[1] == '/')
         name += 2;
+    if (take_digest && str_starts(name, blobs) && !str_eq(name + sizeof blobs - 1, take_digest + strlen("sha256:"))) {
+        err_set(e, ERR_CORRUPT, "wrong digest: %s has %s", name, take_digest);
+        free(take_digest);
+        return -1;
+    }
     b->members = xrealloc(b->members, (b->count + 1) * sizeof *b->members);
     b->members[b->count++] = (struct member){xstrdup(name), take_digest, link ? xstrdup(link) : NULL};
     return 0;

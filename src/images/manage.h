@@ -17,8 +17,8 @@ int images_pull(struct images *im, const char *ref, struct strlist *out, struct 
 /* Writes an archive that `docker load` and images_import() take. Built-in images are made real by it. */
 int images_export(struct images *im, const char *const *refs, int fd, struct err *e);
 
-/* Every image that is here: [{"Id", "RepoTags", "RepoDigests", "Size", "Added", "LastUsed" (seconds), "Origin"}], the one
- * used last first; and what the catalogue has: [{"Repository", "Tags", "Size"}]. Return new. */
+/* Every image that is here: [{"Id", "RepoTags", "RepoDigests", "Size", "Added", "LastUsed" (seconds), "Origin"}], the
+ * one used last first; and what the catalogue has: [{"Repository", "Tags", "Size"}]. Return new. */
 json_t *images_list(struct images *im);
 json_t *images_catalogue(void);
 /* What `docker image inspect` and `docker history` show. Returns new. A reference is a name or (the beginning of) an
