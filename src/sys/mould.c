@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
