@@ -172,7 +172,10 @@ int cloud_put(struct cloud *c, struct cloud_entry *entry, const struct cloud_dis
     _auto_json_ json_t *record = cloud_disk_record(next);
     char name[CLOUD_ID_LEN + 16];
     cloud_disk_backing(next, name);
-    if (record_write(c, name, record, e) < 0)
+    const enum record_sync how = next->state == CLOUD_CREATING         ? RECORD_UNTOLD
+                                 : entry->disk.state == CLOUD_CREATING ? RECORD_FIRST
+                                                                       : RECORD_AGAIN;
+    if (record_write(c, name, record, how, e) < 0)
         return -1;
     pthread_mutex_lock(&c->mu);
     entry->disk = *next;

@@ -413,7 +413,7 @@ static int tag_snapshot(struct cloud *c, const char *id, const char *key, const 
         rc = edit_tags(next.tags, key, value, e);
         _auto_json_ json_t *record = cloud_snapshot_record(&next);
         if (rc == 0)
-            rc = record_write(c, id, record, e); /* small, and rare enough to be done under the lock */
+            rc = record_write(c, id, record, RECORD_AGAIN, e); /* small, and rare enough to be done under the lock */
         json_t *gone = rc == 0 ? s->tags : next.tags;
         if (rc == 0)
             s->tags = next.tags;

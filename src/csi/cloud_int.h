@@ -132,9 +132,14 @@ json_t *cloud_snapshot_record(const struct cloud_snapshot *s);
 int cloud_snapshot_parse(const json_t *record, struct cloud_snapshot *out, struct err *e);
 
 /* -- cloud_record.c: one file a disk or snapshot -- */
-int record_write(const struct cloud *c, const char *id, const json_t *record, struct err *e);
+/* What a power cut may leave of it. UNTOLD: anything; nobody was told, and cloud_repair() takes the disk away. FIRST:
+ * once this returns, the record. AGAIN: at any time the one before or this one. */
+enum record_sync { RECORD_UNTOLD, RECORD_FIRST, RECORD_AGAIN };
+int record_write(const struct cloud *c, const char *id, const json_t *record, enum record_sync how, struct err *e);
 int record_remove(const struct cloud *c, const char *id, struct err *e);
-/* Calls fn for each record; one that cannot be read is an error that names the file. */
-int record_each(struct cloud *c, int (*fn)(struct cloud *c, const json_t *record, struct err *e), struct err *e);
+/* Calls fn for each record; one that cannot be read is an error that names the file. An empty one is what a power cut
+ * left of one that nobody was told of: untold(). */
+int record_each(struct cloud *c, int (*fn)(struct cloud *c, const json_t *record, struct err *e),
+                int (*untold)(struct cloud *c, const char *id, struct err *e), struct err *e);
 
 #endif

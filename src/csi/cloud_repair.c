@@ -9,6 +9,7 @@
  *     detaching          unplugged                    the attachment goes
  *     modifying          the old or the new size      the disk grows to the new size
  *     pending snapshot   nothing or a part            copy and record go
+ *     (empty)            nothing or a disk            disk and record go: a power cut came before anybody was told
  *
  * Attachments that were told stay; cloud_resume() plugs them in when the nodes run. A record whose bytes are gone (the
  * user removed the file) becomes "error". A simulated machine forgets its disks with the process: they are told to it
@@ -88,7 +89,7 @@ static int load_disk(struct cloud *c, const json_t *record, struct err *e)
         return -1;
     if (changed) {
         _auto_json_ json_t *fresh = cloud_disk_record(&d);
-        if (record_write(c, backing, fresh, e) < 0)
+        if (record_write(c, backing, fresh, RECORD_AGAIN, e) < 0)
             return -1;
     }
     cloud_add_locked(c, &d)->held = false;
@@ -138,7 +139,7 @@ static int snapshots_by_age(const void *a, const void *b)
 
 int cloud_repair(struct cloud *c, struct err *e)
 {
-    if (record_each(c, load, e) < 0)
+    if (record_each(c, load, drop_bytes, e) < 0)
         return -1;
     if (c->disk_count)
         qsort(c->disks, c->disk_count, sizeof(struct cloud_entry *), by_age);

@@ -13,10 +13,13 @@
 static int put_snapshot(struct cloud *c, struct cloud_snapshot *s, enum cloud_snapshot_state state, int64_t progress,
                         struct err *e)
 {
+    const enum record_sync how = s->state == CLOUD_COMPLETED ? RECORD_AGAIN
+                                 : state == CLOUD_COMPLETED  ? RECORD_FIRST
+                                                             : RECORD_UNTOLD;
     s->state = state;
     s->progress = progress;
     _auto_json_ json_t *record = cloud_snapshot_record(s);
-    return record_write(c, s->id, record, e);
+    return record_write(c, s->id, record, how, e);
 }
 
 static void undo(struct cloud *c, const char *id)

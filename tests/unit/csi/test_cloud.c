@@ -559,6 +559,25 @@ static void test_half_done_records(void **state)
     }
 }
 
+/* A power cut: a record that was told to nobody may be empty. It goes with its disk, the others stay. */
+static void test_empty_record(void **state)
+{
+    struct world *w = *state;
+    struct err e = ERR_INIT;
+    struct fake_counts have;
+    make(w, VOL, 1);
+    make(w, VOL2, 1);
+    cloud_close(w->cloud);
+    _auto_free_ char *path = xasprintf("%s/" VOL ".json", w->dir);
+    assert_int_equal(truncate(path, 0), 0);
+    open_cloud(w);
+    assert_int_equal(cloud_disk_get(w->cloud, VOL, NULL, &e), -1);
+    assert_int_equal(cloud_disk_delete(w->cloud, VOL2, &e), 0);
+    machine_fake_count(w->machine, &have);
+    assert_int_equal(have.disks, 0);
+    assert_int_equal(files_in(w->dir, false), 0);
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -572,6 +591,7 @@ int main(void)
                                        T(test_killed_at_each_call),
                                        T(test_dying_machine_forgets_nothing),
                                        T(test_each_call_fails),
-                                       T(test_half_done_records)};
+                                       T(test_half_done_records),
+                                       T(test_empty_record)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
