@@ -61,7 +61,8 @@ static void act_signal(struct action *a)
 {
     struct err e = ERR_INIT;
     struct machine *m = a->k->m;
-    a->outcome = m->ops->container_signal(m, a->node, a->id, a->signal, &e) == 0 ? ACTION_OK : ACTION_FAILED;
+    const int rc = m->ops->container_signal(m, a->node, a->id, a->signal, &e);
+    a->outcome = rc == 0 ? ACTION_OK : e.code == ERR_NOT_FOUND ? ACTION_FAILED : ACTION_ERRORED;
 }
 
 static void action_run(void *arg)

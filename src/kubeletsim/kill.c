@@ -91,8 +91,12 @@ void kill_take(struct pod_run *p, struct container_run *c, const struct action *
 {
     if (c->state != CONTAINER_RUNNING)
         return;
-    if (a->kind == ACTION_SIGNAL && a->outcome != ACTION_OK && !c->lost_at)
+    if (a->kind == ACTION_SIGNAL && a->outcome == ACTION_FAILED && !c->lost_at)
         c->lost_at = kubelet_mono(p->k);
+    if (a->kind == ACTION_SIGNAL && a->outcome == ACTION_ERRORED && c->kill == KILL_KILL) { /* not sent: once more */
+        c->kill = KILL_TERM;
+        c->term_at = kubelet_mono(p->k);
+    }
     if (a->kind != ACTION_PRE_STOP)
         return;
     if (a->outcome != ACTION_OK)

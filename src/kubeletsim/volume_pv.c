@@ -196,6 +196,9 @@ static int stage_first(struct pod_run *p, struct volume_run *v, struct err *e)
     staging_path(v, target);
     if (v->driver->stage(v->driver, p->k->m, pod_node(p), v->pv, v->device, target, e) == 0)
         return 0;
+    struct err lost = ERR_INIT;
+    if (v->driver->unstage) /* what failed may have taken effect all the same */
+        v->driver->unstage(v->driver, p->k->m, pod_node(p), target, &lost);
     staging_remove(p, target);
     v->failed_at = "MountVolume.MountDevice failed";
     return -1;

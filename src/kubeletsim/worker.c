@@ -273,7 +273,8 @@ static void step_stop(struct pod_run *p)
 static void cleaned(struct pod_run *p, struct job *j)
 {
     struct kubelet *k = p->k;
-    p->sandbox = false;
+    if (j->ok)
+        p->sandbox = false;
     status_write(p);
     if (!j->ok) {
         kubelet_event(k, p, NULL, EVENT_WARNING, "FailedKillPod", "error killing pod: %s", j->err.msg);

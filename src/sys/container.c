@@ -438,6 +438,20 @@ static void send_exit(struct container *c, int code, int sig)
     chan_send(c->node->channel, 0, MSG_EXIT, &body, NULL, 0, &lost);
 }
 
+void containers_end(struct node *n, const char *sandbox)
+{
+    for (struct container *c = n->containers, *next; c; c = next) {
+        next = c->next;
+        if (!str_eq(c->box->spec.sandbox, sandbox))
+            continue;
+        c->forgotten = true;
+        if (c->state == CONTAINER_ENDED)
+            container_free(c);
+        else
+            kill(c->pid, SIGKILL);
+    }
+}
+
 bool containers_reap(struct node *n, pid_t pid, int status)
 {
     struct container *c = n->containers;
@@ -467,6 +481,8 @@ bool containers_reap(struct node *n, pid_t pid, int status)
     close_fd(&c->master);
     cgroups_kill(&n->cgroups, c->box->spec.id); /* where it shares its process namespace nothing else ends them */
     cgroups_remove(&n->cgroups, c->box->spec.id);
+    if (c->forgotten)
+        container_free(c);
     return true;
 }
 

@@ -33,6 +33,7 @@ struct container {
     int master;                         /* pty master, -1 = no tty */
     struct clog log;
     struct sink *sinks;
+    bool forgotten; /* its sandbox has ended: nobody will ask for it */
 };
 struct container *container_find(struct node *n, const char *id);
 

@@ -154,6 +154,8 @@ static int fake_sandbox_start(struct machine *m, const struct sandbox_spec *spec
     return fake_leave(f, 0);
 }
 
+static void exit_locked(struct fake *f, struct fake_row *row, int code, int sig);
+
 static int fake_sandbox_stop(struct machine *m, const char *node, const char *id, struct err *e)
 {
     struct fake *f = fake_of(m);
@@ -162,6 +164,14 @@ static int fake_sandbox_stop(struct machine *m, const char *node, const char *id
     struct fake_row *row = fake_find(f, FAKE_SANDBOX, node, id);
     if (row)
         fake_drop(f, row);
+    for (struct fake_row *r = f->rows, *next; r; r = next) {
+        next = r->next;
+        if (r->kind != FAKE_CONTAINER || !str_eq(r->node, node) || !str_eq(r->extra, id))
+            continue;
+        if (r->pid)
+            exit_locked(f, r, 137, SIGKILL);
+        fake_drop(f, r);
+    }
     return fake_leave(f, 0);
 }
 
@@ -178,6 +188,7 @@ static int fake_container_start(struct machine *m, const struct container_spec *
         return fake_leave(f, err_set(e, ERR_ALREADY_EXISTS, "container \"%s\" already exists", spec->id));
     struct fake_row *row = fake_add(f, FAKE_CONTAINER, spec->node, spec->id);
     row->pid = (pid_t)++f->last_pid;
+    row->extra = xstrdup(spec->sandbox);
     if (!str_empty(spec->log_path) && !fake_find(f, FAKE_FILE, spec->node, spec->log_path))
         fake_add(f, FAKE_FILE, spec->node, spec->log_path)->fd = memfd_create("fake-log", MFD_CLOEXEC);
     if (out_pid)

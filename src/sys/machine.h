@@ -246,6 +246,7 @@ struct machine_ops {
 
     /* -- pods -- */
     int (*sandbox_start)(struct machine *m, const struct sandbox_spec *spec, struct err *e);
+    /* What still runs in it is killed, and forgotten with it. */
     int (*sandbox_stop)(struct machine *m, const char *node, const char *id, struct err *e);
     int (*container_start)(struct machine *m, const struct container_spec *spec, pid_t *out_pid, struct err *e);
     int (*container_signal)(struct machine *m, const char *node, const char *id, int sig, struct err *e);

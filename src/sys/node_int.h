@@ -95,6 +95,8 @@ int req_container_remove(struct req *r, struct err *e);
 int req_attach(struct req *r, struct err *e);
 /* cgroup_usage.c: */
 int req_container_usage(struct req *r, struct err *e);
+/* The sandbox ends: its containers that still run are killed, and all are forgotten. */
+void containers_end(struct node *n, const char *sandbox);
 bool containers_reap(struct node *n, pid_t pid, int status);
 /* In a forked child: the ends of the containers' streams are the loop's alone (else no reader would see their end). */
 void containers_close_fds(struct node *n);

@@ -264,8 +264,9 @@ int req_sandbox_stop(struct req *r, struct err *e)
         sandbox_free(s);
         if (had_ports)
             node_rules_apply(r->node, &(struct err){0});
-        return 0;
+        break;
     }
+    containers_end(r->node, id);
     return 0;
 }
 
