@@ -23,9 +23,9 @@ struct layer_job {
     size_t lower_count;
 };
 
-/* Unpacks the archive (`s` digests); all its paths stay below `dir`, whatever it says. What may not be is refused with a text that
- * names the entry: INVALID ("..", a device, what is written through a link), CORRUPT, UNSUPPORTED, TOO_LARGE, NO_SPACE.
- * What is there by then is the caller's to remove. Needs root, unless nothing is written. */
+/* Unpacks the archive (`s` digests); all its paths stay below `dir`, whatever it says. What may not be is refused with
+ * a text that names the entry: INVALID ("..", a device, what is written through a link), CORRUPT, UNSUPPORTED,
+ * TOO_LARGE, NO_SPACE. What is there by then is the caller's to remove. Needs root, unless nothing is written. */
 int layer_apply(const struct layer_job *job, struct stream *s, struct layer_result *out, struct err *e);
 
 /* Removes a layer's directory; it may hold anything. */
