@@ -192,7 +192,8 @@ static bool get_text(FILE *f, struct text *out)
         return false;
     }
     data[n] = '\0';
-    *out = (struct text){data, n};
+    out->data = data;
+    out->len = n;
     return true;
 }
 
