@@ -158,9 +158,8 @@ json_t *conditions_of(const struct pod_run *p, const json_t *pod, const char *ph
         {"PodScheduled", true, NULL, NULL},
     };
     if (p->starved && !condition_find(pod, "DisruptionTarget"))
-        add_condition(
-            p, list, pod,
-            &(struct condition){"DisruptionTarget", true, "TerminationByKubelet", p->fail_message});
+        add_condition(p, list, pod,
+                      &(struct condition){"DisruptionTarget", true, "TerminationByKubelet", p->fail_message});
     for (size_t r = 0; r < ARRAY_LEN(rows); r++)
         add_condition(p, list, pod, &rows[r]);
     return list;

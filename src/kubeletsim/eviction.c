@@ -1,13 +1,14 @@
 /* eviction.c - the eviction manager of each node: measures it every ten seconds, and acts when it runs low.
  *
- *      measure -> conditions -> pods over limits of their own -> a threshold is met -> reclaim -> measure -> evict one pod
+ *      measure -> conditions -> pods over limits of their own -> a threshold is met -> reclaim -> measure -> evict one
+ * pod
  *         ^____________________________|__________________________________________________________________________|
  *                                         (until what was evicted is gone, half a minute at most)
  *
  * DESIGN: one key a node. What blocks (measuring, removing images) runs on a worker, decisions are made on the loop
  * thread from the finished measurement by the pure functions of eviction_rules.c. Between the end of a shortage and the
- * end of the condition that it made five minutes pass, on the cluster's clock, so that it does not flap. At most one pod
- * a round goes because of its node; all that broke limits of their own go at once.
+ * end of the condition that it made five minutes pass, on the cluster's clock, so that it does not flap. At most one
+ * pod a round goes because of its node; all that broke limits of their own go at once.
  *
  * THREADS: the loop thread owns a struct eviction; its measurement may be read by others under k->mu.
  * Source: pkg/kubelet/eviction/eviction_manager.go synchronize. */

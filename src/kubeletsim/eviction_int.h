@@ -1,5 +1,5 @@
-/* eviction_int.h - what a node does when it runs low: signals and thresholds, whom it evicts, in which words. Private to
- * kubeletsim.
+/* eviction_int.h - what a node does when it runs low: signals and thresholds, whom it evicts, in which words. Private
+ * to kubeletsim.
  *
  * How to add a signal: a row in signals[] (eviction_rules.c), and its observation. */
 #ifndef STOWAGE_KUBELETSIM_EVICTION_INT_H
@@ -69,6 +69,7 @@ void images_in_use(struct kubelet *k, struct strlist *out); /* names and ids */
 /* Worker. `all`: whatever is not used goes. What imagefs looks like afterwards is in `s`. */
 void image_gc_run(struct kubelet *k, const char *node, struct node_stats *s, struct strlist *used, bool all,
                   struct image_gc_result *r);
-void image_gc_tell(struct kubelet *k, const struct node_run *n, struct image_gc *state, const struct image_gc_result *r);
+void image_gc_tell(struct kubelet *k, const struct node_run *n, struct image_gc *state,
+                   const struct image_gc_result *r);
 
 #endif

@@ -1,8 +1,8 @@
 /* eviction_rules.c - when a node is low on something, who goes first, and what is said to them: pure functions.
  *
  * DESIGN: the thresholds are a table, those a kubelet has without configuration. Pods are ranked as the kubelet does:
- * those that use more than they requested, then by priority, then by how much more; pods of the same rank go by name, so
- * that the answer is always the same one. Container layers lie on nodefs, so they count there.
+ * those that use more than they requested, then by priority, then by how much more; pods of the same rank go by name,
+ * so that the answer is always the same one. Container layers lie on nodefs, so they count there.
  *
  * THREADS: pure. Source: pkg/kubelet/eviction/helpers.go, defaults_linux.go. */
 #include "kubeletsim/eviction_int.h"

@@ -35,7 +35,7 @@ struct container_run {
     char id[ID_LEN];        /* "" before the first start */
     char *image, *image_id; /* owned: as the runtime reports them */
     char *spec_image;       /* owned: what the spec said when it started */
-    int stop_signal; /* what its image wants to be told; 0 = SIGTERM */
+    int stop_signal;        /* what its image wants to be told; 0 = SIGTERM */
     int restarts;
     int64_t started; /* wall ns */
     struct container_end end, last;

@@ -75,7 +75,8 @@ int inline_csi_mount(struct pod_run *p, struct volume_run *v, struct err *e);
 int inline_csi_unmount(struct pod_run *p, struct volume_run *v, struct err *e);
 
 /* -- volume_pv.c -- */
-/* Follow a claim, or a cloud's disk that the pod names itself: 0, 1 (attachment awaited) or -1 with the cause. Loop thread. */
+/* Follow a claim, or a cloud's disk that the pod names itself: 0, 1 (attachment awaited) or -1 with the cause. Loop
+ * thread. */
 int claim_plan(struct pod_run *p, const char *claim, bool ephemeral, struct volume_run *v, struct err *e);
 int inline_disk_plan(struct pod_run *p, const json_t *volume, struct volume_run *v, struct err *e);
 int local_mount(struct pod_run *p, struct volume_run *v, struct err *e);

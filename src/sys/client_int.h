@@ -68,7 +68,7 @@ struct real *real_of(struct machine *m);
 extern const struct machine_ops client_ops;
 int client_layer_unpack(struct machine *m, const struct layer_spec *spec, struct layer_result *out, struct err *e);
 int client_layer_remove(struct machine *m, const char *dir, struct err *e); /* client_layer.c */
-void client_close(struct machine *m); /* client.c */
+void client_close(struct machine *m);                                       /* client.c */
 void client_on_exit(struct machine *m, void (*fn)(void *arg, const struct exit_info *info), void *arg);
 void client_on_death(struct machine *m, void (*fn)(void *arg, const char *node), void *arg);
 

@@ -1,4 +1,5 @@
-/* own_fs_int.h - filesystems of our own, each in a file: nodefs of each node, imagefs of the cluster. Private to sys. */
+/* own_fs_int.h - filesystems of our own, each in a file: nodefs of each node, imagefs of the cluster. Private to sys.
+ */
 #ifndef STOWAGE_SYS_OWN_FS_INT_H
 #define STOWAGE_SYS_OWN_FS_INT_H
 

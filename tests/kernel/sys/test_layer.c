@@ -46,7 +46,8 @@ static void put(struct buf *out, int type, const char *path, const char *text)
 
 static int apply(const struct buf *archive, int dir, const int *lowers, size_t n, struct err *e)
 {
-    const struct stream_conf conf = {.fd = -1, .mem = archive->data, .mem_len = archive->len, .max_bytes = 1 << 20, .digest = true};
+    const struct stream_conf conf = {
+        .fd = -1, .mem = archive->data, .mem_len = archive->len, .max_bytes = 1 << 20, .digest = true};
     const struct layer_job job = {dir, lowers, n};
     struct layer_result result;
     struct stream *s = NULL;
