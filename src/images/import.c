@@ -11,6 +11,7 @@
 #include "images/images_int.h"
 #include "images/manage.h"
 
+#include "base/confine.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/stream.h"
@@ -23,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define MEMBERS_MAX   20000
@@ -159,9 +159,8 @@ static int take_plain(struct images *im, int dir, const char *name, struct bundl
     char *digest = NULL;
     struct stat st;
     _auto_blob_ struct blob_writer w = {.fd = -1};
-    struct open_how how = {.flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
-    _auto_close_ int fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
+    _auto_close_ int fd =
+        confine_open(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_sys(e, errno, "open %s", name);
     if (!S_ISREG(st.st_mode))

@@ -11,6 +11,7 @@
  * THREADS: any, each its own job. When you add a type of entry: a row in put_entry(). */
 #include "sys/layer.h"
 
+#include "base/confine.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/tar.h"
@@ -23,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -83,9 +83,9 @@ static bool is_whiteout(const struct stat *st)
 /* What the layers below have at that path; returns its descriptor (O_PATH), or -1. */
 static int find_below(const struct apply *a, const char *path, struct stat *out_st)
 {
-    struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
     for (size_t i = 0; i < a->job->lower_count; i++) {
-        const int fd = (int)syscall(SYS_openat2, a->job->lowers[i], path, &how, sizeof how);
+        const int fd =
+            confine_open(a->job->lowers[i], path, O_PATH | O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
         if (fd < 0 && errno == ENOENT)
             continue;
         if (fd < 0 || fstat(fd, out_st) < 0 || is_whiteout(out_st)) {

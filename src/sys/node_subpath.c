@@ -9,6 +9,7 @@
 #include "sys/node_int.h"
 #include "sys/proc_int.h"
 
+#include "base/confine.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -20,13 +21,11 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static int open_beneath(int root, const char *path)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+    return confine_open(root, path, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 }
 
 /* Makes the last component of `path`, whose parent is there. */

@@ -14,6 +14,7 @@
 #include "sys/ops_int.h"
 #include "sys/proc_int.h"
 
+#include "base/confine.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -99,8 +100,7 @@ static int mount_overlay(const struct container_spec *spec, const char *merged, 
 
 static int open_in(int root, const char *path, uint64_t flags)
 {
-    struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-    return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+    return confine_open(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 /* Makes one missing component: its parent exists. */
