@@ -165,18 +165,45 @@ static int open_cloud(struct cluster *c, struct err *e)
     return 0;
 }
 
-/* Layers lie on a filesystem of their own, which only the helper and the nodes have mounted: here it is a descriptor.
- */
+/* Layers lie on a filesystem of their own, which only the helper and the nodes have mounted: here it is a descriptor. A
+ * first start makes it, beside the keys and the journal: both wait for the disk. */
+struct imagefs_mount {
+    struct cluster *c;
+    pthread_t thread;
+    bool running;
+    int rc;
+    struct err e;
+};
+
+static void *imagefs_main(void *arg)
+{
+    struct imagefs_mount *m = arg;
+    m->rc = m->c->machine->ops->images_mount(m->c->machine, m->c->conf.imagefs_bytes, &m->c->imagefs, &m->e);
+    return NULL;
+}
+
+static void imagefs_begin(struct imagefs_mount *m)
+{
+    if (m->c->why[0])
+        return; /* nothing is mounted in a simulated cluster */
+    m->running = pthread_create(&m->thread, NULL, imagefs_main, m) == 0;
+    if (!m->running)
+        imagefs_main(m);
+}
+
+static int imagefs_end(struct imagefs_mount *m, struct err *e)
+{
+    if (m->running)
+        pthread_join(m->thread, NULL);
+    if (m->rc < 0)
+        *e = m->e;
+    return m->rc;
+}
+
 static int open_images(struct cluster *c, struct err *e)
 {
-    _auto_free_ char *dir = NULL;
-    if (c->why[0]) {
-        dir = xasprintf("%s/images", c->data.path);
-    } else {
-        if (c->machine->ops->images_mount(c->machine, c->conf.imagefs_bytes, &c->imagefs, e) < 0)
-            return -1;
-        dir = xasprintf("/proc/self/fd/%d/images", c->imagefs);
-    }
+    _auto_free_ char *dir =
+        c->why[0] ? xasprintf("%s/images", c->data.path) : xasprintf("/proc/self/fd/%d/images", c->imagefs);
     const struct images_conf conf = {.clock = &c->clock.clock,
                                      .machine = c->machine,
                                      .simulated = c->why[0],
@@ -187,7 +214,7 @@ static int open_images(struct cluster *c, struct err *e)
     return 0;
 }
 
-static int open_state(struct cluster *c, struct err *e)
+static int open_objects(struct cluster *c, struct err *e)
 {
     _auto_free_ char *journal = c->conf.ephemeral ? NULL : xasprintf("%s/state.db", c->data.path);
     struct pki_conf pki = {.dir = c->data.path};
@@ -200,7 +227,20 @@ static int open_state(struct cluster *c, struct err *e)
         return -1;
     if (*c->why)
         simulated_restore(c->registry, c->machine);
-    return open_images(c, e);
+    return 0;
+}
+
+static int open_state(struct cluster *c, struct err *e)
+{
+    struct imagefs_mount imagefs = {.c = c};
+    struct err not_mounted = ERR_INIT;
+    imagefs_begin(&imagefs);
+    int rc = open_objects(c, e);
+    if (imagefs_end(&imagefs, &not_mounted) < 0 && rc == 0) {
+        *e = not_mounted;
+        rc = -1;
+    }
+    return rc < 0 ? rc : open_images(c, e);
 }
 
 static void add_folder(struct cluster *c, const struct loop_def *const *loops, size_t n, void *env)
