@@ -412,9 +412,9 @@ int cluster_wait(struct cluster *c, struct err *e)
         return err_sys(e, rc, "wait for signals");
     pthread_mutex_lock(&c->mu);
     if (c->lost)
-        rc = err_set(e, ERR_UNAVAILABLE,
-                     "%s%s died, so the cluster stops; objects and volumes are kept, start it again with `stowage up`",
-                     *c->lost_node ? "node " : "the node helper", c->lost_node);
+        rc = err_set(e, ERR_UNAVAILABLE, "%s%s died, so the cluster stops; objects and volumes are %s `stowage up`",
+                     *c->lost_node ? "node " : "the node helper", c->lost_node,
+                     c->conf.ephemeral ? "gone, it was ephemeral: start anew with" : "kept, start it again with");
     pthread_mutex_unlock(&c->mu);
     return rc;
 }

@@ -94,7 +94,12 @@ kill -9 "$(pgrep -P $pid -f __helper)"
 wait $pid && code=0 || code=$?
 eq "exit code" 1 $code
 has "message" "the node helper died, so the cluster stops" "$(cat up.err)"
+has "what is left" "objects and volumes are kept" "$(cat up.err)"
 eq "one line" 1 "$(wc -l <up.err)"
+foreground "$WORK/fg" --ephemeral
+kill -9 "$(pgrep -P $pid -f __helper)"
+wait $pid || :
+has "what is left" "objects and volumes are gone, it was ephemeral" "$(cat up.err)"
 
 say "in a chroot: the cluster lives there, and its pods end up in no other place"
 for d in usr proc dev tmp etc data; do mkdir -p "machine/$d"; done
