@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "images/manage.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,20 +39,10 @@ static void age_text(int64_t then, char out[32])
     }
 }
 
-/* As docker shows a name: without the registry that goes without saying. */
-static const char *familiar(const char *name)
-{
-    static const char *const prefixes[] = {"docker.io/library/", "docker.io/"};
-    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-        if (str_starts(name, prefixes[i]))
-            return name + strlen(prefixes[i]);
-    return name;
-}
-
 static void print_row(const json_t *image, const char *name)
 {
     char size[32], used[32];
-    const char *shown = familiar(name), *colon = strrchr(shown, ':'), *slash = strrchr(shown, '/');
+    const char *shown = image_name_familiar(name), *colon = strrchr(shown, ':'), *slash = strrchr(shown, '/');
     const bool tagged = *name && colon && (!slash || colon > slash);
     size_text(jint(image, "Size", 0), size);
     age_text(jint(image, "LastUsed", 0), used);
@@ -87,7 +78,7 @@ void image_print_catalogue(const json_t *rows)
     printf("%-44s %s\n", "REPOSITORY", "TAGS");
     json_array_foreach(rows, i, row)
     {
-        printf("%-44s", familiar(jstr_or(row, "Repository", "")));
+        printf("%-44s", image_name_familiar(jstr_or(row, "Repository", "")));
         json_array_foreach(json_object_get(row, "Tags"), n, tag)
         {
             printf(" %s", json_string_value(tag));

@@ -154,16 +154,6 @@ static int choose_locked(struct images *im, const char *ref, struct chosen *out,
     return 0;
 }
 
-/* "docker.io/library/nginx:1" -> "nginx:1", as docker writes names. */
-static const char *familiar(const char *name)
-{
-    static const char *const prefixes[] = {"docker.io/library/", "docker.io/"};
-    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-        if (str_starts(name, prefixes[i]))
-            return name + strlen(prefixes[i]);
-    return name;
-}
-
 static void add_once(struct strlist *l, const char *digest)
 {
     if (!strlist_has(l, digest))
@@ -201,7 +191,7 @@ static int add_image(struct export *x, const struct chosen *c, const char *manif
         json_array_append_new(layers, json_sprintf("blobs/sha256/%s", digest + 7));
     }
     for (size_t n = 0; n < c->names.len; n++)
-        json_array_append_new(tags, json_string(familiar(c->names.items[n])));
+        json_array_append_new(tags, json_string(image_name_familiar(c->names.items[n])));
     json_array_append_new(x->docker, json_pack("{s:o, s:o, s:o}", "Config", json_sprintf("blobs/sha256/%s", config + 7),
                                                "RepoTags", tags, "Layers", layers));
     add_to_index(x, c, manifest);

@@ -31,4 +31,7 @@ int images_tag(struct images *im, const char *ref, const char *name, struct err 
 int images_remove(struct images *im, const char *ref, bool force, image_used_fn used, void *arg, struct strlist *out,
                   struct err *e);
 
+/* "docker.io/library/nginx:1" -> "nginx:1", as docker writes names. Borrowed from `name`. */
+const char *image_name_familiar(const char *name);
+
 #endif

@@ -5,6 +5,7 @@
  * front. THREADS: pure. */
 #include "images/image.h"
 #include "images/images_int.h"
+#include "images/manage.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -164,6 +165,15 @@ char *image_name_text(const struct image_name *n)
     if (n->digest)
         buf_addf(&b, "@%s", n->digest);
     return buf_steal(&b, NULL);
+}
+
+const char *image_name_familiar(const char *name)
+{
+    static const char *const prefixes[] = {"docker.io/library/", "docker.io/"};
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+        if (str_starts(name, prefixes[i]))
+            return name + strlen(prefixes[i]);
+    return name;
 }
 
 int image_normalize(const char *ref, char **out, struct err *e)
