@@ -1,0 +1,18 @@
+/* client_int.h - private to client: what calls and streams share. */
+#ifndef STOWAGE_CLIENT_CLIENT_INT_H
+#define STOWAGE_CLIENT_CLIENT_INT_H
+
+#include "client/client.h"
+#include "client/http_int.h"
+
+struct client {
+    struct remote remote;
+    struct conn *conn; /* kept alive, or NULL */
+    char *token, *ns, *agent;
+    int cancel;
+};
+
+/* The first lines of a request, without the empty one at their end. */
+void client_head(const struct client *c, const char *method, const char *path, struct buf *out);
+
+#endif
