@@ -29,13 +29,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef CLONE_INTO_CGROUP /* C libraries and kernel headers before 5.7 */
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
+
+#define LOCK_TRIES 1000 /* × 1 ms */
 
 char *cgroup_cluster_name(const char *data_dir)
 {
@@ -123,26 +127,36 @@ void cgroup_remove_tree(const char *group)
         remove_in(trees[i].point, group);
 }
 
+/* A helper is in its group or was never there; ask the kernel to remove it, for cgroup.procs of v1 lists no process of
+ * another PID namespace: to us every other cluster would look dead. */
 static bool helper_lives(const char *tree, const char *cluster)
 {
-    char path[512], byte;
-    snprintf(path, sizeof path, "%s/%s/helper/cgroup.procs", tree, cluster);
-    _auto_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd >= 0 && read(fd, &byte, 1) == 1;
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s/helper", tree, cluster);
+    return rmdir(path) < 0 && errno != ENOENT;
 }
 
-void cgroup_remove_stale(void)
+static void remove_stale_in(const char *tree)
 {
-    struct mounted trees[CGROUP_TREES_MAX];
-    const size_t count = list_trees(trees, ARRAY_LEN(trees));
-    for (size_t i = 0; i < count; i++) {
-        DIR *d = opendir(trees[i].point);
-        for (const struct dirent *entry; d && (entry = readdir(d));)
-            if (str_starts(entry->d_name, "stowage-") && !helper_lives(trees[i].point, entry->d_name))
-                remove_in(trees[i].point, entry->d_name);
-        if (d)
-            closedir(d);
+    DIR *d = opendir(tree);
+    for (const struct dirent *entry; d && (entry = readdir(d));)
+        if (str_starts(entry->d_name, "stowage-") && !helper_lives(tree, entry->d_name))
+            remove_in(tree, entry->d_name);
+    if (d)
+        closedir(d);
+}
+
+/* One cluster at a time looks for the dead and enters its own group, which looks dead until it is in. A holder that
+ * hangs holds up nobody for long. Returns -1 if it was not to be had. */
+static int lock_tree(const char *tree)
+{
+    _auto_close_ int fd = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; fd >= 0 && i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return TAKE_FD(fd);
+        nanosleep(&(struct timespec){0, 1000 * 1000}, NULL);
     }
+    return -1;
 }
 
 /* ---- small things done in a group ---- */
@@ -266,6 +280,11 @@ unsigned cgroup_probe(void)
 void cgroup_enter_helper(const char *cluster)
 {
     struct cgroups c;
+    struct mounted trees[CGROUP_TREES_MAX];
+    const size_t count = list_trees(trees, ARRAY_LEN(trees));
+    _auto_close_ int lock = count ? lock_tree(trees[0].point) : -1;
+    for (size_t i = 0; lock >= 0 && i < count; i++)
+        remove_stale_in(trees[i].point);
     cgroups_open(&c, cluster);
     cgroups_make(&c, "helper", &(struct cgroup_limits){0});
     cgroups_enter(&c, "helper");

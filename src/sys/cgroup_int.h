@@ -20,11 +20,10 @@
 char *cgroup_cluster_name(const char *data_dir);
 /* Removes a cluster's group ("stowage-…/node01": a node's) and all below; what still has processes stays. */
 void cgroup_remove_tree(const char *group);
-/* Removes what clusters left that ended badly: those without a living helper. */
-void cgroup_remove_stale(void);
 /* What a group made for the purpose could limit: CAP_CGROUP (memory, CPU, processes), CAP_DEVICES. */
 unsigned cgroup_probe(void);
-/* The helper marks its cluster's group as alive by being in it. */
+/* Removes what clusters left that ended badly: those without a living helper. Then this one marks its cluster's group
+ * as alive by being in it. */
 void cgroup_enter_helper(const char *cluster);
 
 struct cgroup_tree {

@@ -669,7 +669,6 @@ static int helper_init(struct helper *h, struct err *e)
     if (proc_mkdir_p(h->images, 0755, e) < 0)
         return -1;
     h->cgroup = cgroup_cluster_name(h->data_dir);
-    cgroup_remove_stale(); /* of clusters that crashed */
     cgroup_enter_helper(h->cgroup);
     _auto_free_ char *disks = xasprintf("%s/disks", h->data_dir);
     h->disks = disks_new(disks, e);
