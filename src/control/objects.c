@@ -193,6 +193,19 @@ bool condition_true(const json_t *o, const char *type)
     return str_eq(jstr(condition_get(o, type), "status"), "True");
 }
 
+int edit_disrupted(json_t *pod, void *arg, struct err *e)
+{
+    (void)e;
+    const struct disruption *d = arg;
+    if (condition_true(pod, "DisruptionTarget"))
+        return 0;
+    json_array_append_new(jmake_arr(pod, "status.conditions"),
+                          json_pack("{s:s, s:s, s:n, s:s, s:s, s:s}", "type", "DisruptionTarget", "status", "True",
+                                    "lastProbeTime", "lastTransitionTime", d->now, "reason", d->reason, "message",
+                                    d->message));
+    return 1;
+}
+
 /* -- pods -- */
 
 bool pod_terminal(const json_t *pod)

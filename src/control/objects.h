@@ -51,6 +51,13 @@ bool finalizer_has(const json_t *o, const char *name);
 /* -- conditions -- */
 const json_t *condition_get(const json_t *o, const char *type); /* of status.conditions; or NULL */
 bool condition_true(const json_t *o, const char *type);
+/* For reg_modify(), arg a struct disruption: the pod says that it is about to be ended from outside (DisruptionTarget),
+ * unless it says so already. */
+struct disruption {
+    const char *now; /* metav1.Time */
+    const char *reason, *message;
+};
+int edit_disrupted(json_t *pod, void *arg, struct err *e);
 
 /* -- pods -- */
 bool pod_terminal(const json_t *pod); /* Succeeded or Failed */

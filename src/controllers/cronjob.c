@@ -39,15 +39,19 @@ static int64_t seconds_of(const char *text, int64_t dflt)
 
 /* -- the jobs made before -- */
 
+/* Where the job stands in status.active, or -1. */
+static int active_find(const json_t *list, const char *uid)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (str_eq(jstr(json_array_get(list, i), "uid"), uid))
+            return (int)i;
+    return -1;
+}
+
 static bool active_remove(json_t *list, const char *uid)
 {
-    for (size_t i = json_array_size(list); i-- > 0;) {
-        if (!str_eq(jstr(json_array_get(list, i), "uid"), uid))
-            continue;
-        json_array_remove(list, i);
-        return true;
-    }
-    return false;
+    int at = active_find(list, uid);
+    return at >= 0 && json_array_remove(list, (size_t)at) == 0;
 }
 
 static const json_t *job_of_uid(const struct cron_round *r, const char *uid)
@@ -64,6 +68,9 @@ static void note_finished(struct cron_round *r)
     for (size_t i = 0; i < r->jobs.len; i++) {
         const json_t *job = r->jobs.trees[i];
         const char *end = job_finished(job), *done = jstr(job, "status.completionTime");
+        if (!end && active_find(list, obj_uid(job)) < 0)
+            loop_event(r->l, r->cj, EVENT_WARNING, "UnexpectedJob",
+                       "Saw a job that the controller did not create or forgot: %s", obj_name(job));
         if (!end || !active_remove(list, obj_uid(job)))
             continue;
         loop_event(r->l, r->cj, EVENT_NORMAL, "SawCompletedJob", "Saw completed job: %s, condition: %s", obj_name(job),

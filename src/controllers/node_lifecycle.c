@@ -3,13 +3,15 @@
  *
  * DESIGN: the taints of one node are computed whole from its conditions: a table says which condition makes which
  * taint; foreign taints are left alone. A node that is not Ready also gets the NoExecute taint; a pod there is deleted
- * when its toleration for it runs out (300 s by default, added at admission). Source: pkg/controller/nodelifecycle,
- * tainteviction. */
+ * when its toleration for it runs out (300 s by default, added at admission). Those who wait are remembered, so that it
+ * can be said when they are spared. Source: pkg/controller/nodelifecycle, tainteviction. */
 #include "controllers/controllers_int.h"
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+
+#include <string.h>
 
 #define NOT_READY   "node.kubernetes.io/not-ready"
 #define UNREACHABLE "node.kubernetes.io/unreachable"
@@ -117,28 +119,72 @@ static int64_t time_left(const json_t *node, const json_t *pod, int64_t now_ns)
     return soonest;
 }
 
+/* Whom the loop waits to evict: {"node": {"ns/name": "uid"}}. */
+static int start(struct loop *l, struct err *e)
+{
+    (void)e;
+    loop_set_state(l, json_object());
+    return 0;
+}
+
+static void stop(struct loop *l)
+{
+    json_decref(loop_state(l));
+}
+
+static int evict_pod(struct loop *l, const json_t *pod, struct err *e)
+{
+    char now[TIME_TEXT_LEN];
+    now_text(loop_clock(l), now);
+    struct disruption why = {now, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint"};
+    struct reg_delete_opts opts = REG_DELETE_DEFAULT;
+    loop_event(l, pod, EVENT_NORMAL, "TaintManagerEviction", "Marking for deletion Pod %s/%s", obj_ns(pod),
+               obj_name(pod));
+    if ((reg_modify(loop_registry(l), WHO, RES.pods, obj_ns(pod), obj_name(pod), "status", edit_disrupted, &why, e) <
+             0 ||
+         reg_remove(loop_registry(l), WHO, RES.pods, obj_ns(pod), obj_name(pod), &opts, e) < 0) &&
+        e->code != ERR_NOT_FOUND)
+        return -1;
+    err_clear(e);
+    return 0;
+}
+
 static int evict(struct loop *l, const json_t *node, struct err *e)
 {
     _auto_objlist_ struct objlist pods = {0};
+    json_t *waiting = json_object();
+    json_object_set_new(loop_state(l), obj_name(node), waiting);
     objlist_load(&pods, loop_registry(l), RES.pods->bucket, NULL);
     for (size_t i = 0; i < pods.len; i++) {
         const json_t *pod = pods.trees[i];
         if (!str_eq(jstr(pod, "spec.nodeName"), obj_name(node)) || jstr(pod, "metadata.deletionTimestamp"))
             continue;
         int64_t left = time_left(node, pod, clock_wall_ns(loop_clock(l)));
-        if (left > 0)
+        if (left > 0) {
+            _auto_free_ char *key = xasprintf("%s/%s", obj_ns(pod), obj_name(pod));
+            json_object_set_new(waiting, key, json_string(obj_uid(pod)));
             loop_enqueue_after(l, "", obj_name(node), left);
-        if (left != 0)
-            continue;
-        loop_event(l, pod, EVENT_NORMAL, "TaintManagerEviction", "Marking for deletion Pod %s/%s", obj_ns(pod),
-                   obj_name(pod));
-        struct reg_delete_opts opts = REG_DELETE_DEFAULT;
-        if (reg_remove(loop_registry(l), WHO, RES.pods, obj_ns(pod), obj_name(pod), &opts, e) < 0 &&
-            e->code != ERR_NOT_FOUND)
+        }
+        if (left == 0 && evict_pod(l, pod, e) < 0)
             return -1;
-        err_clear(e);
     }
     return 0;
+}
+
+/* The node drives nobody away any more: who was waiting for it stays. */
+static void spare(struct loop *l, const char *node)
+{
+    const char *key;
+    json_t *uid;
+    json_object_foreach(json_object_get(loop_state(l), node), key, uid)
+    {
+        const char *slash = strchr(key, '/');
+        _auto_free_ char *ns = xstrndup(key, (size_t)(slash - key));
+        _auto_sobj_ struct sobj *pod = reg_read(loop_registry(l), RES.pods, ns, slash + 1);
+        if (pod && str_eq(obj_uid(pod->tree), json_string_value(uid)) && !jstr(pod->tree, "metadata.deletionTimestamp"))
+            loop_event(l, pod->tree, EVENT_NORMAL, "TaintManagerEviction", "Cancelling deletion of Pod %s", key);
+    }
+    json_object_del(loop_state(l), node);
 }
 
 static bool has_no_execute(const json_t *node)
@@ -162,10 +208,14 @@ static int reconcile(struct loop *l, const char *none, const char *name, struct 
         if (e->code != ERR_NOT_FOUND)
             return -1;
         err_clear(e);
+        json_object_del(loop_state(l), name);
         return 0;
     }
     _auto_sobj_ struct sobj *node = reg_read(loop_registry(l), RES.nodes, "", name);
-    return node && has_no_execute(node->tree) ? evict(l, node->tree, e) : 0;
+    if (node && has_no_execute(node->tree))
+        return evict(l, node->tree, e);
+    spare(l, name);
+    return 0;
 }
 
 static void map_node(struct loop *l, const struct watch_event *ev)
@@ -190,6 +240,8 @@ const struct loop_def node_lifecycle_loop = {
     .name = "node-lifecycle",
     .component = "taint-eviction-controller",
     .watches = watches,
+    .start = start,
+    .stop = stop,
     .reconcile = reconcile,
     .max_backoff_ms = 5000,
 };

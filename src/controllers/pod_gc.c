@@ -10,19 +10,15 @@
 
 #define OUT_OF_SERVICE "node.kubernetes.io/out-of-service"
 
-/* -- ending one pod; arg: now, if its node no longer exists -- */
+/* -- ending one pod; arg: why, if its node no longer exists -- */
 
 static int edit_failed(json_t *pod, void *arg, struct err *e)
 {
-    (void)e;
     if (pod_terminal(pod))
         return 0;
     jset_str(pod, "status.phase", "Failed");
     if (arg)
-        json_array_append_new(jmake_arr(pod, "status.conditions"),
-                              json_pack("{s:s, s:s, s:n, s:s, s:s, s:s}", "type", "DisruptionTarget", "status", "True",
-                                        "lastProbeTime", "lastTransitionTime", (char *)arg, "reason", "DeletionByPodGC",
-                                        "message", "PodGC: node no longer exists"));
+        edit_disrupted(pod, arg, e);
     return 1;
 }
 
@@ -30,11 +26,12 @@ static int collect(struct loop *l, const json_t *pod, bool lost, struct err *e)
 {
     char now[TIME_TEXT_LEN];
     now_text(loop_clock(l), now);
+    struct disruption why = {now, "DeletionByPodGC", "PodGC: node no longer exists"};
     struct reg_delete_opts opts = REG_DELETE_DEFAULT;
     opts.grace_seconds = 0;
     opts.uid = obj_uid(pod);
     if ((reg_modify(loop_registry(l), WHO, RES.pods, obj_ns(pod), obj_name(pod), "status", edit_failed,
-                    lost ? now : NULL, e) < 0 ||
+                    lost ? &why : NULL, e) < 0 ||
          reg_remove(loop_registry(l), WHO, RES.pods, obj_ns(pod), obj_name(pod), &opts, e) < 0) &&
         e->code != ERR_NOT_FOUND)
         return -1;

@@ -108,22 +108,17 @@ static struct counts count_pods(const struct stateful *s)
 
 /* -- the wanted pods; each returns 1 to end the round, 0 to go on, -1 on an error -- */
 
-static int replace_ended(struct stateful *s, const json_t *pod, struct err *e)
+/* Its successor is made when it is gone. */
+static int end_ended(struct stateful *s, const json_t *pod, struct err *e)
 {
-    bool failed = str_eq(jstr(pod, "status.phase"), "Failed");
-    loop_event(s->l, s->set, failed ? EVENT_WARNING : EVENT_NORMAL,
-               failed ? "RecreatingFailedPod" : "RecreatingTerminatedPod", "StatefulSet %s/%s is recreating %s Pod %s",
-               obj_ns(s->set), obj_name(s->set), failed ? "failed" : "terminated", obj_name(pod));
-    if (!is_terminating(pod) && stateful_pod_remove(s, pod, e) < 0)
-        return -1;
-    return 1;
+    return !is_terminating(pod) && stateful_pod_remove(s, pod, e) < 0 ? -1 : 1;
 }
 
 static int keep_pod(struct stateful *s, int64_t ordinal, struct err *e)
 {
     const json_t *pod = pod_at(s, ordinal);
     if (pod && pod_terminal(pod))
-        return replace_ended(s, pod, e);
+        return end_ended(s, pod, e);
     if (!pod) {
         int rc = stateful_pod_make(s, ordinal, e);
         return rc != 0 ? rc : !s->parallel;

@@ -14,9 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WALK_RESTS  20    /* times its own length */
-#define SLOW_MS     60000 /* volumes with filesystems of their own */
-#define NANO_PER_MS INT64_C(1000000)
+#define WALK_RESTS 20    /* times its own length */
+#define SLOW_MS    60000 /* volumes with filesystems of their own */
+#define NANO       1000000000
+#define RATE_NS    INT64_C(1000000000) /* at least as long is CPU time counted for a rate */
 
 /* -- the plan (loop thread) -- */
 
@@ -261,6 +262,27 @@ static void measure_volumes(struct kubelet *k, const char *node, struct node_sta
     }
 }
 
+static int64_t nano_cores(int64_t spent_ns, int64_t span_ns)
+{
+    return spent_ns > 0 && span_ns > 0 ? (int64_t)((double)spent_ns / (double)span_ns * NANO) : 0;
+}
+
+/* By the machine's own time, since the cluster's may jump or run fast. The first measurement, which has none to be
+ * compared with, takes the container's life by the cluster's (`now`); one too soon after another tells nothing new. */
+static void rate_cpu(struct container_stats *c, const struct container_stats *old, int64_t now)
+{
+    if (old && c->use.at_ns - old->base_at_ns < RATE_NS) {
+        c->base_at_ns = old->base_at_ns;
+        c->base_cpu_ns = old->base_cpu_ns;
+        c->nano_cores = old->nano_cores;
+        return;
+    }
+    c->base_at_ns = c->use.at_ns;
+    c->base_cpu_ns = c->use.cpu_ns;
+    c->nano_cores = old ? nano_cores(c->use.cpu_ns - old->base_cpu_ns, c->use.at_ns - old->base_at_ns)
+                        : nano_cores(c->use.cpu_ns, now - c->started);
+}
+
 static void measure_processes(struct kubelet *k, const char *node, struct node_stats *s,
                               const struct node_stats *before)
 {
@@ -281,9 +303,7 @@ static void measure_processes(struct kubelet *k, const char *node, struct node_s
             struct container_stats *c = &s->pods[i].containers[j];
             const struct container_stats *o = container_before(old, c->id);
             c->use = uses[at++];
-            const int64_t spent = c->use.cpu_ns - (o ? o->use.cpu_ns : 0);
-            const int64_t span_ms = o ? s->mono - before->mono : (s->at - c->started) / NANO_PER_MS;
-            c->nano_cores = spent > 0 && span_ms > 0 ? spent * 1000 / span_ms : 0;
+            rate_cpu(c, o, s->at);
         }
     }
     free(ids);

@@ -12,7 +12,8 @@ struct container_stats {
     int64_t started;              /* wall ns */
     struct path_use rootfs, logs; /* of rootfs: its writable layer */
     struct container_use use;
-    int64_t nano_cores; /* since the measurement before */
+    int64_t nano_cores;              /* since the base, which is an earlier measurement */
+    int64_t base_at_ns, base_cpu_ns; /* what the next rate is counted from */
 };
 struct volume_stats {
     char *name, *claim, *path; /* owned; claim: NULL if it has none */

@@ -315,24 +315,14 @@ void preemption_release(struct preemption *p)
 
 /* -- the act -- */
 
-static int edit_target(json_t *pod, void *arg, struct err *e _unused_)
-{
-    if (condition_true(pod, "DisruptionTarget"))
-        return 0;
-    json_array_append_new(jmake_arr(pod, "status.conditions"),
-                          json_pack("{s:s, s:s, s:n, s:s, s:s, s:s}", "type", "DisruptionTarget", "status", "True",
-                                    "lastProbeTime", "lastTransitionTime", (const char *)arg, "reason",
-                                    "PreemptionByScheduler", "message",
-                                    "default-scheduler: preempting to accommodate a higher priority pod"));
-    return 1;
-}
-
 static int end_victim(struct attempt *a, const struct pod_info *v, const char *node, struct err *e)
 {
     struct registry *r = a->cache->registry;
     char now[TIME_TEXT_LEN];
     now_text(loop_clock(a->l), now);
-    if (reg_modify(r, WHO, RES.pods, v->ns, v->name, "status", edit_target, now, e) < 0 ||
+    struct disruption why = {now, "PreemptionByScheduler",
+                             "default-scheduler: preempting to accommodate a higher priority pod"};
+    if (reg_modify(r, WHO, RES.pods, v->ns, v->name, "status", edit_disrupted, &why, e) < 0 ||
         reg_remove(r, WHO, RES.pods, v->ns, v->name, &REG_DELETE_DEFAULT, e) < 0) {
         if (e->code != ERR_NOT_FOUND)
             return -1;

@@ -7,6 +7,7 @@
 #include "sys/cgroup_int.h"
 #include "sys/node_int.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -54,7 +55,8 @@ static int64_t cpu_of(const struct cgroups *c, const char *id)
 struct container_use cgroups_use(const struct cgroups *c, const char *id)
 {
     char text[4096];
-    struct container_use use = {.cpu_ns = cpu_of(c, id), .working_set = -1, .rss = -1};
+    struct container_use use = {
+        .cpu_ns = cpu_of(c, id), .working_set = -1, .rss = -1, .at_ns = clock_mono_ns(clock_real())};
     use.memory = read_number(c->memory, id, c->v2 ? "memory.current" : "memory.usage_in_bytes");
     use.pids = read_number(c->pids, id, "pids.current");
     if (use.memory < 0 || !read_file(c->memory, id, "memory.stat", text, sizeof text))

@@ -85,6 +85,7 @@ struct path_use { /* of a file or a tree, as du -x counts */
 
 struct container_use { /* since it started, or now; what the machine cannot measure is -1 */
     int64_t cpu_ns, memory, working_set, rss, pids;
+    int64_t at_ns; /* when, by the clock of the machine, which a cluster's may leave behind */
 };
 
 struct file_spec {    /* one file of an atomically written volume (ConfigMap, Secret, projected) */

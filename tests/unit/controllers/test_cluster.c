@@ -126,8 +126,17 @@ static void test_node_taints(void **state)
     make(w, POD("p", ",'nodeName':'n1'")); /* tolerates it for 300 s by admission */
     settle(w);
     assert_string_equal(text_at(w, RES.pods, "p", "metadata.deletionTimestamp"), "");
+    change(w, RES.nodes, "n1", "status", "status.conditions", "[{'type':'Ready','status':'True'}]");
+    settle(w);
+    assert_event(w, "p", "TaintManagerEviction", "Cancelling deletion of Pod default/p");
+    change(w, RES.nodes, "n1", "status", "status.conditions", "[{'type':'Ready','status':'Unknown'}]");
     pass_seconds(w, 302);
     assert_string_not_equal(text_at(w, RES.pods, "p", "metadata.deletionTimestamp"), "");
+    assert_event(w, "p", "TaintManagerEviction", "Marking for deletion Pod default/p");
+    _auto_sobj_ struct sobj *pod = get(w, RES.pods, "p");
+    const json_t *why = condition_get(pod->tree, "DisruptionTarget");
+    assert_string_equal(jstr_or(why, "reason", ""), "DeletionByTaintManager");
+    assert_string_equal(jstr_or(why, "message", ""), "Taint manager: deleting due to NoExecute taint");
 }
 
 static void test_pods_of_a_dead_node(void **state)

@@ -94,6 +94,21 @@ static void test_late(void **state)
     assert_int_equal(count(w, RES.jobs), 1);
 }
 
+/* One made by hand (kubectl create job --from=cronjob/tick) is its own, but not of its making. */
+static void test_by_hand(void **state)
+{
+    struct loop_world *w = *state;
+    make(w, CRON(""));
+    make(w,
+         "{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'now','namespace':'default','ownerReferences':["
+         "{'apiVersion':'batch/v1','kind':'CronJob','name':'tick','controller':true,'uid':'%s'}]},'spec':{'template':"
+         "{'spec':{'restartPolicy':'Never','containers':[{'name':'c','image':'i'}]}}}}",
+         text_at(w, RES.cronjobs, "tick", "metadata.uid"));
+    settle(w);
+    assert_event(w, "tick", "UnexpectedJob", "Saw a job that the controller did not create or forgot: now");
+    assert_string_equal(text_at(w, RES.cronjobs, "tick", "status.active"), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +116,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_forbid, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replace, setup, teardown),
         cmocka_unit_test_setup_teardown(test_late, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_by_hand, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
