@@ -524,20 +524,10 @@ static void map_node(struct loop *l, const struct watch_event *ev)
             enqueue_attachment(l, all.trees[i]);
 }
 
-static int start(struct loop *l, struct err *e)
-{
-    (void)e;
-    loop_set_state(l, xcalloc(1, sizeof(struct state)));
-    return 0;
-}
-
 static void stop(struct loop *l)
 {
     struct state *s = loop_state(l);
-    if (s)
-        edges_release(&s->edges);
-    free(s);
-    loop_set_state(l, NULL);
+    edges_release(&s->edges);
 }
 
 static const struct loop_watch watches[] = {{"persistentvolumes", NULL},
@@ -551,7 +541,7 @@ const struct loop_def attach_detach_loop = {
     .name = "attach-detach",
     .component = "attachdetach-controller",
     .watches = watches,
-    .start = start,
+    .state_size = sizeof(struct state),
     .stop = stop,
     .reconcile = reconcile,
     .max_backoff_ms = 10000,

@@ -319,22 +319,11 @@ static void map_attachment(struct loop *l, const struct watch_event *ev)
         loop_enqueue(l, "", ev->obj->name);
 }
 
-static int start(struct loop *l, struct err *e)
-{
-    (void)e;
-    loop_set_state(l, xcalloc(1, sizeof(struct state)));
-    return 0;
-}
-
 static void stop(struct loop *l)
 {
     struct state *s = loop_state(l);
-    if (s) {
-        flights_release(&s->jobs);
-        seen_release(&s->published);
-    }
-    free(s);
-    loop_set_state(l, NULL);
+    flights_release(&s->jobs);
+    seen_release(&s->published);
 }
 
 static const struct loop_watch watches[] = {
@@ -344,7 +333,7 @@ const struct loop_def attacher_loop = {
     .name = "external-attacher",
     .component = "external-attacher",
     .watches = watches,
-    .start = start,
+    .state_size = sizeof(struct state),
     .stop = stop,
     .reconcile = reconcile,
     .max_backoff_ms = 30000,

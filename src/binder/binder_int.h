@@ -65,7 +65,6 @@ int64_t flight_end(struct loop *l, struct flights *f, const char *key, bool ok, 
 void flight_forgive(struct flights *f, const char *key);
 void flights_release(struct flights *f);
 /* start and stop of a loop whose whole state are its jobs. */
-int flights_start(struct loop *l, struct err *e);
 void flights_stop(struct loop *l);
 
 /* -- pv_bind.c: the four writes of a binding, and phases -- */

@@ -236,22 +236,6 @@ static void map_class(struct loop *l, const struct watch_event *ev)
             loop_enqueue(l, claims.items[i]->ns, claims.items[i]->name);
 }
 
-static int start(struct loop *l, struct err *e)
-{
-    (void)e;
-    loop_set_state(l, xcalloc(1, sizeof(struct flights)));
-    return 0;
-}
-
-static void stop(struct loop *l)
-{
-    struct flights *f = loop_state(l);
-    if (f)
-        flights_release(f);
-    free(f);
-    loop_set_state(l, NULL);
-}
-
 static const struct loop_watch watches[] = {
     {"persistentvolumeclaims", map_claim}, {"volumeattributesclasses.storage.k8s.io", map_class}, {NULL, NULL}};
 
@@ -259,8 +243,8 @@ const struct loop_def modifier_loop = {
     .name = "volume-modify",
     .component = WHO_MODIFIER,
     .watches = watches,
-    .start = start,
-    .stop = stop,
+    .state_size = sizeof(struct flights),
+    .stop = flights_stop,
     .reconcile = reconcile,
     .max_backoff_ms = 30000,
 };

@@ -426,20 +426,10 @@ static void map_claim(struct loop *l, const struct watch_event *ev)
         loop_enqueue(l, ev->obj->ns, ev->obj->name);
 }
 
-static int start(struct loop *l, struct err *e)
-{
-    (void)e;
-    loop_set_state(l, xcalloc(1, sizeof(struct state)));
-    return 0;
-}
-
 static void stop(struct loop *l)
 {
     struct state *s = loop_state(l);
-    if (s)
-        flights_release(&s->jobs);
-    free(s);
-    loop_set_state(l, NULL);
+    flights_release(&s->jobs);
 }
 
 static const struct loop_watch watches[] = {{"persistentvolumeclaims", map_claim},
@@ -451,7 +441,7 @@ const struct loop_def provisioner_loop = {
     .name = "external-provisioner",
     .component = "external-provisioner",
     .watches = watches,
-    .start = start,
+    .state_size = sizeof(struct state),
     .stop = stop,
     .reconcile = reconcile,
     .max_backoff_ms = 30000,

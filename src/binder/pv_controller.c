@@ -25,10 +25,9 @@
 static int start(struct loop *l, struct err *e)
 {
     (void)e;
-    struct binding *b = xcalloc(1, sizeof *b);
+    struct binding *b = loop_state(l);
     b->volumes = pv_index_new();
     b->waiting = claim_index_new();
-    loop_set_state(l, b);
     return 0;
 }
 
@@ -38,8 +37,6 @@ static void stop(struct loop *l)
     pv_index_free(b->volumes);
     claim_index_free(b->waiting);
     flights_release(&b->recycling);
-    free(b);
-    loop_set_state(l, NULL);
 }
 
 void binding_refresh(struct loop *l, const char *pv_name)
@@ -149,6 +146,7 @@ const struct loop_def pv_binder_loop = {
     .name = "pv-binder",
     .component = "persistentvolume-controller",
     .watches = watches,
+    .state_size = sizeof(struct binding),
     .start = start,
     .stop = stop,
     .reconcile = reconcile,

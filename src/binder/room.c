@@ -97,22 +97,11 @@ static int reconcile(struct loop *l, const char *ns, const char *name, struct er
     return 0;
 }
 
-static int start(struct loop *l, struct err *e)
-{
-    (void)e;
-    loop_set_state(l, xcalloc(1, sizeof(struct state)));
-    return 0;
-}
-
 static void stop(struct loop *l)
 {
     struct state *s = loop_state(l);
-    if (s) {
-        flights_release(&s->jobs);
-        seen_release(&s->told);
-    }
-    free(s);
-    loop_set_state(l, NULL);
+    flights_release(&s->jobs);
+    seen_release(&s->told);
 }
 
 static const struct loop_watch watches[] = {{"volumeattachments.storage.k8s.io", NULL}, {NULL, NULL}};
@@ -121,7 +110,7 @@ const struct loop_def room_loop = {
     .name = "disk-room",
     .component = "stowage",
     .watches = watches,
-    .start = start,
+    .state_size = sizeof(struct state),
     .stop = stop,
     .reconcile = reconcile,
     .resync_ms = LOOK_MS,

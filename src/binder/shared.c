@@ -236,18 +236,7 @@ void flights_release(struct flights *f)
     *f = (struct flights){0};
 }
 
-int flights_start(struct loop *l, struct err *e)
-{
-    (void)e;
-    loop_set_state(l, xcalloc(1, sizeof(struct flights)));
-    return 0;
-}
-
 void flights_stop(struct loop *l)
 {
-    struct flights *f = loop_state(l);
-    if (f)
-        flights_release(f);
-    free(f);
-    loop_set_state(l, NULL);
+    flights_release(loop_state(l));
 }

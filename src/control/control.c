@@ -82,6 +82,7 @@ struct loop *control_add(struct control *c, const struct loop_def *def, void *en
     l->def = def;
     l->control = c;
     l->env = env;
+    l->state = def->state_size ? xcalloc(1, def->state_size) : NULL;
     l->resync_due_ms = -1;
     l->queue = wq_new(def->min_backoff_ms ? def->min_backoff_ms : MIN_BACKOFF_MS,
                       def->max_backoff_ms ? def->max_backoff_ms : MAX_BACKOFF_MS);
@@ -438,6 +439,7 @@ void control_free(struct control *c)
         c->loops = l->next;
         wq_free(l->queue);
         free(l->resting);
+        free(l->state);
         free(l);
     }
     while (c->sources) {
@@ -492,11 +494,6 @@ void *loop_env(struct loop *l)
 void *loop_state(struct loop *l)
 {
     return l->state;
-}
-
-void loop_set_state(struct loop *l, void *state)
-{
-    l->state = state;
 }
 
 struct control *loop_control(struct loop *l)

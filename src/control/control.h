@@ -36,8 +36,10 @@ struct loop_def {
     const char *name;      /* "pv-binder"; also the user and event component unless `component` is set */
     const char *component; /* source.component of its events: "persistentvolume-controller" */
     const struct loop_watch *watches;
-    int (*start)(struct loop *l, struct err *e); /* may be NULL; sets loop_set_state() */
-    void (*stop)(struct loop *l);                /* may be NULL; not called when `start` was not, or failed */
+    size_t state_size;                           /* of loop_state(): zeroed, as long as the loop; 0 = none */
+    int (*start)(struct loop *l, struct err *e); /* may be NULL; fills the state with what zeros do not say */
+    /* Releases what the state holds, not itself. May be NULL; not called when `start` was not, or failed. */
+    void (*stop)(struct loop *l);
     /* 0 done; -1: retried with exponential back-off (5 ms … max_backoff). */
     int (*reconcile)(struct loop *l, const char *ns, const char *name, struct err *e);
     int64_t min_backoff_ms; /* 0 = 5 */
@@ -74,7 +76,6 @@ const struct clock *loop_clock(struct loop *l);
 const char *loop_name(struct loop *l);
 void *loop_env(struct loop *l);
 void *loop_state(struct loop *l);
-void loop_set_state(struct loop *l, void *state);
 /* Safe from any thread. */
 void loop_enqueue(struct loop *l, const char *ns, const char *name);
 void loop_enqueue_after(struct loop *l, const char *ns, const char *name, int64_t delay_ms);

@@ -11,7 +11,8 @@
 struct loop {
     const struct loop_def *def;
     struct control *control;
-    void *env, *state;
+    void *env;               /* borrowed */
+    void *state;             /* owned */
     bool started;            /* def->start succeeded. Starting and stopping thread only */
     bool goes_on;            /* loop_goes_on() was called. Loop thread only */
     int64_t resync_due_ms;   /* -1: never. Loop thread only */

@@ -230,18 +230,10 @@ static void map_autoscaler(struct loop *l, const struct watch_event *ev)
         loop_enqueue_after(l, ev->obj->ns, ev->obj->name, ev->prev ? 0 : PERIOD_MS);
 }
 
-static int start(struct loop *l, struct err *e _unused_)
-{
-    loop_set_state(l, xcalloc(1, sizeof(struct pace *)));
-    return 0;
-}
-
 static void stop(struct loop *l)
 {
     struct pace **paces = loop_state(l);
     paces_free(*paces);
-    free(paces);
-    loop_set_state(l, NULL);
 }
 
 static const struct loop_watch watches[] = {{"horizontalpodautoscalers.autoscaling", map_autoscaler}, {NULL, NULL}};
@@ -250,7 +242,7 @@ const struct loop_def autoscaler_loop = {
     .name = "horizontal-pod-autoscaler",
     .component = "horizontal-pod-autoscaler",
     .watches = watches,
-    .start = start,
+    .state_size = sizeof(struct pace *),
     .stop = stop,
     .reconcile = reconcile,
     .max_backoff_ms = 30000,

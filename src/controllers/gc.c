@@ -296,20 +296,10 @@ static int reconcile(struct loop *l, const char *where, const char *name, struct
     return 0;
 }
 
-static int start(struct loop *l, struct err *e)
-{
-    (void)e;
-    loop_set_state(l, xcalloc(1, sizeof(struct uidset)));
-    return 0;
-}
-
 static void stop(struct loop *l)
 {
     struct uidset *owners = loop_state(l);
-    if (owners)
-        free(owners->slots);
-    free(owners);
-    loop_set_state(l, NULL);
+    free(owners->slots);
 }
 
 const struct loop_def *gc_loop(void)
@@ -319,7 +309,7 @@ const struct loop_def *gc_loop(void)
         .name = "garbage-collector",
         .component = "garbage-collector-controller",
         .watches = watches,
-        .start = start,
+        .state_size = sizeof(struct uidset),
         .stop = stop,
         .reconcile = reconcile,
         .max_backoff_ms = 30000,

@@ -158,19 +158,10 @@ static void map_node(struct loop *l, const struct watch_event *ev)
         loop_enqueue(l, "", ev->obj->name);
 }
 
-static int start(struct loop *l, struct err *e)
-{
-    (void)e;
-    loop_set_state(l, xcalloc(1, sizeof(struct state)));
-    return 0;
-}
-
 static void stop(struct loop *l)
 {
     struct state *s = loop_state(l);
     free(s->nodes);
-    free(s);
-    loop_set_state(l, NULL);
 }
 
 static const struct loop_watch watches[] = {
@@ -180,7 +171,7 @@ const struct loop_def node_monitor_loop = {
     .name = "node-monitor",
     .component = "node-controller",
     .watches = watches,
-    .start = start,
+    .state_size = sizeof(struct state),
     .stop = stop,
     .reconcile = reconcile,
     .max_backoff_ms = 5000,

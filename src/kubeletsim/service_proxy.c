@@ -176,20 +176,11 @@ static void pod_change(struct loop *l, const struct watch_event *ev)
     queue(l, GATHER);
 }
 
-static int proxy_start(struct loop *l, struct err *e _unused_)
-{
-    loop_set_state(l, xcalloc(1, sizeof(struct proxy)));
-    return 0;
-}
-
 static void proxy_stop(struct loop *l)
 {
     struct proxy *p = loop_state(l);
-    if (p) {
-        free(p->last);
-        json_decref(p->missed);
-    }
-    free(p);
+    free(p->last);
+    json_decref(p->missed);
 }
 
 static const struct loop_watch proxy_watches[] = {
@@ -205,7 +196,7 @@ const struct loop_def service_proxy_loop_def = {
     .name = "kube-proxy",
     .component = "kube-proxy",
     .watches = proxy_watches,
-    .start = proxy_start,
+    .state_size = sizeof(struct proxy),
     .stop = proxy_stop,
     .reconcile = proxy_reconcile,
     .max_backoff_ms = 10000,

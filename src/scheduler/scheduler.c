@@ -385,10 +385,9 @@ static int reconcile(struct loop *l, const char *ns _unused_, const char *name _
 
 static int start(struct loop *l, struct err *e _unused_)
 {
-    struct scheduler *s = xcalloc(1, sizeof *s);
+    struct scheduler *s = loop_state(l);
     cache_init(&s->cache, loop_registry(l));
     s->queue = queue_new();
-    loop_set_state(l, s);
     return 0;
 }
 
@@ -397,7 +396,6 @@ static void stop(struct loop *l)
     struct scheduler *s = loop_state(l);
     queue_free(s->queue);
     cache_release(&s->cache);
-    free(s);
 }
 
 static const struct loop_watch watches[] = {{"nodes", map_node},
@@ -416,6 +414,7 @@ static const struct loop_def scheduler_loop = {
     .name = "scheduler",
     .component = "default-scheduler",
     .watches = watches,
+    .state_size = sizeof(struct scheduler),
     .start = start,
     .stop = stop,
     .reconcile = reconcile,

@@ -310,19 +310,25 @@ static int state_start(struct loop *l, struct err *e)
     struct house *h = loop_env(l);
     if (h->fail)
         return err_set(e, ERR_UNAVAILABLE, "not today");
-    loop_set_state(l, xstrdup("something"));
+    char **text = loop_state(l);
+    assert_null(*text);
+    *text = xstrdup("something");
     return 0;
 }
 
 static void state_stop(struct loop *l)
 {
     struct house *h = loop_env(l);
-    assert_string_equal(loop_state(l), "something");
-    free(loop_state(l));
+    char **text = loop_state(l);
+    assert_string_equal(*text, "something");
+    free(*text);
     h->ran++;
 }
-static const struct loop_def state_loop = {
-    .name = "state", .start = state_start, .stop = state_stop, .reconcile = recording_reconcile};
+static const struct loop_def state_loop = {.name = "state",
+                                           .state_size = sizeof(char *),
+                                           .start = state_start,
+                                           .stop = state_stop,
+                                           .reconcile = recording_reconcile};
 
 static void test_only_what_started_is_stopped(void **state)
 {
