@@ -120,16 +120,17 @@ static int64_t time_left(const json_t *node, const json_t *pod, int64_t now_ns)
 }
 
 /* Whom the loop waits to evict: {"node": {"ns/name": "uid"}}. */
-static int start(struct loop *l, struct err *e)
+static json_t *waiting_of(struct loop *l)
 {
-    (void)e;
-    loop_set_state(l, json_object());
-    return 0;
+    json_t **all = loop_state(l);
+    if (!*all)
+        *all = json_object();
+    return *all;
 }
 
 static void stop(struct loop *l)
 {
-    json_decref(loop_state(l));
+    json_decref(*(json_t **)loop_state(l));
 }
 
 static int evict_pod(struct loop *l, const json_t *pod, struct err *e)
@@ -153,7 +154,7 @@ static int evict(struct loop *l, const json_t *node, struct err *e)
 {
     _auto_objlist_ struct objlist pods = {0};
     json_t *waiting = json_object();
-    json_object_set_new(loop_state(l), obj_name(node), waiting);
+    json_object_set_new(waiting_of(l), obj_name(node), waiting);
     objlist_load(&pods, loop_registry(l), RES.pods->bucket, NULL);
     for (size_t i = 0; i < pods.len; i++) {
         const json_t *pod = pods.trees[i];
@@ -176,7 +177,7 @@ static void spare(struct loop *l, const char *node)
 {
     const char *key;
     json_t *uid;
-    json_object_foreach(json_object_get(loop_state(l), node), key, uid)
+    json_object_foreach(json_object_get(waiting_of(l), node), key, uid)
     {
         const char *slash = strchr(key, '/');
         _auto_free_ char *ns = xstrndup(key, (size_t)(slash - key));
@@ -184,7 +185,7 @@ static void spare(struct loop *l, const char *node)
         if (pod && str_eq(obj_uid(pod->tree), json_string_value(uid)) && !jstr(pod->tree, "metadata.deletionTimestamp"))
             loop_event(l, pod->tree, EVENT_NORMAL, "TaintManagerEviction", "Cancelling deletion of Pod %s", key);
     }
-    json_object_del(loop_state(l), node);
+    json_object_del(waiting_of(l), node);
 }
 
 static bool has_no_execute(const json_t *node)
@@ -208,7 +209,7 @@ static int reconcile(struct loop *l, const char *none, const char *name, struct 
         if (e->code != ERR_NOT_FOUND)
             return -1;
         err_clear(e);
-        json_object_del(loop_state(l), name);
+        json_object_del(waiting_of(l), name);
         return 0;
     }
     _auto_sobj_ struct sobj *node = reg_read(loop_registry(l), RES.nodes, "", name);
@@ -240,7 +241,7 @@ const struct loop_def node_lifecycle_loop = {
     .name = "node-lifecycle",
     .component = "taint-eviction-controller",
     .watches = watches,
-    .start = start,
+    .state_size = sizeof(json_t *),
     .stop = stop,
     .reconcile = reconcile,
     .max_backoff_ms = 5000,
