@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""bytes.py KUBECONFIG grow|snapshot N - prints N latencies in milliseconds, seen by a client on kept connections.
+"""bytes.py KUBECONFIG grow|snapshot|dirty N - prints N latencies in milliseconds, seen by a client on kept connections.
 
 grow: a claim that a pod has mounted is raised from 1Gi to 2Gi, until its status shows 2Gi. Where the machine lets nobody
 grow a mounted ext4 (EXT4_IOC_RESIZE_FS wants CAP_SYS_RESOURCE of the first user namespace), until the disk and its
 device have 2Gi and the claim says FileSystemResizePending; standard error says so.
-snapshot: a VolumeSnapshot of a 1Gi volume with 100 MB written and synced is made, until it is readyToUse."""
+snapshot: a VolumeSnapshot of a 1Gi volume with 100 MB written and synced is made, until it is readyToUse.
+dirty: the same just after the 100 MB were written, not synced, each time anew."""
 import http.client, json, re, ssl, subprocess, sys, threading, time, urllib.parse
 
 text = open(sys.argv[1]).read()
@@ -69,16 +70,19 @@ if what == 'grow' and not may_grow():
     print("  (CAP_SYS_RESOURCE is withheld here: measured until FileSystemResizePending; the ext4 grows at its next mount)", file=sys.stderr)
 c = connect()
 call(c, 'POST', CLASSES, {'apiVersion': 'storage.k8s.io/v1', 'kind': 'StorageClass', 'metadata': {'name': 'bench'}, 'provisioner': 'ebs.csi.aws.com', 'allowVolumeExpansion': True})
-if what == 'snapshot':
+if what != 'grow':
     call(c, 'POST', SNAP + 'volumesnapshotclasses', {'apiVersion': 'snapshot.storage.k8s.io/v1', 'kind': 'VolumeSnapshotClass', 'metadata': {'name': 'bench'}, 'driver': 'ebs.csi.aws.com', 'deletionPolicy': 'Delete'})
     ready_pod(c, 'source')
-    subprocess.run(['kubectl', '--kubeconfig', sys.argv[1], 'exec', 'source', '--', 'sh', '-c', 'head -c 100000000 /dev/urandom > /data/f; sync'], check=True)
+def fill(after):
+    subprocess.run(['kubectl', '--kubeconfig', sys.argv[1], 'exec', 'source', '--', 'sh', '-c', 'rm -f /data/f; sync; head -c 100000000 /dev/urandom > /data/f' + after], check=True)
+if what == 'snapshot': fill('; sync')
 for i in range(count):
     name = '%s-%d' % (what, i)
     if what == 'grow':
         ready_pod(c, name)
         Watch(CORE + 'persistentvolumeclaims', name, grown).after(lambda: call(c, 'PATCH', CORE + 'persistentvolumeclaims/' + name, {'spec': {'resources': {'requests': {'storage': '2Gi'}}}}, 'application/merge-patch+json'))
     else:
+        if what == 'dirty': fill('')
         path = SNAP + 'namespaces/default/volumesnapshots'
         Watch(path, name, lambda o: status(o).get('readyToUse')).after(lambda: call(c, 'POST', path, {'apiVersion': 'snapshot.storage.k8s.io/v1', 'kind': 'VolumeSnapshot', 'metadata': {'name': name}, 'spec': {
             'volumeSnapshotClassName': 'bench', 'source': {'persistentVolumeClaimName': 'source'}}}))
