@@ -82,7 +82,8 @@ struct cluster {
     struct binder_env binder_env;
     struct controllers_env controllers_env;
     char *kubeconfig;
-    char why[256]; /* simulated: why */
+    char why[256];                                           /* simulated: why */
+    char differs[sizeof((struct machine_info *)0)->differs]; /* from a cluster of root's */
     bool started;
     pthread_mutex_t mu; /* guards the two below */
     bool lost;          /* the node helper or a node died */
@@ -94,8 +95,8 @@ struct cluster {
 static int open_machine(struct cluster *c, struct err *e)
 {
     struct machine_info info = {0};
-    if (c->conf.simulate) {
-        c->machine = machine_open_fake("--simulate was given");
+    if (*c->why) {
+        c->machine = machine_open_fake(c->why);
     } else if (machine_open_real(c->conf.self_exe, c->data.path, &c->machine, e) < 0) {
         if (e->code != ERR_UNSUPPORTED)
             return -1; /* an accident is no reason to pretend */
@@ -107,7 +108,8 @@ static int open_machine(struct cluster *c, struct err *e)
     c->machine->ops->info(c->machine, &info);
     if (info.simulated)
         snprintf(c->why, sizeof c->why, "%s", info.why[0] ? info.why : "the kernel is not used");
-    return simulated_check(c->data.path, info.simulated, c->why, e);
+    memcpy(c->differs, info.differs, sizeof c->differs);
+    return simulated_check(c->data.path, &info, c->why, e);
 }
 
 /* On a machine thread. The main thread waits for signals, so it is told by one. */
@@ -357,9 +359,20 @@ static int write_kubeconfigs(struct cluster *c, struct err *e)
     return kubeconfig_merge(path, &k, e);
 }
 
+/* Before anything is made: what is made has one owner for all of us then. */
+static void choose_machine(struct cluster *c)
+{
+    struct err e = ERR_INIT;
+    if (c->conf.simulate)
+        snprintf(c->why, sizeof c->why, "--simulate was given");
+    else if (machine_enter_userns(&e) < 0)
+        snprintf(c->why, sizeof c->why, "%.255s", e.msg);
+}
+
 static int start(struct cluster *c, struct err *e)
 {
     sigset_t set;
+    choose_machine(c);
     if (datadir_open(c->conf.data_dir, c->conf.ephemeral, &c->data, e) < 0 || open_machine(c, e) < 0)
         return -1;
     clockwork_load(c->data.path, &c->clock);
@@ -470,6 +483,11 @@ const char *cluster_simulated(const struct cluster *c)
     return c->why;
 }
 
+const char *cluster_differs(const struct cluster *c)
+{
+    return c->differs;
+}
+
 bool cluster_ephemeral(const struct cluster *c)
 {
     return c->conf.ephemeral;
@@ -569,8 +587,9 @@ json_t *cluster_status(struct cluster *c)
     }
     struct kubelet_net net;
     kubelet_network(c->kubelet, &net);
-    return json_pack("{s:s, s:i, s:s, s:s, s:i, s:b, s:I, s:s, s:s, s:s, s:s, s:s}", "server", apiserver_url(c->api),
-                     "pid", (int)getpid(), "data", c->data.path, "kubeconfig", c->kubeconfig, "nodes", c->conf.nodes,
-                     "ready", ready, "objects", (json_int_t)stats.objects, "simulated", c->why, "ingress", net.ingress,
-                     "ingressTls", net.ingress_tls, "ingressWhy", net.ingress_why, "policiesWhy", net.filter_why);
+    return json_pack("{s:s, s:i, s:s, s:s, s:i, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "server",
+                     apiserver_url(c->api), "pid", (int)getpid(), "data", c->data.path, "kubeconfig", c->kubeconfig,
+                     "nodes", c->conf.nodes, "ready", ready, "objects", (json_int_t)stats.objects, "simulated", c->why,
+                     "differs", c->differs, "ingress", net.ingress, "ingressTls", net.ingress_tls, "ingressWhy",
+                     net.ingress_why, "policiesWhy", net.filter_why);
 }

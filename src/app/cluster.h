@@ -22,6 +22,7 @@ void cluster_close(struct cluster *c);
 const char *cluster_url(const struct cluster *c);
 const char *cluster_kubeconfig(const struct cluster *c); /* path */
 const char *cluster_simulated(const struct cluster *c);  /* why, or "" */
+const char *cluster_differs(const struct cluster *c);    /* what is not as with root, or "" */
 bool cluster_ephemeral(const struct cluster *c);
 struct machine *cluster_machine(struct cluster *c);
 struct cloud *cluster_cloud(struct cluster *c);

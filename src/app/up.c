@@ -32,6 +32,8 @@ static void welcome(const struct up_conf *conf, const struct cluster *c, int64_t
 {
     if (*cluster_simulated(c))
         dprintf(to->err, "stowage: pods and disks are simulated: %s\n", cluster_simulated(c));
+    if (*cluster_differs(c))
+        dprintf(to->err, "stowage: without root, in a user namespace: %s\n", cluster_differs(c));
     if (conf->quiet)
         return;
     dprintf(to->out, "Cluster ready at %s in %d ms: %d node%s, profile %s, data in %s\n\n  export KUBECONFIG=%s\n\n",

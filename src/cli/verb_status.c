@@ -27,6 +27,8 @@ static void print_status(const json_t *s)
     const char *why = jstr_or(s, "simulated", "");
     printf("kernel       %s%s\n",
            *why ? "simulated (pods and disks are only remembered): " : "real disks, mounts and processes", why);
+    if (*jstr_or(s, "differs", ""))
+        printf("rootless     %s\n", jstr_or(s, "differs", ""));
 }
 
 static int status_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)

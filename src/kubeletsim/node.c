@@ -99,17 +99,19 @@ static struct node_condition pressure_row(const struct node_run *n, enum pressur
 static json_t *node_conditions(const struct kubelet *k, const struct node_run *n, const json_t *old)
 {
     _auto_free_ char *simulated = xasprintf("pods and disks are only remembered, not made: %s", k->info.why);
+    const struct node_condition simulated_row = {"StowageSimulated", "True", "KernelNotUsed", simulated},
+                                rootless_row = {"StowageRootless", "True", "UserNamespace", k->info.differs};
     struct node_condition rows[] = {
         pressure_row(n, PRESSURE_MEMORY),
         pressure_row(n, PRESSURE_DISK),
         {"PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"},
         {"Ready", "True", "KubeletReady", "kubelet is posting ready status"},
-        {"StowageSimulated", "True", "KernelNotUsed", simulated},
+        k->info.simulated ? simulated_row : rootless_row,
     };
     char now[TIME_TEXT_LEN];
     now_text(k, now);
     json_t *list = json_array();
-    for (size_t i = 0; i < ARRAY_LEN(rows) - (k->info.simulated ? 0 : 1); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(rows) - (k->info.simulated || k->info.rootless ? 0 : 1); i++) {
         const char *since = now;
         size_t j;
         const json_t *c;
@@ -364,6 +366,8 @@ static void announce(struct kubelet *k, struct node_run *n)
         node_event(k, n, EVENT_NORMAL, reasons[i], "Node %s status is now: %s", n->name, reasons[i]);
     if (k->info.simulated)
         node_event(k, n, EVENT_WARNING, "Simulated", "Pods and disks are only remembered, not made: %s", k->info.why);
+    if (k->info.rootless)
+        node_event(k, n, EVENT_WARNING, "Rootless", "In a user namespace, without root: %s", k->info.differs);
 }
 
 static int nodes_reconcile(struct loop *l, const char *ns, const char *name, struct err *e)

@@ -224,7 +224,7 @@ static void walk_trees(struct kubelet *k, const char *node, struct node_stats *s
 
 static bool same_fill(const struct fs_stat *a, const struct fs_stat *b)
 {
-    return a->bytes_free == b->bytes_free && a->inodes_free == b->inodes_free;
+    return !a->shared && a->bytes_free == b->bytes_free && a->inodes_free == b->inodes_free;
 }
 
 static void measure_trees(struct kubelet *k, const char *node, struct node_stats *s, const struct node_stats *before)

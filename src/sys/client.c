@@ -13,8 +13,10 @@
  * THREADS: safe from any thread; `mu` guards the tables and is never held while sending or calling back. */
 #include "sys/client_int.h"
 #include "sys/cgroup_int.h"
+#include "sys/door_int.h"
 #include "sys/hidden_int.h"
 #include "sys/proc_int.h"
+#include "sys/userns_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -287,30 +289,32 @@ int call_do(struct machine *m, const char *node, enum op op, struct call *c, str
 
 /* ---- start and end ---- */
 
-static _Noreturn void become_helper(const char *self_exe, const char *data_dir, int sock, int net)
+static _Noreturn void become_helper(const char *self_exe, const char *data_dir, int sock, int door)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const int from[] = {fcntl(sock, F_DUPFD, HELPER_NET + 1), fcntl(net, F_DUPFD, HELPER_NET + 1)};
-    if (dup2(from[0], HELPER_FD) < 0 || dup2(from[1], HELPER_NET) < 0)
+    const int from[] = {fcntl(sock, F_DUPFD, HELPER_DOOR + 1), fcntl(door, F_DUPFD, HELPER_DOOR + 1)};
+    if (dup2(from[0], HELPER_FD) < 0 || dup2(from[1], HELPER_DOOR) < 0)
         _exit(127);
-    syscall(SYS_close_range, HELPER_NET + 1, ~0u, 0);
+    syscall(SYS_close_range, HELPER_DOOR + 1, ~0u, 0);
     execl(self_exe, "stowage node helper               ", HELPER_VERB, data_dir, (char *)NULL);
     _exit(127);
 }
 
-static int spawn_helper(const char *self_exe, const char *data_dir, pid_t *out_pid, int *out_sock, struct err *e)
+static int spawn_helper(const char *self_exe, const char *data_dir, struct real *r, int *out_sock, struct err *e)
 {
     int pair[2];
+    _auto_close_ int door = -1;
+    if (door_open(&door, &r->door_pid, e) < 0)
+        return -1;
     if (chan_pair(pair, e) < 0)
         return -1;
-    _auto_close_ int net = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     const pid_t pid = proc_clone(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS);
     if (pid == 0)
-        become_helper(self_exe, data_dir, pair[1], net);
+        become_helper(self_exe, data_dir, pair[1], door);
     const int code = errno;
     close(pair[1]);
     if (pid > 0) {
-        *out_pid = pid;
+        r->helper_pid = pid;
         *out_sock = pair[0];
         return 0;
     }
@@ -334,13 +338,13 @@ static void start_threads(struct real *r)
 
 int machine_open_real(const char *self_exe, const char *data_dir, struct machine **out, struct err *e)
 {
-    pid_t pid = 0;
     int sock = -1;
-    if (proc_mkdir_p(data_dir, 0700, e) < 0 || spawn_helper(self_exe, data_dir, &pid, &sock, e) < 0)
-        return -1;
     struct real *r = xcalloc(1, sizeof *r);
+    if (proc_mkdir_p(data_dir, 0700, e) < 0 || spawn_helper(self_exe, data_dir, r, &sock, e) < 0) {
+        free(r);
+        return -1;
+    }
     r->machine.ops = &client_ops;
-    r->helper_pid = pid;
     r->data_dir = xstrdup(data_dir);
     pthread_mutex_init(&r->mu, NULL);
     pthread_cond_init(&r->told, NULL);
@@ -381,6 +385,8 @@ void client_close(struct machine *m)
     pthread_mutex_unlock(&r->mu);
     kill(r->helper_pid, SIGKILL); /* with it goes everything: processes, mounts, loop devices */
     while (waitpid(r->helper_pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    while (r->door_pid && waitpid(r->door_pid, NULL, 0) < 0 && errno == EINTR) /* nobody has it open any more */
         ;
     if (write(r->wake[1], "", 1) != 1)
         BUG("wake: %s", strerror(errno));

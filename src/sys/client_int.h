@@ -23,9 +23,9 @@ struct happening { /* something to tell from the event thread */
     struct exit_info exit; /* of a death only `node` counts */
 };
 struct real {
-    struct machine machine; /* first */
-    pid_t helper_pid;
-    char *data_dir; /* owned */
+    struct machine machine;     /* first */
+    pid_t helper_pid, door_pid; /* door_pid: 0 = there is no such process */
+    char *data_dir;             /* owned */
     struct machine_info info;
     pthread_t reader, teller;
     int epoll, wake[2];

@@ -10,8 +10,10 @@
  *
  * A copy is made beside the loop, by a child: disk_copy.c. THREADS: none; the helper's loop only. */
 #include "sys/disks_int.h"
+#include "sys/disk_place_int.h"
 #include "sys/loopdev.h"
 #include "sys/mould_int.h"
+#include "sys/node_int.h"
 #include "sys/proc_int.h"
 #include "sys/reserve_int.h"
 
@@ -39,13 +41,15 @@ struct disk {
     char *node;   /* owned */
     char *device; /* owned; "/dev/xvdba" */
     char *image;  /* owned; path of its file */
+    char *dir;    /* owned; the directory that stands for its filesystem, or NULL */
     bool shared;
-    struct loopdev loop;
+    struct loopdev loop; /* fd -1: there are no loop devices, the node has the file (disk_place.c) */
 };
 struct disks {
     char *dir;             /* owned */
     struct disk *attached; /* owned */
     struct moulds *moulds; /* owned */
+    enum disk_kind kind;
 };
 
 /* Copies and deletions that a killed helper left unfinished. */
@@ -59,15 +63,17 @@ static void sweep_parts(const char *dir)
         closedir(d);
 }
 
-struct disks *disks_new(const char *dir, struct err *e)
+struct disks *disks_new(const char *dir, enum disk_kind kind, struct err *e)
 {
     if (proc_mkdir_p(dir, 0700, e) < 0)
         return NULL;
     sweep_parts(dir);
-    disk_copy_heal(dir);
+    if (kind == DISK_KIND_LOOP)
+        disk_copy_heal(dir);
     reserve_look(dir);
     struct disks *d = xcalloc(1, sizeof *d);
     d->dir = xstrdup(dir);
+    d->kind = kind;
     d->moulds = moulds_new(d->dir);
     return d;
 }
@@ -90,6 +96,12 @@ static char *file_of(const struct disks *d, const char *id, struct err *e)
         return xasprintf("%s/%s.img", d->dir, id);
     err_set(e, ERR_BAD_REQUEST, "invalid disk id \"%s\"", id);
     return NULL;
+}
+
+/* Returns new. */
+static char *dir_of(const struct disks *d, const char *id)
+{
+    return xasprintf("%s/%s.d", d->dir, id);
 }
 
 /* The disk's attachment to the node; to any, if node is NULL. */
@@ -155,7 +167,8 @@ int disks_create_ext4(struct disks *d, const char *id, int64_t bytes, struct err
         return -1;
     if (access(path, F_OK) == 0)
         return exists_already(id, e);
-    if (reserve_look(d->dir) < CAST_ROOM) /* what is left is for those who have a disk already */
+    if (d->kind == DISK_KIND_DIRECTORY ||
+        reserve_look(d->dir) < CAST_ROOM) /* what is left is for those who have a disk already */
         return disks_create(d, id, bytes, e);
     const enum mould_state state = moulds_find(d->moulds, bytes, &mould);
     if (state == MOULD_MAKING)
@@ -191,7 +204,7 @@ int disks_grow(struct disks *d, const char *id, int64_t bytes, struct err *e)
     if (truncate(path, bytes) < 0)
         return err_sys(e, errno, "grow disk %s", id);
     const struct disk *k = find(d, id);
-    return k ? loopdev_resize(&k->loop, e) : 0;
+    return k && k->loop.fd >= 0 ? loopdev_resize(&k->loop, e) : 0;
 }
 
 static const struct disk *device_owner(const struct disks *d, const char *node, const char *device)
@@ -285,7 +298,8 @@ static const struct disk *partition_owner(struct disks *d, const char *node, pid
         digits--;
     _auto_free_ char *whole = xstrndup(device, (size_t)(digits - device));
     const struct disk *k = *digits && device_ok(device) ? device_owner(d, node, whole) : NULL;
-    if (!k || strlen(digits) > 3 || !loopdev_partition(&k->loop, (unsigned)strtoul(digits, NULL, 10), out))
+    if (!k || k->loop.fd < 0 || strlen(digits) > 3 ||
+        !loopdev_partition(&k->loop, (unsigned)strtoul(digits, NULL, 10), out))
         return NULL;
     _auto_free_ char *made = node_device_path(node_pid, device);
     unlink(made);
@@ -304,7 +318,7 @@ static enum format format_whole(const struct disks *d, const struct disk *k)
     _auto_free_ char *mark = mark_of(d, k->id), *path = xasprintf("%s/%s.img", d->dir, k->id);
     if (access(mark, F_OK) == 0)
         return FORMAT_AGAIN;
-    if (loopdev_settle(k->loop.fd) < 0 || !file_blank(path, 0, DISK_SIZE_MAX))
+    if (k->dir || (k->loop.fd >= 0 && loopdev_settle(k->loop.fd) < 0) || !file_blank(path, 0, DISK_SIZE_MAX))
         return FORMAT_NO;
     _auto_close_ int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     return fd >= 0 ? FORMAT_ZEROS : FORMAT_NO;
@@ -317,7 +331,7 @@ enum format disks_format_begin(struct disks *d, const char *node, pid_t node_pid
     if (k)
         return format_whole(d, k);
     k = partition_owner(d, node, node_pid, device, &part);
-    if (!k || loopdev_settle(k->loop.fd) < 0)
+    if (!k || k->loop.fd < 0 || loopdev_settle(k->loop.fd) < 0)
         return FORMAT_NO;
     _auto_free_ char *path = xasprintf("%s/%s.img", d->dir, k->id);
     return file_blank(path, part.start, part.start + part.size) ? FORMAT_ZEROS : FORMAT_NO;
@@ -345,6 +359,17 @@ static void unlink_aside(const char *path)
         _exit(0);
 }
 
+/* The directory beside the file goes with it. */
+static void remove_dir_aside(const struct disks *d, const char *id)
+{
+    struct err lost = ERR_INIT;
+    _auto_free_ char *dir = dir_of(d, id);
+    if (access(dir, F_OK) < 0 || fork() != 0)
+        return;
+    proc_keep_fds(NULL, 0);
+    _exit(files_remove_tree(dir, &lost) < 0);
+}
+
 int disks_remove(struct disks *d, const char *id, struct err *e)
 {
     static unsigned serial;
@@ -357,6 +382,7 @@ int disks_remove(struct disks *d, const char *id, struct err *e)
         return err_set(e, ERR_BUSY, "disk \"%s\" is attached to node \"%s\"", id, k->node);
     if (rename(path, gone) < 0)
         return missing(errno, id, e);
+    remove_dir_aside(d, id);
     unlink_aside(gone);
     _auto_free_ char *mark = mark_of(d, id);
     unlink(mark);
@@ -419,6 +445,8 @@ size_t disks_attached(const struct disks *d, struct grant_disk **out)
     n = 0;
     for (const struct disk *k = d->attached; k; k = k->next) {
         size_t same = 0;
+        if (k->loop.fd < 0)
+            continue;
         while (same < n && list[same].loop != k->loop.number)
             same++;
         if (same == n)
@@ -444,8 +472,44 @@ int disks_info(struct disks *d, const char *id, struct disk_info *out, struct er
     if (k) {
         snprintf(out->node, sizeof out->node, "%s", k->node);
         snprintf(out->device, sizeof out->device, "%s", k->device);
-        snprintf(out->loop, sizeof out->loop, "/dev/loop%d", k->loop.number);
+        if (k->loop.fd >= 0)
+            snprintf(out->loop, sizeof out->loop, "/dev/loop%d", k->loop.number);
     }
+    return 0;
+}
+
+static int attach_loop(const char *path, const struct disk *other, pid_t node_pid, const char *device, bool read_only,
+                       struct loopdev *out, struct err *e)
+{
+    _auto_free_ char *made = node_device_path(node_pid, device);
+    if (open_loop(path, other, read_only, out, e) < 0)
+        return -1;
+    unlink(made);
+    if (mknod(made, S_IFBLK | 0660, out->rdev) == 0)
+        return 0;
+    err_sys(e, errno, "make %s", device);
+    loopdev_release(out);
+    return -1;
+}
+
+/* *out_dir (new): the directory that is its filesystem; NULL: its file holds one, or will. */
+static int attach_file(const struct disks *d, const char *id, const char *path, pid_t node_pid, const char *device,
+                       char **out_dir, struct err *e)
+{
+    _auto_free_ char *dir = dir_of(d, id);
+    bool has_dir = access(dir, F_OK) == 0;
+    if (!has_dir && d->kind == DISK_KIND_DIRECTORY) {
+        if (!file_blank(path, 0, DISK_SIZE_MAX))
+            return err_set(e, ERR_UNSUPPORTED,
+                           "its filesystem needs fuse2fs, which was there when it was made and is "
+                           "not now: install the package fuse2fs");
+        if (proc_mkdir_p(dir, 0755, e) < 0)
+            return -1;
+        has_dir = true;
+    }
+    if (disk_place(node_pid, path, has_dir ? dir : NULL, device, e) < 0)
+        return -1;
+    *out_dir = has_dir ? TAKE(dir) : NULL;
     return 0;
 }
 
@@ -464,17 +528,15 @@ int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_p
         return placed < 0 ? -1 : 0;
     if (access(path, F_OK) < 0)
         return missing(errno, id, e);
-    if (open_loop(path, find(d, id), how & DISK_READ_ONLY, &loop, e) < 0)
+    _auto_free_ char *dir = NULL;
+    const int there = d->kind == DISK_KIND_LOOP
+                          ? attach_loop(path, find(d, id), node_pid, device, how & DISK_READ_ONLY, &loop, e)
+                          : attach_file(d, id, path, node_pid, device, &dir, e);
+    if (there < 0)
         return err_wrap(e, "attach disk %s", id);
-    _auto_free_ char *made = node_device_path(node_pid, device);
-    unlink(made);
-    if (mknod(made, S_IFBLK | 0660, loop.rdev) < 0) {
-        err_sys(e, errno, "attach disk %s: make %s", id, device);
-        loopdev_release(&loop);
-        return -1;
-    }
     struct disk *added = xcalloc(1, sizeof *added);
-    *added = (struct disk){d->attached, xstrdup(id), xstrdup(node), xstrdup(device), TAKE(path), shared, loop};
+    *added =
+        (struct disk){d->attached, xstrdup(id), xstrdup(node), xstrdup(device), TAKE(path), TAKE(dir), shared, loop};
     d->attached = added;
     return 0;
 }
@@ -486,7 +548,9 @@ static void drop(struct disks *d, struct disk *k)
             *at = k->next;
             break;
         }
-    loopdev_release(&k->loop);
+    if (k->loop.fd >= 0)
+        loopdev_release(&k->loop);
+    free(k->dir);
     free(k->id);
     free(k->node);
     free(k->device);
@@ -505,6 +569,8 @@ static bool elsewhere(const struct disks *d, const struct disk *k)
 /* Is it mounted on its node? What other nodes do with a shared one does not count. */
 static bool in_use(const struct disks *d, const struct disk *k, pid_t node_pid)
 {
+    if (k->loop.fd < 0)
+        return disk_placed_in_use(node_pid, k->device, k->dir);
     if (elsewhere(d, k))
         return node_pid && proc_mounts_device(node_pid, k->loop.rdev);
     return loopdev_in_use(&k->loop);
@@ -520,7 +586,9 @@ int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_p
         return access(path, F_OK) < 0 ? missing(errno, id, e) : 0;
     if (in_use(d, k, node_pid))
         return err_set(e, ERR_BUSY, "disk \"%s\" is still in use on node \"%s\" as %s", id, node, k->device);
-    if (node_pid) {
+    if (node_pid && k->loop.fd < 0) {
+        disk_unplace(node_pid, k->device);
+    } else if (node_pid) {
         _auto_free_ char *made = node_device_path(node_pid, k->device);
         unlink(made);
     }
@@ -530,8 +598,11 @@ int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_p
 
 void disks_node_ready(struct disks *d, const char *node, pid_t node_pid)
 {
+    struct err lost = ERR_INIT;
     for (const struct disk *k = d->attached; k; k = k->next)
-        if (str_eq(k->node, node)) {
+        if (str_eq(k->node, node) && k->loop.fd < 0) {
+            disk_place(node_pid, k->image, k->dir, k->device, &lost);
+        } else if (str_eq(k->node, node)) {
             _auto_free_ char *made = node_device_path(node_pid, k->device);
             mknod(made, S_IFBLK | 0660, k->loop.rdev);
         }

@@ -12,7 +12,10 @@
 #include "sys/machine.h"
 
 struct disks;
-struct disks *disks_new(const char *dir, struct err *e); /* makes the directory */
+/* What a disk's filesystem is on its node: an ext4 on a loop device; an ext4 in a file, served by fuse2fs; a directory.
+ */
+enum disk_kind { DISK_KIND_LOOP, DISK_KIND_SERVED, DISK_KIND_DIRECTORY };
+struct disks *disks_new(const char *dir, enum disk_kind kind, struct err *e); /* makes the directory */
 int disks_create(struct disks *d, const char *id, int64_t bytes, struct err *e);
 /* With a fresh ext4 filesystem, if one is at hand; blank otherwise. 1: one is being made; ask again when
  * disks_child_ended() says that a child of the helper was its maker. */

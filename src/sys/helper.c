@@ -19,6 +19,7 @@
  * hello. */
 #include "sys/cgroup_int.h"
 #include "sys/chan.h"
+#include "sys/devices_int.h"
 #include "sys/disks_int.h"
 #include "sys/grants_int.h"
 #include "sys/hidden_int.h"
@@ -29,6 +30,7 @@
 #include "sys/own_fs_int.h"
 #include "sys/proc_int.h"
 #include "sys/svc_int.h"
+#include "sys/userns_int.h"
 #include "sys/wire.h"
 
 #include "base/clock.h"
@@ -54,7 +56,8 @@
 
 #define IMAGES_DEVICE "/dev/xvdb" /* as mount tables on the nodes show it */
 
-#define NODES_MAX 201
+#define NODES_MAX  201
+#define LOOK_NEVER (24 * 3600 * 1000)
 
 struct helper_node {
     struct helper_node *next;
@@ -445,6 +448,8 @@ static bool is_starved(const struct helper *h, const struct disk_info *info)
 static int look_at_room(struct helper *h)
 {
     struct grant_node nodes[NODES_MAX + 1];
+    if (userns_inside())
+        return LOOK_NEVER; /* nothing here is a filesystem of ours that the kernel would hold back */
     _auto_free_ struct grant_disk *disks = NULL;
     struct grant_view v = {.dir = disks_dir(h->disks), .nodes = nodes};
     v.disk_count = disks_attached(h->disks, &disks);
@@ -564,7 +569,7 @@ static void on_set_services(struct helper *h, struct msg *m)
     struct err e = ERR_INIT;
     for (int i = 0; i < 2; i++) {
         err_clear(&e);
-        if (h->services < 0 && (network_make(h, &e) < 0 || svc_start(HELPER_NET, &h->services, &e) < 0))
+        if (h->services < 0 && (network_make(h, &e) < 0 || svc_start(HELPER_DOOR, &h->services, &e) < 0))
             break;
         if (chan_send(h->services, m->id, OP_SET_SERVICES, &m->body, NULL, 0, &e) == 0) {
             h->asked = m->id;
@@ -616,43 +621,29 @@ static void on_request(struct helper *h, struct msg *m)
 
 /* ---- start ---- */
 
-static const struct {
-    const char *name;
-    unsigned major, minor;
-} devices[] = {
-    {"null", 1, 3},
-    {"zero", 1, 5},
-    {"full", 1, 7},
-    {"random", 1, 8},
-    {"urandom", 1, 9},
-    {"tty", 5, 0},
-    {"loop-control", 10, 237},
-};
-
 /* A /dev of our own: loop device nodes come and go here, never on the user's machine. */
 static int private_dev(struct err *e)
 {
+    _auto_devices_ struct devices held;
+    devices_hold(&held);
     if (mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=0755,size=4m") < 0)
         return err_sys(e, errno, "mount a private /dev");
-    for (size_t i = 0; i < ARRAY_LEN(devices); i++) {
-        char path[64];
-        snprintf(path, sizeof path, "/dev/%s", devices[i].name);
-        if (mknod(path, S_IFCHR | 0666, makedev(devices[i].major, devices[i].minor)) < 0)
-            return err_sys(e, errno, "make %s", path);
-    }
-    return 0;
+    if (!userns_inside() && mknod("/dev/loop-control", S_IFCHR | 0666, makedev(10, 237)) < 0)
+        return err_sys(e, errno, "make /dev/loop-control");
+    devices_show(&held, "/dev", "fuse");
+    return devices_make(&held, "/dev", e);
 }
 
 /* What nodes will need; found out now, while the caller can still choose the simulation. */
 static int check_kernel(struct err *e)
 {
-    const unsigned needed = CAP_LOOP | CAP_OVERLAY | CAP_MKFS_EXT4;
+    const unsigned needed = CAP_OVERLAY | (userns_inside() ? 0 : CAP_LOOP | CAP_MKFS_EXT4);
     unsigned caps = 0;
     mkdir("/dev/probe", 0755);
     caps |= probe_loop() ? CAP_LOOP : 0;
     caps |= probe_overlay("/dev/probe") ? CAP_OVERLAY : 0;
     caps |= proc_has("mkfs.ext4") ? CAP_MKFS_EXT4 : 0;
-    if (caps == needed)
+    if ((caps & needed) == needed)
         return 0;
     return err_set(e, ERR_UNSUPPORTED, "%s", probe_advice(caps, needed));
 }
@@ -671,7 +662,7 @@ static int helper_init(struct helper *h, struct err *e)
     h->cgroup = cgroup_cluster_name(h->data_dir);
     cgroup_enter_helper(h->cgroup);
     _auto_free_ char *disks = xasprintf("%s/disks", h->data_dir);
-    h->disks = disks_new(disks, e);
+    h->disks = disks_new(disks, userns_inside() ? DISK_KIND_DIRECTORY : DISK_KIND_LOOP, e);
     h->grants = grants_new();
     return h->disks ? 0 : -1;
 }
@@ -723,7 +714,7 @@ int helper_main(int argc, char **argv)
     h.data_dir = data_dir;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     fcntl(h.sock, F_SETFD, FD_CLOEXEC);
-    fcntl(HELPER_NET, F_SETFD, FD_CLOEXEC);
+    fcntl(HELPER_DOOR, F_SETFD, FD_CLOEXEC);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN); /* Ctrl-C is for the API process, which ends us in its own order */
     setsid();

@@ -7,7 +7,7 @@
 
 #define HELPER_VERB "__helper"
 #define HELPER_FD   3 /* the helper's end of the channel */
-#define HELPER_NET  4 /* the network namespace of whoever started it */
+#define HELPER_DOOR 4 /* to the network of whoever started it (door_int.h) */
 
 int helper_main(int argc, char **argv);
 

@@ -6,6 +6,7 @@
  * links to anywhere. THREADS: none; the container's first process. Source: containerd internal/cri WithVolumes. */
 #include "sys/container_int.h"
 #include "sys/proc_int.h"
+#include "sys/userns_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -37,7 +38,7 @@ static int copy_file(int from, const char *name, int to, const struct stat *st, 
             return err_sys(e, n < 0 ? errno : EIO, "copy %s", name);
         left -= n;
     }
-    if (fchown(out, st->st_uid, st->st_gid) < 0 || fchmod(out, st->st_mode & 07777) < 0)
+    if (userns_chown(out, "", st->st_uid, st->st_gid, 0) < 0 || fchmod(out, st->st_mode & 07777) < 0)
         return err_sys(e, errno, "copy %s", name);
     return 0;
 }
@@ -49,7 +50,7 @@ static int copy_link(int from, const char *name, int to, const struct stat *st, 
     if (n < 0)
         return err_sys(e, errno, "copy %s", name);
     target[n] = '\0';
-    if (symlinkat(target, to, name) < 0 || fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+    if (symlinkat(target, to, name) < 0 || userns_chown(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
         return err_sys(e, errno, "copy %s", name);
     return 0;
 }
@@ -84,7 +85,8 @@ static int copy_entry(int from, const char *name, int to, int depth, struct err 
 static int copy_tree(int take_from, int to, int depth, struct err *e)
 {
     struct stat st;
-    int rc = fstat(take_from, &st) < 0 || fchown(to, st.st_uid, st.st_gid) < 0 || fchmod(to, st.st_mode & 07777) < 0
+    int rc = fstat(take_from, &st) < 0 || userns_chown(to, "", st.st_uid, st.st_gid, 0) < 0 ||
+                     fchmod(to, st.st_mode & 07777) < 0
                  ? err_sys(e, errno, "copy a directory")
                  : 0;
     DIR *dir = fdopendir(take_from);

@@ -10,6 +10,7 @@
  *
  * THREADS: any, each its own job. When you add a type of entry: a row in put_entry(). */
 #include "sys/layer.h"
+#include "sys/userns_int.h"
 
 #include "base/confine.h"
 #include "base/mem.h"
@@ -131,8 +132,7 @@ static bool follow_below(struct strlist *parts, size_t n, int link)
 
 static int mark_opaque(int dir, struct err *e)
 {
-    return fsetxattr(dir, "trusted.overlay.opaque", "y", 1, 0) < 0 ? err_sys(e, errno, "mark a directory as opaque")
-                                                                   : 0;
+    return fsetxattr(dir, userns_opaque_mark(), "y", 1, 0) < 0 ? err_sys(e, errno, "mark a directory as opaque") : 0;
 }
 
 /* Makes or opens a directory of the layer. *out_made: it was not there. */
@@ -161,7 +161,7 @@ static int open_dir(int parent, const char *name, bool *out_made, struct err *e)
 
 static void copy_owner(int to, const struct stat *st)
 {
-    if (fchown(to, st->st_uid, st->st_gid) == 0)
+    if (userns_chown(to, "", st->st_uid, st->st_gid, 0) == 0)
         fchmod(to, st->st_mode & 07777);
 }
 
@@ -236,7 +236,7 @@ static int set_xattrs(int fd, const struct tar_entry *entry, struct err *e)
 /* Owner before mode: giving a file away takes its set-user bit. Attributes last: a new owner takes capabilities. */
 static int set_meta(int fd, const struct tar_entry *entry, struct err *e)
 {
-    if (fchown(fd, entry->uid, entry->gid) < 0 || fchmod(fd, entry->mode) < 0)
+    if (userns_chown(fd, "", entry->uid, entry->gid, 0) < 0 || fchmod(fd, entry->mode) < 0)
         return err_sys(e, errno, "%s: owner and mode", entry->path);
     return set_xattrs(fd, entry, e);
 }
@@ -303,7 +303,7 @@ static int put_symlink(int parent, const char *name, const struct tar_entry *ent
     if (clear_name(parent, name, entry, e) < 0)
         return -1;
     if (symlinkat(entry->link, parent, name) < 0 ||
-        fchownat(parent, name, entry->uid, entry->gid, AT_SYMLINK_NOFOLLOW) < 0)
+        userns_chown(parent, name, entry->uid, entry->gid, AT_SYMLINK_NOFOLLOW) < 0)
         return err_sys(e, errno, "link %s", entry->path);
     utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW);
     return 0;
@@ -314,7 +314,7 @@ static int put_fifo(int parent, const char *name, const struct tar_entry *entry,
     if (clear_name(parent, name, entry, e) < 0)
         return -1;
     if (mknodat(parent, name, S_IFIFO | 0600, 0) < 0 ||
-        fchownat(parent, name, entry->uid, entry->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+        userns_chown(parent, name, entry->uid, entry->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
         fchmodat(parent, name, entry->mode, 0) < 0)
         return err_sys(e, errno, "make %s", entry->path);
     return 0;

@@ -32,11 +32,15 @@ enum machine_cap {
     CAP_MKFS_EXT4 = 32,
     CAP_DEVICES = 64,
     CAP_FILTER = 128,
+    CAP_SERVED = 256, /* filesystems of disks by fuse2fs, where there are no loop devices */
+    CAP_IDS = 512,    /* more than one user id */
 };
 struct machine_info {
     unsigned caps;
     bool simulated; /* the fake: pods and disks are remembered, not made */
-    char why[256];  /* what is missing and what to do, "" if nothing */
+    bool rootless;  /* all of it in a user namespace; `differs` says what is not as with root, "" if nothing */
+    char differs[640];
+    char why[256]; /* what is missing and what to do, "" if nothing */
     char kernel[128], os_image[128], arch[32], machine_id[40], boot_id[40];
     int cpus;
     int64_t memory_bytes;
@@ -77,6 +81,7 @@ struct fs_mount {
 struct fs_stat {
     int64_t bytes, bytes_free, bytes_avail, inodes, inodes_free;
     char fstype[16];
+    bool shared; /* holds other things beside: how full it is tells nothing of ours */
 };
 
 struct path_use { /* of a file or a tree, as du -x counts */
@@ -292,6 +297,10 @@ struct machine {
         *cloud; /* borrowed: the inventory a higher floor keeps of its disks (csi/cloud.h); sys only carries it */
 };
 
+/* An ordinary user's way to a real machine: this process, and so all that it starts, becomes root of a user namespace.
+ * Nothing happens to root. Before machine_open_real(), while the process has one thread. ERR_UNSUPPORTED, and what to
+ * do, where that is not allowed. */
+int machine_enter_userns(struct err *e);
 /* Starts the node helper. MUST be called while the process has one thread. `self_exe`: path of our binary (the helper
  * re-executes it with a hidden verb). data_dir: absolute; disks and nodes live below it. Errors say what is missing and
  * what to do. */

@@ -205,6 +205,7 @@ _Noreturn void node_main(const struct node_boot *boot)
     struct err e = ERR_INIT;
     char title[64];
     struct node n = {.name = boot->name, .index = boot->index, .channel = boot->channel, .argv = boot->argv};
+    n.nodefs_bytes = boot->nodefs_bytes;
     snprintf(title, sizeof title, "stowage node %s", boot->name);
     proc_title(boot->argv, title);
     signal(SIGPIPE, SIG_IGN);

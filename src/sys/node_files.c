@@ -5,6 +5,7 @@
  * skipped. THREADS: none; see node.c. */
 #include "sys/node_int.h"
 #include "sys/proc_int.h"
+#include "sys/userns_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -160,7 +161,7 @@ static int own_one(struct walk *w, int dir, const char *name, const struct statx
 {
     if (after)
         return 0;
-    if (fchownat(dir, name, (uid_t)-1, w->gid, AT_SYMLINK_NOFOLLOW) < 0)
+    if (userns_chown(dir, name, (uid_t)-1, w->gid, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : path_error("lchown", name, e);
     if (S_ISLNK(st->stx_mode))
         return 0;

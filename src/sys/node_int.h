@@ -33,6 +33,7 @@ struct job { /* a forked child that will reply for itself */
 struct node {
     const char *name;
     int index;
+    int64_t nodefs_bytes;
     int channel;
     int epoll;
     struct cgroups cgroups;
@@ -104,8 +105,6 @@ void containers_close_fds(struct node *n);
 int req_exec(struct req *r, struct err *e);
 
 /* -- shared pieces -- */
-/* Makes the standard files of a /dev at `dir` (device nodes, links), and mounts devpts and mqueue there. */
-int dev_populate(const char *dir, struct err *e);
 /* Removes a tree without crossing a mount. A missing tree is fine. */
 int files_remove_tree(const char *path, struct err *e);
 /* Makes the filesystem on a device if it is blank (node_mount.c). */

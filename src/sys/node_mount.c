@@ -9,11 +9,13 @@
  * data; what is not recognised is left to mount(8), which refuses it.
  *
  * THREADS: none; each request runs in the loop or in a child of it. */
+#include "sys/disk_place_int.h"
 #include "sys/disks_int.h"
 #include "sys/grants_fs_int.h"
 #include "sys/mould_int.h"
 #include "sys/node_int.h"
 #include "sys/proc_int.h"
+#include "sys/userns_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -221,6 +223,18 @@ static int prepare(const struct fs_mount *m, enum format blank, struct err *e)
     return format(m, blank == FORMAT_ZEROS, e);
 }
 
+/* A directory stands for the disk's filesystem. */
+static int mount_directory(const struct fs_mount *m, const char *dir, struct err *e)
+{
+    const unsigned long again = MS_BIND | MS_REMOUNT | MS_RDONLY | userns_kept_flags(dir);
+    if (proc_mkdir_p(m->target, 0750, e) < 0)
+        return -1;
+    if (mount(dir, m->target, NULL, MS_BIND, NULL) < 0 ||
+        (m->read_only && mount(NULL, m->target, NULL, again, NULL) < 0))
+        return err_sys(e, errno, "mount %s", m->device);
+    return 0;
+}
+
 int req_fs_mount(struct req *r, struct err *e)
 {
     struct fs_mount m = {.device = wire_need_str(&r->in)};
@@ -233,6 +247,9 @@ int req_fs_mount(struct req *r, struct err *e)
         m.fstype = "ext4";
     const enum format blank = (enum format)wire_get_u32(&r->in);
     m.mkfs = wire_need_str(&r->in);
+    _auto_free_ char *dir = disk_place_dir(m.device);
+    if (userns_inside() && access(dir, F_OK) == 0)
+        return mount_directory(&m, dir, e);
     if (strchr(m.fstype, '/') || m.fstype[0] == '-')
         return err_set(e, ERR_BAD_REQUEST, "invalid filesystem type \"%s\"", m.fstype);
     if (proc_mkdir_p(m.target, 0750, e) < 0 || prepare(&m, blank, e) < 0)
@@ -250,6 +267,9 @@ int req_fs_mount(struct req *r, struct err *e)
 int req_fs_grow(struct req *r, struct err *e)
 {
     const char *device = wire_need_str(&r->in), *target = wire_need_str(&r->in);
+    _auto_free_ char *dir = disk_place_dir(device);
+    if (userns_inside() && access(dir, F_OK) == 0)
+        return 0; /* a directory has room for all of it */
     const char *found = fs_probe(device);
     const char *const ext[] = {"resize2fs", device, NULL}, *const xfs[] = {"xfs_growfs", "-d", target, NULL},
                       *const btrfs[] = {"btrfs", "filesystem", "resize", "max", target, NULL};
@@ -297,7 +317,8 @@ int req_bind(struct req *r, struct err *e)
     if (mount(source, target, NULL, MS_BIND, NULL) < 0 && run_mount(argv, e) < 0)
         return -1;
     const char *const again[] = {"mount", "-o", "bind,remount,ro", source, target, NULL};
-    if (read_only && mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0 && run_mount(again, e) < 0) {
+    const unsigned long flags = MS_BIND | MS_REMOUNT | MS_RDONLY | userns_kept_flags(target);
+    if (read_only && mount(NULL, target, NULL, flags, NULL) < 0 && run_mount(again, e) < 0) {
         umount2(target, MNT_DETACH);
         return -1;
     }
@@ -362,6 +383,23 @@ static const struct {
     {TMPFS_MAGIC, "tmpfs"},     {NFS_SUPER_MAGIC, "nfs"}, {OVERLAYFS_SUPER_MAGIC, "overlay"},
 };
 
+/* A node whose disk is a directory of the machine's filesystem has no more of that than its disk would hold, and does
+ * not count what others have there. */
+static void share_of(struct fs_stat *fs, int64_t bytes)
+{
+    const int64_t size = fs->bytes < bytes ? fs->bytes : bytes;
+    fs->shared = true;
+    fs->bytes = size;
+    fs->bytes_avail = fs->bytes_avail < size ? fs->bytes_avail : size;
+    fs->bytes_free = fs->bytes_avail;
+}
+
+static bool on_node_disk(const char *path)
+{
+    struct stat st, root;
+    return stat(path, &st) == 0 && stat("/", &root) == 0 && st.st_dev == root.st_dev;
+}
+
 int req_fs_stat(struct req *r, struct err *e)
 {
     struct statfs s;
@@ -382,6 +420,8 @@ int req_fs_stat(struct req *r, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(fs_names); i++)
         if (fs_names[i].magic == (long)s.f_type)
             snprintf(out.fstype, sizeof out.fstype, "%s", fs_names[i].name);
+    if (userns_inside() && on_node_disk(path))
+        share_of(&out, r->node->nodefs_bytes);
     wire_blob(&r->out, &out, sizeof out);
     return 0;
 }

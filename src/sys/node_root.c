@@ -9,10 +9,12 @@
  *
  * It is built below <data>/nodes/<name>/root in the node's private mount namespace and pivoted to; then the machine's
  * tree is gone from here. THREADS: none; runs once in the starting node. */
+#include "sys/devices_int.h"
 #include "sys/node_int.h"
 #include "sys/ops_int.h"
 #include "sys/own_fs_int.h"
 #include "sys/proc_int.h"
+#include "sys/userns_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -31,44 +33,6 @@
 #include <unistd.h>
 
 #define ROOT_DEVICE "/dev/xvda1"
-
-static const struct {
-    const char *name;
-    unsigned major, minor;
-} dev_nodes[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
-
-static const struct {
-    const char *name, *target;
-} dev_links[] = {{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
-                 {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},         {"core", "/proc/kcore"}};
-
-static const char pts_options[] = "newinstance,ptmxmode=0666,mode=0620,gid=5";
-
-int dev_populate(const char *dir, struct err *e)
-{
-    char path[512];
-    for (size_t i = 0; i < ARRAY_LEN(dev_nodes); i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, dev_nodes[i].name);
-        if (mknod(path, S_IFCHR | 0666, makedev(dev_nodes[i].major, dev_nodes[i].minor)) < 0 && errno != EEXIST)
-            return err_sys(e, errno, "make %s", path);
-        chmod(path, 0666);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(dev_links); i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, dev_links[i].name);
-        if (symlink(dev_links[i].target, path) < 0 && errno != EEXIST)
-            return err_sys(e, errno, "make %s", path);
-    }
-    snprintf(path, sizeof path, "%s/pts", dir);
-    mkdir(path, 0755);
-    if (mount("devpts", path, "devpts", MS_NOSUID | MS_NOEXEC, pts_options) < 0)
-        return err_sys(e, errno, "mount devpts");
-    snprintf(path, sizeof path, "%s/mqueue", dir);
-    mkdir(path, 0755);
-    mount("mqueue", path, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-    snprintf(path, sizeof path, "%s/shm", dir);
-    mkdir(path, 01777);
-    return 0;
-}
 
 /* ---- directories and links ---- */
 
@@ -131,7 +95,7 @@ static int bind_read_only(const char *source, const char *target)
 {
     if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
         return -1;
-    return mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID, NULL);
+    return mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | userns_kept_flags(target), NULL);
 }
 
 /* The machine's programs: /usr as an overlay (or read-only where an overlay is refused), /bin and friends as there. */
@@ -141,7 +105,8 @@ static int add_programs(const char *root, struct err *e)
     char path[512], target[256], host[32];
     if (chdir(root) < 0) /* the paths stay visible in /proc/mounts: short ones, without the user's directories */
         return err_sys(e, errno, "chdir %s", root);
-    if (mount("overlay", "usr", "overlay", 0, options) < 0 && bind_read_only("/usr", "usr") < 0)
+    /* In a user namespace nothing could be changed: the machine's root, whose files these are, has no name there. */
+    if ((userns_inside() || mount("overlay", "usr", "overlay", 0, options) < 0) && bind_read_only("/usr", "usr") < 0)
         return err_sys(e, errno, "mount /usr");
     for (size_t i = 0; i < ARRAY_LEN(top_links); i++) {
         struct stat st;
@@ -252,7 +217,9 @@ static int mount_kernel_fs(const char *root, struct err *e)
     if (mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return err_sys(e, errno, "mount /proc");
     snprintf(path, sizeof path, "%s/sys", root);
-    if (mount("sysfs", path, "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL) < 0)
+    /* Read-only here, not as a whole: in a user namespace nobody could mount it otherwise below. */
+    if (mount("sysfs", path, "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
+        mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return err_sys(e, errno, "mount /sys");
     snprintf(path, sizeof path, "%s/run", root);
     if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
@@ -270,11 +237,14 @@ static int mount_kernel_fs(const char *root, struct err *e)
 /* A fresh /dev over the helper's; moved into the new root later. */
 static int start_dev(struct err *e)
 {
+    _auto_devices_ struct devices held;
+    devices_hold(&held);
     if (mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=0755,size=4m") < 0)
         return err_sys(e, errno, "mount /dev");
-    if (mknod("/dev/loop-control", S_IFCHR | 0600, makedev(10, 237)) < 0)
+    if (!userns_inside() && mknod("/dev/loop-control", S_IFCHR | 0600, makedev(10, 237)) < 0)
         return err_sys(e, errno, "make /dev/loop-control");
-    return dev_populate("/dev", e);
+    devices_show(&held, "/dev", "fuse");
+    return devices_populate(&held, "/dev", e);
 }
 
 static int pivot(const char *root, struct err *e)

@@ -10,6 +10,7 @@
  * removal of stale links, removal of the old directory. THREADS: none; runs in a child of the node's loop. */
 #include "sys/node_int.h"
 #include "sys/proc_int.h"
+#include "sys/userns_int.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -89,7 +90,8 @@ static int write_file(const struct volume *v, int dir, const struct file_spec *f
         *slash = '\0';
         if (mkdirat(dir, path, 0777) < 0 && errno != EEXIST)
             return err_sys(e, errno, "mkdir %s", path);
-        if (v->gid >= 0 && (fchownat(dir, path, (uid_t)-1, (gid_t)v->gid, 0) < 0 || fchmodat(dir, path, 02775, 0) < 0))
+        if (v->gid >= 0 &&
+            (userns_chown(dir, path, (uid_t)-1, (gid_t)v->gid, 0) < 0 || fchmodat(dir, path, 02775, 0) < 0))
             return err_sys(e, errno, "chown %s", path);
         *slash = '/';
     }
@@ -104,7 +106,7 @@ static int write_file(const struct volume *v, int dir, const struct file_spec *f
     }
     mode_t mode = f->mode & 07777;
     if (v->gid >= 0) {
-        if (fchown(fd, (uid_t)-1, (gid_t)v->gid) < 0)
+        if (userns_chown(fd, "", (uid_t)-1, (gid_t)v->gid, 0) < 0)
             return err_sys(e, errno, "chown %s", f->path);
         mode |= 0440;
     }
@@ -131,7 +133,7 @@ static int write_generation(const struct volume *v, int dir, const char *name, s
     _auto_close_ int fresh = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fresh < 0)
         return err_sys(e, errno, "open %s", name);
-    if (v->gid >= 0 && (fchown(fresh, (uid_t)-1, (gid_t)v->gid) < 0 || fchmod(fresh, 02775) < 0))
+    if (v->gid >= 0 && (userns_chown(fresh, "", (uid_t)-1, (gid_t)v->gid, 0) < 0 || fchmod(fresh, 02775) < 0))
         return err_sys(e, errno, "chown %s", name);
     for (uint32_t i = 0; i < v->count; i++)
         if (write_file(v, fresh, &v->files[i], e) < 0)
@@ -174,7 +176,7 @@ static int write_volume(const struct volume *v, struct err *e)
     _auto_close_ int dir = open(v->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return err_sys(e, errno, "open %s", v->dir);
-    if (v->gid >= 0 && (fchown(dir, (uid_t)-1, (gid_t)v->gid) < 0 || fchmod(dir, 02777) < 0))
+    if (v->gid >= 0 && (userns_chown(dir, "", (uid_t)-1, (gid_t)v->gid, 0) < 0 || fchmod(dir, 02777) < 0))
         return err_sys(e, errno, "chown %s", v->dir);
     const ssize_t n = readlinkat(dir, "..data", old, sizeof old - 1);
     old[n > 0 ? n : 0] = '\0';

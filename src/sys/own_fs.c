@@ -8,6 +8,7 @@
 #include "sys/loopdev.h"
 #include "sys/node_int.h"
 #include "sys/proc_int.h"
+#include "sys/userns_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -89,10 +90,18 @@ static void repair(const char *device)
     proc_run(check, NULL);
 }
 
+/* Without loop devices: the directory itself. Its size is that of the filesystem it is on. */
+static int mount_directory(const char *target, const char *label, struct err *e)
+{
+    return mount(target, target, NULL, MS_BIND, NULL) < 0 ? err_sys(e, errno, "mount %s", label) : 0;
+}
+
 int own_fs_mount(const char *file, int64_t bytes, const char *label, const char *device, const char *target,
                  struct err *e)
 {
     struct loopdev loop = {.fd = -1};
+    if (userns_inside())
+        return mount_directory(target, label, e);
     if (prepare(file, bytes, label, e) < 0)
         return -1;
     if (attach(file, &loop, e) < 0)

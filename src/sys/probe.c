@@ -8,6 +8,7 @@
 #include "sys/probe_int.h"
 #include "sys/proc_int.h"
 #include "sys/svc_int.h"
+#include "sys/userns_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -61,6 +62,12 @@ int64_t probe_memory_available(void)
     return at ? strtoll(at + strlen("MemAvailable:"), NULL, 10) * 1024 : -1;
 }
 
+static unsigned rootless_caps(void)
+{
+    /* CAP_DEVICES: nobody but root opens a device through a node that he made. */
+    return CAP_DEVICES | (probe_served() ? CAP_SERVED : 0) | (userns_ids() > 1 ? CAP_IDS : 0);
+}
+
 void machine_describe(struct machine_info *out)
 {
     struct utsname u;
@@ -79,6 +86,12 @@ void machine_describe(struct machine_info *out)
     out->caps = CAP_MOUNT | CAP_LOOP | CAP_OVERLAY | CAP_NETNS | CAP_MKFS_EXT4 | CAP_FILTER;
     if (access("/sys/fs/cgroup", W_OK) == 0)
         out->caps |= CAP_CGROUP;
+    out->rootless = userns_inside();
+    if (!out->rootless)
+        return;
+    out->caps &= ~(unsigned)CAP_LOOP;
+    out->caps |= rootless_caps();
+    probe_differs(out);
 }
 
 /* ---- trying ---- */
@@ -91,7 +104,8 @@ bool probe_overlay(const char *dir)
         snprintf(path[i], sizeof path[i], "%s/%s", dir, parts[i]);
         mkdir(path[i], 0755);
     }
-    snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s", path[0], path[1], path[2]);
+    snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s%s", path[0], path[1], path[2],
+             userns_overlay_options());
     return mount("overlay", path[3], "overlay", 0, options) == 0 && umount2(path[3], MNT_DETACH) == 0;
 }
 
@@ -142,10 +156,11 @@ static unsigned try_all(void)
     return caps;
 }
 
-void machine_probe(struct machine_info *out)
+static void probe_here(struct machine_info *out)
 {
     machine_describe(out);
-    out->caps = proc_has("mkfs.ext4") ? CAP_MKFS_EXT4 : 0;
+    out->caps = out->rootless ? rootless_caps() : 0;
+    out->caps |= proc_has("mkfs.ext4") ? CAP_MKFS_EXT4 : 0;
     out->caps |= cgroup_probe();
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) < 0)
@@ -163,5 +178,33 @@ void machine_probe(struct machine_info *out)
         waitpid(pid, NULL, 0);
     }
     close(fds[0]);
-    snprintf(out->why, sizeof out->why, "%s", probe_advice(out->caps, UINT32_MAX));
+    if (out->rootless)
+        probe_differs(out);
+    else
+        snprintf(out->why, sizeof out->why, "%s", probe_advice(out->caps, UINT32_MAX & ~(CAP_SERVED | CAP_IDS)));
+}
+
+void machine_probe(struct machine_info *out)
+{
+    int fds[2];
+    if (geteuid() == 0 || pipe2(fds, O_CLOEXEC) < 0) {
+        probe_here(out);
+        return;
+    }
+    const pid_t pid = fork(); /* who enters a user namespace cannot come back */
+    if (pid == 0) {
+        struct err e = ERR_INIT;
+        struct machine_info info;
+        const bool inside = machine_enter_userns(&e) == 0;
+        probe_here(&info);
+        if (!inside)
+            snprintf(info.why, sizeof info.why, "%.255s", e.msg);
+        _exit(write(fds[1], &info, sizeof info) == sizeof info ? 0 : 1);
+    }
+    close(fds[1]);
+    if (read(fds[0], out, sizeof *out) != sizeof *out)
+        machine_describe(out);
+    close(fds[0]);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
 }

@@ -11,8 +11,10 @@
  *
  * THREADS: none; runs in the container's first process. */
 #include "sys/container_int.h"
+#include "sys/devices_int.h"
 #include "sys/ops_int.h"
 #include "sys/proc_int.h"
+#include "sys/userns_int.h"
 
 #include "base/confine.h"
 #include "base/mem.h"
@@ -88,7 +90,7 @@ static int mount_overlay(const struct container_spec *spec, const char *merged, 
             return err_set(e, ERR_BAD_REQUEST, "image layer %s is not in the image directory", spec->layers[count]);
         buf_addf(&options, "%s%s%s", in_full ? NODE_LAYERS : "", in_full ? below : below + 1, count ? ":" : "");
     }
-    buf_addf(&options, ",upperdir=%s,workdir=%s", upper, work);
+    buf_addf(&options, ",upperdir=%s,workdir=%s%s", upper, work, userns_overlay_options());
     if (proc_mkdir_p(upper, 0755, e) < 0 || proc_mkdir_p(work, 0711, e) < 0 || proc_mkdir_p(merged, 0755, e) < 0)
         return -1;
     if (mount("overlay", merged, "overlay", MS_RELATIME, buf_str(&options)) < 0)
@@ -183,21 +185,21 @@ static void copy_device(void *to, const char *name, const struct stat *st)
     mknod(path, st->st_mode, st->st_rdev);
 }
 
-struct devices {
+struct device_list {
     struct cgroup_device *list;
     size_t count, max;
 };
 
 static void note_device(void *arg, const char *name _unused_, const struct stat *st)
 {
-    struct devices *all = arg;
+    struct device_list *all = arg;
     if (all->count < all->max)
         all->list[all->count++] = (struct cgroup_device){S_ISBLK(st->st_mode), major(st->st_rdev), minor(st->st_rdev)};
 }
 
 size_t rootfs_devices(const struct container_spec *spec, struct cgroup_device *out, size_t max)
 {
-    struct devices all = {out, 0, max};
+    struct device_list all = {out, 0, max};
     struct stat st;
     for (size_t i = 0; i < spec->mount_count; i++)
         if (spec->mounts[i].device && stat(spec->mounts[i].source, &st) == 0)
@@ -233,6 +235,7 @@ static int mount_kernel(const struct container_child *c, int root, const char *m
 {
     const unsigned long safe = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     const unsigned long ro = c->spec->privileged ? 0 : MS_RDONLY;
+    _auto_devices_ struct devices held = DEVICES_NONE;
     _auto_free_ char *dev = xasprintf("%s/dev", merged), *shm = xasprintf("%s/dev/shm", merged);
     if (mount_at(root, "/proc", "proc", "proc", safe | MS_RELATIME, NULL, e) < 0 ||
         mount_at(root, "/dev", "tmpfs", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k", e) < 0)
@@ -240,7 +243,8 @@ static int mount_kernel(const struct container_child *c, int root, const char *m
     /* A pod on the node's network has the node's sysfs, which another mount namespace may not mount anew. */
     if (mount_at(root, "/sys", "sysfs", "sysfs", safe | MS_RELATIME | ro, NULL, e) < 0 || mount_cgroups(c, root, e) < 0)
         return -1;
-    if (dev_populate(dev, e) < 0)
+    devices_hold(&held); /* of the node */
+    if (devices_populate(&held, dev, e) < 0)
         return -1;
     if (c->spec->privileged)
         each_device(copy_device, dev);
@@ -302,26 +306,6 @@ static size_t depth_of(const char *path)
     return n;
 }
 
-static int add_device(int root, const struct mount_spec *m, struct err *e)
-{
-    struct stat st;
-    if (stat(m->source, &st) < 0)
-        return err_sys(e, errno, "device %s", m->source);
-    _auto_free_ char *parent = xstrdup(m->target);
-    char *slash = strrchr(parent, '/');
-    if (!slash || !slash[1])
-        return err_set(e, ERR_BAD_REQUEST, "invalid device path \"%s\"", m->target);
-    _auto_free_ char *name = xstrdup(slash + 1);
-    slash[slash == parent] = '\0';
-    _auto_close_ int dir = open_or_make(root, parent, true, e);
-    if (dir < 0)
-        return -1;
-    unlinkat(dir, name, 0);
-    if (mknodat(dir, name, S_IFBLK | (m->read_only ? 0440 : 0660), st.st_rdev) < 0)
-        return err_sys(e, errno, "make device %s", m->target);
-    return 0;
-}
-
 /* Puts a copy of a mount there that was taken while it was still in touch with the node's. */
 static int add_propagating(int root, const struct mount_spec *m, int tree, struct err *e)
 {
@@ -339,7 +323,7 @@ static int add_propagating(int root, const struct mount_spec *m, int tree, struc
     const unsigned long how = m->propagation == PROPAGATION_SLAVE ? MS_SLAVE : MS_SHARED;
     if (mounted < 0 || mount(NULL, at, NULL, how | MS_REC, NULL) < 0)
         return err_sys(e, errno, "propagation of %s", m->target);
-    if (m->read_only && mount(NULL, at, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
+    if (m->read_only && mount(NULL, at, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | userns_kept_flags(at), NULL) < 0)
         return err_sys(e, errno, "mount %s read-only", m->target);
     return 0;
 }
@@ -368,8 +352,30 @@ static int add_bind(int root, const struct mount_spec *m, struct err *e)
     /* The descriptor is of what lies below the mount: look again. */
     _auto_close_ int mounted = open_in(root, m->target, O_PATH);
     snprintf(to, sizeof to, "/proc/self/fd/%d", mounted);
-    if (mounted < 0 || mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
+    if (mounted < 0 || mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | userns_kept_flags(to), NULL) < 0)
         return err_sys(e, errno, "mount %s read-only", m->target);
+    return 0;
+}
+
+static int add_device(int root, const struct mount_spec *m, struct err *e)
+{
+    struct stat st;
+    if (stat(m->source, &st) < 0)
+        return err_sys(e, errno, "device %s", m->source);
+    if (S_ISREG(st.st_mode))
+        return add_bind(root, m, e); /* a node without loop devices has the disk's file there */
+    _auto_free_ char *parent = xstrdup(m->target);
+    char *slash = strrchr(parent, '/');
+    if (!slash || !slash[1])
+        return err_set(e, ERR_BAD_REQUEST, "invalid device path \"%s\"", m->target);
+    _auto_free_ char *name = xstrdup(slash + 1);
+    slash[slash == parent] = '\0';
+    _auto_close_ int dir = open_or_make(root, parent, true, e);
+    if (dir < 0)
+        return -1;
+    unlinkat(dir, name, 0);
+    if (mknodat(dir, name, S_IFBLK | (m->read_only ? 0440 : 0660), st.st_rdev) < 0)
+        return err_sys(e, errno, "make device %s", m->target);
     return 0;
 }
 

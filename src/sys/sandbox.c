@@ -12,6 +12,7 @@
 #include "sys/netlink.h"
 #include "sys/ops_int.h"
 #include "sys/proc_int.h"
+#include "sys/userns_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -88,7 +89,8 @@ static _Noreturn void hold(char **argv)
 {
     proc_title(argv, "/pause");
     prctl(PR_SET_NAME, "pause");
-    if (setresgid(PAUSE_USER, PAUSE_USER, PAUSE_USER) < 0 || setresuid(PAUSE_USER, PAUSE_USER, PAUSE_USER) < 0)
+    const bool can = userns_ids() > PAUSE_USER;
+    if (can && (setresgid(PAUSE_USER, PAUSE_USER, PAUSE_USER) < 0 || setresuid(PAUSE_USER, PAUSE_USER, PAUSE_USER) < 0))
         _exit(1);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of user forgot it */
     signal(SIGCHLD, SIG_DFL);

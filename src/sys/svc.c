@@ -62,13 +62,13 @@ static void take_table(struct svc *s)
     chan_send(s->sock, m.id, MSG_REPLY, &body, NULL, 0, &lost);
 }
 
-static _Noreturn void svc_main(int sock, int host_net)
+static _Noreturn void svc_main(int sock, int door)
 {
     static struct pollfd p[POLL_MAX];
     struct err e = ERR_INIT;
     struct svc s = {.sock = sock, .dns = {.udp = -1, .tcp = -1}};
     s.ports = (struct ports){.nl = nl_open(&e), .own_net = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)};
-    s.ports.host_net = host_net;
+    s.ports.door = door;
     for (;;) {
         p[0] = (struct pollfd){s.sock, POLLIN, 0};
         struct pollfd *at = p + 1, *const end = p + POLL_MAX;
@@ -88,20 +88,20 @@ static _Noreturn void svc_main(int sock, int host_net)
     }
 }
 
-int svc_start(int host_net, int *out_sock, struct err *e)
+int svc_start(int door, int *out_sock, struct err *e)
 {
     int pair[2];
     if (chan_pair(pair, e) < 0)
         return -1;
     const pid_t pid = fork();
     if (pid == 0) {
-        const int keep[] = {pair[1], host_net};
+        const int keep[] = {pair[1], door};
         proc_reset_signals();
         signal(SIGPIPE, SIG_IGN);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         prctl(PR_SET_NAME, "stowage-svc");
         proc_keep_fds(keep, ARRAY_LEN(keep));
-        svc_main(pair[1], host_net);
+        svc_main(pair[1], door);
     }
     close(pair[1]);
     if (pid < 0) {

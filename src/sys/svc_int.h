@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 /* Forks the process; *out_sock takes its tables and gives what became of them (chan.h, body: one text each).
- * `host_net`: the network namespace of the user's machine, borrowed; listeners on its loopback addresses are made
- * there. */
-int svc_start(int host_net, int *out_sock, struct err *e);
+ * `door`: to sockets of the user's own network (door_int.h), borrowed; listeners on its loopback addresses come through
+ * it. */
+int svc_start(int door, int *out_sock, struct err *e);
 
 /* -- relay.c: accepted connections -- */
 struct relay;
@@ -41,7 +41,7 @@ struct ports {
     struct port *list;
     struct relay *relays;
     struct flow *flows;
-    int nl, own_net, host_net; /* borrowed; own_net, host_net: network namespaces */
+    int nl, own_net, door; /* borrowed; own_net: our network namespace */
 };
 /* Replaces the ports by those of `table`; `all`: also those inside the cluster, whose addresses come and go too.
  * Returns new: those that could not be had, [{"ip", "port", "protocol", "why"}]. */

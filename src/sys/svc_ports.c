@@ -8,6 +8,7 @@
  * A new table replaces the old one: listeners of ports that stay are kept, and so are connections.
  *
  * THREADS: none; the service process' loop. */
+#include "sys/door_int.h"
 #include "sys/netlink.h"
 #include "sys/ops_int.h"
 #include "sys/svc_int.h"
@@ -18,7 +19,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -81,12 +81,10 @@ static struct port *port_read(const json_t *rule)
 
 /* ---- sockets ---- */
 
-int svc_socket(int type, struct in_addr ip, uint16_t number)
+static int listen_on(int take_fd, int type, struct in_addr ip, uint16_t number)
 {
     const struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(number), .sin_addr = ip};
-    const int on = 1, fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
+    const int on = 1, fd = take_fd;
     if (type == SOCK_STREAM)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(fd, (const struct sockaddr *)&at, sizeof at) == 0 && (type == SOCK_DGRAM || listen(fd, SOMAXCONN) == 0))
@@ -96,17 +94,22 @@ int svc_socket(int type, struct in_addr ip, uint16_t number)
     return -code;
 }
 
-/* The listener, made in the namespace it belongs to; or -errno. */
+int svc_socket(int type, struct in_addr ip, uint16_t number)
+{
+    const int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd < 0 ? -errno : listen_on(fd, type, ip, number);
+}
+
+/* The listener, in the network it belongs to; or -errno. */
 static int open_port(const struct ports *s, const struct port *p)
 {
+    const int type = p->protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
     if (p->protocol == IPPROTO_SCTP)
         return -EPROTONOSUPPORT;
-    if (p->host && setns(s->host_net, CLONE_NEWNET) < 0)
-        return -errno;
-    const int fd = svc_socket(p->protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM, p->ip, p->number);
-    if (p->host && setns(s->own_net, CLONE_NEWNET) < 0)
-        BUG("cannot come back to the cluster's network: %s", strerror(errno));
-    return fd;
+    if (!p->host)
+        return svc_socket(type, p->ip, p->number);
+    const int fd = door_socket(s->door, s->own_net, type);
+    return fd < 0 ? fd : listen_on(fd, type, p->ip, p->number);
 }
 
 static void ports_free(struct ports *s, struct port *list)

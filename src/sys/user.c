@@ -6,6 +6,7 @@
  * in runc). THREADS: none; the process is about to become the program. */
 #include "sys/container_int.h"
 #include "sys/proc_int.h"
+#include "sys/userns_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -173,6 +174,8 @@ static int set_identity(const struct user_spec *u, struct err *e)
 {
     gid_t groups[1024];
     size_t count = 0;
+    if (userns_ids() == 1)
+        return 0; /* userns_become() did what can be done */
     for (; count < u->group_count && count < ARRAY_LEN(groups); count++)
         groups[count] = u->groups[count];
     if (setgroups(count, groups) < 0)
@@ -194,7 +197,8 @@ int user_become(const struct user_spec *u, struct err *e)
     snprintf(score, sizeof score, "%d", u->oom_score_adj);
     proc_write("/proc/self/oom_score_adj", score);
     prctl(PR_SET_KEEPCAPS, 1);
-    if (user_refuse_calls(u, e) < 0 || set_identity(u, e) < 0 || set_caps(caps, e) < 0)
+    if ((userns_ids() == 1 && userns_become(u->uid, u->gid, e) < 0) || user_refuse_calls(u, e) < 0 ||
+        set_identity(u, e) < 0 || set_caps(caps, e) < 0)
         return -1;
     prctl(PR_SET_KEEPCAPS, 0);
     if (u->no_new_privs)

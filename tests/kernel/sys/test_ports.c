@@ -142,7 +142,7 @@ static int start(void **state)
     if (unshare(CLONE_NEWNET) < 0)
         return -1;
     ports.nl = nl_open(&e);
-    ports.own_net = ports.host_net = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    ports.own_net = ports.door = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     return ports.nl < 0 || nl_link_up(ports.nl, "lo", NULL, &e) < 0 ||
                    nl_bridge_add(ports.nl, NET_BRIDGE, htonl(NET_GATEWAY), &e) < 0 ||
                    nl_link_up(ports.nl, NET_BRIDGE, NULL, &e) < 0
