@@ -3,9 +3,10 @@
  * DESIGN. One thread runs everything that loops do, a round at a time: what watches brought, jobs that ended, events to
  * write, timers that are due, then one key of every loop that has one, so that no loop starves another. When a round
  * found nothing it sleeps until somebody wakes it or the next timer; with neither it sleeps for good, and costs
- * nothing. Woken twice in quick succession, it naps before it looks again: under a load of writes it runs some hundred
- * times a second instead of once a write (which cost a sixth of a create, on both sides of the wake-up), and whoever is
- * alone waits for nothing.
+ * nothing. Events are written in order by a thread of their own, the scribe, which is there while there are any. Woken
+ * twice in quick succession, it naps before it looks again: under a load of writes it runs some hundred times a second
+ * instead of once a write (which cost a sixth of a create, on both sides of the wake-up), and whoever is alone waits
+ * for nothing.
  *
  * A key whose work took long (ten thousand replicas to count) rests before it is worked on again, in proportion: what
  * comes meanwhile is done at once then, and other keys have the thread. So a loop may look at everything for each
@@ -34,8 +35,8 @@
 #define REST_MAX_MS  1000
 /* A loop that never rests is a mistake that a step must survive. */
 #define STEP_ROUNDS 100000
-/* Events waiting to be written; more are dropped, as client-go does. */
-#define EVENTS_MAX 1000
+/* Events waiting to be written; more are dropped, as client-go does (whose recorders are many, one a component). */
+#define EVENTS_MAX 10000
 
 int64_t control_now_ms(const struct control *c)
 {
@@ -63,6 +64,8 @@ struct control *control_new(const struct control_conf *conf)
     struct control *c = xcalloc(1, sizeof *c);
     c->conf = *conf;
     c->recorder = recorder_new(conf->registry, conf->clock);
+    c->scribe = pool_new("stowage-events", conf->step_mode ? 0 : 1);
+    c->series_due_ms = -1;
     c->jobs_tail = &c->jobs_done;
     c->events_tail = &c->events;
     pthread_mutex_init(&c->mu, NULL);
@@ -121,21 +124,41 @@ static bool round_jobs(struct control *c)
     return any;
 }
 
-static bool round_events(struct control *c)
+/* On the scribe's thread: writes the events recorded so far, and ends series that have rested. */
+static void write_events(void *arg)
 {
+    struct control *c = arg;
     pthread_mutex_lock(&c->mu);
     struct occurrence *list = TAKE(c->events);
     c->events_tail = &c->events;
     c->events_len = 0;
+    c->events_asked = false;
     pthread_mutex_unlock(&c->mu);
-    bool any = list != NULL;
     for (struct occurrence *next; list; list = next) {
         next = list->next;
         recorder_write(c->recorder, list);
         occurrence_free(list);
     }
     recorder_tick(c->recorder);
-    return any;
+    pthread_mutex_lock(&c->mu);
+    c->series_due_ms = recorder_due(c->recorder);
+    if (c->series_due_ms >= 0)
+        control_wake_locked(c);
+    pthread_mutex_unlock(&c->mu);
+}
+
+static bool round_events(struct control *c)
+{
+    int64_t now = control_now_ms(c);
+    pthread_mutex_lock(&c->mu);
+    bool due = !c->events_asked && (c->events || (c->series_due_ms >= 0 && c->series_due_ms <= now));
+    c->events_asked |= due;
+    if (due)
+        c->series_due_ms = -1; /* the scribe says anew */
+    pthread_mutex_unlock(&c->mu);
+    if (due)
+        pool_submit(c->scribe, write_events, c);
+    return due;
 }
 
 /* What this thread has used of a processor: that it waited or was held up does not count. */
@@ -252,7 +275,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static int64_t next_timer_locked(const struct control *c)
 {
-    int64_t due = recorder_due(c->recorder);
+    int64_t due = c->series_due_ms;
     for (const struct loop *l = c->loops; l; l = l->next) {
         due = earlier(due, wq_next_due(l->queue));
         due = earlier(due, l->resync_due_ms);
@@ -422,6 +445,7 @@ void control_stop(struct control *c)
     pthread_mutex_unlock(&c->mu);
     round_jobs(c); /* their ends release what they carry */
     round_events(c);
+    pool_free(TAKE(c->scribe)); /* waits until they are written */
     for (struct loop *l = c->loops; l; l = l->next)
         if (l->def->stop && (l->started || !l->def->start))
             l->def->stop(l);
@@ -532,36 +556,6 @@ void loop_forget(struct loop *l, const char *ns, const char *name)
     pthread_mutex_lock(&l->control->mu);
     wq_forget(l->queue, ns, name);
     pthread_mutex_unlock(&l->control->mu);
-}
-
-/* -- jobs -- */
-
-static void job_run(void *arg)
-{
-    struct job *job = arg;
-    struct control *c = job->loop->control;
-    job->work(job->arg);
-    pthread_mutex_lock(&c->mu);
-    *c->jobs_tail = job;
-    c->jobs_tail = &job->next;
-    control_wake_locked(c);
-    if (--c->jobs_running == 0)
-        pthread_cond_broadcast(&c->quiet);
-    pthread_mutex_unlock(&c->mu);
-}
-
-void loop_offload(struct loop *l, void (*work)(void *arg), void (*done)(struct loop *l, void *arg), void *arg)
-{
-    struct control *c = l->control;
-    struct job *job = xcalloc(1, sizeof *job);
-    *job = (struct job){.loop = l, .work = work, .done = done, .arg = arg};
-    pthread_mutex_lock(&c->mu);
-    c->jobs_running++;
-    pthread_mutex_unlock(&c->mu);
-    if (c->conf.pool)
-        pool_submit(c->conf.pool, job_run, job);
-    else
-        job_run(job);
 }
 
 /* -- events -- */

@@ -83,8 +83,13 @@ void loop_enqueue_after(struct loop *l, const char *ns, const char *name, int64_
 void loop_goes_on(struct loop *l);
 /* Forgets the key's back-off. */
 void loop_forget(struct loop *l, const char *ns, const char *name);
+typedef int (*loop_item_fn)(void *arg, size_t i, struct err *e);
 /* Runs `work(arg)` on a worker, then `done(l, arg)` on the loop thread. */
 void loop_offload(struct loop *l, void (*work)(void *arg), void (*done)(struct loop *l, void *arg), void *arg);
+/* Runs `work(arg, i, e)` for each i below n and returns when all have ended: on this thread, and on workers that have
+ * time (so `work` must be safe from any thread). In step mode one after the other. -1 when any failed: `e` is the error
+ * of the first of them. */
+int loop_each(struct loop *l, size_t n, loop_item_fn work, void *arg, struct err *e);
 
 /* -- events, as client-go tools/record: aggregated by (object, type, reason, message): count goes up -- */
 enum event_type { EVENT_NORMAL, EVENT_WARNING };

@@ -55,7 +55,8 @@ struct control {
     struct control_conf conf;
     struct loop *loops;        /* owned; fixed after control_start() */
     struct source *sources;    /* owned; fixed after control_start() */
-    struct recorder *recorder; /* owned; loop thread only */
+    struct pool *scribe;       /* owned: one thread, which writes events */
+    struct recorder *recorder; /* owned; the scribe's */
     bool started, stopped;
     bool idle; /* the last round found nothing: the loop thread's own */
     bool busy; /* woken soon after it had slept: the loop thread's own */
@@ -72,6 +73,8 @@ struct control {
     struct job *jobs_done, **jobs_tail;       /* owned */
     struct occurrence *events, **events_tail; /* owned: recorded, not yet written */
     size_t events_len;
+    bool events_asked;     /* the scribe will look at them */
+    int64_t series_due_ms; /* when it is to look again, or -1 */
 };
 
 int64_t control_now_ms(const struct control *c);

@@ -13,7 +13,7 @@
  *
  * What is remembered is bounded (MEMORY_MAX keys a table) and lost on restart, as theirs is.
  *
- * THREADS. occurrence_*: any. recorder_*: the loop thread. */
+ * THREADS. occurrence_*: any. recorder_*: one at a time (the scribe of control.c). */
 #include "control/recorder_int.h"
 
 #include "base/buf.h"

@@ -4,10 +4,12 @@
  * "foregroundDeletion" keeps it until the dependents that block it are gone, finalizer "orphan" lets them live without
  * it. The loop watches every stored kind; keys are "bucket|namespace" and name, so that one queue serves all. A set of
  * owners' uids, filled from what passes by, tells a deletion that matters from one that does not: only then are
- * dependents looked for, by a walk over the snapshot.
+ * dependents looked for, by a walk over the snapshot. What a walk found is gone through in portions, so that the end of
+ * an owner of very many leaves the thread to others in between.
  *
  * INVARIANTS: an owner counts as gone only when the registry has no object of that name with that uid; deletes carry
- * the uid they were decided for. Source: pkg/controller/garbagecollector. THREADS: the loop thread. */
+ * the uid they were decided for. Source: pkg/controller/garbagecollector. THREADS: the loop thread; dependents are
+ * looked at by workers, too. */
 #include "controllers/controllers_int.h"
 
 #include "api/resource.h"
@@ -21,6 +23,7 @@
 #define FIN_FOREGROUND "foregroundDeletion"
 #define FIN_ORPHAN     "orphan"
 #define UID_KEY        "!" /* namespace part of a key that names a deleted owner by uid */
+#define PORTION        500
 
 /* -- the set of uids that own something: open addressing over 64-bit hashes; stale entries do no harm -- */
 
@@ -80,9 +83,31 @@ static void enqueue_owner(struct loop *l, const json_t *ref, const char *ns)
         enqueue(l, res, res->namespaced ? ns : "", jstr_or(ref, "name", ""));
 }
 
+/* -- what the loop remembers -- */
+
+/* Dependents that were found and not yet all looked at. */
+struct found {
+    char *uid; /* owned: of their owner */
+    struct objlist all;
+    size_t at;
+    struct found *next;
+};
+struct state {
+    struct uidset owners;
+    struct found *found; /* owned */
+};
+
+static void found_free(struct found *f)
+{
+    objlist_release(&f->all);
+    free(f->uid);
+    free(f);
+}
+
 static void map(struct loop *l, const struct watch_event *ev)
 {
-    struct uidset *owners = loop_state(l);
+    struct state *s = loop_state(l);
+    struct uidset *owners = &s->owners;
     const json_t *obj = ev->obj->tree;
     const json_t *refs = jat(obj, "metadata.ownerReferences");
     size_t i;
@@ -239,67 +264,120 @@ static bool blocks(const json_t *dependent, const char *owner_uid)
     return false;
 }
 
-/* An owner that waits for its dependents: sends them away, and goes when none blocks it any more. */
-static int go_after_dependents(struct loop *l, const struct resource *res, const json_t *obj, struct err *e)
+/* -- all dependents of an owner, a portion at a time -- */
+
+struct portion {
+    struct loop *l;
+    const char *owner; /* uid */
+    struct sobj **items;
+};
+
+/* 1: all of them have been through `work`; 0: some are left, the key comes again; -1: one failed. */
+static int each_dependent(struct loop *l, const char *uid, loop_item_fn work, struct err *e)
 {
-    _auto_objlist_ struct objlist all = {0};
-    load_dependents(l, obj_uid(obj), &all);
-    bool blocked = false;
-    for (size_t i = 0; i < all.len; i++) {
-        const struct resource *of = resource_by_bucket(all.items[i]->bucket);
-        blocked |= blocks(all.trees[i], obj_uid(obj));
-        if (!jstr(all.trees[i], "metadata.deletionTimestamp") && check_owners(l, of, all.trees[i], e) < 0)
-            return -1;
+    struct state *s = loop_state(l);
+    struct found **link = &s->found;
+    while (*link && !str_eq((*link)->uid, uid))
+        link = &(*link)->next;
+    if (!*link) {
+        *link = xcalloc(1, sizeof **link);
+        (*link)->uid = xstrdup(uid);
+        load_dependents(l, uid, &(*link)->all);
     }
-    return blocked ? 0 : drop_finalizer(l, res, obj, FIN_FOREGROUND, e);
+    struct found *f = *link;
+    size_t n = f->all.len - f->at < PORTION ? f->all.len - f->at : PORTION;
+    struct portion p = {l, uid, f->all.items + f->at};
+    int rc = loop_each(l, n, work, &p, e);
+    f->at += n;
+    if (rc == 0 && f->at < f->all.len)
+        return 0;
+    *link = f->next;
+    found_free(f);
+    return rc < 0 ? -1 : 1;
 }
 
-static int go_without_dependents(struct loop *l, const struct resource *res, const json_t *obj, struct err *e)
+static int follow_owner(void *arg, size_t i, struct err *e)
 {
-    _auto_objlist_ struct objlist all = {0};
-    load_dependents(l, obj_uid(obj), &all);
-    for (size_t i = 0; i < all.len; i++)
-        if (drop_owner(l, resource_by_bucket(all.items[i]->bucket), all.trees[i], obj_uid(obj), e) < 0)
-            return -1;
-    return drop_finalizer(l, res, obj, FIN_ORPHAN, e);
+    const struct portion *p = arg;
+    const struct sobj *o = p->items[i];
+    if (jstr(o->tree, "metadata.deletionTimestamp"))
+        return 0;
+    return check_owners(p->l, resource_by_bucket(o->bucket), o->tree, e);
 }
 
-/* -- the loop -- */
+static int lose_owner(void *arg, size_t i, struct err *e)
+{
+    const struct portion *p = arg;
+    const struct sobj *o = p->items[i];
+    return drop_owner(p->l, resource_by_bucket(o->bucket), o->tree, p->owner, e);
+}
 
-static int after_deletion(struct loop *l, const char *uid, struct err *e)
+static bool is_blocked(struct loop *l, const char *uid)
 {
     _auto_objlist_ struct objlist all = {0};
     load_dependents(l, uid, &all);
     for (size_t i = 0; i < all.len; i++)
-        if (!jstr(all.trees[i], "metadata.deletionTimestamp") &&
-            check_owners(l, resource_by_bucket(all.items[i]->bucket), all.trees[i], e) < 0)
-            return -1;
-    return 0;
+        if (blocks(all.trees[i], uid))
+            return true;
+    return false;
+}
+
+/* An owner that waits for its dependents: sends them away, and goes when none blocks it any more. */
+static int go_after_dependents(struct loop *l, const struct resource *res, const json_t *obj, struct err *e)
+{
+    int all = each_dependent(l, obj_uid(obj), follow_owner, e);
+    if (all <= 0)
+        return all;
+    return is_blocked(l, obj_uid(obj)) ? 1 : drop_finalizer(l, res, obj, FIN_FOREGROUND, e) < 0 ? -1 : 1;
+}
+
+static int go_without_dependents(struct loop *l, const struct resource *res, const json_t *obj, struct err *e)
+{
+    int all = each_dependent(l, obj_uid(obj), lose_owner, e);
+    if (all <= 0)
+        return all;
+    return drop_finalizer(l, res, obj, FIN_ORPHAN, e) < 0 ? -1 : 1;
+}
+
+/* -- the loop -- */
+
+/* 1: done; 0: there is more to do; -1: failed. */
+static int look_at(struct loop *l, const struct resource *res, const json_t *obj, struct err *e)
+{
+    if (!jstr(obj, "metadata.deletionTimestamp"))
+        return check_owners(l, res, obj, e) < 0 ? -1 : 1;
+    if (finalizer_has(obj, FIN_ORPHAN))
+        return go_without_dependents(l, res, obj, e);
+    return finalizer_has(obj, FIN_FOREGROUND) ? go_after_dependents(l, res, obj, e) : 1;
 }
 
 static int reconcile(struct loop *l, const char *where, const char *name, struct err *e)
 {
-    if (str_eq(where, UID_KEY))
-        return after_deletion(l, name, e);
-    const char *bar = strchr(where, '|');
-    _auto_free_ char *bucket = xstrndup(where, bar ? (size_t)(bar - where) : 0);
-    const struct resource *res = resource_by_bucket(bucket);
-    _auto_sobj_ struct sobj *obj = res ? reg_read(loop_registry(l), res, bar + 1, name) : NULL;
-    if (!obj)
-        return 0;
-    if (!jstr(obj->tree, "metadata.deletionTimestamp"))
-        return check_owners(l, res, obj->tree, e);
-    if (finalizer_has(obj->tree, FIN_ORPHAN))
-        return go_without_dependents(l, res, obj->tree, e);
-    if (finalizer_has(obj->tree, FIN_FOREGROUND))
-        return go_after_dependents(l, res, obj->tree, e);
+    int done;
+    if (str_eq(where, UID_KEY)) {
+        done = each_dependent(l, name, follow_owner, e);
+    } else {
+        const char *bar = strchr(where, '|');
+        _auto_free_ char *bucket = xstrndup(where, bar ? (size_t)(bar - where) : 0);
+        const struct resource *res = resource_by_bucket(bucket);
+        _auto_sobj_ struct sobj *obj = res ? reg_read(loop_registry(l), res, bar + 1, name) : NULL;
+        done = obj ? look_at(l, res, obj->tree, e) : 1;
+    }
+    if (done != 0)
+        return done < 0 ? -1 : 0;
+    loop_goes_on(l);
+    loop_enqueue(l, where, name);
     return 0;
 }
 
 static void stop(struct loop *l)
 {
-    struct uidset *owners = loop_state(l);
-    free(owners->slots);
+    struct state *s = loop_state(l);
+    for (struct found *next; s->found; s->found = next) {
+        next = s->found->next;
+        found_free(s->found);
+    }
+    free(s->owners.slots);
 }
 
 const struct loop_def *gc_loop(void)
@@ -309,9 +387,10 @@ const struct loop_def *gc_loop(void)
         .name = "garbage-collector",
         .component = "garbage-collector-controller",
         .watches = watches,
-        .state_size = sizeof(struct uidset),
+        .state_size = sizeof(struct state),
         .stop = stop,
         .reconcile = reconcile,
+        .batch = 16,
         .max_backoff_ms = 30000,
     };
     if (watches[0].bucket)

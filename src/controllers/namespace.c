@@ -13,6 +13,7 @@
 #include "base/str.h"
 
 #define AGAIN_MS 300
+#define PORTION  500 /* of objects of one kind that are deleted in one go */
 
 static void map_content(struct loop *l, const struct watch_event *ev)
 {
@@ -52,22 +53,40 @@ static void count_leftovers(struct loop *l, const struct resource *res, const ch
     }
 }
 
-static int empty_kind(struct loop *l, const struct resource *res, const char *ns, struct err *e)
+struct emptying {
+    struct loop *l;
+    const struct resource *res;
+    const char *ns;
+    struct sobj *of[PORTION];
+    size_t len;
+};
+
+static int remove_one(void *arg, size_t i, struct err *e)
 {
-    _auto_objlist_ struct objlist all = {0};
-    objlist_load(&all, loop_registry(l), res->bucket, ns);
-    for (size_t i = 0; i < all.len; i++) {
-        struct reg_delete_opts opts = REG_DELETE_DEFAULT;
-        opts.propagation = "Background";
-        if (jstr(all.trees[i], "metadata.deletionTimestamp"))
-            continue;
-        if (reg_remove(loop_registry(l), WHO, res, ns, all.items[i]->name, &opts, e) < 0 && e->code != ERR_NOT_FOUND)
-            return -1;
-        err_clear(e);
-    }
+    const struct emptying *t = arg;
+    struct reg_delete_opts opts = REG_DELETE_DEFAULT;
+    opts.propagation = "Background";
+    if (reg_remove(loop_registry(t->l), WHO, t->res, t->ns, t->of[i]->name, &opts, e) < 0 && e->code != ERR_NOT_FOUND)
+        return -1;
+    err_clear(e);
     return 0;
 }
 
+/* 1: every object of the kind has been asked to go; 0: the next portion was; -1: one cannot be. */
+static int empty_kind(struct loop *l, const struct resource *res, const char *ns, struct err *e)
+{
+    _auto_objlist_ struct objlist all = {0};
+    struct emptying t = {.l = l, .res = res, .ns = ns};
+    objlist_load(&all, loop_registry(l), res->bucket, ns);
+    for (size_t i = 0; i < all.len && t.len < PORTION; i++)
+        if (!jstr(all.trees[i], "metadata.deletionTimestamp"))
+            t.of[t.len++] = all.items[i];
+    if (loop_each(l, t.len, remove_one, &t, e) < 0)
+        return -1;
+    return t.len < PORTION;
+}
+
+/* As empty_kind(), with what is left when all has been asked to go. */
 static int empty_namespace(struct loop *l, const char *ns, struct leftovers *left, struct err *e)
 {
     size_t count;
@@ -76,11 +95,12 @@ static int empty_namespace(struct loop *l, const char *ns, struct leftovers *lef
         const struct resource *res = all[i];
         if (!res->namespaced || !res->list_kind || !res->bucket || resource_by_bucket(res->bucket) != res)
             continue;
-        if (empty_kind(l, res, ns, e) < 0)
-            return -1;
+        int all_asked = empty_kind(l, res, ns, e);
+        if (all_asked <= 0)
+            return all_asked;
         count_leftovers(l, res, ns, left);
     }
-    return 0;
+    return 1;
 }
 
 static int edit_finalized(json_t *ns, void *arg, struct err *e)
@@ -157,15 +177,18 @@ static int reconcile(struct loop *l, const char *none, const char *name, struct 
         return 0;
     struct leftovers left = {0};
     int rc = empty_namespace(l, name, &left, e);
-    if (rc == 0 && left.total == 0)
+    if (rc == 0) {
+        loop_goes_on(l);
+        loop_enqueue(l, "", name);
+    } else if (rc > 0 && left.total == 0) {
         rc = finalize(l, obj->tree, e);
-    else if (rc == 0) {
+    } else if (rc > 0) {
         loop_enqueue_after(l, "", name, AGAIN_MS);
         rc = tell_leftovers(l, obj->tree, &left, e);
     }
     buf_release(&left.kinds);
     strlist_release(&left.finalizers);
-    return rc;
+    return rc < 0 ? -1 : 0;
 }
 
 static const struct loop_watch watches[] = {

@@ -48,15 +48,32 @@ static void map_pod_of_controller(struct loop *l, const struct watch_event *ev)
     map_pod(l, ev, &keep_controllers);
 }
 
+/* Pods that are made or deleted together. */
+struct together {
+    struct loop *l;
+    const json_t *rs;
+    const struct objlist *pods;
+};
+
+static int make_one(void *arg, size_t i _unused_, struct err *e)
+{
+    const struct together *t = arg;
+    return pod_make(t->l, t->rs, e);
+}
+
+static int delete_one(void *arg, size_t i, struct err *e)
+{
+    const struct together *t = arg;
+    return pod_remove(t->l, t->rs, t->pods->trees[i], e);
+}
+
 static int make_pods(struct loop *l, const json_t *rs, int64_t missing, struct err *e)
 {
+    struct together t = {.l = l, .rs = rs};
     missing = missing > BURST ? BURST : missing;
     for (int64_t batch = 1; missing > 0; batch *= 2) {
         int64_t n = batch < missing ? batch : missing;
-        int failed = 0;
-        for (int64_t i = 0; i < n; i++)
-            failed |= pod_make(l, rs, e);
-        if (failed)
+        if (loop_each(l, (size_t)n, make_one, &t, e) < 0)
             return -1;
         missing -= n;
     }
@@ -65,11 +82,9 @@ static int make_pods(struct loop *l, const json_t *rs, int64_t missing, struct e
 
 static int delete_pods(struct loop *l, const json_t *rs, struct objlist *pods, int64_t surplus, struct err *e)
 {
+    struct together t = {.l = l, .rs = rs, .pods = pods};
     pods_rank_for_deletion(pods);
-    for (int64_t i = 0; i < surplus && i < BURST; i++)
-        if (pod_remove(l, rs, pods->trees[i], e) < 0)
-            return -1;
-    return 0;
+    return loop_each(l, (size_t)(surplus < BURST ? surplus : BURST), delete_one, &t, e);
 }
 
 static bool matches_template(const json_t *rs, const json_t *pod)

@@ -261,6 +261,7 @@ static int nodes_start(struct loop *l, struct err *e _unused_)
 struct pod_edit {
     struct hollow *h;
     char *ns, *name; /* owned */
+    char *uid;       /* owned: of a pod that goes */
     int node;
     unsigned host; /* part of its address */
     bool over;
@@ -349,14 +350,6 @@ static int edit_pod(json_t *pod, void *arg, struct err *e _unused_)
     return 1;
 }
 
-static int end_pod(struct hollow *h, const json_t *pod, struct err *e)
-{
-    struct reg_delete_opts opts = {.grace_seconds = 0, .uid = obj_uid(pod)};
-    if (reg_remove(h->conf.registry, WHO, RES.pods, obj_ns(pod), obj_name(pod), &opts, e) == 0)
-        return 0;
-    return e->code == ERR_NOT_FOUND || e->code == ERR_CONFLICT ? (err_clear(e), 0) : -1;
-}
-
 static void edit_work(void *arg)
 {
     struct pod_edit *edit = arg;
@@ -370,29 +363,61 @@ static void edit_done(struct loop *l, void *arg)
         loop_enqueue_after(l, edit->ns, edit->name, 100);
     free(edit->ns);
     free(edit->name);
+    free(edit->uid);
     free(edit);
+}
+
+static struct pod_edit *edit_new(struct hollow *h, const struct sobj *pod)
+{
+    struct pod_edit *edit = xcalloc(1, sizeof *edit);
+    *edit = (struct pod_edit){.h = h, .ns = xstrdup(pod->ns), .name = xstrdup(pod->name)};
+    return edit;
 }
 
 static void edit_begin(struct loop *l, const struct sobj *pod, int node, bool over)
 {
     struct hollow *h = loop_env(l);
-    struct pod_edit *edit = xcalloc(1, sizeof *edit);
-    *edit = (struct pod_edit){.h = h, .ns = xstrdup(pod->ns), .name = xstrdup(pod->name), .node = node, .over = over};
+    struct pod_edit *edit = edit_new(h, pod);
+    edit->node = node;
+    edit->over = over;
     edit->host = h->nodes[node].given++;
     now_text(h->conf.clock, edit->now);
     loop_offload(l, edit_work, edit_done, edit);
 }
 
-static int pods_reconcile(struct loop *l, const char *ns, const char *name, struct err *e)
+static void end_work(void *arg)
+{
+    struct pod_edit *edit = arg;
+    struct reg_delete_opts opts = {.grace_seconds = 0, .uid = edit->uid};
+    if (reg_remove(edit->h->conf.registry, WHO, RES.pods, edit->ns, edit->name, &opts, &edit->e) < 0 &&
+        edit->e.code == ERR_CONFLICT)
+        err_clear(&edit->e); /* another of that name: not this one's end */
+}
+
+static void end_begin(struct loop *l, const struct sobj *pod)
+{
+    struct pod_edit *edit = edit_new(loop_env(l), pod);
+    edit->uid = xstrdup(obj_uid(pod->tree));
+    loop_offload(l, end_work, edit_done, edit);
+}
+
+static bool runs_for_good(const json_t *pod)
+{
+    return str_eq(jstr_or(pod, "spec.restartPolicy", "Always"), "Always");
+}
+
+static int pods_reconcile(struct loop *l, const char *ns, const char *name, struct err *e _unused_)
 {
     struct hollow *h = loop_env(l);
     _auto_sobj_ struct sobj *pod = reg_read(h->conf.registry, RES.pods, ns, name);
     int node = pod ? node_index(h, jstr(pod->tree, "spec.nodeName")) : -1;
     if (node < 0)
         return 0;
-    if (jstr(pod->tree, "metadata.deletionTimestamp"))
-        return end_pod(h, pod->tree, e);
-    bool for_good = str_eq(jstr_or(pod->tree, "spec.restartPolicy", "Always"), "Always");
+    if (jstr(pod->tree, "metadata.deletionTimestamp")) {
+        end_begin(l, pod);
+        return 0;
+    }
+    bool for_good = runs_for_good(pod->tree);
     bool runs = str_eq(jstr(pod->tree, "status.phase"), "Running");
     int64_t began, left = 0;
     if (pod_terminal(pod->tree) || (runs && for_good))
@@ -406,10 +431,14 @@ static int pods_reconcile(struct loop *l, const char *ns, const char *name, stru
     return 0;
 }
 
-/* Pods of other nodes are no news. */
+/* Pods of other nodes are no news, nor is one that runs as it should. */
 static void map_pod(struct loop *l, const struct watch_event *ev)
 {
-    if (ev->type != WATCH_DELETED && node_index(loop_env(l), jstr(ev->obj->tree, "spec.nodeName")) >= 0)
+    const json_t *pod = ev->obj->tree;
+    if (ev->type == WATCH_DELETED || node_index(loop_env(l), jstr(pod, "spec.nodeName")) < 0)
+        return;
+    bool settled = str_eq(jstr(pod, "status.phase"), "Running") && runs_for_good(pod);
+    if (!settled || jstr(pod, "metadata.deletionTimestamp"))
         loop_enqueue(l, ev->obj->ns, ev->obj->name);
 }
 

@@ -161,6 +161,13 @@ static int pods_reconcile(struct loop *l, const char *ns, const char *name, stru
 
 /* -- who must look again -- */
 
+/* A pod that has a node never has another; of those of other nodes, and of none, there is nothing to do. */
+static void pod_changed(struct loop *l, const struct watch_event *ev)
+{
+    if (kubelet_node_index(loop_env(l), jstr(ev->obj->tree, "spec.nodeName")) >= 0)
+        loop_enqueue(l, ev->obj->ns, ev->obj->name);
+}
+
 static bool uses_object(const json_t *pod, const char *kind, const char *name)
 {
     const char *member = str_eq(kind, "configMap") ? "name" : "secretName";
@@ -242,7 +249,7 @@ static void attachment_changed(struct loop *l, const struct watch_event *ev)
 }
 
 static const struct loop_watch pods_watches[] = {
-    {"pods", NULL},
+    {"pods", pod_changed},
     {"configmaps", configmap_changed},
     {"secrets", secret_changed},
     {"volumeattachments.storage.k8s.io", attachment_changed},
