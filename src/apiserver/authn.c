@@ -122,13 +122,20 @@ static int issue(void *self, const struct token_req *req, char **out_token, stru
 /* -- recognising -- */
 
 /* As long for a wrong token as for the right one. */
-static bool same_secret(const char *a, const char *b)
+static bool same_secret(const char *token, const char *secret)
 {
-    size_t la = strlen(a), lb = strlen(b);
-    unsigned char diff = la != lb;
-    for (size_t i = 0; i < la; i++)
-        diff |= (unsigned char)(a[i] ^ b[lb ? i % lb : 0]);
-    return diff == 0;
+    size_t n = strlen(token), at = 0;
+    bool same_length = n == strlen(secret);
+    const char *with = same_length ? secret : token;
+    uint64_t diff = 0, x, y;
+    for (; at + sizeof x <= n; at += sizeof x) {
+        memcpy(&x, token + at, sizeof x);
+        memcpy(&y, with + at, sizeof y);
+        diff |= x ^ y;
+    }
+    for (; at < n; at++)
+        diff |= (unsigned char)(token[at] ^ with[at]);
+    return same_length && diff == 0;
 }
 
 /* Returns a new reference or NULL. */

@@ -26,6 +26,8 @@ static int hex_value(char c)
 
 char *url_decode(struct arena *a, const char *s, size_t len, bool form)
 {
+    if (!memchr(s, '%', len) && !(form && memchr(s, '+', len)))
+        return arena_strndup(a, s, len);
     char *out = arena_alloc(a, len + 1);
     size_t n = 0;
     for (size_t i = 0; i < len; i++) {

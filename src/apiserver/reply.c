@@ -1,8 +1,8 @@
 /* reply.c - from an answer to bytes and headers, see reply_int.h.
  *
- * DESIGN: every answer ends in send_response(), which adds what all answers carry (Audit-Id, Cache-Control,
- * Content-Type, warnings) and hands the body to the HTTP library. A body over 128 KiB is compressed if the client
- * accepts gzip. Headers that never change are not built per request.
+ * DESIGN: every answer ends in queue_response(), after add_headers() gave it what all answers carry (Audit-Id,
+ * Cache-Control, Content-Type, warnings); only what a connection has just been given is ready already (last_answer.c).
+ * A body over 128 KiB is compressed if the client accepts gzip. Headers that never change are not built per request.
  *
  * What the real server does with an Accept header it cannot serve: the refusal itself comes as indented JSON.
  *
@@ -21,7 +21,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define GZIP_OVER ((size_t)128 * 1024)
+#define GZIP_OVER  ((size_t)128 * 1024)
+#define GATHER_MAX ((size_t)8 * 1024) /* of a body; with its header still one record */
 
 static const char *const object_types[] = {"application/json", "application/yaml",
                                            "application/vnd.kubernetes.protobuf", NULL};
@@ -66,8 +67,7 @@ static void add_warnings(struct request *rq, struct MHD_Response *m)
     }
 }
 
-/* Takes the response. */
-static void send_response(struct request *rq, const struct reply *r, struct MHD_Response *m)
+static void add_headers(struct request *rq, const struct reply *r, struct MHD_Response *m)
 {
     if (!m)
         BUG("no memory for a response");
@@ -83,11 +83,22 @@ static void send_response(struct request *rq, const struct reply *r, struct MHD_
         add_header(m, "X-Content-Type-Options", "nosniff");
     if (rq->warnings.len)
         add_warnings(rq, m);
+}
+
+static void queue_response(struct request *rq, unsigned http, struct MHD_Response *m)
+{
     rq->replied = true;
-    rq->result = MHD_queue_response(rq->mhd, r->http, m);
-    MHD_destroy_response(m);
-    if (r->http >= 500)
+    rq->result = MHD_queue_response(rq->mhd, http, m);
+    if (http >= 500)
         atomic_fetch_add_explicit(&rq->srv->errors, 1, memory_order_relaxed);
+}
+
+/* Takes the response. */
+static void send_response(struct request *rq, const struct reply *r, struct MHD_Response *m)
+{
+    add_headers(rq, r, m);
+    queue_response(rq, r->http, m);
+    MHD_destroy_response(m);
 }
 
 /* -- bodies -- */
@@ -105,6 +116,19 @@ static bool wants_gzip(const struct request *rq)
     return false;
 }
 
+/* The library hands header and body to TLS one by one. A connection that ends is closed before what was gathered could
+ * wait for room in the socket. */
+static void write_together(struct request *rq, size_t len)
+{
+    struct tls_io *tls = rq->conn->tls;
+    if (!tls || len == 0 || strcmp(rq->method, "HEAD") == 0)
+        return;
+    if (rq->keeps && len <= GATHER_MAX)
+        tls_io_gather(tls);
+    else
+        tls_io_join(tls);
+}
+
 void reply_buf(struct request *rq, const struct reply *r, struct buf *take)
 {
     struct reply with = *r;
@@ -113,8 +137,7 @@ void reply_buf(struct request *rq, const struct reply *r, struct buf *take)
         gzip_buf(take);
     size_t len = 0;
     char *text = buf_steal(take, &len);
-    if (rq->conn->tls && len > 0 && strcmp(rq->method, "HEAD") != 0)
-        tls_io_join(rq->conn->tls);
+    write_together(rq, len);
     struct MHD_Response *m = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
     if (gzip) {
         add_header(m, "Content-Encoding", "gzip");
@@ -131,6 +154,7 @@ void reply_static(struct request *rq, const struct reply *r, const char *text, s
         reply_buf(rq, r, &copy);
         return;
     }
+    write_together(rq, len);
     send_response(rq, r, MHD_create_response_from_buffer(len, (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT));
 }
 
@@ -168,6 +192,11 @@ bool reply_pretty(const struct request *rq)
     return agent && (str_starts(agent, "curl") || str_starts(agent, "Wget") || str_starts(agent, "Mozilla/5.0"));
 }
 
+static bool is_compact(const struct request *rq, const struct wanted *w)
+{
+    return w->encoding == ENCODE_JSON && !w->pretty && !reply_pretty(rq);
+}
+
 void reply_json(struct request *rq, unsigned http, const struct wanted *w, struct buf *take)
 {
     struct reply r = {.http = http, .type = TYPE_JSON};
@@ -176,7 +205,7 @@ void reply_json(struct request *rq, unsigned http, const struct wanted *w, struc
         *take = BUF_INIT;
         json_to_yaml(take, json.data, json.len);
         r.type = TYPE_YAML;
-    } else if (w->pretty || reply_pretty(rq)) {
+    } else if (!is_compact(rq, w)) {
         _auto_buf_ struct buf json = *take;
         *take = BUF_INIT;
         json_indent(take, json.data, json.len);
@@ -219,8 +248,33 @@ static bool is_own_kind(const struct request *rq, const json_t *tree)
     return rq->res && rq->res->list_kind && str_eq(jstr(tree, "kind"), rq->res->kind);
 }
 
-/* `tree` as the client wants it; `bytes` is its compact text if that exists already, else NULL. */
-static void reply_in_form(struct request *rq, unsigned http, const json_t *tree, const char *bytes, size_t len)
+/* What a connection keeps must be small, and fit the next request. */
+static bool may_keep(const struct request *rq, unsigned http, const struct sobj *obj)
+{
+    return http == 200 && obj->len < GATHER_MAX && strcmp(rq->method, "GET") == 0 && rq->warnings.len == 0;
+}
+
+/* An object's own text, as compact JSON. */
+static void reply_stored(struct request *rq, const struct sobj *obj)
+{
+    struct last_answer *last = &rq->conn->last;
+    struct MHD_Response *m = last_answer_again(last, obj, rq->audit_id);
+    write_together(rq, obj->len + 1);
+    if (m) {
+        queue_response(rq, 200, m);
+        return;
+    }
+    char *text = xmalloc(obj->len + 1);
+    memcpy(text, obj->bytes, obj->len);
+    text[obj->len] = '\n';
+    m = MHD_create_response_from_buffer(obj->len + 1, text, MHD_RESPMEM_MUST_FREE);
+    add_headers(rq, &(struct reply){.type = TYPE_JSON}, m);
+    queue_response(rq, 200, m);
+    last_answer_keep(last, obj, rq->audit_id, m);
+}
+
+/* `tree` as the client wants it; `obj` has its compact text, or is NULL. */
+static void reply_in_form(struct request *rq, unsigned http, const json_t *tree, const struct sobj *obj)
 {
     bool own = is_own_kind(rq, tree);
     struct wanted w;
@@ -239,9 +293,13 @@ static void reply_in_form(struct request *rq, unsigned http, const json_t *tree,
         reply_wrong_form(rq);
         return;
     default:
-        if (bytes) {
-            buf_reserve(&b, len + 1);
-            buf_add(&b, bytes, len);
+        if (obj && may_keep(rq, http, obj) && is_compact(rq, &w)) {
+            reply_stored(rq, obj);
+            return;
+        }
+        if (obj) {
+            buf_reserve(&b, obj->len + 1);
+            buf_add(&b, obj->bytes, obj->len);
         } else {
             json_write(&b, tree);
         }
@@ -252,7 +310,7 @@ static void reply_in_form(struct request *rq, unsigned http, const json_t *tree,
 void reply_tree(struct request *rq, unsigned http, json_t *take)
 {
     _auto_json_ json_t *tree = take;
-    reply_in_form(rq, http, tree, NULL, 0);
+    reply_in_form(rq, http, tree, NULL);
 }
 
 void reply_object(struct request *rq, unsigned http, const struct sobj *obj)
@@ -260,7 +318,7 @@ void reply_object(struct request *rq, unsigned http, const struct sobj *obj)
     if (rq->res && reg_view_converts(rq->res))
         reply_tree(rq, http, view_tree(rq->res, obj));
     else
-        reply_in_form(rq, http, obj->tree, obj->bytes, obj->len);
+        reply_in_form(rq, http, obj->tree, obj);
 }
 
 /* -- errors -- */

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { KEEP_BODY = 16 * 1024, MANAGER_MAX = 128 };
 
@@ -75,6 +76,24 @@ void request_begin(struct request *rq, struct MHD_Connection *mhd, const char *u
     make_audit_id(rq->audit_id);
 }
 
+static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t len, const char *value,
+                                   size_t value_len)
+{
+    (void)kind;
+    (void)value_len;
+    struct request *rq = cls;
+    if (rq->header_count < ARRAY_LEN(rq->headers))
+        rq->headers[rq->header_count] = (struct header){name, value, len};
+    rq->header_count++;
+    return MHD_YES;
+}
+
+void request_note_headers(struct request *rq)
+{
+    rq->header_count = 0;
+    MHD_get_connection_values_n(rq->mhd, MHD_HEADER_KIND, note_header, rq);
+}
+
 void request_take_audit_id(struct request *rq)
 {
     const char *id = request_header(rq, "Audit-ID");
@@ -104,13 +123,18 @@ void request_end(struct request *rq)
     rq->res = NULL;
     rq->sub = NULL;
     rq->user = (struct user){0};
-    rq->body_too_large = rq->begun = rq->replied = rq->asleep = rq->has_sleeper = false;
-    rq->discarded = 0;
+    rq->body_too_large = rq->begun = rq->keeps = rq->replied = rq->asleep = rq->has_sleeper = false;
+    rq->discarded = rq->header_count = 0;
 }
 
-const char *request_header(const struct request *rq, const char *name)
+const char *request_header_n(const struct request *rq, const char *name, size_t len)
 {
-    return MHD_lookup_connection_value(rq->mhd, MHD_HEADER_KIND, name);
+    if (rq->header_count > ARRAY_LEN(rq->headers))
+        return MHD_lookup_connection_value(rq->mhd, MHD_HEADER_KIND, name);
+    for (size_t i = 0; i < rq->header_count; i++)
+        if (rq->headers[i].len == len && strcasecmp(rq->headers[i].name, name) == 0)
+            return rq->headers[i].value;
+    return NULL;
 }
 
 /* -- sleeping -- */

@@ -24,6 +24,7 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 struct apiserver;
 struct conn;
@@ -39,12 +40,19 @@ struct user {
     json_t *extra;             /* borrowed from nobody: owned, or NULL; for SelfSubjectReview */
 };
 
+struct header {
+    const char *name, *value;
+    size_t len; /* of the name */
+};
+
 struct request {
     struct apiserver *srv;
     struct conn *conn;
     struct MHD_Connection *mhd;
-    const char *method; /* MHD's, valid until the reply is sent */
-    const char *raw;    /* the request target as it came, without the query */
+    const char *method;        /* MHD's, valid until the reply is sent */
+    const char *raw;           /* the request target as it came, without the query */
+    struct header headers[16]; /* MHD's; noted once, since some ten are asked for and MHD walks a list for each */
+    size_t header_count;       /* more than there is room for: ask MHD */
     struct arena arena;
     struct query query;
     struct target target;
@@ -56,6 +64,7 @@ struct request {
     bool body_too_large;
     size_t discarded; /* of a body that is too large */
     bool begun;       /* the headers are in */
+    bool keeps;       /* the connection outlives the request, if nothing goes wrong */
     bool replied;
     enum MHD_Result result; /* what MHD is told */
     char audit_id[AUDIT_ID_LEN];
@@ -78,8 +87,14 @@ void request_end(struct request *rq);
 /* The client may have chosen the id itself. */
 void request_take_audit_id(struct request *rq);
 
-/* A request header, or NULL. */
-const char *request_header(const struct request *rq, const char *name);
+/* Once the headers are in. */
+void request_note_headers(struct request *rq);
+/* A request header, or NULL; the first, if it comes several times. */
+const char *request_header_n(const struct request *rq, const char *name, size_t len);
+static inline const char *request_header(const struct request *rq, const char *name)
+{
+    return request_header_n(rq, name, strlen(name)); /* of a literal: known when this is compiled */
+}
 /* Calls `resume` once the deadline has passed or request_wake() was called by any thread. */
 void request_sleep(struct request *rq, int64_t deadline_ms, void (*resume)(struct request *rq), void *arg);
 void request_wake(struct request *rq);

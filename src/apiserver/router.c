@@ -42,8 +42,8 @@ static const struct {
 /* "http://host/path" (as to a proxy) -> "/path". */
 static const char *only_path(const char *raw)
 {
-    const char *p = strstr(raw, "://");
-    if (raw[0] == '/' || !p)
+    const char *p = raw[0] == '/' ? NULL : strstr(raw, "://");
+    if (!p)
         return raw;
     p = strchr(p + 3, '/');
     return p ? p : "/";

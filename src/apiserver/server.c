@@ -89,29 +89,29 @@ static void conn_wait(struct conn *c, int patience_ms)
 
 /* -- connections -- */
 
-static int64_t handshake_goes_on(struct wake *wk, unsigned why)
+static int64_t tls_goes_on(struct wake *wk, unsigned why)
 {
     (void)why;
-    struct conn *c = (struct conn *)((char *)wk - offsetof(struct conn, handshake_wake));
-    sleeper_wake(&c->handshake, WOKE_DATA);
+    struct conn *c = (struct conn *)((char *)wk - offsetof(struct conn, tls_wake));
+    sleeper_wake(&c->tls_sleeper, WOKE_DATA);
     return WAKE_NEVER;
 }
 
-/* Forgets old wake-ups before it waits for new bytes: what comes in between fires at once. */
-static void handshake_waits(void *arg)
+/* Forgets old wake-ups before it waits for new events: what comes in between fires at once. */
+static bool tls_waits(void *arg, unsigned events)
 {
     struct conn *c = arg;
-    sleeper_reasons(&c->handshake);
-    waker_arm(c->srv->waker, &c->handshake_wake, c->fd, EPOLLIN | EPOLLRDHUP, WAKE_NEVER);
-    sleeper_park(&c->handshake);
+    unsigned why = sleeper_reasons(&c->tls_sleeper);
+    waker_arm(c->srv->waker, &c->tls_wake, c->fd, events, WAKE_NEVER);
+    return sleeper_park(&c->tls_sleeper) || (why & WOKE_STOP);
 }
 
 static void conn_begin_tls(struct conn *c, struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *tls = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    sleeper_init(&c->handshake, &c->srv->sleepers, mhd);
-    c->handshake_wake = (struct wake){.fire = handshake_goes_on, .fd = -1};
-    c->tls = tls_io_new(tls->tls_session, c->fd, handshake_waits, c);
+    sleeper_init(&c->tls_sleeper, &c->srv->sleepers, mhd);
+    c->tls_wake = (struct wake){.fire = tls_goes_on, .fd = -1};
+    c->tls = tls_io_new(tls->tls_session, c->fd, tls_waits, c);
 }
 
 static struct conn *conn_new(struct apiserver *s, struct MHD_Connection *mhd)
@@ -146,9 +146,10 @@ static void conn_free(struct conn *c)
         c->next->prev = c->prev;
     pthread_mutex_unlock(&s->conns_mu);
     request_release(&c->rq);
+    last_answer_release(&c->last);
     if (c->tls) {
-        waker_disarm(s->waker, &c->handshake_wake);
-        sleeper_release(&c->handshake);
+        waker_disarm(s->waker, &c->tls_wake);
+        sleeper_release(&c->tls_sleeper);
     }
     tls_io_free(c->tls);
     free(c);
@@ -194,6 +195,8 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **ctx, enum
     *ctx = NULL;
     if (!rq)
         return;
+    if (rq->conn->tls)
+        tls_io_send(rq->conn->tls);
     request_end(rq);
     conn_wait(rq->conn, NEXT_PATIENCE_MS);
 }
@@ -207,14 +210,17 @@ static enum MHD_Result serve(struct request *rq)
     return rq->result;
 }
 
-static enum MHD_Result begin(struct request *rq, const char *method)
+static enum MHD_Result begin(struct request *rq, const char *method, const char *version)
 {
     rq->begun = true;
     rq->method = method;
+    request_note_headers(rq);
+    rq->keeps = strcmp(version, "HTTP/1.1") == 0 && !request_header(rq, "Connection");
     request_take_audit_id(rq);
     const char *length = request_header(rq, "Content-Length");
     uint64_t n = 0;
     if (length && str_to_u64(length, &n) && n > BODY_LIMIT) {
+        rq->keeps = false;
         rq->body_too_large = true; /* answered without reading it; the library then closes the connection */
         return serve(rq);
     }
@@ -244,12 +250,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     (void)cls;
     (void)mhd;
     (void)url;
-    (void)version;
     struct request *rq = *ctx;
     if (!rq)
         return MHD_NO;
     if (!rq->begun)
-        return begin(rq, method);
+        return begin(rq, method, version);
     if (*size)
         return take_body(rq, data, size);
     if (rq->asleep)

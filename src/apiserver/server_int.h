@@ -3,6 +3,7 @@
 #define STOWAGE_APISERVER_SERVER_INT_H
 
 #include "apiserver/apiserver.h"
+#include "apiserver/last_answer_int.h"
 #include "apiserver/request_int.h"
 
 #include <pthread.h>
@@ -18,14 +19,15 @@ enum { MAX_THREADS = 16 };
 struct conn {
     struct apiserver *srv;
     struct request rq;
+    struct last_answer last;
     int fd;
     /* Since when (mono ms) we wait for the client to send us a whole request; 0 while we work for it. Read by the
      * sweeper. */
     atomic_llong waiting_since;
     atomic_int patience_ms;
-    struct tls_io *tls;       /* owned; NULL in plain HTTP */
-    struct sleeper handshake; /* while TLS waits for the client; only if tls */
-    struct wake handshake_wake;
+    struct tls_io *tls;         /* owned; NULL in plain HTTP */
+    struct sleeper tls_sleeper; /* while TLS waits for the client; only if tls */
+    struct wake tls_wake;
     struct conn *prev, *next; /* guarded by apiserver.conns_mu */
 };
 

@@ -28,12 +28,15 @@ static void split_path(struct arena *a, const char *path, struct parts *out)
     size_t n = strlen(path);
     while (n > 0 && path[n - 1] == '/')
         n--;
-    const char *end = path + n;
-    while (path < end && out->len < MAX_PARTS) {
-        const char *slash = out->len + 1 < MAX_PARTS ? memchr(path, '/', (size_t)(end - path)) : NULL;
-        const char *stop = slash ? slash : end;
-        out->items[out->len++] = arena_strndup(a, path, (size_t)(stop - path));
-        path = stop + 1;
+    char *at = arena_strndup(a, path, n); /* cut up in place */
+    const char *end = at + n;
+    while (at < end) {
+        out->items[out->len++] = at;
+        char *slash = out->len < MAX_PARTS ? memchr(at, '/', (size_t)(end - at)) : NULL;
+        if (!slash)
+            break;
+        *slash = '\0';
+        at = slash + 1;
     }
 }
 
@@ -183,9 +186,9 @@ enum route target_route(const struct target *t, const char *method, const struct
                         const struct subresource **out_sub)
 {
     *out_sub = NULL;
-    if (!resource_has_group(t->group))
-        return ROUTE_NO_GROUP;
     const struct resource *r = resource_by_plural(t->group, t->version, t->resource);
+    if (!r && !resource_has_group(t->group))
+        return ROUTE_NO_GROUP;
     if (!r || (!r->namespaced && t->in_ns))
         return ROUTE_NOT_FOUND;
     *out_res = r;

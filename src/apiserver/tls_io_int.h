@@ -11,10 +11,15 @@
 
 struct tls_io;
 
-/* `session` is a gnutls_session_t. Borrows all; must live as long as the session. wait(arg) is called, on the
- * connection's thread, whenever the handshake can go no further until the client sends something. */
-struct tls_io *tls_io_new(void *session, int fd, void (*wait)(void *arg), void *arg);
+/* `session` is a gnutls_session_t. Borrows all; must live as long as the session. wait(arg, events) is called, on the
+ * connection's thread, whenever it can go no further before the socket has one of these (EPOLLIN, EPOLLOUT…): in the
+ * handshake, or because the client does not read its answers. False: it may have them already. */
+struct tls_io *tls_io_new(void *session, int fd, bool (*wait)(void *arg, unsigned events), void *arg);
 void tls_io_free(struct tls_io *io);
+/* What the library writes from now on is one small answer (a few KiB): it becomes one record, which leaves with
+ * tls_io_send(). That must follow at once, whether or not the library could write all, or the connection ends. */
+void tls_io_gather(struct tls_io *io);
+void tls_io_send(struct tls_io *io);
 /* The next record (a header) is held back until the one after it (its body), which is sure to come at once. */
 void tls_io_join(struct tls_io *io);
 
