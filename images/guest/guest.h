@@ -16,5 +16,11 @@ int database_main(int argc, char **argv);
 int mysql_main(int argc, char **argv); /* mysqladmin too */
 int psql_main(int argc, char **argv);  /* pg_isready too */
 int mongosh_main(int argc, char **argv);
+int hello_main(int argc, char **argv);
+int agnhost_main(int argc, char **argv);
+int stress_main(int argc, char **argv);
+int wordpress_main(int argc, char **argv);
+int jenkins_main(int argc, char **argv);
+int perl_main(int argc, char **argv);
 
 #endif

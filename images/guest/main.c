@@ -35,6 +35,15 @@ static const struct {
     {"pg_isready", psql_main},
     {"mongosh", mongosh_main},
     {"mongo", mongosh_main},
+    {"hello", hello_main},
+    {"http-echo", hello_main},
+    {"whoami", hello_main},
+    {"agnhost", agnhost_main},
+    {"server", agnhost_main},
+    {"stress", stress_main},
+    {"wordpress", wordpress_main},
+    {"jenkins", jenkins_main},
+    {"perl", perl_main},
 };
 
 int main(int argc, char **argv)

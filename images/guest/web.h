@@ -1,4 +1,5 @@
-/* web.h - the guest's small web server: configuration, connections, answers. nginx.c and httpd.c are its two faces. */
+/* web.h - the guest's small web server: configuration, connections, answers. nginx.c, httpd.c
+ * and the applications of hello.h are its faces. */
 #ifndef STOWAGE_GUEST_WEB_H
 #define STOWAGE_GUEST_WEB_H
 
@@ -61,6 +62,8 @@ struct mime {
     struct mime *next;
     const char *extension, *type;
 };
+struct request;
+struct response;
 struct web {
     struct server *servers, **last_server;
     struct mime *mimes;
@@ -73,6 +76,8 @@ struct web {
     bool notices; /* error_log level notice or below */
     /* The body of an error page; returns its length. */
     size_t (*error_page)(const struct web *w, int code, const char *reason, char *out, size_t size);
+    /* Answers by itself, or NULL. False: this request is answered from files as any other. */
+    bool (*answer)(const struct web *w, const struct request *r, struct response *out);
 };
 
 struct request {
@@ -87,7 +92,7 @@ struct request {
     int64_t body_left; /* still to be read and dropped */
     bool keep_alive, head_only;
     char client[INET6_ADDRSTRLEN];
-    struct in6_addr local;
+    char local[INET6_ADDRSTRLEN];
     uint16_t local_port;
     unsigned connection; /* number, for the error log */
 };
@@ -112,6 +117,9 @@ const char *request_header(const struct request *r, const char *name);
 /* web_respond.c */
 void respond(const struct web *w, const struct request *r, struct response *out);
 void respond_error(const struct web *w, const struct request *r, const struct scope *s, int code, struct response *out);
+/* A text of the type; the body is taken. */
+void respond_text(const struct web *w, const struct request *r, const struct scope *s /* or NULL */, int code,
+                  const char *type, char *take_body, struct response *out);
 void response_release(struct response *p);
 const char *reason_of(int code);
 

@@ -107,8 +107,8 @@ static void head_end(const struct request *r, const struct scope *s, struct resp
     head_add(p, "\r\n");
 }
 
-static void respond_text(const struct web *w, const struct request *r, const struct scope *s, int code,
-                         const char *type, char *take_body, struct response *p)
+void respond_text(const struct web *w, const struct request *r, const struct scope *s, int code, const char *type,
+                  char *take_body, struct response *p)
 {
     head_begin(w, p, code);
     p->body = take_body;
@@ -537,6 +537,8 @@ static void serve_path(const struct web *w, struct request *r, const struct serv
 
 void respond(const struct web *w, const struct request *r, struct response *out)
 {
+    if (w->answer && w->answer(w, r, out))
+        return;
     struct request copy = *r; /* its path changes with internal redirects */
     serve_path(w, &copy, choose_server(w, r), 0, 200, out);
 }

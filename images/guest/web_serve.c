@@ -201,8 +201,11 @@ static void describe_peer(struct connection *c)
         inet_ntop(a.any.sa_family, a.any.sa_family == AF_INET6 ? (void *)&a.v6.sin6_addr : (void *)&a.v4.sin_addr,
                   r->client, sizeof r->client);
     len = sizeof a;
-    if (getsockname(c->fd, &a.any, &len) == 0)
-        r->local_port = ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
+    if (getsockname(c->fd, &a.any, &len) == 0) {
+        const bool v6 = a.any.sa_family == AF_INET6;
+        r->local_port = ntohs(v6 ? a.v6.sin6_port : a.v4.sin_port);
+        inet_ntop(a.any.sa_family, v6 ? (void *)&a.v6.sin6_addr : (void *)&a.v4.sin_addr, r->local, sizeof r->local);
+    }
     r->connection = c->number;
 }
 

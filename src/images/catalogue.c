@@ -1,13 +1,15 @@
 /* catalogue.c - the built-in images, as data: what courses use (nginx, busybox and friends).
  *
- * A repository may have several rows: the first whose
- * tags have the tag counts. How to add one: a row here (and a tag rule above it); a layer in content.c if no present
- * one fits. THREADS: constant.
+ * A repository may have several rows: the first whose tags have the tag counts. Small applications are in
+ * catalogue_apps.c. How to add one: a row here or there (and a tag rule above it); a layer in content.c or
+ * content_apps.c if no present one fits. THREADS: constant.
  */
 #include "images/images_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
+
+#include <string.h>
 
 #define PATH_ALL "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define MIB      (INT64_C(1024) * 1024)
@@ -231,16 +233,6 @@ static const struct image_def rows[] = {
      {PATH_ALL},
      .user = "65535:65535",
      .size = 320368},
-    {"k8s.gcr.io/pause",
-     &pause_tags,
-     NULL,
-     NULL,
-     "pause",
-     {"/pause"},
-     {NULL},
-     {PATH_ALL},
-     .user = "65535:65535",
-     .size = 320368},
     {"registry.k8s.io/build-image/debian-base", /* what recycles volumes */
      &debian_base_tags,
      "debian",
@@ -266,16 +258,41 @@ const struct image_def stub_def = {
     "", NULL, "stub", "1", NULL, {"/usr/local/bin/stub"}, {NULL}, {PATH_ALL}, .size = 4 * MIB,
 };
 
-const struct image_def *catalogue_rows(size_t *out_count)
+const struct image_def *catalogue_row(size_t i)
 {
-    *out_count = ARRAY_LEN(rows);
-    return rows;
+    return i < ARRAY_LEN(rows) ? &rows[i] : catalogue_app(i - ARRAY_LEN(rows));
+}
+
+/* Other places where the same images are had. */
+static const struct {
+    const char *mirror, *original;
+} mirrors[] = {
+    {"public.ecr.aws/docker/library/", "docker.io/library/"},
+    {"mirror.gcr.io/library/", "docker.io/library/"},
+    {"k8s.gcr.io/", "registry.k8s.io/"},
+    {"gcr.io/google_containers/", "registry.k8s.io/"},
+    {"gcr.io/google-containers/", "registry.k8s.io/"},
+    {"us-docker.pkg.dev/google-samples/containers/gke/", "gcr.io/google-samples/"},
+};
+
+/* Is it that name, or the same on a mirror? */
+static bool is_named(const struct image_def *def, const char *repository)
+{
+    for (size_t i = 0; i < ARRAY_LEN(mirrors); i++)
+        if (str_starts(repository, mirrors[i].mirror) && str_starts(def->repository, mirrors[i].original) &&
+            str_eq(def->repository + strlen(mirrors[i].original), repository + strlen(mirrors[i].mirror)))
+            return true;
+    return str_eq(def->repository, repository);
 }
 
 const struct image_def *catalogue_find(const char *repository, const struct image_def *after)
 {
-    for (size_t i = after ? (size_t)(after - rows) + 1 : 0; i < ARRAY_LEN(rows); i++)
-        if (str_eq(rows[i].repository, repository))
-            return &rows[i];
+    const struct image_def *row;
+    for (size_t i = 0; (row = catalogue_row(i)); i++) {
+        if (!after && is_named(row, repository))
+            return row;
+        if (row == after)
+            after = NULL;
+    }
     return NULL;
 }

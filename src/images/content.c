@@ -1,34 +1,12 @@
 /* content.c - the files of the built-in layers, as data. The texts are our own; names and places are those of the real
  * images.
  *
- * How to add a layer: its files as a table, a row in `layers`. THREADS: constant. */
-#include "images/images_int.h"
+ * How to add a layer: its files as a table, a row in `layers`; those of small applications are in content_apps.c.
+ * THREADS: constant. */
+#include "images/content_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
-
-#include <sys/stat.h>
-
-#define DIR_(path)                                                                                                     \
-    {                                                                                                                  \
-        path, S_IFDIR | 0755, NULL                                                                                     \
-    }
-#define FILE_(path, text)                                                                                              \
-    {                                                                                                                  \
-        path, S_IFREG | 0644, text                                                                                     \
-    }
-#define SCRIPT_(path, text)                                                                                            \
-    {                                                                                                                  \
-        path, S_IFREG | 0755, text                                                                                     \
-    }
-#define LINK_(path, target)                                                                                            \
-    {                                                                                                                  \
-        path, S_IFLNK | 0777, target                                                                                   \
-    }
-#define GUEST_(path)                                                                                                   \
-    {                                                                                                                  \
-        path, S_IFREG | 0755, LAYER_GUEST                                                                              \
-    }
 
 #define COMMON_DIRS                                                                                                    \
     DIR_("dev"), DIR_("etc"), DIR_("home"), DIR_("mnt"), DIR_("opt"), DIR_("proc"), DIR_("run"), DIR_("srv"),          \
@@ -131,6 +109,19 @@ static const struct layer_file centos_files[] = {
     GUEST_("bin/df"),
     GUEST_("usr/bin/curl"),
 };
+/* The others that come in rpm packages. */
+#define RPM_FILES(id, name)                                                                                            \
+    SCRIPT_("usr/bin/find", find_script), GUEST_("usr/bin/wget"), COMMON_DIRS, ACCOUNTS("/bin/bash"), BASH,            \
+        FILE_("etc/system-release", name " release @VERSION@\n"),                                                      \
+        FILE_("etc/os-release",                                                                                        \
+              "NAME=\"" name "\"\nVERSION=\"@VERSION@\"\nID=\"" id                                                     \
+              "\"\nID_LIKE=\"rhel fedora\"\nVERSION_ID=\"@VERSION@\"\nPRETTY_NAME=\"" name " @VERSION@\"\n"),          \
+        GUEST_("bin/df"), GUEST_("usr/bin/curl")
+static const struct layer_file fedora_files[] = {RPM_FILES("fedora", "Fedora Linux")};
+static const struct layer_file amazon_files[] = {RPM_FILES("amzn", "Amazon Linux")};
+static const struct layer_file rocky_files[] = {RPM_FILES("rocky", "Rocky Linux")};
+static const struct layer_file alma_files[] = {RPM_FILES("almalinux", "AlmaLinux")};
+static const struct layer_file oracle_files[] = {RPM_FILES("ol", "Oracle Linux Server")};
 static const struct layer_file stub_files[] = {
     SCRIPT_("usr/bin/find", find_script),
     GUEST_("usr/bin/wget"),
@@ -343,26 +334,17 @@ static const struct layer_file mongo_files[] = {
     DATABASE_ENTRYPOINT("mongod"), DIR_("data/db"),           DIR_("data/configdb"),
 };
 
-#define LAYER(id, applets, files)                                                                                      \
-    {                                                                                                                  \
-        id, applets, files, ARRAY_LEN(files)                                                                           \
-    }
 static const struct layer_def layers[] = {
-    LAYER("busybox", APPLETS_IN_BIN, busybox_files),
-    LAYER("alpine", APPLETS_SPREAD, alpine_files),
-    LAYER("debian", APPLETS_SPREAD, debian_files),
-    LAYER("ubuntu", APPLETS_SPREAD, ubuntu_files),
-    LAYER("centos", APPLETS_SPREAD, centos_files),
-    LAYER("stub", APPLETS_SPREAD, stub_files),
-    LAYER("nginx", APPLETS_NONE, nginx_files),
-    LAYER("nginx-old", APPLETS_NONE, old_nginx_files),
-    LAYER("httpd", APPLETS_NONE, httpd_files),
-    LAYER("redis", APPLETS_NONE, redis_files),
-    LAYER("mysql", APPLETS_NONE, mysql_files),
-    LAYER("mariadb", APPLETS_NONE, mariadb_files),
-    LAYER("postgres", APPLETS_NONE, postgres_files),
-    LAYER("mongo", APPLETS_NONE, mongo_files),
-    LAYER("event-simulator", APPLETS_NONE, event_simulator_files),
+    LAYER("busybox", APPLETS_IN_BIN, busybox_files),   LAYER("alpine", APPLETS_SPREAD, alpine_files),
+    LAYER("debian", APPLETS_SPREAD, debian_files),     LAYER("ubuntu", APPLETS_SPREAD, ubuntu_files),
+    LAYER("centos", APPLETS_SPREAD, centos_files),     LAYER("fedora", APPLETS_SPREAD, fedora_files),
+    LAYER("amazon", APPLETS_SPREAD, amazon_files),     LAYER("rocky", APPLETS_SPREAD, rocky_files),
+    LAYER("alma", APPLETS_SPREAD, alma_files),         LAYER("oracle", APPLETS_SPREAD, oracle_files),
+    LAYER("stub", APPLETS_SPREAD, stub_files),         LAYER("nginx", APPLETS_NONE, nginx_files),
+    LAYER("nginx-old", APPLETS_NONE, old_nginx_files), LAYER("httpd", APPLETS_NONE, httpd_files),
+    LAYER("redis", APPLETS_NONE, redis_files),         LAYER("mysql", APPLETS_NONE, mysql_files),
+    LAYER("mariadb", APPLETS_NONE, mariadb_files),     LAYER("postgres", APPLETS_NONE, postgres_files),
+    LAYER("mongo", APPLETS_NONE, mongo_files),         LAYER("event-simulator", APPLETS_NONE, event_simulator_files),
     LAYER("pause", APPLETS_NONE, pause_files),
 };
 
@@ -371,5 +353,5 @@ const struct layer_def *layer_by_id(const char *id)
     for (size_t i = 0; i < ARRAY_LEN(layers); i++)
         if (str_eq(layers[i].id, id))
             return &layers[i];
-    return NULL;
+    return app_layer_by_id(id);
 }

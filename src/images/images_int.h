@@ -34,6 +34,7 @@ struct tag_rule {
     const char *versions; /* "1.7:12 1.8:1": 1.7, 1.7.0 … 1.7.12, 1.8, 1.8.0, 1.8.1 */
     const char *suffixes; /* "alpine slim": what may follow after '-' (may be repeated) */
     bool any;             /* whatever looks like a version exists */
+    bool open;            /* every tag exists that does not say of itself that it is none */
 };
 /* Does the tag exist? Then *out_version is the version it stands for (returns new). */
 bool tag_find(const struct tag_rule *rule, const char *tag, char **out_version);
@@ -42,6 +43,8 @@ bool tag_find(const struct tag_rule *rule, const char *tag, char **out_version);
 enum unknown { UNKNOWN_STUB, UNKNOWN_DENIED, UNKNOWN_NO_TAG, UNKNOWN_NO_HOST, UNKNOWN_LOCAL };
 /* What becomes of an image that is neither here nor in the catalogue. */
 enum unknown unknown_judge(const struct image_name *n);
+/* Does the name, or the tag, say of itself that it is not meant to be ("nosuch", "wrongtag")? */
+bool unknown_tells(const char *text);
 /* The text of the failure; returns -1. */
 int unknown_refuse(enum unknown why, const struct image_name *n, struct err *e);
 
@@ -54,6 +57,9 @@ struct layer_file {
     const char *text;
 };
 extern const char LAYER_GUEST[];
+/* As text: a program of this machine, copied if it needs no libraries: LAYER_PROGRAM "kubectl". Without one its place
+ * is taken by a script that says so. */
+#define LAYER_PROGRAM "\2"
 enum layer_applets { APPLETS_NONE, APPLETS_IN_BIN, APPLETS_SPREAD };
 struct layer_def {
     const char *id;
@@ -74,7 +80,7 @@ struct image_def {
     const struct tag_rule *tags;
     const char *os, *os_version; /* the lowest layer; os_version NULL = the tag's */
     const char *app;             /* the layer above, or NULL */
-    const char *entrypoint[4], *cmd[4], *env[6];
+    const char *entrypoint[6], *cmd[4], *env[6];
     const char *workdir, *user;
     int64_t size;
     const char *volume, *stop_signal; /* or NULL */
@@ -82,7 +88,8 @@ struct image_def {
 };
 /* The next row of the repository after `after` (NULL = the first), or NULL. */
 const struct image_def *catalogue_find(const char *repository, const struct image_def *after);
-const struct image_def *catalogue_rows(size_t *out_count);
+const struct image_def *catalogue_row(size_t i); /* NULL after the last */
+const struct image_def *catalogue_app(size_t i); /* catalogue_apps.c; the same for its rows */
 /* What runs in an unknown image's place. */
 extern const struct image_def stub_def;
 

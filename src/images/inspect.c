@@ -140,11 +140,10 @@ json_t *images_list(struct images *im)
 
 json_t *images_catalogue(void)
 {
-    size_t count;
-    const struct image_def *rows = catalogue_rows(&count);
+    const struct image_def *row;
     json_t *list = json_array();
-    for (size_t i = 0; i < count; i++) {
-        const struct tag_rule *t = rows[i].tags;
+    for (size_t i = 0; (row = catalogue_row(i)); i++) {
+        const struct tag_rule *t = row->tags;
         _auto_strlist_ struct strlist tags = {0};
         strlist_split(&tags, t->names ? t->names : "", ' ');
         for (size_t k = 0; k < tags.len; k++)
@@ -153,6 +152,8 @@ json_t *images_catalogue(void)
             strlist_split(&tags, t->versions, ' ');
         if (t->any)
             strlist_add(&tags, "any version");
+        if (t->open)
+            strlist_add(&tags, "any tag");
         for (size_t k = 0; k < tags.len; k++) /* "1.7:12" -> "1.7.0-12" */
             if (strchr(tags.items[k], ':')) {
                 char *spread = xasprintf("%.*s.0-%s", (int)strcspn(tags.items[k], ":"), tags.items[k],
@@ -160,8 +161,8 @@ json_t *images_catalogue(void)
                 free(tags.items[k]);
                 tags.items[k] = spread;
             }
-        json_array_append_new(list, json_pack("{s:s, s:o, s:I}", "Repository", rows[i].repository, "Tags",
-                                              text_array(&tags), "Size", (json_int_t)rows[i].size));
+        json_array_append_new(list, json_pack("{s:s, s:o, s:I}", "Repository", row->repository, "Tags",
+                                              text_array(&tags), "Size", (json_int_t)row->size));
     }
     return list;
 }

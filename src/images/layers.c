@@ -109,6 +109,42 @@ static char *with_version(const char *text, const char *version)
     return buf_steal(&b, NULL);
 }
 
+/* A static program of this machine by its name. Returns its descriptor, or -1. */
+static int program_open(const char *name)
+{
+    static const char *const places[] = {"/usr/local/bin", "/usr/bin", "/bin", "/snap/bin"};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        _auto_free_ char *path = xasprintf("%s/%s", places[i], name);
+        _auto_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0 && is_static_elf(fd))
+            return TAKE_FD(fd);
+    }
+    return -1;
+}
+
+static int copy_whole(int to, int from, struct err *e)
+{
+    struct stat st;
+    if (fstat(from, &st) < 0)
+        return err_sys(e, errno, "stat");
+    for (off_t at = 0; at < st.st_size;)
+        if (sendfile(to, from, &at, (size_t)(st.st_size - at)) <= 0)
+            return err_sys(e, errno, "copy");
+    return 0;
+}
+
+static int put_program(int to, const char *name, struct err *e)
+{
+    _auto_close_ int from = program_open(name);
+    if (from >= 0)
+        return copy_whole(to, from, e);
+    _auto_free_ char *text =
+        xasprintf("#!/bin/sh\necho '%s: this machine has none that runs without libraries, so this "
+                  "image has none' >&2\nexit 127\n",
+                  name);
+    return write_all(to, text, strlen(text), e);
+}
+
 /* guest: where the layer has our program already, or NULL. */
 static int put_regular(int root, const struct layer_file *f, const char *version, const char *guest, struct err *e)
 {
@@ -122,6 +158,8 @@ static int put_regular(int root, const struct layer_file *f, const char *version
         return err_sys(e, errno, "chmod %s", f->path);
     if (f->text == LAYER_GUEST)
         return write_all(fd, guest_program, guest_program_size, e);
+    if (str_starts(f->text, LAYER_PROGRAM))
+        return put_program(fd, f->text + 1, e);
     _auto_free_ char *text = with_version(f->text, version);
     return write_all(fd, text, strlen(text), e);
 }
@@ -144,16 +182,14 @@ static int put_file(int root, const struct layer_file *f, const char *version, c
 
 static int copy_busybox(int root, int busybox, const char *path, const struct layer_def *def, struct err *e)
 {
-    struct stat st;
     if (make_parents(root, "bin/busybox", e) < 0)
         return -1;
     _auto_close_ int to = openat(root, "bin/busybox", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-    if (to < 0 || fstat(busybox, &st) < 0)
+    if (to < 0)
         return err_sys(e, errno, "bin/busybox");
     fchmod(to, 0755);
-    for (off_t at = 0; at < st.st_size;)
-        if (sendfile(to, busybox, &at, (size_t)(st.st_size - at)) <= 0)
-            return err_sys(e, errno, "copy busybox");
+    if (copy_whole(to, busybox, e) < 0)
+        return err_wrap(e, "bin/busybox");
     return applets_shadow(to, path, def, e);
 }
 
@@ -214,6 +250,12 @@ static void digest_guest(void)
     sha256_finish(&s, guest_digest);
 }
 
+static void add_stat(struct sha256 *s, const struct stat *st)
+{
+    sha256_add(s, &st->st_size, sizeof st->st_size);
+    sha256_add(s, &st->st_mtim, sizeof st->st_mtim);
+}
+
 static void fingerprint(const struct layer_def *def, char out[13])
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -231,12 +273,13 @@ static void fingerprint(const struct layer_def *def, char out[13])
             sha256_add(&s, guest_digest, sizeof guest_digest);
         else if (f->text)
             sha256_add(&s, f->text, strlen(f->text) + 1);
+        _auto_close_ int program = f->text && str_starts(f->text, LAYER_PROGRAM) ? program_open(f->text + 1) : -1;
+        if (program >= 0 && fstat(program, &st) == 0)
+            add_stat(&s, &st);
     }
     for (size_t i = 0; def->applets != APPLETS_NONE && i < ARRAY_LEN(busybox_places); i++)
-        if (stat(busybox_places[i], &st) == 0) {
-            sha256_add(&s, &st.st_size, sizeof st.st_size);
-            sha256_add(&s, &st.st_mtim, sizeof st.st_mtim);
-        }
+        if (stat(busybox_places[i], &st) == 0)
+            add_stat(&s, &st);
     sha256_hex(&s, hex);
     snprintf(out, 13, "%s", hex);
 }

@@ -66,6 +66,15 @@ static bool looks_like_version(const char *tag, size_t n)
     return n && isdigit((unsigned char)tag[0]) && strspn(tag, "0123456789.") >= n;
 }
 
+static bool open_version(const struct tag_rule *rule, const char *tag, char **out_version)
+{
+    const size_t n = strcspn(tag, "-");
+    if (!rule->open || !*tag || unknown_tells(tag))
+        return false;
+    *out_version = looks_like_version(tag, n) ? xstrndup(tag, n) : xstrdup("1");
+    return true;
+}
+
 /* Every part after the base must be a known suffix. */
 static bool suffixes_ok(const char *suffixes, const char *s)
 {
@@ -96,7 +105,7 @@ bool tag_find(const struct tag_rule *rule, const char *tag, char **out_version)
         while (n > 0 && tag[n - 1] != '-')
             n--;
         if (n <= 1)
-            return false;
+            return open_version(rule, tag, out_version);
         n--;
     }
 }

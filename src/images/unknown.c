@@ -111,16 +111,15 @@ static bool is_misspelt(const struct image_name *n)
             return false;
         slip = slip || is_slip_of(name, famous[i]);
     }
-    size_t count;
-    const struct image_def *rows = catalogue_rows(&count);
-    for (size_t i = 0; i < count && !slip; i++)
-        slip = str_starts(rows[i].repository, home) && is_slip_of(name, rows[i].repository + sizeof home - 1);
+    const struct image_def *row;
+    for (size_t i = 0; !slip && (row = catalogue_row(i)); i++)
+        slip = str_starts(row->repository, home) && is_slip_of(name, row->repository + sizeof home - 1);
     return slip;
 }
 
 /* ---- other signs ---- */
 
-static bool tells_itself(const char *text)
+bool unknown_tells(const char *text)
 {
     _auto_buf_ struct buf plain = BUF_INIT;
     for (; text && *text; text++)
@@ -158,9 +157,9 @@ enum unknown unknown_judge(const struct image_name *n)
         return UNKNOWN_LOCAL;
     if (!is_known_registry(n->domain))
         return UNKNOWN_NO_HOST;
-    if (tells_itself(n->path) || is_misspelt(n))
+    if (unknown_tells(n->path) || is_misspelt(n))
         return UNKNOWN_DENIED;
-    return tells_itself(n->tag) ? UNKNOWN_NO_TAG : UNKNOWN_STUB;
+    return unknown_tells(n->tag) ? UNKNOWN_NO_TAG : UNKNOWN_STUB;
 }
 
 /* ---- the words ---- */
