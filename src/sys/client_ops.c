@@ -219,7 +219,11 @@ static int op_fs_mount(struct machine *m, const struct fs_mount *s, struct err *
     wire_str(&c.body, s->mkfs ? s->mkfs : "");
     if (call_do(m, s->node, OP_FS_MOUNT, &c, e) < 0)
         return -1;
-    return blank ? format_step(m, OP_FORMAT_END, s, &blank, e) : 0;
+    if (!blank || format_step(m, OP_FORMAT_END, s, &blank, e) == 0)
+        return 0;
+    struct err lost = ERR_INIT;
+    m->ops->unmount(m, s->node, s->target, &lost); /* nobody may write to what counts as half a filesystem */
+    return -1;
 }
 
 static int op_fs_grow(struct machine *m, const char *node, const char *device, const char *target, struct err *e)

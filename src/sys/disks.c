@@ -123,39 +123,36 @@ static int exists_already(const char *id, struct err *e)
     return err_set(e, ERR_ALREADY_EXISTS, "disk \"%s\" already exists", id);
 }
 
+/* Under another name until it is whole: a file that has not its size yet is no disk, and half a filesystem neither
+ * blank nor mountable. mould: NULL = blank. */
+static int create_file(const struct mould *mould, const char *path, int64_t bytes, struct err *e)
+{
+    _auto_free_ char *part = xasprintf("%s.new" PART, path);
+    _auto_close_ int fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_sys(e, errno, "create %s", part);
+    const bool made = ftruncate(fd, (bytes + 511) / 512 * 512) == 0 && (!mould || mould_cast(mould, fd, e) == 0) &&
+                      link(part, path) == 0;
+    if (!made && e->code == ERR_OK)
+        err_sys(e, errno, "create %s", path);
+    unlink(part);
+    return made ? 0 : -1;
+}
+
 int disks_create(struct disks *d, const char *id, int64_t bytes, struct err *e)
 {
+    struct err failed = ERR_INIT;
     _auto_free_ char *path = file_of(d, id, e);
     if (!path)
         return -1;
     if (bytes <= 0 || bytes > DISK_SIZE_MAX)
         return err_set(e, ERR_BAD_REQUEST, "invalid disk size %lld", (long long)bytes);
-    _auto_close_ int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 && errno == EEXIST)
+    if (create_file(NULL, path, bytes, &failed) == 0)
+        return 0;
+    if (failed.sys_errno == EEXIST)
         return exists_already(id, e);
-    if (fd < 0)
-        return err_sys(e, errno, "create disk %s", id);
-    if (ftruncate(fd, (bytes + 511) / 512 * 512) == 0)
-        return 0;
-    err_sys(e, errno, "create disk %s", id);
-    unlink(path);
-    return -1;
-}
-
-/* Under another name until it is whole: half a filesystem is neither blank nor mountable. */
-static int create_cast(const struct mould *mould, const char *path, int64_t bytes, struct err *e)
-{
-    _auto_free_ char *part = xasprintf("%s" PART, path);
-    _auto_close_ int fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_sys(e, errno, "create %s", part);
-    if (ftruncate(fd, bytes) == 0 && mould_cast(mould, fd, e) == 0 &&
-        renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
-        return 0;
-    if (e->code == ERR_OK)
-        err_sys(e, errno, "create %s", path);
-    unlink(part);
-    return -1;
+    *e = failed;
+    return err_wrap(e, "disk %s", id);
 }
 
 int disks_create_ext4(struct disks *d, const char *id, int64_t bytes, struct err *e)
@@ -173,7 +170,7 @@ int disks_create_ext4(struct disks *d, const char *id, int64_t bytes, struct err
     const enum mould_state state = moulds_find(d->moulds, bytes, &mould);
     if (state == MOULD_MAKING)
         return 1;
-    return state == MOULD_MADE && create_cast(mould, path, bytes, &failed) == 0 ? 0 : disks_create(d, id, bytes, e);
+    return state == MOULD_MADE && create_file(mould, path, bytes, &failed) == 0 ? 0 : disks_create(d, id, bytes, e);
 }
 
 bool disks_child_ended(struct disks *d, pid_t pid, int status)
@@ -337,13 +334,13 @@ enum format disks_format_begin(struct disks *d, const char *node, pid_t node_pid
     return file_blank(path, part.start, part.start + part.size) ? FORMAT_ZEROS : FORMAT_NO;
 }
 
-void disks_format_end(struct disks *d, const char *node, const char *device)
+int disks_format_end(struct disks *d, const char *node, const char *device, struct err *e)
 {
     const struct disk *k = device_owner(d, node, device);
-    if (k) {
-        _auto_free_ char *mark = mark_of(d, k->id);
-        unlink(mark);
-    }
+    if (!k)
+        return 0;
+    _auto_free_ char *mark = mark_of(d, k->id);
+    return unlink(mark) < 0 && errno != ENOENT ? err_sys(e, errno, "unlink %s", mark) : 0;
 }
 
 /* A large file may take the kernel long: the loop does not wait for it. */

@@ -41,7 +41,8 @@ int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_p
  * partition of a disk ("/dev/xvdba1") is looked for in its table now, and its device node made. */
 enum format { FORMAT_NO, FORMAT_ZEROS /* nothing but zeros */, FORMAT_AGAIN /* half a filesystem */ };
 enum format disks_format_begin(struct disks *d, const char *node, pid_t node_pid, const char *device);
-void disks_format_end(struct disks *d, const char *node, const char *device);
+/* When it fails the filesystem must not be used: the disk would be formatted again. */
+int disks_format_end(struct disks *d, const char *node, const char *device, struct err *e);
 /* The node (again) has a /dev: makes the device nodes of what is attached to it. A disk stays attached while its node
  * is down. */
 void disks_node_ready(struct disks *d, const char *node, pid_t node_pid);

@@ -496,7 +496,7 @@ static void on_disk(struct helper *h, uint32_t id, uint32_t op, struct wire_in *
         wire_u32(&out, disks_format_begin(h->disks, disk, node_pid(h, disk), wire_need_str(in)));
         break;
     case OP_FORMAT_END:
-        disks_format_end(h->disks, disk, wire_need_str(in));
+        disks_format_end(h->disks, disk, wire_need_str(in), &e);
         break;
     default: {
         const char *node = wire_need_str(in);
