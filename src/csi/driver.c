@@ -126,9 +126,10 @@ int csi_locate_disk(struct machine *m, const char *disk, const char *node, char 
 
 json_t *csi_driver_object(const struct csi_driver *d)
 {
-    json_t *object = json_pack("{s:s, s:s, s:{s:s}, s:{s:b, s:b, s:s}}", "apiVersion", "storage.k8s.io/v1", "kind",
-                               "CSIDriver", "metadata", "name", d->name, "spec", "attachRequired", d->attach_required,
-                               "podInfoOnMount", d->pod_info, "fsGroupPolicy", "File");
+    json_t *object =
+        json_pack("{s:s, s:s, s:{s:s}, s:{s:b, s:b, s:s}}", "apiVersion", "storage.k8s.io/v1", "kind", "CSIDriver",
+                  "metadata", "name", d->name, "spec", "attachRequired", d->attach_required, "podInfoOnMount",
+                  d->pod_info, "fsGroupPolicy", d->keeps_owners ? "ReadWriteOnceWithFSType" : "File");
     if (d->inlines)
         jset(object, "spec.volumeLifecycleModes", json_pack("[ss]", "Persistent", "Ephemeral"));
     return object;

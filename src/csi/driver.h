@@ -42,13 +42,14 @@ struct csi_volume {
 void csi_volume_release(struct csi_volume *v);
 
 struct csi_driver {
-    const char *name;         /* "ebs.csi.aws.com" */
-    bool attach_required;     /* VolumeAttachment objects and a device on the node */
-    int attach_limit;         /* CSINode allocatable.count, 0 = none */
-    bool any_node;            /* Immediate claims: create() is given some node all the same */
-    bool plain;               /* a provisioner only, whose volumes are hostPath or local: no CSIDriver, no sidecars */
-    bool pod_info;            /* CSIDriver.spec.podInfoOnMount */
-    bool inlines;             /* also makes volumes that are written into pods: mode Ephemeral */
+    const char *name;     /* "ebs.csi.aws.com" */
+    bool attach_required; /* VolumeAttachment objects and a device on the node */
+    int attach_limit;     /* CSINode allocatable.count, 0 = none */
+    bool any_node;        /* Immediate claims: create() is given some node all the same */
+    bool plain;           /* a provisioner only, whose volumes are hostPath or local: no CSIDriver, no sidecars */
+    bool keeps_owners;    /* CSIDriver.spec.fsGroupPolicy is the default, not File: fsGroup only where fsType is told */
+    bool pod_info;        /* CSIDriver.spec.podInfoOnMount */
+    bool inlines;         /* also makes volumes that are written into pods: mode Ephemeral */
     const char *topology_key; /* "topology.ebs.csi.aws.com/zone" or NULL */
     /* -- controller half; run on workers -- */
     int (*create)(const struct csi_driver *d, struct machine *m, const struct csi_create *req, struct csi_volume *out,
@@ -83,6 +84,7 @@ struct csi_driver {
 };
 
 const struct csi_driver *csi_driver_by_name(const char *name); /* "ebs.csi.aws.com" */
+char *csi_mount_options(const json_t *pv);                     /* comma list; returns new */
 /* What a StorageClass names: in-tree names map to their migrated driver. */
 struct csi_provisioner {
     const char *provisioner;         /* "kubernetes.io/aws-ebs", "rancher.io/local-path" */

@@ -16,8 +16,6 @@ const char *csi_parameter(const json_t *parameters, const char *key);
 const char *csi_fstype(const struct csi_create *req);
 /* Will the first mount make nothing but a plain ext4? Then the disk may have one from the start. */
 bool csi_wants_ext4(const struct csi_create *req);
-/* Joins spec.mountOptions with commas. Returns new text. */
-char *csi_mount_options(const json_t *pv);
 /* csi_driver.unstage of drivers that have nothing but a mount to undo. A file system stays plugged into the node, which
  * hurts nobody: it is pulled out when it is deleted. */
 int csi_unstage(const struct csi_driver *d, struct machine *m, const char *node, const char *target, struct err *e);

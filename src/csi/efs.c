@@ -234,6 +234,7 @@ static int stage(const struct csi_driver *d _unused_, struct machine *m, const c
 
 const struct csi_driver csi_efs = {
     .name = "efs.csi.aws.com",
+    .keeps_owners = true,
     .create = create,
     .remove = remove_volume,
     .stage = stage,

@@ -326,7 +326,7 @@ void node_volumes_in_use(struct kubelet *k, struct node_run *n)
     _auto_strlist_ struct strlist names = {0};
     for (const struct pod_run *p = k->pods; p; p = p->next)
         for (size_t i = 0; p->node == n->index && i < p->volume_count; i++) {
-            const char *name = p->volumes[i].unique;
+            const char *name = p->volumes[i].driver ? p->volumes[i].unique : NULL; /* only what is attached */
             if (name && !strlist_has(&names, name))
                 strlist_add(&names, name);
         }

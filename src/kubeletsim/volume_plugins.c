@@ -193,7 +193,7 @@ static const struct volume_plugin plugins[] = {
     {"downwardAPI", "kubernetes.io~downward-api", true, true, memory_files_mount, tear_down},
     {"projected", "kubernetes.io~projected", true, true, memory_files_mount, tear_down},
     {"nfs", "kubernetes.io~nfs", false, false, nfs_mount, NULL},
-    {"local", "kubernetes.io~local-volume", false, false, local_mount, unmount_path},
+    {"local", "kubernetes.io~local-volume", false, false, local_mount, local_unmount},
     {"csi", "kubernetes.io~csi", false, false, csi_mount, csi_unmount},
     {"iscsi", "kubernetes.io~iscsi", false, false, iscsi_mount, NULL},
     {"fc", "kubernetes.io~fc", false, false, fc_mount, NULL},

@@ -106,6 +106,8 @@ int claim_plan(struct pod_run *p, const char *claim, bool ephemeral, struct volu
         json_object_update(json_object_get(v->pv, "spec"), csi);
     if (volume_pick(v, json_object_get(v->pv, "spec"), e) < 0)
         return -1;
+    if (str_eq(v->plugin->key, "local"))
+        v->unique = xasprintf("kubernetes.io/local-volume/%s", v->spec_name);
     return str_eq(v->plugin->key, "csi") ? plan_csi(p, v) : 0;
 }
 
@@ -204,13 +206,13 @@ static int stage_first(struct pod_run *p, struct volume_run *v, struct err *e)
     return -1;
 }
 
-static int stage(struct pod_run *p, struct volume_run *v, struct err *e)
+int volume_stage(struct pod_run *p, struct volume_run *v, volume_step *first, struct err *e)
 {
     int rc = 0;
     v->failed_at = NULL;
     struct staged *s = staged_enter(p->k, p->node, v->unique);
     if (s->users == 0)
-        rc = stage_first(p, v, e);
+        rc = first(p, v, e);
     else if (is_for_one_pod(v))
         rc = err_set(e, ERR_CONFLICT,
                      "volume uses the ReadWriteOncePod access mode and is already in use by another pod");
@@ -222,17 +224,30 @@ static int stage(struct pod_run *p, struct volume_run *v, struct err *e)
     return rc;
 }
 
-static int unstage(struct pod_run *p, struct volume_run *v, struct err *e)
+unsigned volume_users(struct pod_run *p, const struct volume_run *v)
+{
+    struct staged *s = staged_enter(p->k, p->node, v->unique);
+    const unsigned users = s->users;
+    staged_leave(p->k, s);
+    return users;
+}
+
+static int unstage_last(struct pod_run *p, struct volume_run *v, struct err *e)
 {
     char target[PATH_LEN];
-    int rc = 0;
+    if (v->block)
+        return 0;
     staging_path(v, target);
+    if (v->driver->unstage && v->driver->unstage(v->driver, p->k->m, pod_node(p), target, e) < 0)
+        return -1;
+    staging_remove(p, target);
+    return 0;
+}
+
+int volume_unstage(struct pod_run *p, struct volume_run *v, volume_step *last, struct err *e)
+{
     struct staged *s = staged_enter(p->k, p->node, v->unique);
-    bool last = s->users == 1 && !v->block;
-    if (last && v->driver->unstage)
-        rc = v->driver->unstage(v->driver, p->k->m, pod_node(p), target, e);
-    if (rc == 0 && last)
-        staging_remove(p, target);
+    const int rc = s->users == 1 ? last(p, v, e) : 0;
     if (rc == 0) {
         s->users--;
         v->staged = false;
@@ -256,12 +271,23 @@ void volumes_lost(struct pod_run *p)
 
 /* -- publishing (workers) -- */
 
-static int bind_once(struct pod_run *p, const struct volume_run *v, const char *source, struct err *e)
+int bind_once(struct pod_run *p, const struct volume_run *v, const char *source, struct err *e)
 {
     struct machine *m = p->k->m;
     if (m->ops->is_mounted(m, pod_node(p), v->path))
         return 0;
     return m->ops->bind(m, pod_node(p), source, v->path, v->read_only, e);
+}
+
+/* May owners be changed in it? Its driver's object says so; by default only in what looks like a disk of its own. */
+static bool takes_fs_group(struct pod_run *p, const struct volume_run *v)
+{
+    _auto_sobj_ struct sobj *object = reg_read(p->k->conf.registry, RES.csidrivers, "", v->driver->name);
+    const char *policy = object ? jstr_or(object->tree, "spec.fsGroupPolicy", "") : "File";
+    if (str_eq(policy, "File") || str_eq(policy, "None"))
+        return str_eq(policy, "File");
+    return !str_empty(jstr(v->source, "fsType")) && (jarr_has(v->pv, "spec.accessModes", "ReadWriteOnce") ||
+                                                     jarr_has(v->pv, "spec.accessModes", "ReadWriteOncePod"));
 }
 
 int csi_mount(struct pod_run *p, struct volume_run *v, struct err *e)
@@ -278,14 +304,18 @@ int csi_mount(struct pod_run *p, struct volume_run *v, struct err *e)
     if (v->driver->locate && v->driver->locate(v->driver, p->k->m, jstr_or(v->source, "volumeHandle", ""), pod_node(p),
                                                v->device, sizeof v->device, e) < 0)
         return -1;
-    if (!v->staged && stage(p, v, e) < 0)
+    if (!v->staged && volume_stage(p, v, stage_first, e) < 0)
         return -1;
     if (v->block) { /* the device itself goes into the container */
         snprintf(v->path, sizeof v->path, "%s", v->device);
         return 0;
     }
     staging_path(v, target);
-    return bind_once(p, v, target, e) < 0 ? -1 : apply_fs_group(p, v, e);
+    if (bind_once(p, v, target, e) < 0)
+        return -1;
+    if (!takes_fs_group(p, v) || apply_fs_group(p, v, e) == 0)
+        return 0;
+    return err_wrap(e, "applyFSGroup failed for vol %s", jstr_or(v->source, "volumeHandle", ""));
 }
 
 int csi_unmount(struct pod_run *p, struct volume_run *v, struct err *e)
@@ -296,18 +326,5 @@ int csi_unmount(struct pod_run *p, struct volume_run *v, struct err *e)
         return 0;
     if (!v->block && unmount_path(p, v, e) < 0)
         return -1;
-    return v->staged ? unstage(p, v, e) : 0;
-}
-
-int local_mount(struct pod_run *p, struct volume_run *v, struct err *e)
-{
-    struct machine *m = p->k->m;
-    struct stat st;
-    struct err absent = ERR_INIT;
-    const char *path = jstr_or(v->source, "path", "");
-    if (m->ops->stat(m, pod_node(p), path, &st, &absent) < 0) {
-        v->failed_at = "MountVolume.NewMounter initialization failed";
-        return err_set(e, ERR_NOT_FOUND, "path \"%s\" does not exist", path);
-    }
-    return bind_once(p, v, path, e) < 0 ? -1 : apply_fs_group(p, v, e);
+    return v->staged ? volume_unstage(p, v, unstage_last, e) : 0;
 }

@@ -79,9 +79,20 @@ int inline_csi_unmount(struct pod_run *p, struct volume_run *v, struct err *e);
  * thread. */
 int claim_plan(struct pod_run *p, const char *claim, bool ephemeral, struct volume_run *v, struct err *e);
 int inline_disk_plan(struct pod_run *p, const json_t *volume, struct volume_run *v, struct err *e);
-int local_mount(struct pod_run *p, struct volume_run *v, struct err *e);
 int csi_mount(struct pod_run *p, struct volume_run *v, struct err *e);
 int csi_unmount(struct pod_run *p, struct volume_run *v, struct err *e);
+/* What the first user of a volume on a node does before all, and the last one after all; others only count. first:
+ * failed_at says what failed. */
+typedef int volume_step(struct pod_run *p, struct volume_run *v, struct err *e);
+int volume_stage(struct pod_run *p, struct volume_run *v, volume_step *first, struct err *e);
+int volume_unstage(struct pod_run *p, struct volume_run *v, volume_step *last, struct err *e);
+unsigned volume_users(struct pod_run *p, const struct volume_run *v); /* on the node, with this one */
+/* Binds the path on the node to where the pod's containers look; once. */
+int bind_once(struct pod_run *p, const struct volume_run *v, const char *source, struct err *e);
+
+/* -- volume_local.c -- */
+int local_mount(struct pod_run *p, struct volume_run *v, struct err *e);
+int local_unmount(struct pod_run *p, struct volume_run *v, struct err *e);
 /* The node took all mounts with it: nobody counts as a user there any more. */
 void volumes_lost(struct pod_run *p);
 

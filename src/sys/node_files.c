@@ -159,7 +159,7 @@ int req_remove_all(struct req *r, struct err *e)
 
 static int own_one(struct walk *w, int dir, const char *name, const struct statx *st, bool after, struct err *e)
 {
-    if (after)
+    if (after != S_ISDIR(st->stx_mode)) /* a directory after what is in it: OnRootMismatch trusts in the root */
         return 0;
     if (userns_chown(dir, name, (uid_t)-1, w->gid, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : path_error("lchown", name, e);

@@ -23,8 +23,8 @@ void proc_reset_signals(void);
 void proc_keep_fds(const int *keep, size_t count);
 /* fork() with namespaces: clone3-like flags, runs on in the child as fork does. */
 pid_t proc_clone(uint64_t flags);
-/* In a mount namespace of its own: shows nothing of it outside, and makes the root directory its root, see own_root.c. The working
- * directory becomes that root. */
+/* In a mount namespace of its own: shows nothing of it outside, and makes the root directory its root, see own_root.c.
+ * The working directory becomes that root. */
 int own_root(struct err *e);
 /* Makes each directory of the path. */
 int proc_mkdir_p(const char *path, mode_t mode, struct err *e);
