@@ -150,3 +150,29 @@ char *strlist_join(const struct strlist *l, const char *sep)
     }
     return buf_steal(&b, NULL);
 }
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+    const size_t ab = a < b ? a : b;
+    return ab < c ? ab : c;
+}
+
+size_t str_slips(const char *a, const char *b)
+{
+    enum { LONGEST = STR_SLIPS_MAX };
+    const size_t n = strlen(a), m = strlen(b);
+    size_t row[LONGEST + 1][LONGEST + 1];
+    if (n > LONGEST || m > LONGEST)
+        return LONGEST;
+    for (size_t i = 0; i <= n; i++)
+        for (size_t j = 0; j <= m; j++) {
+            if (i == 0 || j == 0) {
+                row[i][j] = i + j;
+                continue;
+            }
+            row[i][j] = least(row[i - 1][j] + 1, row[i][j - 1] + 1, row[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && row[i - 2][j - 2] + 1 < row[i][j])
+                row[i][j] = row[i - 2][j - 2] + 1;
+        }
+    return row[n][m];
+}

@@ -17,6 +17,11 @@ bool str_to_i64(const char *s, int64_t *out);
 uint32_t str_hash32(const void *data, size_t n);
 uint64_t str_hash64(const void *data, size_t n);
 
+/* Slips of the finger from one word to the other: letters left out, put in, changed, or two swapped. Words longer than
+ * STR_SLIPS_MAX are that far from any. */
+#define STR_SLIPS_MAX 40
+size_t str_slips(const char *a, const char *b);
+
 struct strlist {
     char **items; /* owned */
     size_t len;
