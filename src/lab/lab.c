@@ -1,0 +1,273 @@
+/* lab.c - see lab.h.
+ *
+ * DESIGN: variables are filled in when the tree is there, text by text, so that no value can change the file's
+ * structure. Beyond shapes a lab must keep a few promises, told by rules(): names of steps and quizzes are unique,
+ * files are there, and an answer is to a question. */
+#include "lab/lab.h"
+
+#include "api/decode.h"
+#include "base/confine.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "lab/format.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX (1024 * 1024)
+
+void lab_release(struct lab *l)
+{
+    free(l->name);
+    free(l->dir);
+    json_decref(l->tree);
+    json_decref(l->vars);
+    *l = (struct lab){0};
+}
+
+/* ---- variables ---- */
+
+void lab_fill(const json_t *vars, const char *text, struct buf *out)
+{
+    while (*text) {
+        const char *open = strstr(text, "${"), *end = open ? strchr(open, '}') : NULL;
+        if (!end) {
+            buf_adds(out, text);
+            return;
+        }
+        _auto_free_ char *name = xstrndup(open + 2, (size_t)(end - open - 2));
+        const char *value = json_string_value(json_object_get(vars, name));
+        buf_add(out, text, (size_t)(open - text));
+        if (value)
+            buf_adds(out, value);
+        else
+            buf_add(out, open, (size_t)(end + 1 - open));
+        text = end + 1;
+    }
+}
+
+static json_t *filled(const json_t *vars, const json_t *v)
+{
+    const char *key;
+    size_t i;
+    json_t *x, *out;
+    if (json_is_string(v)) {
+        _auto_buf_ struct buf text = BUF_INIT;
+        lab_fill(vars, json_string_value(v), &text);
+        return json_string(buf_str(&text));
+    }
+    if (json_is_object(v)) {
+        out = json_object();
+        json_object_foreach((json_t *)(uintptr_t)v, key, x)
+        {
+            _auto_buf_ struct buf name = BUF_INIT;
+            lab_fill(vars, key, &name);
+            json_object_set_new(out, buf_str(&name), filled(vars, x));
+        }
+        return out;
+    }
+    if (!json_is_array(v))
+        return json_incref((json_t *)(uintptr_t)v);
+    out = json_array();
+    json_array_foreach(v, i, x) json_array_append_new(out, filled(vars, x));
+    return out;
+}
+
+/* One value of each, by the seed: the same for the same seed, on every machine. Returns new. */
+static json_t *choose(const json_t *variants, const char *seed)
+{
+    json_t *vars = json_object(), *values;
+    const char *name;
+    json_object_foreach((json_t *)(uintptr_t)variants, name, values)
+    {
+        _auto_free_ char *key = xasprintf("%s\n%s", seed ? seed : "", name);
+        const size_t at = str_empty(seed) ? 0 : str_hash64(key, strlen(key)) % json_array_size(values);
+        const json_t *value = json_array_get(values, at);
+        _auto_free_ char *text = json_is_string(value) ? xstrdup(json_string_value(value)) : json_text(value);
+        json_object_set_new(vars, name, json_string(text));
+    }
+    return vars;
+}
+
+/* ---- files ---- */
+
+static int read_fd(int fd, const char *path, struct buf *out, struct err *e)
+{
+    ssize_t n;
+    while ((n = read(fd, buf_reserve(out, 8192), 8192)) > 0) {
+        out->len += (size_t)n;
+        if (out->len > FILE_MAX)
+            return err_set(e, ERR_TOO_LARGE, "%s is longer than a file of a lab may be (1 MiB)", path);
+    }
+    if (out->data)
+        out->data[out->len] = '\0';
+    return n < 0 ? err_sys(e, errno, "%s", path) : 0;
+}
+
+int lab_file(const struct lab *l, const char *path, struct buf *out, struct err *e)
+{
+    _auto_buf_ struct buf raw = BUF_INIT;
+    _auto_close_ int dir = open(l->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return err_sys(e, errno, "%s", l->dir);
+    _auto_close_ int fd = confine_open(dir, path, O_RDONLY, 0);
+    if (fd < 0)
+        return err_sys(e, errno, "%s/%s", l->name, path);
+    if (read_fd(fd, path, &raw, e) < 0)
+        return -1;
+    lab_fill(l->vars, buf_str(&raw), out);
+    return 0;
+}
+
+/* ---- rules beyond shapes ---- */
+
+struct ruling {
+    const struct lab *lab;
+    const struct marks *marks;
+    struct strlist *faults;
+};
+
+static void fault(const struct ruling *r, const char *path, const char *text)
+{
+    int line, column;
+    marks_find(r->marks, path, &line, &column);
+    strlist_addf(r->faults, "lab.yaml:%d:%d: %s: %s", line, column, path, text);
+}
+
+static void rule_file(const struct ruling *r, const char *path, const char *file)
+{
+    _auto_buf_ struct buf text = BUF_INIT;
+    struct err e = ERR_INIT;
+    if (file && lab_file(r->lab, file, &text, &e) < 0)
+        fault(r, path, e.msg);
+}
+
+static void rule_actions(const struct ruling *r, const json_t *owner, const char *list, const char *at)
+{
+    size_t i, f;
+    const json_t *action, *file;
+    json_array_foreach(json_object_get(owner, list), i, action)
+    {
+        const json_t *apply = json_object_get(action, "apply");
+        _auto_free_ char *path = xasprintf("%s%s[%zu].apply", at, list, i);
+        rule_file(r, path, json_string_value(apply));
+        json_array_foreach(apply, f, file) rule_file(r, path, json_string_value(file));
+    }
+}
+
+static bool has_quiz(const json_t *step, const char *name)
+{
+    size_t i;
+    const json_t *check;
+    json_array_foreach(json_object_get(step, "checks"), i,
+                       check) if (str_eq(jstr(check, "name"), name) && json_object_get(check, "quiz")) return true;
+    return false;
+}
+
+static void rule_answers(const struct ruling *r, const json_t *step, const char *at)
+{
+    size_t i;
+    const json_t *action;
+    json_array_foreach(json_object_get(step, "solution"), i, action)
+    {
+        const char *check = jstr(action, "answer.check");
+        _auto_free_ char *path = xasprintf("%ssolution[%zu].answer.check", at, i);
+        if (check && !has_quiz(step, check))
+            fault(r, path, "no question of this step has that name");
+    }
+}
+
+static void rule_unique(const struct ruling *r, const json_t *list, const char *at, struct strlist *seen)
+{
+    size_t i;
+    const json_t *x;
+    json_array_foreach(list, i, x)
+    {
+        const char *name = jstr_or(x, "name", "");
+        _auto_free_ char *path = xasprintf("%s[%zu].name", at, i);
+        if (strlist_has(seen, name))
+            fault(r, path, "this name is used before");
+        strlist_add(seen, name);
+    }
+}
+
+static void rules(const struct ruling *r)
+{
+    _auto_strlist_ struct strlist steps = {0}, checks = {0};
+    const json_t *list = json_object_get(r->lab->tree, "steps"), *step;
+    size_t i;
+    rule_actions(r, r->lab->tree, "setup", "");
+    rule_unique(r, list, "steps", &steps);
+    json_array_foreach(list, i, step)
+    {
+        _auto_free_ char *at = xasprintf("steps[%zu].", i);
+        _auto_free_ char *file = xasprintf("%sfile", at), *check = xasprintf("%schecks", at);
+        static const char *const lists[] = {"setup", "faults", "solution"};
+        for (size_t l = 0; l < ARRAY_LEN(lists); l++)
+            rule_actions(r, step, lists[l], at);
+        rule_file(r, file, jstr(step, "file"));
+        rule_answers(r, step, at);
+        rule_unique(r, json_object_get(step, "checks"), check, &checks);
+    }
+}
+
+/* ---- loading ---- */
+
+static int parse(struct lab *l, const struct buf *text, const char *seed, struct strlist *faults, struct err *e)
+{
+    _auto_json_ json_t *tree = NULL;
+    if (yaml_parse(buf_str(text), text->len, &tree, NULL, e) < 0) {
+        strlist_addf(faults, "lab.yaml: %s", e->msg);
+        return -1;
+    }
+    struct marks *marks = marks_read(buf_str(text), text->len);
+    fields_check(&lab_shape, tree, "lab.yaml", marks, faults);
+    if (!faults->len) {
+        l->vars = choose(json_object_get(tree, "variants"), seed);
+        l->tree = filled(l->vars, tree);
+        rules(&(struct ruling){l, marks, faults});
+    }
+    marks_free(marks);
+    return faults->len ? err_set(e, ERR_BAD_REQUEST, "%s", faults->items[0]) : 0;
+}
+
+int lab_load(const char *dir, const char *seed, struct lab *out, struct strlist *faults, struct err *e)
+{
+    _auto_lab_ struct lab l = {0};
+    _auto_buf_ struct buf text = BUF_INIT;
+    char real[PATH_MAX];
+    if (!realpath(dir, real))
+        return err_sys(e, errno, "%s", dir);
+    l.dir = xstrdup(real);
+    l.name = xstrdup(strrchr(real, '/') + 1);
+    if (lab_file(&l, "lab.yaml", &text, e) < 0)
+        return e->sys_errno == ENOENT ? err_set(e, ERR_NOT_FOUND, "%s has no lab.yaml: it is no lab", dir) : -1;
+    if (parse(&l, &text, seed, faults, e) < 0)
+        return -1;
+    *out = l;
+    l = (struct lab){0};
+    return 0;
+}
+
+/* ---- points ---- */
+
+int check_points(const json_t *check)
+{
+    return (int)jint(check, "points", 1);
+}
+
+int lab_points(const struct lab *l)
+{
+    int total = 0;
+    size_t s, c;
+    const json_t *step, *check;
+    json_array_foreach(json_object_get(l->tree, "steps"), s, step)
+        json_array_foreach(json_object_get(step, "checks"), c, check) total += check_points(check);
+    return total;
+}
