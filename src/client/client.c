@@ -28,7 +28,7 @@ int client_open(const struct access *a, struct client **out, struct err *e)
     return 0;
 }
 
-void client_close(struct client *c)
+void client_free(struct client *c)
 {
     if (!c)
         return;
@@ -42,7 +42,7 @@ void client_close(struct client *c)
 
 void client_cleanup(struct client **c)
 {
-    client_close(*c);
+    client_free(*c);
 }
 
 const char *client_namespace(const struct client *c)
@@ -117,7 +117,7 @@ static int exchange(struct client *c, const struct buf *request, int64_t deadlin
             return -1;
         c->conn->cancel = c->cancel;
         if (conn_send(c->conn, request->data, request->len, deadline, e) == 0 &&
-            head_read(c->conn, deadline, h, e) == 0)
+            answer_head_read(c->conn, deadline, h, e) == 0)
             return 0;
         drop(c);
         if (!kept || e->code != ERR_UNAVAILABLE)

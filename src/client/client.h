@@ -18,7 +18,7 @@ struct client;
 
 /* Nothing is sent yet. `a` is copied. BAD_REQUEST: what the URL or a certificate is not. */
 int client_open(const struct access *a, struct client **out, struct err *e);
-void client_close(struct client *c); /* NULL is fine */
+void client_free(struct client *c); /* NULL is fine */
 void client_cleanup(struct client **c);
 #define _auto_client_ __attribute__((cleanup(client_cleanup)))
 const char *client_namespace(const struct client *c); /* of the context */

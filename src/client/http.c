@@ -124,7 +124,7 @@ static bool take_field(struct head *h, char *line)
     return true;
 }
 
-int head_read(struct conn *c, int64_t deadline, struct head *out, struct err *e)
+int answer_head_read(struct conn *c, int64_t deadline, struct head *out, struct err *e)
 {
     _auto_head_ struct head h = {.length = -1};
     _auto_buf_ struct buf line = BUF_INIT;

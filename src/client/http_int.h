@@ -16,7 +16,7 @@ struct head {
 };
 void head_release(struct head *h);
 #define _auto_head_ __attribute__((cleanup(head_release)))
-int head_read(struct conn *c, int64_t deadline, struct head *out, struct err *e);
+int answer_head_read(struct conn *c, int64_t deadline, struct head *out, struct err *e);
 
 /* The body, piece by piece; `take` as in client.h. Returns 0 at its end, 1 when `take` wanted no more, -1 with `e`. */
 int body_read(struct conn *c, const struct head *h, int64_t deadline,

@@ -80,7 +80,8 @@ static int upgrade(struct client *c, struct run *r, int64_t deadline, struct err
              "Sec-WebSocket-Protocol: v5.channel.k8s.io, v4.channel.k8s.io\r\n\r\n",
              buf_str(&key));
     if (conn_open(&c->remote, c->cancel, deadline, &r->conn, e) < 0 ||
-        conn_send(r->conn, request.data, request.len, deadline, e) < 0 || head_read(r->conn, deadline, &h, e) < 0)
+        conn_send(r->conn, request.data, request.len, deadline, e) < 0 ||
+        answer_head_read(r->conn, deadline, &h, e) < 0)
         return -1;
     return h.status == 101 ? check_accepted(&h, buf_str(&key), r, e) : refused(r, &h, deadline, e);
 }

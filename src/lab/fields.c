@@ -309,9 +309,12 @@ void fields_check(const struct shape *shape, const json_t *tree, const char *fil
 
 static json_t *schema_object(const struct shape *shape, json_t *defs);
 
+/* "a jsonpath check" -> "#/$defs/jsonpath-check" */
 static json_t *schema_ref(const struct shape *shape, json_t *defs)
 {
-    const char *name = strrchr(shape->name, ' ') ? strrchr(shape->name, ' ') + 1 : shape->name;
+    _auto_free_ char *name = xstrdup(strchr(shape->name, ' ') + 1); /* no article */
+    for (char *p = name; *p; p++)
+        *p = *p == ' ' ? '-' : *p;
     if (!json_object_get(defs, name)) {
         json_object_set_new(defs, name, json_null()); /* being made: shapes may hold themselves */
         json_object_set_new(defs, name, schema_object(shape, defs));

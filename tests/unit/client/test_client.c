@@ -71,7 +71,7 @@ static struct client *begin(struct script *s, const char *const *const *connecti
 
 static void end(struct script *s, struct client *c)
 {
-    client_close(c);
+    client_free(c);
     pthread_join(s->thread, NULL);
     close(s->listener);
 }
@@ -176,7 +176,7 @@ static void test_answers_that_are_none(void **state)
         struct err e = ERR_INIT;
         assert_int_equal(client_json(c, "GET", "/x", NULL, NULL, NULL, &e), -1);
         assert_int_equal(e.code, codes[i]);
-        client_close(c); /* as a new caller would begin */
+        client_free(c); /* as a new caller would begin */
         _auto_access_ struct access to = {.url = xasprintf("http://127.0.0.1:%d", s.port)};
         assert_int_equal(client_open(&to, &c, &e), 0);
     }

@@ -1,0 +1,30 @@
+/* own_cluster.h - a cluster that a verb starts for itself: `stowage run`, labs, grading.
+ *
+ * It is `stowage up --detach` in a data directory of its own, and `stowage down` at the end; what Kubernetes has no
+ * word for is asked over its control socket. */
+#ifndef STOWAGE_CLI_OWN_CLUSTER_H
+#define STOWAGE_CLI_OWN_CLUSTER_H
+
+#include "cli/cli.h"
+#include "lab/env.h"
+
+struct own_cluster {
+    char *dir;        /* its folder: data below it */
+    char *data;       /* data directory */
+    char *kubeconfig; /* path */
+    char *work;       /* where scripts run */
+    const char *self_exe;
+    struct lab_host host;
+    bool up;
+};
+
+/* wants: the lab's "cluster", or NULL. dir: made if absent, kept; NULL: a temporary one, removed with
+ * own_cluster_stop(). Zeroed is fine for stop. The struct must not move while env uses its host. */
+int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t *wants, const char *dir,
+                      struct err *e);
+void own_cluster_stop(struct own_cluster *c, bool keep);
+
+/* The host of a cluster that runs already, with its data directory. */
+void own_cluster_host(struct own_cluster *c, const struct cli *cli, const char *data);
+
+#endif

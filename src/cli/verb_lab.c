@@ -1,0 +1,146 @@
+/* verb_lab.c - `stowage lab list|lint|schema`: the labs that are there, and whether they are well made. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/lab_lint.h"
+#include "cli/verbs_int.h"
+#include "lab/format.h"
+#include "lab/lab.h"
+
+#include <dirent.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Where labs are: $STOWAGE_LABS, else beside the installed program, else beside the one that was built, else here.
+ * Returns new, or NULL. */
+static char *labs_dir(const struct cli *cli)
+{
+    const char *env = getenv("STOWAGE_LABS"), *slash = strrchr(cli->self_exe, '/');
+    _auto_free_ char *bin = xstrndup(cli->self_exe, slash ? (size_t)(slash - cli->self_exe) : 0);
+    static const char *const places[] = {"/../share/stowage/scenarios", "/../../scenarios"};
+    struct stat st;
+    if (!str_empty(env))
+        return xstrdup(env);
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        _auto_free_ char *path = xasprintf("%s%s", bin, places[i]);
+        if (stat(path, &st) == 0)
+            return TAKE(path);
+    }
+    return stat("scenarios", &st) == 0 ? xstrdup("scenarios") : NULL;
+}
+
+/* A lab's folder, by path or by name. Returns new. */
+static char *lab_dir(const struct cli *cli, const char *word)
+{
+    _auto_free_ char *labs = labs_dir(cli);
+    _auto_free_ char *path = labs ? xasprintf("%s/%s", labs, word) : NULL;
+    struct stat st;
+    if (!strchr(word, '/') && path && stat(path, &st) == 0)
+        return TAKE(path);
+    return xstrdup(word);
+}
+
+/* ---- list ---- */
+
+static void print_lab(const char *dir)
+{
+    _auto_lab_ struct lab lab = {0};
+    _auto_strlist_ struct strlist faults = {0};
+    struct err e = ERR_INIT;
+    if (lab_load(dir, NULL, &lab, &faults, &e) < 0) {
+        if (e.code != ERR_NOT_FOUND)
+            printf("%-28s (%s)\n", strrchr(dir, '/') + 1, e.msg);
+        return;
+    }
+    printf("%-28s %3lld min  %3d points  %s\n", lab.name, (long long)jint(lab.tree, "minutes", 0), lab_points(&lab),
+           jstr_or(lab.tree, "title", ""));
+}
+
+static int lab_list(const struct cli *cli, int argc _unused_, char **argv _unused_, struct err *e)
+{
+    _auto_free_ char *labs = labs_dir(cli);
+    struct dirent **names;
+    const int n = labs ? scandir(labs, &names, NULL, alphasort) : -1;
+    if (n < 0)
+        return err_set(e, ERR_NOT_FOUND, "no labs here: name their folder in STOWAGE_LABS");
+    for (int i = 0; i < n; i++) {
+        _auto_free_ char *dir = xasprintf("%s/%s", labs, names[i]->d_name);
+        if (names[i]->d_name[0] != '.')
+            print_lab(dir);
+        free(names[i]);
+    }
+    free(names);
+    return 0;
+}
+
+/* ---- lint, schema ---- */
+
+static int lab_lint_run(const struct cli *cli, int argc, char **argv, struct err *e)
+{
+    static const struct option options[] = {
+        {"play", no_argument, NULL, 'p'}, {"near-misses", required_argument, NULL, 'm'}, {NULL, 0, NULL, 0}};
+    struct lint_opts opts = {0};
+    int worst = 0;
+    opterr = 0;
+    optind = 1;
+    for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        int64_t n = 0;
+        if (opt == '?' || (opt == 'm' && (!str_to_i64(optarg, &n) || n < 1 || n > 10000)))
+            return cli_usage(e, "lab", "unknown flag, or a missing or wrong value");
+        opts.play = true;
+        opts.only = opt == 'm' ? (int)n : opts.only;
+    }
+    if (optind == argc)
+        return cli_usage(e, "lab", "lint which lab?");
+    for (int i = optind; i < argc; i++) {
+        _auto_free_ char *dir = lab_dir(cli, argv[i]);
+        const int rc = lab_lint(cli, dir, &opts, e);
+        if (rc < 0)
+            return -1;
+        worst = rc > worst ? rc : worst;
+    }
+    return worst;
+}
+
+static int lab_schema(const struct cli *cli _unused_, int argc _unused_, char **argv _unused_, struct err *e _unused_)
+{
+    _auto_json_ json_t *schema = fields_schema(&lab_shape, "Stowage lab");
+    _auto_free_ char *text = json_dumps(schema, JSON_INDENT(2));
+    puts(text);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(const struct cli *cli, int argc, char **argv, struct err *e);
+} words[] = {{"list", lab_list}, {"lint", lab_lint_run}, {"schema", lab_schema}};
+
+static int lab_run_verb(const struct cli *cli, int argc, char **argv, struct err *e)
+{
+    for (size_t i = 0; argc > 1 && i < ARRAY_LEN(words); i++)
+        if (str_eq(argv[1], words[i].name))
+            return words[i].run(cli, argc - 1, argv + 1, e);
+    return cli_usage(e, "lab", argc > 1 ? "there is no \"%s\"" : "list, lint or schema%s", argc > 1 ? argv[1] : "");
+}
+
+const struct cli_verb verb_lab = {
+    .name = "lab",
+    .summary = "the labs that are there; test one of your own",
+    .help =
+        "usage: stowage lab list\n"
+        "       stowage lab lint [--play] [--near-misses N] LAB...\n"
+        "       stowage lab schema\n\n"
+        "list: the labs in $STOWAGE_LABS, else those that came with the program.\n"
+        "lint: is the file right (line, column, what was expected)? With --play its checks are tested, too: a fresh\n"
+        "cluster must score 0, the reference solution 100, and near-misses of it (another name, size, class, access\n"
+        "mode, namespace…) less than 100; those that do not are printed. LAB is a name from the list, or a folder.\n"
+        "schema: the JSON Schema of lab.yaml, for editors.\n\n"
+        "  --play             play it: some seconds, and a few for each near-miss\n"
+        "  --near-misses N    only so many near-misses, spread over all\n",
+    .run = lab_run_verb,
+};

@@ -1,0 +1,90 @@
+/* env.c - see env.h. */
+#include "lab/env.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int lab_env_open(struct lab_env *env, const struct lab *lab, const char *kubeconfig, const char *work,
+                 const struct lab_host *host, struct err *e)
+{
+    _auto_access_ struct access a = {0};
+    *env = (struct lab_env){.lab = lab, .host = host, .patience_percent = 100};
+    if (access_load(kubeconfig, NULL, &a, e) < 0 || client_open(&a, &env->client, e) < 0)
+        return -1;
+    client_set_agent(env->client, "stowage-lab");
+    if (kinds_load(env->client, &env->kinds, e) < 0) {
+        lab_env_close(env);
+        return -1;
+    }
+    env->kubeconfig = xstrdup(kubeconfig);
+    env->work = xstrdup(work);
+    env->vars = lab ? json_deep_copy(lab->vars) : json_object();
+    env->answers = json_object();
+    return 0;
+}
+
+void lab_env_close(struct lab_env *env)
+{
+    client_free(env->client);
+    kinds_release(&env->kinds);
+    free(env->kubeconfig);
+    free(env->work);
+    json_decref(env->vars);
+    json_decref(env->answers);
+    *env = (struct lab_env){0};
+}
+
+/* Kinds come with definitions that were applied meanwhile. */
+static int ask_again(struct lab_env *env, struct err *e)
+{
+    struct kinds now = {0};
+    if (kinds_load(env->client, &now, e) < 0)
+        return -1;
+    kinds_release(&env->kinds);
+    env->kinds = now;
+    return 0;
+}
+
+int env_path(struct lab_env *env, const char *of, const char *ns, const char *sub, struct buf *out, struct err *e)
+{
+    const char *slash = strchr(of, '/');
+    if (!slash || !slash[1])
+        return err_set(e, ERR_BAD_REQUEST, "\"%s\" names no object: write KIND/NAME", of);
+    _auto_free_ char *word = xstrndup(of, (size_t)(slash - of));
+    const struct kind *k = kinds_find(&env->kinds, word);
+    if (!k && ask_again(env, e) < 0)
+        return -1;
+    if (!k && !(k = kinds_find(&env->kinds, word)))
+        return err_set(e, ERR_NOT_FOUND, "the server doesn't have a resource type \"%s\"", word);
+    kind_path(k, ns ? ns : client_namespace(env->client), slash + 1, sub, out);
+    return 0;
+}
+
+int env_get(struct lab_env *env, const char *of, const char *ns, json_t **out, struct err *e)
+{
+    _auto_buf_ struct buf path = BUF_INIT;
+    if (env_path(env, of, ns, NULL, &path, e) < 0)
+        return -1;
+    return client_json(env->client, "GET", buf_str(&path), NULL, NULL, out, e);
+}
+
+int env_object_path(struct lab_env *env, const json_t *object, const char *ns, bool name, struct buf *out,
+                    struct err *e)
+{
+    const char *version = jstr_or(object, "apiVersion", ""), *kind = jstr_or(object, "kind", "");
+    const struct kind *k = kinds_of(&env->kinds, version, kind);
+    if (!k && ask_again(env, e) < 0)
+        return -1;
+    if (!k && !(k = kinds_of(&env->kinds, version, kind)))
+        return err_set(e, ERR_NOT_FOUND, "no matches for kind \"%s\" in version \"%s\"", kind, version);
+    const char *own = jstr(object, "metadata.namespace");
+    kind_path(k,
+              own  ? own
+              : ns ? ns
+                   : client_namespace(env->client),
+              name ? jstr(object, "metadata.name") : NULL, NULL, out);
+    return 0;
+}

@@ -1,0 +1,47 @@
+/* env.h - where a lab is played and judged: a cluster, ours or any other, and a folder for scripts.
+ *
+ * Everything Kubernetes has a word for goes through its API. What it has none for (disks of the cloud, a node's shell)
+ * is asked of a host; a cluster that is not ours has none, and what needs one is told beforehand. THREADS: one env, one
+ * thread at a time. */
+#ifndef STOWAGE_LAB_ENV_H
+#define STOWAGE_LAB_ENV_H
+
+#include "client/client.h"
+#include "client/kinds.h"
+#include "lab/lab.h"
+
+struct lab_host {
+    /* Makes a disk. id: of the new one. */
+    int (*disk)(void *self, const json_t *disk, char id[64], struct err *e);
+    /* The command line that runs a shell on a node, reading its script from stdin: NULL-terminated, new. node NULL: the
+     * first. */
+    char **(*node_shell)(void *self, const char *node);
+    void *self;
+};
+
+struct lab_env {
+    const struct lab *lab;       /* borrowed */
+    struct client *client;       /* owned */
+    struct kinds kinds;          /* asked once, and again when a kind is not known */
+    char *kubeconfig;            /* path, for scripts */
+    char *work;                  /* where scripts run; the caller's to make and remove */
+    json_t *vars;                /* the lab's, and DISK_<NAME>: of its own */
+    json_t *answers;             /* name of a quiz's check -> what was answered */
+    const struct lab_host *host; /* borrowed; NULL: the cluster is not ours */
+    int patience_percent;        /* of every `within`: 100; less where nothing will change any more */
+};
+/* kubeconfig: a path. work: a directory. */
+int lab_env_open(struct lab_env *env, const struct lab *lab, const char *kubeconfig, const char *work,
+                 const struct lab_host *host, struct err *e);
+void lab_env_close(struct lab_env *env); /* zeroed is fine */
+
+/* "pvc/claim-log-1" to a path of the API. ns NULL: the context's. */
+int env_path(struct lab_env *env, const char *of, const char *ns, const char *sub, struct buf *out, struct err *e);
+/* The object; NOT_FOUND. Returns new in *out. */
+int env_get(struct lab_env *env, const char *of, const char *ns, json_t **out, struct err *e);
+/* By what it says of itself: the path of its collection (name false) or of itself. A kind that is new is asked for
+ * again. */
+int env_object_path(struct lab_env *env, const json_t *object, const char *ns, bool name, struct buf *out,
+                    struct err *e);
+
+#endif
