@@ -1,8 +1,9 @@
-# What `./dev install` puts in place: the binary, the manual, and the completions, which the binary itself prints (so they always
+# What `./dev install` puts in place: the binary, the manual, the labs, and the completions, which the binary itself prints (so they always
 # know its verbs and flags) when it is installed.
 include(GNUInstallDirs)
 install(TARGETS stowage RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES ${CMAKE_SOURCE_DIR}/docs/stowage.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/scenarios DESTINATION ${CMAKE_INSTALL_DATADIR}/stowage)
 
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/completion)
 foreach(row "bash:bash-completion/completions:stowage" "zsh:zsh/site-functions:_stowage" "fish:fish/vendor_completions.d:stowage.fish")

@@ -1,0 +1,92 @@
+#!/bin/bash
+# A lab is played and judged in a cluster of its own: every lab that is shipped scores 100 by its solution; what fails is explained;
+# reports; other clusters; scripts; a check that does not look is found.
+. "$SOURCE_DIR/tests/e2e/lib.sh"
+export TMPDIR="$WORK"
+run() { "$STOWAGE" run "$@"; }
+
+say "every lab that is shipped: well formed, and its solution scores 100"
+for lab in "$SOURCE_DIR"/scenarios/*/; do
+    "$STOWAGE" lab lint "$lab" >"$WORK/out" || die "lint $lab: $(cat "$WORK/out")"
+    run "$lab" >"$WORK/out" 2>&1 || die "$lab: $(cat "$WORK/out")"
+    has "$lab" ": 100 of 100" "$(cat "$WORK/out")"
+done
+has "they are listed" "claims-practice-test" "$(STOWAGE_LABS=$SOURCE_DIR/scenarios "$STOWAGE" lab list)"
+
+say "what fails is shown beside what was expected; exit code, reports"
+mkdir -p "$WORK/small"
+cat >"$WORK/small/lab.yaml" <<'Y'
+title: Small
+cluster: {profile: none, nodes: 1}
+steps:
+- name: one
+  checks:
+  - {name: a map, points: 3, within: 20s, assert: {apiVersion: v1, kind: ConfigMap, metadata: {name: m}, data: {size: big}}}
+  - {name: wrong on purpose, within: 50ms, jsonpath: {of: cm/m, path: '{.data.size}', is: small}, look: kubectl get cm m}
+  solution:
+  - objects:
+    - {apiVersion: v1, kind: ConfigMap, metadata: {name: m}, data: {size: big}}
+Y
+code=0
+run --junit "$WORK/j.xml" --json "$WORK/r.json" --tap "$WORK/t" "$WORK/small" >"$WORK/out" || code=$?
+eq "exit code" 1 "$code"
+has "expected" "expected  cm/m {.data.size}: small" "$(cat "$WORK/out")"
+has "observed" "observed  big" "$(cat "$WORK/out")"
+has "look" "look      kubectl get cm m" "$(cat "$WORK/out")"
+has "score" "small: 75 of 100 (3 of 4 points)" "$(cat "$WORK/out")"
+eq "json" "75 big" "$(jq -r '"\(.score) \(.steps[0].checks[1].observed)"' "$WORK/r.json")"
+has "junit" 'tests="2" failures="1"' "$(cat "$WORK/j.xml")"
+has "tap" "not ok 2 - one: wrong on purpose" "$(cat "$WORK/t")"
+
+say "a file that is wrong: line and column, and nothing is started"
+sed -i 's/within: 50ms/withing: 50ms/' "$WORK/small/lab.yaml"
+fails run "$WORK/small"
+has "where" 'lab.yaml:7:30: steps[0].checks[1].withing: a check has no field "withing"; did you mean "within"?' "$out"
+sed -i '/wrong on purpose/d' "$WORK/small/lab.yaml"
+
+say "kept when it failed, with how to look inside"
+sed -i 's/size: big}}}/size: huge}}}/; s/within: 20s/within: 50ms/' "$WORK/small/lab.yaml"
+fails run --keep "$WORK/small"
+kept=$(printf '%s\n' "$out" | sed -n 's/^ *export KUBECONFIG=//p')
+eq "it runs" big "$(KUBECONFIG=$kept k get cm m -o 'jsonpath={.data.size}')"
+
+say "the same checks in another cluster; what it can not do is said before"
+sed -i 's/size: huge}}}/size: big}}}/' "$WORK/small/lab.yaml"
+KUBECONFIG=$kept k delete cm m >/dev/null
+run --cluster "$kept" "$WORK/small" >"$WORK/out" || die "$(cat "$WORK/out")"
+has "there" "100 of 100" "$(cat "$WORK/out")"
+fails run --cluster "$kept" "$SOURCE_DIR/scenarios/claims-practice-test"
+has "named" 'check "the node has the log": it looks at a node from inside' "$out"
+eq "nothing was begun" "" "$(KUBECONFIG=$kept k get pods -o name)"
+"$STOWAGE" down --data "$(dirname "$kept")" >/dev/null
+rm -r "$(dirname "$(dirname "$kept")")"
+
+say "a script, its output and its exit code"
+printf 'kubectl get nodes -o name\nexit 7\n' >"$WORK/script"
+code=0
+run --profile none --nodes 1 "$WORK/script" >"$WORK/out" || code=$?
+eq "exit code" "7 node/controlplane" "$code $(cat "$WORK/out")"
+
+say "a check that does not look lets a near-miss survive; one that is met by itself is found"
+cat >"$WORK/small/lab.yaml" <<'Y'
+title: Careless
+cluster: {profile: none, nodes: 1}
+steps:
+- name: one
+  checks:
+  - {name: any claim, within: 50ms, assert: {apiVersion: v1, kind: PersistentVolumeClaim}}
+  - {name: no pod, within: 50ms, error: {apiVersion: v1, kind: Pod}}
+  solution:
+  - objects:
+    - apiVersion: v1
+      kind: PersistentVolumeClaim
+      metadata: {name: data}
+      spec: {storageClassName: "x", accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+Y
+fails "$STOWAGE" lab lint --play "$WORK/small"
+has "met by itself" "a fresh cluster scores 1 of 2 points" "$out"
+has "solved" "the solution scores 100" "$out"
+has "size" "SURVIVED: PersistentVolumeClaim data: twice the size" "$out"
+lacks "left out is noticed" "data: left out" "$out"
+has "counted" "2 of 6 near-misses noticed" "$out"
+eq "nothing left of them" "" "$(compgen -G "$WORK/stowage-run.*" || true)"
