@@ -74,7 +74,7 @@ struct disks *disks_new(const char *dir, enum disk_kind kind, struct err *e)
     struct disks *d = xcalloc(1, sizeof *d);
     d->dir = xstrdup(dir);
     d->kind = kind;
-    d->moulds = moulds_new(d->dir);
+    d->moulds = moulds_new();
     return d;
 }
 
@@ -131,7 +131,7 @@ static int create_file(const struct mould *mould, const char *path, int64_t byte
     _auto_close_ int fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_sys(e, errno, "create %s", part);
-    const bool made = ftruncate(fd, (bytes + 511) / 512 * 512) == 0 && (!mould || mould_cast(mould, fd, e) == 0) &&
+    const bool made = ftruncate(fd, (bytes + 511) / 512 * 512) == 0 && (!mould || mould_cast(mould, fd, "", e) == 0) &&
                       link(part, path) == 0;
     if (!made && e->code == ERR_OK)
         err_sys(e, errno, "create %s", path);

@@ -1,10 +1,10 @@
 /* mould.c - see mould_int.h.
  *
  * DESIGN: all that mkfs.ext4 writes into a blank disk follows from its size, but for an identity (the UUID, the seed of
- * directory hashes) and times, which stand in the superblock and its copies. So mkfs makes a mould, a sparse file that
- * is unlinked as soon as it is open, and casting is a dozen writes of its extents and of superblocks with a new
- * identity. Checksums of everything else depend on a seed that is the UUID unless the filesystem keeps it aside: the
- * mould does (metadata_csum_seed, any kernel since 4.4).
+ * directory hashes) and times, which stand in the superblock and its copies. So mkfs makes a mould, a sparse file in
+ * memory (on a disk it would wait for that, as it syncs what it made), and casting is a dozen writes of its extents and
+ * of superblocks with a new identity. Checksums of everything else depend on a seed that is the UUID unless the
+ * filesystem keeps it aside: the mould does (metadata_csum_seed, any kernel since 4.4).
  *
  * INVARIANTS: a mould is used only if it is understood: an ext4 whose superblocks are where they should be. What is
  * not, and whatever fails, leaves disks blank; their first mount formats them. Only sizes whose filesystem is a few MiB
@@ -31,6 +31,7 @@
 #define BYTES_LEAST (INT64_C(512) << 20) /* smaller ones have another block size, and are rare */
 #define BYTES_MOST  (INT64_C(64) << 30)  /* more would cost each disk more than it saves */
 #define SUPER_LEN   1024
+#define LABEL_LEN   16
 
 /* Fields of the superblock: Documentation/filesystems/ext4/super.rst. */
 enum {
@@ -45,6 +46,7 @@ enum {
     SB_INCOMPAT = 0x60,
     SB_RO_COMPAT = 0x64,
     SB_UUID = 0x68,
+    SB_LABEL = 0x78,
     SB_HASH_SEED = 0xec,
     SB_MKFS_TIME = 0x108,
     SB_CHECKSUM = 0x3fc,
@@ -68,15 +70,13 @@ struct mould {
     size_t super_count;
 };
 struct moulds {
-    const char *dir;
     struct mould all[MOULDS];
     size_t made; /* counts on; the next one's place */
 };
 
-struct moulds *moulds_new(const char *dir)
+struct moulds *moulds_new(void)
 {
     struct moulds *ms = xcalloc(1, sizeof *ms);
-    ms->dir = dir;
     for (size_t i = 0; i < MOULDS; i++)
         ms->all[i].fd = -1;
     return ms;
@@ -186,20 +186,64 @@ static void mould_spoilt(struct mould *m)
     m->bytes = bytes;
 }
 
-static void mould_begin(struct moulds *ms, struct mould *m, int64_t bytes)
+/* Starts mkfs.ext4 with these options (at most 16) on a file in memory. False: there will be no such mould. */
+static bool mould_begin(struct mould *m, int64_t bytes, const char *const *options)
 {
-    _auto_free_ char *path = xasprintf("%s/ext4-%lld.mould.part", ms->dir, (long long)bytes);
-    const char *const argv[] = {"mkfs.ext4",          "-q", "-F",       "-m0", "-O",
-                                "metadata_csum_seed", "-E", MKFS_ZEROS, path,  NULL};
+    char path[40];
+    const char *argv[24] = {"mkfs.ext4", "-q", "-F"};
+    size_t n = 3;
     mould_clear(m);
     m->bytes = bytes;
-    m->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    m->fd = memfd_create("mould", 0); /* mkfs opens its own descriptor of it */
+    snprintf(path, sizeof path, "/proc/self/fd/%d", m->fd);
+    while (*options && n < ARRAY_LEN(argv) - 2)
+        argv[n++] = *options++;
+    argv[n] = path;
     if (m->fd >= 0 && ftruncate(m->fd, bytes) == 0)
         m->maker = proc_start(argv);
-    if (m->maker <= 0) {
-        unlink(path);
+    if (m->fd >= 0)
+        fcntl(m->fd, F_SETFD, FD_CLOEXEC);
+    if (m->maker > 0)
+        return true;
+    mould_spoilt(m);
+    return false;
+}
+
+static void mould_finish(struct mould *m, int status)
+{
+    m->maker = 0;
+    void *map = status == 0 ? mmap(NULL, (size_t)m->bytes, PROT_READ, MAP_SHARED, m->fd, 0) : MAP_FAILED;
+    m->map = map == MAP_FAILED ? NULL : map;
+    if (!m->map || !find_extents(m) || !find_supers(m))
         mould_spoilt(m);
+}
+
+struct mould *mould_new(int64_t bytes, const char *const *options)
+{
+    struct mould *m = xcalloc(1, sizeof *m);
+    int status = 0;
+    m->fd = -1;
+    if (mould_begin(m, bytes, options)) {
+        while (waitpid(m->maker, &status, 0) < 0 && errno == EINTR)
+            ;
+        mould_finish(m, status);
     }
+    if (m->fd >= 0)
+        return m;
+    mould_free(m);
+    return NULL;
+}
+
+void mould_free(struct mould *m)
+{
+    if (m)
+        mould_clear(m);
+    free(m);
+}
+
+int64_t mould_bytes(const struct mould *m)
+{
+    return m->bytes;
 }
 
 bool moulds_child_ended(struct moulds *ms, pid_t pid, int status)
@@ -208,13 +252,7 @@ bool moulds_child_ended(struct moulds *ms, pid_t pid, int status)
         struct mould *m = &ms->all[i];
         if (!m->maker || m->maker != pid)
             continue;
-        _auto_free_ char *path = xasprintf("%s/ext4-%lld.mould.part", ms->dir, (long long)m->bytes);
-        unlink(path);
-        m->maker = 0;
-        void *map = status == 0 ? mmap(NULL, (size_t)m->bytes, PROT_READ, MAP_SHARED, m->fd, 0) : MAP_FAILED;
-        m->map = map == MAP_FAILED ? NULL : map;
-        if (!m->map || !find_extents(m) || !find_supers(m))
-            mould_spoilt(m);
+        mould_finish(m, status);
         return true;
     }
     return false;
@@ -227,6 +265,7 @@ static enum mould_state state_of(const struct mould *m)
 
 enum mould_state moulds_find(struct moulds *ms, int64_t bytes, const struct mould **out)
 {
+    static const char *const options[] = {"-m0", "-O", MKFS_SEED, "-E", MKFS_ZEROS, NULL};
     if (bytes < BYTES_LEAST || bytes > BYTES_MOST)
         return MOULD_NONE;
     for (size_t i = 0; i < MOULDS; i++)
@@ -238,7 +277,7 @@ enum mould_state moulds_find(struct moulds *ms, int64_t bytes, const struct moul
     if (m->maker)
         return MOULD_NONE; /* many sizes at once */
     ms->made++;
-    mould_begin(ms, m, bytes);
+    mould_begin(m, bytes, options);
     return state_of(m);
 }
 
@@ -273,7 +312,7 @@ static int identity_make(struct identity *out, struct err *e)
     return 0;
 }
 
-int mould_cast(const struct mould *m, int fd, struct err *e)
+int mould_cast(const struct mould *m, int fd, const char *label, struct err *e)
 {
     struct identity who;
     const uint32_t now = (uint32_t)time(NULL);
@@ -287,6 +326,8 @@ int mould_cast(const struct mould *m, int fd, struct err *e)
         memcpy(super, m->map + m->supers[i], sizeof super);
         memcpy(super + SB_UUID, who.uuid, sizeof who.uuid);
         memcpy(super + SB_HASH_SEED, who.hash_seed, sizeof who.hash_seed);
+        memset(super + SB_LABEL, 0, LABEL_LEN);
+        memcpy(super + SB_LABEL, label, strnlen(label, LABEL_LEN));
         put32(super + SB_WTIME, now);
         put32(super + SB_LASTCHECK, now);
         put32(super + SB_MKFS_TIME, now);

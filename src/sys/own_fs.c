@@ -6,6 +6,7 @@
 
 #include "sys/grants_fs_int.h"
 #include "sys/loopdev.h"
+#include "sys/mould_int.h"
 #include "sys/node_int.h"
 #include "sys/proc_int.h"
 #include "sys/userns_int.h"
@@ -27,16 +28,32 @@
 #define AT_MIN      (64 << 20)
 #define JOURNAL_MIB "16" /* its blocks are really there */
 
+/* Without the table that helps online growth it writes a tenth; it grows only while it is not mounted. */
+#define FEATURES "^resize_inode"
+
+static struct mould *own_mould; /* of the last size */
+
+static const struct mould *mould_for(int64_t bytes)
+{
+    static const char *const options[] = {"-m0",      "-O", FEATURES "," MKFS_SEED, "-J", "size=" JOURNAL_MIB, "-E",
+                                          MKFS_ZEROS, NULL};
+    if (own_mould && mould_bytes(own_mould) != bytes)
+        own_fs_forget();
+    if (!own_mould)
+        own_mould = mould_new(bytes, options);
+    return own_mould;
+}
+
+void own_fs_forget(void)
+{
+    mould_free(own_mould);
+    own_mould = NULL;
+}
+
 static int format(const char *file, const char *label, struct err *e)
 {
-    /* Without the table that helps online growth it writes a tenth; it grows only while it is not mounted. */
-    const char *const argv[] = {"mkfs.ext4", "-q",
-                                "-F",        "-m0",
-                                "-L",        label,
-                                "-O",        "^resize_inode",
-                                "-J",        "size=" JOURNAL_MIB,
-                                "-E",        "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
-                                file,        NULL};
+    const char *const argv[] = {"mkfs.ext4",         "-q", "-F",  "-m0", "-O",        FEATURES, "-J",
+                                "size=" JOURNAL_MIB, "-L", label, "-E",  MKFS_SPARSE, file,     NULL};
     _auto_buf_ struct buf text = BUF_INIT;
     const int status = proc_run(argv, &text);
     if (status == 0)
@@ -48,24 +65,39 @@ static int format(const char *file, const char *label, struct err *e)
     return err_set(e, ERR_SYS, "mkfs.ext4 %s failed: exit status %d: %s", file, status, buf_str(&text));
 }
 
+/* Under another name until it is whole. Nothing is synced: what is written into it once it is mounted is what makes it
+ * worth keeping, and the first of that to reach the disk takes all of the file along. */
+static int make(const char *file, int64_t bytes, const char *label, struct err *e)
+{
+    _auto_free_ char *part = xasprintf("%s.part", file);
+    _auto_close_ int fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || ftruncate(fd, bytes) < 0)
+        return err_sys(e, errno, "create %s", file);
+    const struct mould *mould = mould_for(bytes);
+    if ((mould ? mould_cast(mould, fd, label, e) : format(part, label, e)) < 0) {
+        unlink(part);
+        return err_wrap(e, "format %s", label);
+    }
+    return rename(part, file) < 0 ? err_sys(e, errno, "create %s", file) : 0;
+}
+
 /* Makes the file and its filesystem the first time; grows them when a later start asks for more. */
 static int prepare(const char *file, int64_t bytes, const char *label, struct err *e)
 {
-    _auto_close_ int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return err_sys(e, errno, "open %s", file);
     if (bytes < AT_MIN)
         bytes = AT_MIN;
     bytes = bytes / 4096 * 4096;
-    const char *type = st.st_size ? fs_probe(file) : "";
-    const bool fresh = !type || !*type;
-    if (st.st_size >= bytes && !fresh)
+    const bool is_there = stat(file, &st) == 0;
+    const char *type = is_there && st.st_size ? fs_probe(file) : "";
+    if (!type || (!is_there && errno != ENOENT))
+        return err_sys(e, errno, "open %s", file);
+    if (!*type)
+        return make(file, bytes, label, e);
+    if (st.st_size >= bytes)
         return 0;
-    if (st.st_size < bytes && ftruncate(fd, bytes) < 0)
+    if (truncate(file, bytes) < 0)
         return err_sys(e, errno, "size %s", file);
-    if (fresh)
-        return format(file, label, e);
     const char *const check[] = {"e2fsck", "-f", "-p", file, NULL}, *const grow[] = {"resize2fs", file, NULL};
     proc_run(check, NULL);
     proc_run(grow, NULL);

@@ -11,5 +11,7 @@
  * made for it and is what mount tables show. */
 int own_fs_mount(const char *file, int64_t bytes, const char *label, const char *device, const char *target,
                  struct err *e);
+/* Gives back what is kept so that the next one of this size is made at once. */
+void own_fs_forget(void);
 
 #endif
