@@ -56,7 +56,7 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
-static void sync_directory(const char *path)
+void file_sync_names(const char *path)
 {
     _auto_free_ char *copy = xstrdup(path);
     _auto_close_ int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -79,7 +79,7 @@ static int give_name(int fd, const char *name)
     return linkat(AT_FDCWD, proc, AT_FDCWD, name, AT_SYMLINK_FOLLOW);
 }
 
-int file_write(const char *path, const void *data, size_t len, struct err *e)
+int file_write(const char *path, const void *data, size_t len, enum file_care care, struct err *e)
 {
     char suffix[9];
     random_suffix(suffix, 8);
@@ -90,12 +90,13 @@ int file_write(const char *path, const void *data, size_t len, struct err *e)
         fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_sys(e, errno, "cannot write %s", path);
-    if (write_all(fd, data, len) < 0 || fsync(fd) < 0 || (unnamed && give_name(fd, temp) < 0) ||
+    if (write_all(fd, data, len) < 0 || (care != FILE_QUICK && fsync(fd) < 0) || (unnamed && give_name(fd, temp) < 0) ||
         rename(temp, path) < 0) {
         int why = errno;
         unlink(temp);
         return err_sys(e, why, "cannot write %s", path);
     }
-    sync_directory(path);
+    if (care == FILE_SYNCED)
+        file_sync_names(path);
     return 0;
 }

@@ -80,17 +80,17 @@ static void put_cluster(json_t *config, const struct kubeconfig *k)
     json_object_set_new(config, "current-context", json_string(k->name));
 }
 
-static int write_config(const char *path, const json_t *config, struct err *e)
+static int write_config(const char *path, const json_t *config, enum file_care care, struct err *e)
 {
     _auto_free_ char *text = yaml_text(config);
-    return file_write(path, text, strlen(text), e);
+    return file_write(path, text, strlen(text), care, e);
 }
 
 int kubeconfig_write(const char *path, const struct kubeconfig *k, struct err *e)
 {
     _auto_json_ json_t *config = json_object();
     put_cluster(config, k);
-    return write_config(path, config, e);
+    return write_config(path, config, FILE_QUICK, e);
 }
 
 void kubeconfig_text(const struct kubeconfig *k, struct buf *out)
@@ -145,7 +145,7 @@ int kubeconfig_merge(const char *path, const struct kubeconfig *k, struct err *e
     if (make_parent(real, e) < 0 || read_config(real, &config, e) < 0)
         return -1;
     put_cluster(config, k);
-    return write_config(real, config, e);
+    return write_config(real, config, FILE_SYNCED, e);
 }
 
 int kubeconfig_remove(const char *path, const char *name, struct err *e)
@@ -165,5 +165,5 @@ int kubeconfig_remove(const char *path, const char *name, struct err *e)
         json_object_set_new(config, "current-context", json_string(""));
         changed = true;
     }
-    return changed ? write_config(real, config, e) : 0;
+    return changed ? write_config(real, config, FILE_SYNCED, e) : 0;
 }

@@ -248,7 +248,8 @@ static bool server_good(const char *pem, const char *ca_pem, const struct strlis
 /* -- the directory -- */
 
 struct keeper {
-    char *dir; /* owned; NULL: nothing on disk */
+    char *dir;  /* owned; NULL: nothing on disk */
+    bool wrote; /* something new is in it */
 };
 
 /* Returns new text, or NULL if the file is not there. -1 on any other trouble. */
@@ -261,16 +262,16 @@ static int keeper_read(const struct keeper *k, const char *name, char **out, str
     return file_read(path, out, e);
 }
 
-static int keeper_write(const struct keeper *k, const char *name, const char *text, struct err *e)
+static int keeper_write(struct keeper *k, const char *name, const char *text, struct err *e)
 {
     if (!k->dir)
         return 0;
     _auto_free_ char *path = xasprintf("%s/%s", k->dir, name);
-    return file_write(path, text, strlen(text), e);
+    k->wrote = true;
+    return file_write(path, text, strlen(text), FILE_BEGUN, e);
 }
 
-static int keep(const struct keeper *k, const char *name, int (*make)(char **out, struct err *e), char **out,
-                struct err *e)
+static int keep(struct keeper *k, const char *name, int (*make)(char **out, struct err *e), char **out, struct err *e)
 {
     if (keeper_read(k, name, out, e) < 0)
         return -1;
@@ -279,7 +280,7 @@ static int keep(const struct keeper *k, const char *name, int (*make)(char **out
     return make(out, e) < 0 || keeper_write(k, name, *out, e) < 0 ? -1 : 0;
 }
 
-static int keep_ca(const struct keeper *k, const char *ca_key, char **out, struct err *e)
+static int keep_ca(struct keeper *k, const char *ca_key, char **out, struct err *e)
 {
     if (keeper_read(k, "ca.crt", out, e) < 0)
         return -1;
@@ -288,7 +289,7 @@ static int keep_ca(const struct keeper *k, const char *ca_key, char **out, struc
     return make_ca(ca_key, out, e) < 0 || keeper_write(k, "ca.crt", *out, e) < 0 ? -1 : 0;
 }
 
-static int keep_server(const struct keeper *k, const struct signer *s, const char *key, const struct strlist *names,
+static int keep_server(struct keeper *k, const struct signer *s, const char *key, const struct strlist *names,
                        char **out, struct err *e)
 {
     if (keeper_read(k, "server.crt", out, e) < 0)
@@ -317,6 +318,9 @@ static void all_names(const struct pki_conf *conf, struct strlist *out)
 
 static void keeper_release(struct keeper *k)
 {
+    _auto_free_ char *any = k->wrote ? xasprintf("%s/.", k->dir) : NULL;
+    if (any)
+        file_sync_names(any);
     free(k->dir);
 }
 
