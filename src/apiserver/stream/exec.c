@@ -249,13 +249,21 @@ enum { P_WIRE, P_STDIN, P_OUT, P_ERR, P_EXIT, P_COUNT };
 
 struct loop_state {
     bool exited, open[3]; /* open: by channel */
+    int64_t quiet_until;  /* mono ms: nothing is sent before */
     struct exec_exit end;
     size_t end_len;
 };
 
-static void prepare(struct exec_run *x, const struct loop_state *st, struct pollfd p[P_COUNT])
+/* How long nothing may be sent yet. */
+static int quiet_left(const struct loop_state *st)
 {
-    bool room = x->wire.out.len < QUEUE_MAX;
+    int64_t left = st->quiet_until - clock_mono_ms(clock_real());
+    return left > 0 ? (int)left : 0;
+}
+
+static void prepare(struct exec_run *x, const struct loop_state *st, bool quiet, struct pollfd p[P_COUNT])
+{
+    bool room = x->wire.out.len < QUEUE_MAX && !quiet;
     p[P_WIRE] = (struct pollfd){x->wire.fd, wire_events(&x->wire, x->stdin_queue.len < QUEUE_MAX), 0};
     p[P_STDIN] = (struct pollfd){x->stdin_queue.len ? x->s.in : -1, POLLOUT, 0};
     p[P_OUT] = (struct pollfd){st->open[CHANNEL_STDOUT] && room ? *output_fd(x, CHANNEL_STDOUT) : -1, POLLIN, 0};
@@ -283,10 +291,11 @@ static void pump(struct exec_run *x, struct loop_state *st)
     st->open[CHANNEL_STDERR] = x->s.err >= 0;
     while (!x->wire.ended && !(st->exited && !st->open[CHANNEL_STDOUT] && !st->open[CHANNEL_STDERR])) {
         struct pollfd p[P_COUNT];
+        int quiet = quiet_left(st);
         write_stdin(x);
-        prepare(x, st, p);
-        int n = poll(p, P_COUNT, st->exited ? SILENT_MS : -1);
-        if (n == 0)
+        prepare(x, st, quiet, p);
+        int n = poll(p, P_COUNT, quiet ? quiet : st->exited ? SILENT_MS : -1);
+        if (n == 0 && !quiet)
             return;
         wire_move(&x->wire, p[P_WIRE].revents);
         x->proto->input(x);
@@ -315,6 +324,17 @@ static bool await_ready(struct exec_run *x)
     return !x->wire.ended;
 }
 
+/* A short program may have ended, and an error may be there, before anything is to be sent. */
+static void stay_quiet(struct exec_run *x, const struct loop_state *st)
+{
+    for (int left; !x->wire.ended && (left = quiet_left(st)) > 0;) {
+        struct pollfd p = {x->wire.fd, wire_events(&x->wire, true), 0};
+        poll(&p, 1, left);
+        wire_move(&x->wire, p.revents);
+        x->proto->input(x);
+    }
+}
+
 static void linger_input(void *run)
 {
     struct exec_run *x = run;
@@ -331,12 +351,13 @@ void exec_main(struct upgraded *up, void *run)
     wire_init(&x->wire, up);
     x->proto->begin(x);
     if (await_ready(x)) {
-        if (x->proto->first_output_ms)
-            poll(NULL, 0, x->proto->first_output_ms);
+        st.quiet_until = clock_mono_ms(clock_real()) + x->proto->first_output_ms;
         if (start_process(x, &e) < 0) {
+            stay_quiet(x, &st);
             end_failed(x, e.msg);
         } else {
             pump(x, &st);
+            stay_quiet(x, &st);
             if (st.exited && st.end.message[0])
                 end_failed(x, st.end.message);
             else if (st.exited)

@@ -19,7 +19,7 @@ struct exec_proto {
     void (*end)(struct exec_run *x, const char *status, const char *plain);
     bool (*closed)(const struct exec_run *x); /* the client has taken its leave as well */
     void (*release)(struct exec_run *x);
-    int first_output_ms; /* to wait before anything is sent: see exec_ws.c */
+    int first_output_ms; /* the client takes nothing before: see exec_ws.c. The process starts meanwhile */
 };
 
 struct exec_run {
