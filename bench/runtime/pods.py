@@ -56,7 +56,6 @@ if what == 'life':
         began = time.monotonic()
         call(c, 'POST', PODS, pod(name, 'nginx', None))
         until(lambda: name in running)
-        time.sleep(0.2) # a first process does not hear SIGTERM before it says that it wants to
         asked = time.monotonic()
         call(c, 'DELETE', PODS + '/' + name)
         until(lambda: name in gone)

@@ -223,6 +223,7 @@ static void container_free(struct container *c)
         }
     node_unwatch(n, &c->sync);
     node_unwatch(n, &c->guard);
+    node_unwatch(n, &c->stop.timer);
     for (int i = 0; i < 2; i++) {
         node_unwatch(n, &c->streams[i].watch);
         buf_release(&c->streams[i].log.partial);
@@ -410,7 +411,7 @@ int req_container_start(struct req *r, struct err *e)
     }
     struct container *c = xcalloc(1, sizeof *c);
     *c = (struct container){.next = n->containers, .node = n, .box = box, .start_id = r->id, .input = -1, .master = -1};
-    c->guard.fd = c->sync.fd = c->streams[0].watch.fd = c->streams[1].watch.fd = -1;
+    c->guard.fd = c->sync.fd = c->stop.timer.fd = c->streams[0].watch.fd = c->streams[1].watch.fd = -1;
     c->streams[0].log.name = "stdout";
     c->streams[1].log.name = "stderr";
     n->containers = c;
@@ -474,6 +475,7 @@ bool containers_reap(struct node *n, pid_t pid, int status)
     const int code = sig ? 128 + sig : WEXITSTATUS(status);
     sm_move(&container_sm, &c->state, CONTAINER_ENDED);
     node_unwatch(n, &c->guard);
+    node_unwatch(n, &c->stop.timer);
     send_exit(c, code, sig);
     sinks_end(c, code);
     clog_release(&c->log);
@@ -489,8 +491,9 @@ bool containers_reap(struct node *n, pid_t pid, int status)
 void containers_close_fds(struct node *n)
 {
     for (struct container *c = n->containers; c; c = c->next) {
-        int *const fds[] = {&c->sync.fd, &c->guard.fd, &c->streams[0].watch.fd, &c->streams[1].watch.fd, &c->input,
-                            &c->master,  &c->log.fd};
+        int *const fds[] = {
+            &c->sync.fd, &c->guard.fd, &c->stop.timer.fd, &c->streams[0].watch.fd, &c->streams[1].watch.fd,
+            &c->input,   &c->master,   &c->log.fd};
         for (size_t i = 0; i < ARRAY_LEN(fds); i++)
             close_fd(fds[i]);
         for (struct sink *s = c->sinks; s; s = s->next) {
@@ -505,10 +508,10 @@ int req_container_signal(struct req *r, struct err *e)
 {
     const char *id = wire_need_str(&r->in);
     const int sig = (int)wire_get_u32(&r->in);
-    const struct container *c = container_find(r->node, id);
+    struct container *c = container_find(r->node, id);
     if (!c || c->state == CONTAINER_ENDED)
         return err_set(e, ERR_NOT_FOUND, "container \"%s\" is not running", id);
-    return kill(c->pid, sig) < 0 ? err_sys(e, errno, "signal container %s", id) : 0;
+    return stop_signal_send(c, sig, e);
 }
 
 /* In a child: the writable layer may be large. */

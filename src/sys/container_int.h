@@ -18,6 +18,10 @@ struct container_stream {
     struct watch watch; /* our end of the pipe, or the pty master (stream 0) */
     struct clog_stream log;
 };
+struct stop_signal { /* one that it does not hear yet */
+    struct watch timer;
+    int sig, look_ms;
+};
 struct container {
     struct container *next;
     struct node *node;
@@ -26,7 +30,8 @@ struct container {
     pid_t pid;
     uint32_t start_id;  /* request to answer when the program runs */
     struct watch guard; /* its mounts are asked about here */
-    struct watch sync;  /* from the first process: the pty, an error, or EOF = the program runs */
+    struct stop_signal stop;
+    struct watch sync; /* from the first process: the pty, an error, or EOF = the program runs */
     struct err start_error;
     struct container_stream streams[2]; /* stdout, stderr */
     int input;                          /* our end of its standard input, -1 = none */
@@ -36,6 +41,8 @@ struct container {
     bool forgotten; /* its sandbox has ended: nobody will ask for it */
 };
 struct container *container_find(struct node *n, const char *id);
+/* stop_signal.c: sends it, now and, where it goes unheard, once the program listens. */
+int stop_signal_send(struct container *c, int sig, struct err *e);
 
 /* What the child side needs; all descriptors borrowed. */
 struct container_child {
