@@ -1,7 +1,8 @@
 /* cluster.c - wiring: who gets what, in which order it starts, how it stops.
  *
- *   data directory -> node helper (one thread so far!) -> keys -> store -> registry -> runtime + loops -> nodes -> API
- * -> loops run
+ *   data directory -> node helper (one thread so far!) -> store -> registry -> runtime + loops -> API -> loops run
+ *                                       \-> imagefs -> nodes boot ----------/           \
+ *                                        \-> keys -------------------------------------/
  *
  * DESIGN: struct cluster holds every part; cluster_close() takes down what is there in reverse, so a failed start and a
  * normal stop share one path. Nothing here decides anything about objects.
@@ -17,6 +18,7 @@
 #include "api/schema.h"
 #include "apiserver/apiserver.h"
 #include "apiserver/pki.h"
+#include "app/beside.h"
 #include "app/clockwork.h"
 #include "app/datadir.h"
 #include "app/nodefiles.h"
@@ -65,9 +67,10 @@ struct cluster {
     struct datadir data;
     struct clock_ahead clock;
     struct clockwork *clockwork;
-    struct machine *machine;
+    struct machine *machine, *starting;
     struct cloud *cloud;
-    struct pki pki;
+    struct beside keys, mounting;
+    struct pki pki; /* once the keys are made */
     struct store *store;
     struct registry *registry;
     struct images *images;
@@ -75,6 +78,7 @@ struct cluster {
     struct pool *pool;
     struct pulse *pulse;
     struct control *control;
+    struct kubelet_boot *boot; /* NULL in a simulated cluster */
     struct kubelet *kubelet;
     struct hollow *hollow; /* simulated nodes */
     struct apiserver *api;
@@ -92,17 +96,27 @@ struct cluster {
 
 /* -- parts -- */
 
+/* Begun here: the helper takes some milliseconds, in which the main thread has tables to make. */
+static int begin_machine(struct cluster *c, struct err *e)
+{
+    if (*c->why)
+        c->machine = machine_open_fake(c->why);
+    else if (machine_begin_real(c->conf.self_exe, c->data.path, &c->starting, e) < 0)
+        return e->code == ERR_UNSUPPORTED ? 0 : -1; /* an accident is no reason to pretend */
+    return 0;
+}
+
 static int open_machine(struct cluster *c, struct err *e)
 {
     struct machine_info info = {0};
-    if (*c->why) {
-        c->machine = machine_open_fake(c->why);
-    } else if (machine_open_real(c->conf.self_exe, c->data.path, &c->machine, e) < 0) {
-        if (e->code != ERR_UNSUPPORTED)
-            return -1; /* an accident is no reason to pretend */
+    if (c->starting && machine_end_real(c->starting, e) == 0)
+        c->machine = c->starting;
+    c->starting = NULL;
+    if (!c->machine && e->code != ERR_UNSUPPORTED)
+        return -1;
+    if (!c->machine)
         c->machine = machine_open_fake(e->msg);
-        err_clear(e);
-    }
+    err_clear(e);
     if (c->conf.verbose > 1)
         c->machine = machine_trace(c->machine, STDERR_FILENO);
     c->machine->ops->info(c->machine, &info);
@@ -167,39 +181,22 @@ static int open_cloud(struct cluster *c, struct err *e)
     return 0;
 }
 
-/* Layers lie on a filesystem of their own, which only the helper and the nodes have mounted: here it is a descriptor. A
- * first start makes it, beside the keys and the journal: both wait for the disk. */
-struct imagefs_mount {
-    struct cluster *c;
-    pthread_t thread;
-    bool running;
-    int rc;
-    struct err e;
-};
-
-static void *imagefs_main(void *arg)
+/* Layers lie on a filesystem of their own, which only the helper and the nodes have mounted: here it is a descriptor.
+ * Nodes that boot after that see it. */
+static int mount_imagefs(void *arg, struct err *e)
 {
-    struct imagefs_mount *m = arg;
-    m->rc = m->c->machine->ops->images_mount(m->c->machine, m->c->conf.imagefs_bytes, &m->c->imagefs, &m->e);
-    return NULL;
+    struct cluster *c = arg;
+    if (c->machine->ops->images_mount(c->machine, c->conf.imagefs_bytes, &c->imagefs, e) < 0)
+        return -1;
+    c->boot = kubelet_boot_begin(c->machine, &c->clock.clock, c->conf.nodes, c->conf.nodefs_bytes);
+    return 0;
 }
 
-static void imagefs_begin(struct imagefs_mount *m)
+static int make_keys(void *arg, struct err *e)
 {
-    if (m->c->why[0])
-        return; /* nothing is mounted in a simulated cluster */
-    m->running = pthread_create(&m->thread, NULL, imagefs_main, m) == 0;
-    if (!m->running)
-        imagefs_main(m);
-}
-
-static int imagefs_end(struct imagefs_mount *m, struct err *e)
-{
-    if (m->running)
-        pthread_join(m->thread, NULL);
-    if (m->rc < 0)
-        *e = m->e;
-    return m->rc;
+    struct cluster *c = arg;
+    const struct pki_conf pki = {.dir = c->data.path};
+    return pki_load(&pki, &c->pki, e);
 }
 
 static int open_images(struct cluster *c, struct err *e)
@@ -219,9 +216,8 @@ static int open_images(struct cluster *c, struct err *e)
 static int open_objects(struct cluster *c, struct err *e)
 {
     _auto_free_ char *journal = c->conf.ephemeral ? NULL : xasprintf("%s/state.db", c->data.path);
-    struct pki_conf pki = {.dir = c->data.path};
     struct store_conf store = {.path = journal, .clock = &c->clock.clock};
-    if (pki_load(&pki, &c->pki, e) < 0 || store_open(&store, &c->store, e) < 0)
+    if (store_open(&store, &c->store, e) < 0)
         return -1;
     struct registry_conf registry = {c->store, &c->clock.clock, SERVICE_CIDR, POD_CIDR};
     c->registry = registry_new(&registry);
@@ -232,17 +228,15 @@ static int open_objects(struct cluster *c, struct err *e)
     return 0;
 }
 
+/* What waits for the disk waits beside the rest. In a simulated cluster nothing is mounted. */
 static int open_state(struct cluster *c, struct err *e)
 {
-    struct imagefs_mount imagefs = {.c = c};
-    struct err not_mounted = ERR_INIT;
-    imagefs_begin(&imagefs);
-    int rc = open_objects(c, e);
-    if (imagefs_end(&imagefs, &not_mounted) < 0 && rc == 0) {
-        *e = not_mounted;
-        rc = -1;
-    }
-    return rc < 0 ? rc : open_images(c, e);
+    if (!c->why[0])
+        beside_begin(&c->mounting, mount_imagefs, c);
+    beside_begin(&c->keys, make_keys, c);
+    if (open_objects(c, e) < 0 || beside_end(&c->mounting, e) < 0)
+        return -1;
+    return open_images(c, e);
 }
 
 static void add_folder(struct cluster *c, const struct loop_def *const *loops, size_t n, void *env)
@@ -281,6 +275,7 @@ static int open_nodes(struct cluster *c, struct err *e)
         .region = REGION,
         .cluster_dns = CLUSTER_DNS,
         .kubelet_version = STOWAGE_KUBERNETES,
+        .boot = c->boot,
     };
     if (kubelet_open(&conf, &c->kubelet, e) < 0)
         return -1;
@@ -373,21 +368,23 @@ static int start(struct cluster *c, struct err *e)
 {
     sigset_t set;
     choose_machine(c);
-    if (datadir_open(c->conf.data_dir, c->conf.ephemeral, &c->data, e) < 0 || open_machine(c, e) < 0)
+    if (datadir_open(c->conf.data_dir, c->conf.ephemeral, &c->data, e) < 0 || begin_machine(c, e) < 0)
+        return -1;
+    schema_init();
+    resource_init();
+    if (open_machine(c, e) < 0)
         return -1;
     clockwork_load(c->data.path, &c->clock);
     privileges_drop(); /* the helper is there: from here on threads may be made, and nothing needs the kernel's keys */
     block_signals(&set);
     c->machine->ops->on_death(c->machine, on_death, c);
     raise_limits();
-    schema_init();
-    resource_init();
     if (open_state(c, e) < 0)
         return -1;
     c->pool = pool_new("stowage-job", POOL_THREADS);
     c->pulse = pulse_new(c->machine, c->pool, c->conf.nodes);
     if (registry_bootstrap(c->registry, c->conf.host, c->conf.port ? c->conf.port : ANY_PORT, e) < 0 ||
-        profile_apply(c->registry, c->conf.profile, e) < 0 || open_nodes(c, e) < 0)
+        profile_apply(c->registry, c->conf.profile, e) < 0 || open_nodes(c, e) < 0 || beside_end(&c->keys, e) < 0)
         return -1;
     add_loops(c);
     if (open_api(c, e) < 0 || open_inside(c, e) < 0 || write_kubeconfigs(c, e) < 0 || control_start(c->control, e) < 0)
@@ -445,6 +442,9 @@ void cluster_close(struct cluster *c)
         registry_set_node_ops(c->registry, NULL, NULL);
     if (c->control)
         control_free(c->control);
+    beside_end(&c->mounting, &(struct err){0});
+    beside_end(&c->keys, &(struct err){0});
+    kubelet_boot_free(c->boot);
     kubelet_close(c->kubelet);
     hollow_close(c->hollow);
     pool_free(c->pool);

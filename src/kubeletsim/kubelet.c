@@ -295,30 +295,28 @@ const struct node_ops *kubelet_node_ops(void)
 
 struct node_job {
     struct kubelet *k;
+    struct kubelet_boot *boot;
     struct node_run *n;
     pthread_t thread;
     int rc;
     struct err err;
 };
 
-static void *start_node(void *arg)
+static void *take_node(void *arg)
 {
     struct node_job *j = arg;
-    struct node_spec spec = {j->n->name, j->n->index, j->k->conf.nodefs_bytes};
-    j->rc = j->k->m->ops->node_start(j->k->m, &spec, &j->err);
-    j->n->started = kubelet_now(j->k);
+    j->rc = boot_wait(j->boot, j->n->index, &j->n->started, &j->err);
     if (j->rc == 0)
         node_clear_leftovers(j->k, j->n);
     return NULL;
 }
 
-/* All nodes at once: a node costs a filesystem and a few processes. */
-static int start_nodes(struct kubelet *k, struct err *e)
+static int take_nodes(struct kubelet *k, struct kubelet_boot *boot, struct err *e)
 {
     struct node_job jobs[NODES_MAX] = {0};
     for (int i = 0; i < k->conf.nodes; i++) {
-        jobs[i] = (struct node_job){.k = k, .n = &k->nodes[i]};
-        int rc = pthread_create(&jobs[i].thread, NULL, start_node, &jobs[i]);
+        jobs[i] = (struct node_job){.k = k, .boot = boot, .n = &k->nodes[i]};
+        int rc = pthread_create(&jobs[i].thread, NULL, take_node, &jobs[i]);
         if (rc != 0)
             BUG("no thread for node %d: %s", i, strerror(rc));
     }
@@ -330,6 +328,17 @@ static int start_nodes(struct kubelet *k, struct err *e)
             rc = err_wrap(e, "node %s", k->nodes[i].name);
         }
     }
+    return rc;
+}
+
+static int start_nodes(struct kubelet *k, struct err *e)
+{
+    const struct kubelet_conf *c = &k->conf;
+    if (c->boot)
+        return take_nodes(k, c->boot, e);
+    struct kubelet_boot *boot = kubelet_boot_begin(c->machine, c->clock, c->nodes, c->nodefs_bytes);
+    int rc = take_nodes(k, boot, e);
+    kubelet_boot_free(boot);
     return rc;
 }
 

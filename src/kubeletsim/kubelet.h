@@ -18,6 +18,12 @@
 #include <stdint.h>
 
 struct kubelet;
+struct kubelet_boot;
+
+/* Begins to start the nodes' machines and returns at once; image layers must be mounted by now. Give it to
+ * kubelet_open(), or free it, which waits for what was begun and leaves it running. */
+struct kubelet_boot *kubelet_boot_begin(struct machine *m, const struct clock *clock, int nodes, int64_t nodefs_bytes);
+void kubelet_boot_free(struct kubelet_boot *b); /* NULL is fine */
 
 struct kubelet_conf {
     struct registry *registry; /* borrows, as all below */
@@ -29,11 +35,12 @@ struct kubelet_conf {
     const char *region;          /* "us-east-1"; zones are region + a, b, c */
     const char *cluster_dns;     /* "10.96.0.10" */
     const char *kubelet_version; /* "v1.32.13" */
+    struct kubelet_boot *boot;   /* NULL: kubelet_open() begins it */
     bool step_mode;              /* tests: hooks and probes run inline, as control's jobs do */
 };
 
-/* Starts the nodes on the machine, cleans them of what pods that are no more left there, and writes their Node, CSINode
- * and Lease objects. Blocks until each node runs. */
+/* Waits for the nodes' machines, cleans them of what pods that are no more left there, and writes their Node, CSINode
+ * and Lease objects. */
 int kubelet_open(const struct kubelet_conf *conf, struct kubelet **out, struct err *e);
 /* Adds the loops (pods, node heartbeats) to the runtime; before control_start(). */
 void kubelet_add_loops(struct kubelet *k, struct control *c);

@@ -140,6 +140,9 @@ bool node_came_back(struct node_run *n); /* true once after it was switched on *
 /* -- service_proxy.c, ingress_loop.c -- */
 extern const struct loop_def service_proxy_loop_def, ingress_loop_def;
 
+/* -- boot.c: waits until the node's machine runs; wall ns since when -- */
+int boot_wait(struct kubelet_boot *b, int index, int64_t *out_started, struct err *e);
+
 /* -- leftovers.c -- */
 /* Before the first pod of a node that just started. */
 void node_clear_leftovers(struct kubelet *k, const struct node_run *n);

@@ -336,7 +336,7 @@ static void start_threads(struct real *r)
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-int machine_open_real(const char *self_exe, const char *data_dir, struct machine **out, struct err *e)
+int machine_begin_real(const char *self_exe, const char *data_dir, struct machine **out, struct err *e)
 {
     int sock = -1;
     struct real *r = xcalloc(1, sizeof *r);
@@ -354,25 +354,38 @@ int machine_open_real(const char *self_exe, const char *data_dir, struct machine
         BUG("out of descriptors");
     struct epoll_event wake = {.events = EPOLLIN, .data.ptr = NULL};
     epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->wake[0], &wake);
+    link_add(r, "", sock);
+    machine_describe(&r->info);
+    *out = &r->machine;
+    return 0;
+}
 
-    /* The hello is read here: threads come only when it is sure that there is a machine. */
+/* The hello is read here: threads come only when it is sure that there is a machine. */
+int machine_end_real(struct machine *m, struct err *e)
+{
+    struct real *r = real_of(m);
     _auto_msg_ struct msg hello = MSG_INIT;
     struct err answer = ERR_INIT;
-    if (chan_recv(sock, &hello) == 1) {
+    if (chan_recv(r->links->fd, &hello) == 1) {
         struct wire_in in = wire_reader(hello.body.data, hello.body.len);
         wire_get_err(&in, &answer);
     } else {
-        err_set(&answer, ERR_UNAVAILABLE, "the node helper (%s) did not start", self_exe);
+        err_set(&answer, ERR_UNAVAILABLE, "the node helper did not start");
     }
-    link_add(r, "", sock);
     start_threads(r);
-    if (answer.code != ERR_OK) {
-        client_close(&r->machine);
-        *e = answer;
+    if (answer.code == ERR_OK)
+        return 0;
+    client_close(m);
+    *e = answer;
+    return -1;
+}
+
+int machine_open_real(const char *self_exe, const char *data_dir, struct machine **out, struct err *e)
+{
+    struct machine *m = NULL;
+    if (machine_begin_real(self_exe, data_dir, &m, e) < 0 || machine_end_real(m, e) < 0)
         return -1;
-    }
-    machine_describe(&r->info);
-    *out = &r->machine;
+    *out = m;
     return 0;
 }
 

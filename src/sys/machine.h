@@ -305,6 +305,10 @@ int machine_enter_userns(struct err *e);
  * re-executes it with a hidden verb). data_dir: absolute; disks and nodes live below it. Errors say what is missing and
  * what to do. */
 int machine_open_real(const char *self_exe, const char *data_dir, struct machine **out, struct err *e);
+/* The same in two steps, for those who have something to do meanwhile: begin returns while the helper starts. Until end
+ * returns, the process keeps its one thread and asks nothing of the machine. `m` is gone if end fails. */
+int machine_begin_real(const char *self_exe, const char *data_dir, struct machine **out, struct err *e);
+int machine_end_real(struct machine *m, struct err *e);
 /* fake.h has its test controls. Nothing is made; what was asked is remembered, so the rest of the house works. */
 struct machine *machine_open_fake(const char *why);
 /* Prints each call and result to `fd`; owns `inner`. */
