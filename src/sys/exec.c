@@ -34,6 +34,8 @@
 
 #define EXEC_SPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
+#define FURNISH_MS 10000
+
 static const char exec_words[] = "OCI runtime exec failed: exec failed: unable to start container process: ";
 
 struct exec_result {
@@ -255,6 +257,15 @@ static void fill_user(struct user_spec *u, const struct node *n, const struct co
         u->cwd = spec->cwd;
 }
 
+/* A shell finds the node whole also when it is the first thing asked of it. */
+static void await_furnished(const struct node *n)
+{
+    _auto_close_ int pidfd = n->furnisher ? (int)syscall(SYS_pidfd_open, n->furnisher, 0) : -1;
+    struct pollfd p = {pidfd, POLLIN, 0};
+    if (pidfd >= 0)
+        poll(&p, 1, FURNISH_MS);
+}
+
 int req_exec(struct req *r, struct err *e)
 {
     struct session s = {.master = -1, .guard = -1};
@@ -272,6 +283,8 @@ int req_exec(struct req *r, struct err *e)
         return err_set(e, ERR_BAD_REQUEST, "malformed request");
     if (*id && (!c || c->state != CONTAINER_RUNNING))
         return not_running(id, e);
+    if (!c)
+        await_furnished(r->node);
     fill_user(&s.user, r->node, c, (const char *const *)env);
     if (make_pipes(&s, e) < 0 || (c && join(c, e) < 0))
         return -1;

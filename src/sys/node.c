@@ -171,7 +171,9 @@ static void on_child(struct node *n, struct watch *w)
         ;
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-        if (!containers_reap(n, pid, status))
+        if (pid == n->furnisher)
+            n->furnisher = 0;
+        else if (!containers_reap(n, pid, status))
             job_end(n, pid, status);
 }
 
@@ -212,6 +214,7 @@ _Noreturn void node_main(const struct node_boot *boot)
     umask(022);
     cgroups_enter_node(&n.cgroups, boot->cgroup, boot->name);
     n.epoll = epoll_create1(EPOLL_CLOEXEC);
+    const int rest = node_furnish_from();
     if (node_root_enter(boot, &e) == 0 && node_net_setup(boot, &e) == 0) {
         cgroups_limit_node(&n.cgroups, false);
         n.self_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -221,5 +224,6 @@ _Noreturn void node_main(const struct node_boot *boot)
     wire_err(&body, &e);
     if (chan_send(n.channel, 0, MSG_HELLO, &body, NULL, 0, &(struct err){0}) < 0 || e.code != ERR_OK)
         _exit(1);
+    n.furnisher = node_furnish(rest);
     loop(&n);
 }

@@ -40,6 +40,7 @@ struct node {
     struct sandbox *sandboxes;
     struct container *containers;
     struct job *jobs;
+    pid_t furnisher;            /* still brings the rest of the node's root; 0 = done */
     char **argv;                /* what of it the machine shows as its name */
     int self_netns, self_pidns; /* of the node, to come back to */
 };
@@ -63,6 +64,10 @@ void node_reply(struct node *n, uint32_t id, const struct err *e, const struct b
 
 /* node_root.c: builds the node's root filesystem and moves into it. */
 int node_root_enter(const struct node_boot *boot, struct err *e);
+/* What only people on the node miss comes after it runs: opened on the machine, then brought by a child, which is
+ * returned; 0 = there is none. */
+int node_furnish_from(void);
+pid_t node_furnish(int take_from);
 /* node_net.c */
 int node_net_setup(const struct node_boot *boot, struct err *e);
 

@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -165,12 +166,11 @@ static void copy_machine_files(const char *root)
 
 /* The links through which Debian's tools find each other (awk -> mawk). Copied: a bind would show the user's disk in
  * df. */
-static void copy_alternatives(const char *root)
+static void copy_alternatives(int from)
 {
-    char path[512], target[512], old[512];
-    snprintf(path, sizeof path, "%s/etc/alternatives", root);
-    _auto_close_ int to = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = to < 0 ? NULL : opendir("/etc/alternatives");
+    char target[512], old[512];
+    _auto_close_ int to = open("/etc/alternatives", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = to < 0 ? NULL : fdopendir(from);
     for (const struct dirent *entry; d && (entry = readdir(d));) {
         const ssize_t n = readlinkat(dirfd(d), entry->d_name, target, sizeof target - 1);
         if (n <= 0)
@@ -189,6 +189,22 @@ static void copy_alternatives(const char *root)
         closedir(d);
 }
 
+int node_furnish_from(void)
+{
+    return open("/etc/alternatives", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+pid_t node_furnish(int take_from)
+{
+    _auto_close_ int from = take_from;
+    const pid_t pid = from < 0 ? -1 : fork();
+    if (pid != 0)
+        return pid > 0 ? pid : 0;
+    setpriority(PRIO_PROCESS, 0, 10);
+    copy_alternatives(from);
+    _exit(0);
+}
+
 static void write_etc(const char *root, const char *name)
 {
     char text[512];
@@ -205,7 +221,6 @@ static void write_etc(const char *root, const char *name)
              name);
     put(root, "etc/hosts", text, true);
     copy_machine_files(root);
-    copy_alternatives(root);
 }
 
 /* ---- kernel filesystems ---- */
@@ -269,6 +284,7 @@ int node_root_enter(const struct node_boot *boot, struct err *e)
     if (proc_mkdir_p(root, 0755, e) < 0 || start_dev(e) < 0 ||
         own_fs_mount(file, boot->nodefs_bytes, "nodefs", ROOT_DEVICE, root, e) < 0 || make_dirs(root, e) < 0)
         return -1;
+    own_fs_forget();
     write_etc(root, boot->name);
     if (add_programs(root, e) < 0)
         return -1;

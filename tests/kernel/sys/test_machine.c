@@ -14,10 +14,24 @@
 static struct machine *m; /* of the whole file: starting one takes most of the time */
 static struct err e;
 
+static long count_names(const char *dir)
+{
+    long n = 0;
+    DIR *d = opendir(dir);
+    for (const struct dirent *entry; d && (entry = readdir(d));)
+        n += entry->d_type == DT_LNK;
+    if (d)
+        closedir(d);
+    return n;
+}
+
 static void node_has_its_own_root(void **state)
 {
     (void)state;
     char out[8192];
+    /* the first that is asked of it, and whole: what comes late is waited for */
+    assert_int_equal(node_run("worker-1", "find /etc/alternatives -type l | wc -l", out, sizeof out), 0);
+    assert_int_equal(strtol(out, NULL, 10), count_names("/etc/alternatives"));
     assert_int_equal(node_run("worker-1", "hostname; cat /etc/hostname", out, sizeof out), 0);
     assert_string_equal(out, "worker-1\nworker-1\n");
     assert_int_equal(
@@ -234,6 +248,37 @@ static void container_runs_and_ends(void **state)
     assert_int_equal(wait_exit("c2"), 137);
     ok(m->ops->container_remove(m, "worker-1", "c2", true, &e));
     ok(m->ops->sandbox_stop(m, "worker-1", "pod-a", &e));
+}
+
+static void signal_is_heard_once_the_program_listens(void **state)
+{
+    (void)state;
+    char out[8192];
+    pod_start("pod-s", "10.244.0.19");
+    /* As a server that is told to stop while it still starts: the kernel drops what a first process does not handle. */
+    struct container_spec c = container("pod-s", "late", "sleep 1; trap 'exit 7' TERM; while :; do sleep 0.05; done");
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    ok(m->ops->container_signal(m, "worker-1", "late", SIGTERM, &e));
+    assert_int_equal(wait_exit("late"), 7);
+
+    /* What a program wants to ignore it ignores, and one that never listens lives on, as anywhere. */
+    c = container("pod-s", "ignores",
+                  "trap '' TERM; : > /is; while ! test -e /go; do sleep 0.05; done; trap 'exit 7' TERM; "
+                  ": > /heard; while ! test -e /end; do sleep 0.05; done; exit 3");
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    await(container_run("ignores", "test -e /is", out, sizeof out) == 0);
+    ok(m->ops->container_signal(m, "worker-1", "ignores", SIGTERM, &e));
+    assert_int_equal(
+        container_run("ignores", ": > /go; until test -e /heard; do sleep 0.05; done; : > /end", out, sizeof out), 0);
+    assert_int_equal(wait_exit("ignores"), 3);
+
+    c = container("pod-s", "deaf", "exec sleep 1000");
+    ok(m->ops->container_start(m, &c, NULL, &e));
+    ok(m->ops->container_signal(m, "worker-1", "deaf", SIGTERM, &e));
+    assert_int_equal(container_run("deaf", "kill -0 1", out, sizeof out), 0);
+    ok(m->ops->container_signal(m, "worker-1", "deaf", SIGKILL, &e));
+    assert_int_equal(wait_exit("deaf"), 137);
+    ok(m->ops->sandbox_stop(m, "worker-1", "pod-s", &e));
 }
 
 static void container_sees_what_it_should(void **state)
@@ -600,6 +645,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(mount_errors_are_mounts_own),
         cmocka_unit_test(files_and_volumes),
         cmocka_unit_test(container_runs_and_ends),
+        cmocka_unit_test(signal_is_heard_once_the_program_listens),
         cmocka_unit_test(container_sees_what_it_should),
         cmocka_unit_test(programs_that_cannot_start),
         cmocka_unit_test(terminal_stdin_and_attach),
