@@ -1,10 +1,10 @@
 /* replicaset.c - keeps spec.replicas pods of a template alive: replica sets, and replication controllers, which are the
  * same with a plainer selector.
  *
- * DESIGN: list, claim, make or delete the difference, count. Making is slow-started (1, 2, 4, …) so that a template the
- * server refuses costs one refusal per round, not hundreds. The status counts the pods seen at the start of the round;
- * their own events bring the next round. Source: pkg/controller/replicaset/replica_set.go. */
-#include "controllers/controllers_int.h"
+ * DESIGN: count (census.c), claim, make or delete the difference. Making is slow-started (1, 2, 4, …) so that a
+ * template the server refuses costs one refusal per round, not hundreds. The status counts the pods seen at the start
+ * of the round; their own events bring the next round. Source: pkg/controller/replicaset/replica_set.go. */
+#include "controllers/census_int.h"
 
 #include "base/json.h"
 #include "base/mem.h"
@@ -87,18 +87,6 @@ static int delete_pods(struct loop *l, const json_t *rs, struct objlist *pods, i
     return loop_each(l, (size_t)(surplus < BURST ? surplus : BURST), delete_one, &t, e);
 }
 
-static bool matches_template(const json_t *rs, const json_t *pod)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach(jat(rs, "spec.template.metadata.labels"), key, value)
-    {
-        if (!str_eq(jmap(pod, "metadata.labels", key), json_string_value(value)))
-            return false;
-    }
-    return true;
-}
-
 /* The ReplicaFailure condition follows the outcome of this round. */
 static void set_failure(json_t *status, const struct err *why, const char *now)
 {
@@ -119,26 +107,7 @@ static void set_failure(json_t *status, const struct err *why, const char *now)
                                     "lastTransitionTime", now, "reason", "FailedCreate", "message", why->msg));
 }
 
-struct counts {
-    int64_t all, labelled, ready, available;
-};
-
-static struct counts count_pods(struct loop *l, const json_t *rs, const struct objlist *pods)
-{
-    struct counts n = {.all = (int64_t)pods->len};
-    int64_t min_ready = jint(rs, "spec.minReadySeconds", 0);
-    int64_t now = clock_wall_ns(loop_clock(l));
-    for (size_t i = 0; i < pods->len; i++) {
-        n.labelled += matches_template(rs, pods->trees[i]);
-        n.ready += pod_ready(pods->trees[i]);
-        n.available += pod_available(pods->trees[i], min_ready, now);
-    }
-    if (n.available < n.ready)
-        loop_enqueue_after(l, obj_ns(rs), obj_name(rs), min_ready * 1000);
-    return n;
-}
-
-static int update_status(struct loop *l, const struct keeper *k, const json_t *rs, const struct counts *n,
+static int update_status(struct loop *l, const struct keeper *k, const json_t *rs, const struct census_counts *n,
                          const struct err *why, struct err *e)
 {
     json_t *next = json_deep_copy(rs);
@@ -168,35 +137,65 @@ static void keep_active(struct objlist *pods)
     pods->len = kept;
 }
 
+/* The set's own active pods; adopts and releases on the way. */
+static int load_pods(struct loop *l, const json_t *rs, struct objlist *out, struct err *e)
+{
+    objlist_load(out, loop_registry(l), RES.pods->bucket, obj_ns(rs));
+    keep_active(out);
+    return claim_objects(l, rs, RES.pods, out, e);
+}
+
+/* Counts; who is to be adopted or released is so first. */
+static int count_pods(struct loop *l, const json_t *rs, struct census_counts *out, struct err *e)
+{
+    if (census_take(l, loop_state(l), rs, out, e) < 0)
+        return -1;
+    if (out->strays) {
+        _auto_objlist_ struct objlist pods = {0};
+        if (load_pods(l, rs, &pods, e) < 0 || census_take(l, loop_state(l), rs, out, e) < 0)
+            return -1;
+    }
+    if (out->available < out->ready)
+        loop_enqueue_after(l, obj_ns(rs), obj_name(rs), jint(rs, "spec.minReadySeconds", 0) * 1000);
+    return 0;
+}
+
+static int make_or_delete(struct loop *l, const json_t *rs, int64_t missing, struct err *e)
+{
+    if (missing == 0 || jstr(rs, "metadata.deletionTimestamp"))
+        return 0;
+    loop_goes_on(l);
+    if (missing > 0)
+        return make_pods(l, rs, missing, e);
+    _auto_objlist_ struct objlist pods = {0};
+    if (load_pods(l, rs, &pods, e) < 0)
+        return -1;
+    return delete_pods(l, rs, &pods, -missing, e);
+}
+
 static int reconcile(struct loop *l, const struct keeper *k, const char *ns, const char *name, struct err *e)
 {
     _auto_sobj_ struct sobj *obj = reg_read(loop_registry(l), *k->res, ns, name);
-    if (!obj)
+    if (!obj) {
+        census_drop(loop_state(l), ns, name);
         return 0;
-    const json_t *rs = obj->tree;
-    _auto_objlist_ struct objlist pods = {0};
-    objlist_load(&pods, loop_registry(l), RES.pods->bucket, ns);
-    keep_active(&pods);
-    if (claim_objects(l, rs, RES.pods, &pods, e) < 0)
-        return -1;
-    struct counts n = count_pods(l, rs, &pods);
-    struct err why = ERR_INIT;
-    int rc = 0;
-    if (!jstr(rs, "metadata.deletionTimestamp")) {
-        int64_t diff = jint(rs, "spec.replicas", 1) - (int64_t)pods.len;
-        if (diff > 0) {
-            rc = make_pods(l, rs, diff, &why);
-            loop_goes_on(l);
-        } else if (diff < 0) {
-            rc = delete_pods(l, rs, &pods, -diff, &why);
-            loop_goes_on(l);
-        }
     }
+    const json_t *rs = obj->tree;
+    struct census_counts n;
+    struct err why = ERR_INIT;
+    if (count_pods(l, rs, &n, e) < 0)
+        return -1;
+    int rc = make_or_delete(l, rs, jint(rs, "spec.replicas", 1) - n.all, &why);
     if (update_status(l, k, rs, &n, &why, e) < 0)
         return -1;
     if (rc < 0)
         *e = why;
     return rc;
+}
+
+static void stop(struct loop *l)
+{
+    census_release(loop_state(l));
 }
 
 static int reconcile_set(struct loop *l, const char *ns, const char *name, struct err *e)
@@ -217,6 +216,8 @@ const struct loop_def replicaset_loop = {
     .name = "replicaset",
     .component = "replicaset-controller",
     .watches = set_watches,
+    .state_size = sizeof(struct census *),
+    .stop = stop,
     .reconcile = reconcile_set,
     .max_backoff_ms = 30000,
 };
@@ -225,6 +226,8 @@ const struct loop_def replication_controller_loop = {
     .name = "replication-controller",
     .component = "replication-controller",
     .watches = controller_watches,
+    .state_size = sizeof(struct census *),
+    .stop = stop,
     .reconcile = reconcile_controller,
     .max_backoff_ms = 30000,
 };

@@ -197,22 +197,22 @@ static int find_promised(struct attempt *a)
 int attempt_find(struct attempt *a, struct verdict **out_verdicts)
 {
     struct cache *c = a->cache;
-    size_t n = c->len, want = enough(c->present), begin = n ? c->begin % n : 0, asked = 0, found = 0, last = 0;
+    size_t n = c->len, want = enough(c->present), begin = n ? c->begin % n : 0, asked = 0;
     int best = find_promised(a);
     if (best >= 0)
         return best;
     struct verdict *verdicts = xcalloc(n + 1, sizeof *verdicts);
-    _auto_free_ bool *fits = xcalloc(n + 1, sizeof *fits);
-    for (; asked < n && found < want; asked++) {
+    _auto_free_ size_t *list = xcalloc(n + 1, sizeof *list);
+    struct fitting f = {.at = list};
+    for (; asked < n && f.len < want; asked++) {
         size_t at = (begin + asked) % n;
         if (!c->nodes[at]->o)
             continue;
-        fits[at] = ask(a, at, &verdicts[at]);
-        found += fits[at];
-        last = fits[at] ? at : last;
+        if (ask(a, at, &verdicts[at]))
+            f.at[f.len++] = at;
     }
     c->begin = n ? (begin + asked) % n : 0;
-    best = found == 1 ? (int)last : found ? pick_best(a, fits, begin, NULL) : -1;
+    best = f.len == 1 ? (int)f.at[0] : pick_best(a, &f);
     if (best < 0)
         *out_verdicts = verdicts;
     else

@@ -247,14 +247,24 @@ static void count_terms(struct cache *c, const struct node_info *n, int by)
     c->with_apart = (size_t)((int64_t)c->with_apart + by * (int64_t)n->with_apart);
 }
 
+/* Would a selector's count be the same with the one for the other? */
+static bool selectors_see_same(const struct pod_info *a, const struct pod_info *b)
+{
+    return a && json_equal(a->labels, b->labels) &&
+           !jstr(a->pod, "metadata.deletionTimestamp") == !jstr(b->pod, "metadata.deletionTimestamp");
+}
+
 void cache_assume(struct cache *c, struct pod_info *p, const char *node)
 {
     struct node_info *n = node_make(c, node);
+    bool news = !selectors_see_same(node_info_pod(n, p->ns, p->name), p);
     count_terms(c, n, -1);
     node_info_remove(n, p->ns, p->name);
     node_info_add(n, p);
     count_terms(c, n, 1);
     n->generation = ++c->generation;
+    if (news)
+        n->peopled = n->generation;
 }
 
 void cache_forget(struct cache *c, const char *ns, const char *name, const char *node)
@@ -264,7 +274,7 @@ void cache_forget(struct cache *c, const char *ns, const char *name, const char 
         return;
     count_terms(c, n, -1);
     if (node_info_remove(n, ns, name))
-        n->generation = ++c->generation;
+        n->generation = n->peopled = ++c->generation;
     count_terms(c, n, 1);
     node_drop_if_empty(c, node);
 }

@@ -93,6 +93,7 @@ struct node_info {
     const char *host, *zone; /* labels; zone: interned */
     size_t at;               /* in the cache's array */
     uint64_t labelled;       /* generation of the node object itself */
+    uint64_t peopled;        /* generation of what selectors may ask of its pods: who, labels, whether they go */
     bool cordoned;
     struct taint_set *taints; /* NULL: none */
     struct room room, used;   /* allocatable, requested */
@@ -104,6 +105,8 @@ struct node_info {
 };
 void node_info_add(struct node_info *n, struct pod_info *p);
 bool node_info_remove(struct node_info *n, const char *ns, const char *name);
+/* The pod on it, or NULL. */
+const struct pod_info *node_info_pod(const struct node_info *n, const char *ns, const char *name);
 /* A copy to imagine with; shares the pods. Returns new: node_info_free(). */
 struct node_info *node_info_copy(const struct node_info *n);
 void node_info_free(struct node_info *n);

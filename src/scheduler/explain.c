@@ -45,7 +45,8 @@ static char *ask_nodes(struct attempt *a, json_t *out)
 {
     const struct cache *c = a->cache;
     struct verdict *verdicts = xcalloc(c->len + 1, sizeof *verdicts);
-    _auto_free_ bool *fits = xcalloc(c->len + 1, sizeof *fits);
+    _auto_free_ size_t *at = xcalloc(c->len + 1, sizeof *at);
+    struct fitting f = {.at = at};
     for (size_t i = 0; i < c->len; i++) {
         _auto_strlist_ struct strlist also = {0};
         if (!c->nodes[i]->o)
@@ -53,10 +54,11 @@ static char *ask_nodes(struct attempt *a, json_t *out)
         verdicts[i].outside = a->only && !strlist_has(a->only, c->nodes[i]->name);
         if (!verdicts[i].outside)
             filter_node(a, c->nodes[i], &verdicts[i], &also);
-        fits[i] = !verdicts[i].outside && !verdicts[i].reasons.len;
+        if (!verdicts[i].outside && !verdicts[i].reasons.len)
+            f.at[f.len++] = i;
         json_array_append_new(out, node_row(c->nodes[i], &verdicts[i], &also));
     }
-    int best = pick_best(a, fits, 0, NULL);
+    int best = pick_best(a, &f);
     char *message = NULL;
     if (best < 0) {
         struct preemption plan;

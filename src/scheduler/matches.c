@@ -1,8 +1,9 @@
 /* matches.c - how many pods on each node a selector means, remembered.
  *
  * DESIGN. A hundred replicas of one Deployment ask the same of every node. For each (namespace, selector) asked of late
- * there is a row of counts, one a node, each with the node's generation when it was counted: only nodes that changed
- * since are counted again. Rows are thrown away when nodes come or go. THREADS: as the cache. */
+ * there is a row of counts, one a node, each with the generation of the node's pods when it was counted: only nodes
+ * where one came, went, or changed its labels since are counted again. Rows are thrown away when nodes come or go.
+ * THREADS: as the cache. */
 #include "scheduler/cache_int.h"
 
 #include "base/json.h"
@@ -89,9 +90,9 @@ static int64_t count(const struct node_info *n, const char *ns, const struct lab
 int64_t matches_count(struct matches *m, const struct cache *c, size_t node, const struct label_selector *s)
 {
     const struct node_info *n = c->nodes[node];
-    if (m->generations[node] != n->generation || !n->generation) {
+    if (m->generations[node] != n->peopled || !n->peopled) {
         m->counts[node] = count(n, m->ns, s);
-        m->generations[node] = n->generation;
+        m->generations[node] = n->peopled;
     }
     return m->counts[node];
 }

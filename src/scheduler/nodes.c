@@ -39,6 +39,14 @@ void node_info_add(struct node_info *n, struct pod_info *p)
     count_pod(n, p, 1);
 }
 
+const struct pod_info *node_info_pod(const struct node_info *n, const char *ns, const char *name)
+{
+    for (size_t i = 0; i < n->pods.len; i++)
+        if (str_eq(n->pods.items[i]->name, name) && str_eq(n->pods.items[i]->ns, ns))
+            return n->pods.items[i];
+    return NULL;
+}
+
 bool node_info_remove(struct node_info *n, const char *ns, const char *name)
 {
     for (size_t i = 0; i < n->pods.len; i++) {

@@ -162,13 +162,17 @@ enum claims_state { CLAIMS_WAIT, CLAIMS_READY, CLAIMS_FAILED };
 enum claims_state claims_bound(const struct attempt *a, const json_t *node, char *text, size_t size);
 
 /* -- score.c, score_pod.c -- */
-/* The best of the nodes that passed (flags by index; ties go to the first from `begin` on), -1 if none did. `sums`: of
- * each node's scores, when not NULL. */
-int pick_best(struct attempt *a, const bool *fits, size_t begin, int64_t *sums);
+/* The nodes that passed, by their places in the cache's array, in the order in which they were asked. */
+struct fitting {
+    size_t *at; /* owned */
+    size_t len;
+};
+/* The place of the best of them (ties go to the first), -1 if none passed. */
+int pick_best(struct attempt *a, const struct fitting *f);
 /* Fills a number from 0 to 100 for each node that passed. False: all would be the same. */
-typedef bool (*score_fn)(struct attempt *a, const bool *fits, int64_t *out);
-bool score_spread(struct attempt *a, const bool *fits, int64_t *out);
-bool score_pod_affinity(struct attempt *a, const bool *fits, int64_t *out);
+typedef bool (*score_fn)(struct attempt *a, const struct fitting *f, int64_t *out);
+bool score_spread(struct attempt *a, const struct fitting *f, int64_t *out);
+bool score_pod_affinity(struct attempt *a, const struct fitting *f, int64_t *out);
 
 /* -- preempt.c -- */
 /* Which pods of less priority would have to go, and from where. */

@@ -3,7 +3,10 @@
  * DESIGN: the default plugins and their weights, one row each. A row gives each node a number; `scale` says how the
  * numbers of all nodes become 0 to 100. Ties go to the first node asked, so that the same cluster always decides alike
  * (the real scheduler draws lots). Source: apis/config/v1/default_plugins.go, plugins/{noderesources, nodeaffinity,
- * tainttoleration, imagelocality}, helper/normalize_score.go. */
+ * tainttoleration, imagelocality}, helper/normalize_score.go.
+ *
+ * Numbers stand by place in the list of nodes that passed: nobody looks at the others, but who asks how things are in a
+ * whole domain. */
 #include "scheduler/scheduler_int.h"
 
 #include "api/selector.h"
@@ -56,8 +59,6 @@ static int64_t preferred(struct attempt *a, const struct node_info *n)
     int64_t sum = 0;
     size_t i;
     json_t *term;
-    if (!json_object_get(json_object_get(a->pod, "spec"), "affinity"))
-        return 0;
     json_array_foreach(jat(a->pod, "spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution"), i,
                        term)
     {
@@ -67,6 +68,11 @@ static int64_t preferred(struct attempt *a, const struct node_info *n)
         json_decref(as_selector);
     }
     return sum;
+}
+
+static bool prefers_none(const struct attempt *a)
+{
+    return !json_object_get(json_object_get(a->pod, "spec"), "affinity");
 }
 
 static int64_t disliked(struct attempt *a, const struct node_info *n)
@@ -95,19 +101,18 @@ static int64_t image_bytes(const struct node_info *n, uint64_t name)
 }
 
 /* Adds the image's size to each node that has it, scaled by how many have it. */
-static bool add_image(struct attempt *a, uint64_t name, const bool *fits, int64_t *out)
+static bool add_image(struct attempt *a, uint64_t name, const struct fitting *f, int64_t *out)
 {
     const struct cache *c = a->cache;
     size_t have = 0;
     for (size_t i = 0; i < c->len; i++)
         have += image_bytes(c->nodes[i], name) > 0;
-    for (size_t i = 0; have && i < c->len; i++)
-        if (fits[i])
-            out[i] += (int64_t)((double)image_bytes(c->nodes[i], name) * (double)have / (double)c->present);
+    for (size_t k = 0; have && k < f->len; k++)
+        out[k] += (int64_t)((double)image_bytes(c->nodes[f->at[k]], name) * (double)have / (double)c->present);
     return have > 0;
 }
 
-static bool score_images(struct attempt *a, const bool *fits, int64_t *out)
+static bool score_images(struct attempt *a, const struct fitting *f, int64_t *out)
 {
     static const char *const lists[] = {"spec.initContainers", "spec.containers"};
     bool any = false;
@@ -117,11 +122,11 @@ static bool score_images(struct attempt *a, const bool *fits, int64_t *out)
     for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
         json_array_foreach(jat(a->pod, lists[k]), i, c)
         {
-            any |= add_image(a, image_hash(jstr_or(c, "image", "")), fits, out);
+            any |= add_image(a, image_hash(jstr_or(c, "image", "")), f, out);
             containers++;
         }
     }
-    for (size_t n = 0; any && n < a->cache->len; n++) {
+    for (size_t n = 0; any && n < f->len; n++) {
         int64_t most = IMAGE_MAX * containers, sum = out[n] < IMAGE_MIN ? IMAGE_MIN : out[n] > most ? most : out[n];
         out[n] = BEST * (sum - IMAGE_MIN) / (most - IMAGE_MIN);
     }
@@ -137,56 +142,58 @@ static const struct {
     enum scale scale;
     int64_t (*of)(struct attempt *a, const struct node_info *n); /* a node by itself; or … */
     score_fn all;                                                /* … all at once */
+    bool (*silent)(const struct attempt *a);                     /* all would be the same; NULL: they may differ */
 } scores[] = {
-    {"TaintToleration", 3, OF_THE_MOST_LESS_IS_BETTER, disliked, NULL},
-    {"NodeAffinity", 2, OF_THE_MOST, preferred, NULL},
-    {"PodTopologySpread", 2, AS_IT_IS, NULL, score_spread},
-    {"InterPodAffinity", 2, AS_IT_IS, NULL, score_pod_affinity},
-    {"NodeResourcesFit", 1, AS_IT_IS, least_allocated, NULL},
-    {"NodeResourcesBalancedAllocation", 1, AS_IT_IS, balanced, NULL},
-    {"ImageLocality", 1, AS_IT_IS, NULL, score_images},
+    {"TaintToleration", 3, OF_THE_MOST_LESS_IS_BETTER, disliked, NULL, NULL},
+    {"NodeAffinity", 2, OF_THE_MOST, preferred, NULL, prefers_none},
+    {"PodTopologySpread", 2, AS_IT_IS, NULL, score_spread, NULL},
+    {"InterPodAffinity", 2, AS_IT_IS, NULL, score_pod_affinity, NULL},
+    {"NodeResourcesFit", 1, AS_IT_IS, least_allocated, NULL, NULL},
+    {"NodeResourcesBalancedAllocation", 1, AS_IT_IS, balanced, NULL, NULL},
+    {"ImageLocality", 1, AS_IT_IS, NULL, score_images, NULL},
 };
 
-static void rescale(enum scale scale, const bool *fits, int64_t *v, size_t n)
+static void rescale(enum scale scale, int64_t *v, size_t n)
 {
     int64_t most = 0;
     bool less = scale == OF_THE_MOST_LESS_IS_BETTER;
-    for (size_t i = 0; i < n; i++)
-        most = fits[i] && v[i] > most ? v[i] : most;
-    for (size_t i = 0; scale != AS_IT_IS && i < n; i++) {
-        int64_t share = most ? v[i] * BEST / most : 0;
-        v[i] = less ? BEST - share : share;
+    if (scale == AS_IT_IS)
+        return;
+    for (size_t k = 0; k < n; k++)
+        most = v[k] > most ? v[k] : most;
+    for (size_t k = 0; k < n; k++) {
+        int64_t share = most ? v[k] * BEST / most : 0;
+        v[k] = less ? BEST - share : share;
     }
 }
 
 /* Adds one row's numbers to the sums. */
-static void add_score(struct attempt *a, size_t row, const bool *fits, int64_t *one, int64_t *sums)
+static void add_score(struct attempt *a, size_t row, const struct fitting *f, int64_t *one, int64_t *sums)
 {
-    size_t n = a->cache->len;
-    memset(one, 0, n * sizeof *one);
-    if (scores[row].all && !scores[row].all(a, fits, one))
+    if (scores[row].silent && scores[row].silent(a))
         return;
-    for (size_t i = 0; scores[row].of && i < n; i++)
-        one[i] = fits[i] ? scores[row].of(a, a->cache->nodes[i]) : 0;
-    rescale(scores[row].scale, fits, one, n);
-    for (size_t i = 0; i < n; i++)
-        sums[i] += scores[row].weight * one[i];
+    memset(one, 0, f->len * sizeof *one);
+    if (scores[row].all && !scores[row].all(a, f, one))
+        return;
+    for (size_t k = 0; scores[row].of && k < f->len; k++)
+        one[k] = scores[row].of(a, a->cache->nodes[f->at[k]]);
+    rescale(scores[row].scale, one, f->len);
+    for (size_t k = 0; k < f->len; k++)
+        sums[k] += scores[row].weight * one[k];
 }
 
-int pick_best(struct attempt *a, const bool *fits, size_t begin, int64_t *sums)
+int pick_best(struct attempt *a, const struct fitting *f)
 {
-    size_t n = a->cache->len;
-    _auto_free_ int64_t *own = sums ? NULL : xcalloc(n + 1, sizeof *own);
-    _auto_free_ int64_t *one = xcalloc(n + 1, sizeof *one);
-    int64_t *sum = sums ? sums : own;
-    int best = -1;
+    if (!f->len)
+        return -1;
+    _auto_free_ int64_t *sums = xcalloc(f->len, sizeof *sums);
+    _auto_free_ int64_t *one = xcalloc(f->len, sizeof *one);
+    size_t best = 0;
     spread_defaults(a);
     for (size_t row = 0; row < ARRAY_LEN(scores); row++)
-        add_score(a, row, fits, one, sum);
-    for (size_t k = 0; k < n; k++) {
-        size_t at = (begin + k) % n;
-        if (fits[at] && (best < 0 || sum[at] > sum[best]))
-            best = (int)at;
-    }
-    return best;
+        add_score(a, row, f, one, sums);
+    for (size_t k = 1; k < f->len; k++)
+        if (sums[k] > sums[best])
+            best = k;
+    return (int)f->at[best];
 }

@@ -32,16 +32,15 @@ static bool has_every_key(const struct spread_state *s, const struct node_info *
 
 /* Marks the nodes that get nothing, and counts the constraint's pods by domain. Returns its weight: the more domains,
  * the less one pod more or less in one of them means otherwise. */
-static double count_soft(struct attempt *a, struct constraint *c, const bool *fits, const int64_t *out)
+static double count_soft(struct attempt *a, struct constraint *c, const struct fitting *f, const int64_t *out)
 {
     size_t hosts = 0;
-    for (size_t i = 0; i < a->cache->len; i++) {
-        const struct node_info *n = a->cache->nodes[i];
-        const char *value = n->o ? spread_domain(c, n) : NULL;
-        if (!fits[i] || out[i] == LEFT_OUT)
+    for (size_t k = 0; k < f->len; k++) {
+        const char *value = c->by_host ? NULL : spread_domain(c, a->cache->nodes[f->at[k]]);
+        if (out[k] == LEFT_OUT)
             continue;
         hosts++;
-        if (value && !c->by_host)
+        if (value)
             domains_at(&c->counts, c->key, value);
     }
     for (size_t i = 0; !c->by_host && i < a->cache->len; i++) {
@@ -56,49 +55,53 @@ static double count_soft(struct attempt *a, struct constraint *c, const bool *fi
     return log((double)(c->by_host ? hosts : c->counts.len) + 2);
 }
 
-static void even_out(const bool *fits, int64_t *out, size_t n)
+static void even_out(int64_t *out, size_t n)
 {
     int64_t least = INT64_MAX, most = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!fits[i] || out[i] == LEFT_OUT)
+    for (size_t k = 0; k < n; k++) {
+        if (out[k] == LEFT_OUT)
             continue;
-        least = out[i] < least ? out[i] : least;
-        most = out[i] > most ? out[i] : most;
+        least = out[k] < least ? out[k] : least;
+        most = out[k] > most ? out[k] : most;
     }
-    for (size_t i = 0; i < n; i++) {
-        if (!fits[i] || out[i] == LEFT_OUT)
-            out[i] = 0;
+    for (size_t k = 0; k < n; k++) {
+        if (out[k] == LEFT_OUT)
+            out[k] = 0;
         else
-            out[i] = most ? BEST * (most + least - out[i]) / most : BEST;
+            out[k] = most ? BEST * (most + least - out[k]) / most : BEST;
     }
 }
 
-bool score_spread(struct attempt *a, const bool *fits, int64_t *out)
+/* What a node gets for one constraint; adds. */
+static void add_soft(struct attempt *a, struct constraint *c, const struct fitting *f, const int64_t *out, double *sums)
+{
+    double weight = count_soft(a, c, f, out);
+    for (size_t k = 0; k < f->len; k++) {
+        size_t at = f->at[k];
+        const char *value = out[k] != LEFT_OUT ? spread_domain(c, a->cache->nodes[at]) : NULL;
+        if (!value)
+            continue;
+        int64_t here =
+            c->by_host ? matches_count(c->memo, a->cache, at, c->selector) : domains_get(&c->counts, c->key, value);
+        sums[k] += (double)here * weight + (double)(c->max_skew - 1);
+    }
+}
+
+bool score_spread(struct attempt *a, const struct fitting *f, int64_t *out)
 {
     struct spread_state *s = &a->spread;
-    size_t n = a->cache->len;
     if (!s->soft_len)
         return false;
-    _auto_free_ double *sums = xcalloc(n + 1, sizeof *sums);
-    for (size_t i = 0; i < n; i++)
-        if (fits[i] && !s->by_default && !has_every_key(s, a->cache->nodes[i]))
-            out[i] = LEFT_OUT;
-    for (size_t k = 0; k < s->soft_len; k++) {
-        struct constraint *c = &s->soft[k];
-        double weight = count_soft(a, c, fits, out);
-        for (size_t i = 0; i < n; i++) {
-            const char *value = fits[i] && out[i] != LEFT_OUT ? spread_domain(c, a->cache->nodes[i]) : NULL;
-            if (!value)
-                continue;
-            int64_t here =
-                c->by_host ? matches_count(c->memo, a->cache, i, c->selector) : domains_get(&c->counts, c->key, value);
-            sums[i] += (double)here * weight + (double)(c->max_skew - 1);
-        }
-    }
-    for (size_t i = 0; i < n; i++)
-        if (out[i] != LEFT_OUT)
-            out[i] = (int64_t)round(sums[i]);
-    even_out(fits, out, n);
+    _auto_free_ double *sums = xcalloc(f->len, sizeof *sums);
+    for (size_t k = 0; k < f->len; k++)
+        if (!s->by_default && !has_every_key(s, a->cache->nodes[f->at[k]]))
+            out[k] = LEFT_OUT;
+    for (size_t i = 0; i < s->soft_len; i++)
+        add_soft(a, &s->soft[i], f, out, sums);
+    for (size_t k = 0; k < f->len; k++)
+        if (out[k] != LEFT_OUT)
+            out[k] = (int64_t)round(sums[k]);
+    even_out(out, f->len);
     return true;
 }
 
@@ -135,7 +138,7 @@ static int64_t sum_of(const struct domains *d, const struct node_info *n)
     return sum;
 }
 
-bool score_pod_affinity(struct attempt *a, const bool *fits, int64_t *out)
+bool score_pod_affinity(struct attempt *a, const struct fitting *f, int64_t *out)
 {
     const struct cache *c = a->cache;
     struct domains d = {0};
@@ -147,15 +150,13 @@ bool score_pod_affinity(struct attempt *a, const bool *fits, int64_t *out)
         for (size_t p = 0; n->o && (a->me->prefer.len || n->with_terms) && p < n->pods.len; p++)
             weigh_pod(a, n, n->pods.items[p], &d);
     }
-    for (size_t i = 0; d.len && i < c->len; i++) {
-        if (!fits[i])
-            continue;
-        out[i] = sum_of(&d, c->nodes[i]);
-        least = out[i] < least ? out[i] : least;
-        most = out[i] > most ? out[i] : most;
+    for (size_t k = 0; d.len && k < f->len; k++) {
+        out[k] = sum_of(&d, c->nodes[f->at[k]]);
+        least = out[k] < least ? out[k] : least;
+        most = out[k] > most ? out[k] : most;
     }
-    for (size_t i = 0; d.len && i < c->len; i++)
-        out[i] = fits[i] && most > least ? BEST * (out[i] - least) / (most - least) : 0;
+    for (size_t k = 0; d.len && k < f->len; k++)
+        out[k] = most > least ? BEST * (out[k] - least) / (most - least) : 0;
     bool any = d.len > 0;
     domains_release(&d);
     return any;

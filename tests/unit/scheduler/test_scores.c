@@ -87,6 +87,44 @@ static void test_replicas_spread_by_default(void **state)
     assert_string_equal(kit_node_of(w, "two"), "b");
 }
 
+/* What a selector counts on a node is remembered until one of its pods comes, goes, or says otherwise. */
+static void test_counts_follow(void **state)
+{
+    struct loop_world *w = *state;
+    static const char even[] = ",'topologySpreadConstraints':[{'maxSkew':1,'topologyKey':'kubernetes.io/hostname',"
+                               "'whenUnsatisfiable':'ScheduleAnyway','labelSelector':{'matchLabels':{'app':'x'}}}]";
+    kit_node(w, "a", "", "");
+    kit_node(w, "b", "", "");
+    kit_pod_cpu(w, "busy", "1", ",'nodeName':'a'"); /* nobody goes to a but for the counts */
+    kit_pod(w, "on-a", "'app':'x'", ",'nodeName':'a'");
+    settle(w);
+    kit_pod(w, "one", "'app':'z'", even);
+    settle(w);
+    assert_string_equal(kit_node_of(w, "one"), "b");
+
+    kit_pod(w, "on-b", "'app':'x'", ",'nodeName':'b'");
+    change(w, RES.pods, "on-a", "status", "status.phase", "'Running'"); /* says nothing of who is there */
+    change(w, RES.pods, "on-a", "", "metadata.labels", "{'app':'y'}");
+    settle(w);
+    kit_pod(w, "two", "'app':'z'", even);
+    settle(w);
+    assert_string_equal(kit_node_of(w, "two"), "a");
+
+    change(w, RES.pods, "on-a", "", "metadata.labels", "{'app':'x'}");
+    delete_it(w, RES.pods, "on-b", "Background"); /* it is going, and counts no more */
+    settle(w);
+    kit_pod(w, "three", "'app':'z'", even);
+    settle(w);
+    assert_string_equal(kit_node_of(w, "three"), "b");
+
+    end_pod(w, "on-a");
+    kit_pod(w, "on-b-too", "'app':'x'", ",'nodeName':'b'");
+    settle(w);
+    kit_pod(w, "four", "'app':'z'", even);
+    settle(w);
+    assert_string_equal(kit_node_of(w, "four"), "a");
+}
+
 /* In a big cluster not all nodes are asked, and the next search begins where the last one ended. */
 static void test_many_nodes(void **state)
 {
@@ -115,10 +153,8 @@ int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, kit_setup, kit_teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        T(test_image_is_there),
-        T(test_replicas_spread_by_default),
-        T(test_many_nodes),
+        cmocka_unit_test(test_rows), T(test_image_is_there), T(test_replicas_spread_by_default),
+        T(test_counts_follow),       T(test_many_nodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
