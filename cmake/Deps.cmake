@@ -19,3 +19,10 @@ foreach(pair "jansson:jansson" "yaml:yaml-0.1" "sqlite:sqlite3" "microhttpd:libm
     target_link_libraries(dep_${name} INTERFACE ${lib_${name}})
   endif()
 endforeach()
+# Taken where it is there: without it, layers that are compressed with zstd are refused.
+pkg_check_modules(zstd QUIET IMPORTED_TARGET libzstd)
+add_library(dep_zstd INTERFACE)
+if(zstd_FOUND)
+  target_link_libraries(dep_zstd INTERFACE PkgConfig::zstd)
+  target_compile_definitions(dep_zstd INTERFACE STOWAGE_ZSTD=1)
+endif()

@@ -21,31 +21,30 @@
 #include <time.h>
 #include <unistd.h>
 
+/* What mysql and mariadb, of one descent, have in common. */
+#define OF_MYSQL                                                                                                       \
+    .dir = "/var/lib/mysql", .mark = "ibdata1", .dirs = {"mysql", "performance_schema", "sys"}, .port = 3306
+
 const struct database_product database_products[] = {
     {
+        OF_MYSQL,
         .program = "mysqld",
         .version = "8.0.40",
-        .dir = "/var/lib/mysql",
-        .mark = "ibdata1",
         .files = {"ibdata1", "auto.cnf", "ca.pem", "undo_001", "undo_002", "mysql.ibd"},
-        .dirs = {"mysql", "performance_schema", "sys"},
         .wants = {"MYSQL_ROOT_PASSWORD", "MYSQL_ALLOW_EMPTY_PASSWORD", "MYSQL_RANDOM_ROOT_PASSWORD"},
         .refusal = "[ERROR] [Entrypoint]: Database is uninitialized and password option is not specified\n"
                    "    You need to specify one of the following as an environment variable:\n"
                    "    - MYSQL_ROOT_PASSWORD\n    - MYSQL_ALLOW_EMPTY_PASSWORD\n    - MYSQL_RANDOM_ROOT_PASSWORD\n",
         .password = "MYSQL_ROOT_PASSWORD",
         .database = "MYSQL_DATABASE",
-        .port = 3306,
         .ready = "[System] [MY-010931] [Server] /usr/sbin/mysqld: ready for connections. Version: '8.0.40'  socket: "
                  "'/var/run/mysqld/mysqld.sock'  port: 3306  MySQL Community Server - GPL.",
     },
     {
+        OF_MYSQL,
         .program = "mariadbd",
         .version = "11.4.4-MariaDB",
-        .dir = "/var/lib/mysql",
-        .mark = "ibdata1",
         .files = {"ibdata1", "aria_log_control", "ib_logfile0", "undo001"},
-        .dirs = {"mysql", "performance_schema", "sys"},
         .wants = {"MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD", "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD",
                   "MARIADB_RANDOM_ROOT_PASSWORD", "MYSQL_ALLOW_EMPTY_PASSWORD"},
         .refusal = "[ERROR] [Entrypoint]: Database is uninitialized and password option is not specified\n"
@@ -53,7 +52,6 @@ const struct database_product database_products[] = {
                    "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD and MARIADB_RANDOM_ROOT_PASSWORD\n",
         .password = "MARIADB_ROOT_PASSWORD",
         .database = "MARIADB_DATABASE",
-        .port = 3306,
         .ready = "[Note] mariadbd: ready for connections. Version: '11.4.4-MariaDB-ubu2404'  socket: "
                  "'/run/mysqld/mysqld.sock'  port: 3306  mariadb.org binary distribution",
     },

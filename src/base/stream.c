@@ -1,4 +1,5 @@
-/* stream.c - see stream.h. Several gzip members one after the other are one stream, as gzip itself has it. */
+/* stream.c - see stream.h. Several gzip members, or zstd frames, one after the other are one stream, as their own
+ * programs have it. */
 #include "base/stream.h"
 
 #include "base/mem.h"
@@ -8,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
+#if STOWAGE_ZSTD
+#include <zstd.h>
+#endif
 
 #define CHUNK (64 * 1024)
 
@@ -17,8 +21,14 @@ struct stream {
     size_t mem_left;
     int64_t max_bytes, bytes;
     struct sha256 sha;
-    bool digest, gzip, raw_end, member_done;
+    bool digest, raw_end;
+    const struct codec *codec; /* NULL: plain */
+    bool member_done;          /* gzip */
     z_stream z;
+#if STOWAGE_ZSTD
+    ZSTD_DStream *zstd;
+    bool in_frame;
+#endif
     size_t have, at; /* of chunk */
     unsigned char chunk[CHUNK];
 };
@@ -45,69 +55,16 @@ static int refill(struct stream *s, struct err *e)
     return 0;
 }
 
-static bool begins(const struct stream *s, const char *magic, size_t n)
+/* -- gzip -- */
+
+static int open_gzip(struct stream *s, struct err *e)
 {
-    return s->have >= n && memcmp(s->chunk, magic, n) == 0;
+    return inflateInit2(&s->z, 16 + MAX_WBITS) == Z_OK ? 0 : err_set(e, ERR_INTERNAL, "no memory to decompress");
 }
 
-static int detect(struct stream *s, struct err *e)
+static void close_gzip(struct stream *s)
 {
-    static const struct {
-        const char *magic, *name;
-        size_t len;
-    } others[] = {{"\x28\xb5\x2f\xfd", "zstd", 4},
-                  {"\xfd"
-                   "7zXZ",
-                   "xz", 5},
-                  {"BZh", "bzip2", 3}};
-    for (size_t i = 0; i < ARRAY_LEN(others); i++)
-        if (begins(s, others[i].magic, others[i].len))
-            return err_set(e, ERR_UNSUPPORTED, "compressed with %s: only gzip is understood", others[i].name);
-    s->gzip = begins(s, "\x1f\x8b", 2);
-    if (s->gzip && inflateInit2(&s->z, 16 + MAX_WBITS) != Z_OK)
-        return err_set(e, ERR_INTERNAL, "no memory to decompress");
-    return 0;
-}
-
-int stream_open(const struct stream_conf *conf, struct stream **out, struct err *e)
-{
-    struct stream *s = xcalloc(1, sizeof *s);
-    s->fd = conf->fd;
-    s->mem = conf->mem ? conf->mem : (const unsigned char *)"";
-    s->mem_left = conf->mem_len;
-    s->max_bytes = conf->max_bytes;
-    s->digest = conf->digest;
-    sha256_init(&s->sha);
-    if (refill(s, e) < 0 || detect(s, e) < 0) {
-        stream_close(s);
-        return -1;
-    }
-    *out = s;
-    return 0;
-}
-
-void stream_close(struct stream *s)
-{
-    if (!s)
-        return;
-    if (s->gzip)
-        inflateEnd(&s->z);
-    free_cleanup(&s);
-}
-
-void stream_cleanup(struct stream **s)
-{
-    stream_close(*s);
-}
-
-static ssize_t read_plain(struct stream *s, void *buf, size_t n, struct err *e)
-{
-    if (s->at == s->have && (s->raw_end || refill(s, e) < 0))
-        return s->raw_end ? 0 : -1;
-    const size_t left = s->have - s->at, take = left < n ? left : n;
-    memcpy(buf, s->chunk + s->at, take);
-    s->at += take;
-    return (ssize_t)take;
+    inflateEnd(&s->z);
 }
 
 /* One step of zlib; *out_end at the end of the last member. */
@@ -148,11 +105,126 @@ static ssize_t read_gzip(struct stream *s, void *buf, size_t n, struct err *e)
     return (ssize_t)(want - s->z.avail_out);
 }
 
+/* -- zstd -- */
+
+#if STOWAGE_ZSTD
+static int open_zstd(struct stream *s, struct err *e)
+{
+    s->zstd = ZSTD_createDStream();
+    return s->zstd ? 0 : err_set(e, ERR_INTERNAL, "no memory to decompress");
+}
+
+static void close_zstd(struct stream *s)
+{
+    ZSTD_freeDStream(s->zstd);
+}
+
+static ssize_t read_zstd(struct stream *s, void *buf, size_t n, struct err *e)
+{
+    ZSTD_outBuffer out = {.dst = buf, .size = n};
+    while (out.pos == 0) {
+        if (s->at == s->have && !s->raw_end && refill(s, e) < 0)
+            return -1;
+        if (s->at == s->have && !s->in_frame)
+            return 0;
+        const bool no_more = s->at == s->have; /* what it still holds comes out */
+        ZSTD_inBuffer in = {.src = s->chunk, .size = s->have, .pos = s->at};
+        const size_t rc = ZSTD_decompressStream(s->zstd, &out, &in);
+        s->at = in.pos;
+        if (ZSTD_isError(rc))
+            return err_set(e, ERR_CORRUPT, "damaged zstd data: %s", ZSTD_getErrorName(rc));
+        s->in_frame = rc != 0;
+        if (no_more && s->in_frame && out.pos == 0)
+            return err_set(e, ERR_CORRUPT, "the compressed data end too early");
+    }
+    return (ssize_t)out.pos;
+}
+#define KNOWN "gzip and zstd are"
+#else
+#define KNOWN "gzip is"
+#endif
+
+/* -- which -- */
+
+struct codec {
+    const char *name, *magic;
+    size_t len;
+    int (*open)(struct stream *s, struct err *e); /* NULL: known by sight only */
+    void (*close)(struct stream *s);
+    ssize_t (*read)(struct stream *s, void *buf, size_t n, struct err *e);
+};
+static const struct codec codecs[] = {
+    {"gzip", "\x1f\x8b", 2, open_gzip, close_gzip, read_gzip},
+#if STOWAGE_ZSTD
+    {"zstd", "\x28\xb5\x2f\xfd", 4, open_zstd, close_zstd, read_zstd},
+#else
+    {"zstd", "\x28\xb5\x2f\xfd", 4, NULL, NULL, NULL},
+#endif
+    {"xz", "\xfd\x37zXZ", 5, NULL, NULL, NULL},
+    {"bzip2", "BZh", 3, NULL, NULL, NULL},
+};
+
+static int detect(struct stream *s, struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
+        const struct codec *c = &codecs[i];
+        if (s->have < c->len || memcmp(s->chunk, c->magic, c->len) != 0)
+            continue;
+        if (!c->open)
+            return err_set(e, ERR_UNSUPPORTED, "compressed with %s: only " KNOWN " understood", c->name);
+        if (c->open(s, e) < 0)
+            return -1;
+        s->codec = c;
+    }
+    return 0;
+}
+
+static ssize_t read_plain(struct stream *s, void *buf, size_t n, struct err *e)
+{
+    if (s->at == s->have && (s->raw_end || refill(s, e) < 0))
+        return s->raw_end ? 0 : -1;
+    const size_t left = s->have - s->at, take = left < n ? left : n;
+    memcpy(buf, s->chunk + s->at, take);
+    s->at += take;
+    return (ssize_t)take;
+}
+
+int stream_open(const struct stream_conf *conf, struct stream **out, struct err *e)
+{
+    struct stream *s = xcalloc(1, sizeof *s);
+    s->fd = conf->fd;
+    s->mem = conf->mem ? conf->mem : (const unsigned char *)"";
+    s->mem_left = conf->mem_len;
+    s->max_bytes = conf->max_bytes;
+    s->digest = conf->digest;
+    sha256_init(&s->sha);
+    if (refill(s, e) < 0 || detect(s, e) < 0) {
+        stream_close(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+void stream_close(struct stream *s)
+{
+    if (!s)
+        return;
+    if (s->codec)
+        s->codec->close(s);
+    free_cleanup(&s);
+}
+
+void stream_cleanup(struct stream **s)
+{
+    stream_close(*s);
+}
+
 ssize_t stream_read(struct stream *s, void *buf, size_t n, struct err *e)
 {
     if (n == 0)
         return 0;
-    const ssize_t got = s->gzip ? read_gzip(s, buf, n, e) : read_plain(s, buf, n, e);
+    const ssize_t got = s->codec ? s->codec->read(s, buf, n, e) : read_plain(s, buf, n, e);
     if (got <= 0)
         return got;
     if (s->digest)

@@ -1,4 +1,4 @@
-/* stream.h - bytes read once, from a descriptor or from memory, gzip undone, counted and digested on the way.
+/* stream.h - bytes read once, from a descriptor or from memory, gzip and zstd undone, counted and digested on the way.
  *
  * A layer's diff id, the digest of its bytes as they are read, comes from here. What comes out is bounded, so that a
  * small archive cannot fill a disk. THREADS: one at a time. */
@@ -23,7 +23,8 @@ struct stream_conf {
     bool digest;       /* stream_digest() will be asked */
 };
 
-/* Looks at the first bytes. UNSUPPORTED for a compression that is not gzip. Returns new in *out. */
+/* Looks at the first bytes. UNSUPPORTED for another compression (and for zstd, where Stowage was built without libzstd:
+ * STOWAGE_ZSTD). Returns new in *out. */
 int stream_open(const struct stream_conf *conf, struct stream **out, struct err *e);
 void stream_close(struct stream *s); /* NULL is fine */
 #define _auto_stream_ __attribute__((cleanup(stream_cleanup)))

@@ -25,6 +25,12 @@ static const struct tag_rule rhel_like_tags = {.names = "latest=9", .open = true
         repository, &rule, "alpine", "3.21.4", "hello", {"/usr/local/bin/hello", name, "@VERSION@"}, {NULL},           \
             {PATH_ALL}, .port = listens, .size = 12 * MIB                                                              \
     }
+/* One whose program, the layer's, is at the root. */
+#define PROGRAM(repository, layer, listens)                                                                            \
+    {                                                                                                                  \
+        repository, &any_tag, "alpine", "3.21.4", layer, {"/" layer}, {NULL}, {PATH_ALL}, .port = listens,             \
+                                                                                          .size = 8 * MIB              \
+    }
 /* One that has a page only, which says what it stands for. */
 #define PAGE(repository, port_flag, title, listens)                                                                    \
     {                                                                                                                  \
@@ -79,36 +85,9 @@ static const struct image_def rows[] = {
     HELLO("docker.io/paulbouwer/hello-kubernetes", any_tag, "hello-kubernetes", "8080/tcp"),
     HELLO("gcr.io/kuar-demo/kuard-amd64", any_tag, "kuard", "8080/tcp"),
     HELLO("docker.io/library/tomcat", any_tag, "tomcat", "8080/tcp"),
-    {"docker.io/hashicorp/http-echo",
-     &any_tag,
-     "alpine",
-     "3.21.4",
-     "http-echo",
-     {"/http-echo"},
-     {NULL},
-     {PATH_ALL},
-     .port = "5678/tcp",
-     .size = 8 * MIB},
-    {"docker.io/traefik/whoami",
-     &any_tag,
-     "alpine",
-     "3.21.4",
-     "whoami",
-     {"/whoami"},
-     {NULL},
-     {PATH_ALL},
-     .port = "80/tcp",
-     .size = 7 * MIB},
-    {"docker.io/containous/whoami",
-     &any_tag,
-     "alpine",
-     "3.21.4",
-     "whoami",
-     {"/whoami"},
-     {NULL},
-     {PATH_ALL},
-     .port = "80/tcp",
-     .size = 7 * MIB},
+    PROGRAM("docker.io/hashicorp/http-echo", "http-echo", "5678/tcp"),
+    PROGRAM("docker.io/traefik/whoami", "whoami", "80/tcp"),
+    PROGRAM("docker.io/containous/whoami", "whoami", "80/tcp"),
     {"docker.io/library/hello-world",
      &any_tag,
      NULL,

@@ -42,31 +42,24 @@ static const struct layer_file jenkins_files[] = {
     DIR_("usr/share/hello"),
 };
 
+#define NGINX_PAGE                                                                                                     \
+    "<!DOCTYPE html>\n<html>\n<head>\n<title>Welcome to nginx!</title>\n</head>\n<body>\n<h1>Welcome to "              \
+    "nginx!</h1>\n</body>\n</html>\n"
 #define NGINX_8080(root)                                                                                               \
     FILE_("etc/nginx/conf.d/default.conf",                                                                             \
           "server {\n    listen       8080;\n    server_name  localhost;\n\n"                                          \
-          "    location / {\n        root   " root ";\n        index  index.html index.htm;\n    }\n}\n"),             \
+          "    location / {\n        root   /" root ";\n        index  index.html index.htm;\n    }\n}\n"),            \
         FILE_("etc/nginx/nginx.conf",                                                                                  \
               "error_log  /dev/stderr notice;\npid        /tmp/nginx.pid;\n\nevents {\n}\n\n"                          \
               "http {\n    include       /etc/nginx/mime.types;\n    access_log  /dev/stdout;\n"                       \
               "    include /etc/nginx/conf.d/*.conf;\n}\n"),                                                           \
-        FILE_("etc/nginx/mime.types", "types {\n    text/html html htm;\n    text/css css;\n    text/plain txt;\n}\n")
-#define NGINX_PAGE                                                                                                     \
-    "<!DOCTYPE html>\n<html>\n<head>\n<title>Welcome to nginx!</title>\n</head>\n<body>\n<h1>Welcome to "              \
-    "nginx!</h1>\n</body>\n</html>\n"
+        FILE_("etc/nginx/mime.types",                                                                                  \
+              "types {\n    text/html html htm;\n    text/css css;\n    text/plain txt;\n}\n"),                        \
+        GUEST_("usr/sbin/nginx"), FILE_(root "/index.html", NGINX_PAGE),                                               \
+        FILE_("usr/share/nginx/version", "@VERSION@\n")
 
-static const struct layer_file nginx_unprivileged_files[] = {
-    GUEST_("usr/sbin/nginx"),
-    NGINX_8080("/usr/share/nginx/html"),
-    FILE_("usr/share/nginx/html/index.html", NGINX_PAGE),
-    FILE_("usr/share/nginx/version", "@VERSION@\n"),
-};
-static const struct layer_file bitnami_nginx_files[] = {
-    GUEST_("usr/sbin/nginx"),
-    NGINX_8080("/app"),
-    FILE_("app/index.html", NGINX_PAGE),
-    FILE_("usr/share/nginx/version", "@VERSION@\n"),
-};
+static const struct layer_file nginx_unprivileged_files[] = {NGINX_8080("usr/share/nginx/html")};
+static const struct layer_file bitnami_nginx_files[] = {NGINX_8080("app")};
 
 static const struct layer_def layers[] = {
     LAYER("hello", APPLETS_NONE, hello_files),

@@ -257,12 +257,17 @@ static json_t *descriptor(const struct images *im, const char *type, const char 
     return json_pack("{s:s, s:s, s:I}", "mediaType", type, "digest", digest, "size", (json_int_t)blob_size(im, digest));
 }
 
-static bool is_gzip(const struct images *im, const char *digest)
+/* The media type of a layer, by its first bytes. */
+static const char *layer_type(const struct images *im, const char *digest)
 {
-    unsigned char head[2] = {0};
+    unsigned char head[4] = {0};
     _auto_free_ char *path = blob_path(im, digest);
     _auto_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd >= 0 && read(fd, head, 2) == 2 && head[0] == 0x1f && head[1] == 0x8b;
+    if (fd < 0 || read(fd, head, sizeof head) != sizeof head)
+        return LAYER_TYPE;
+    if (memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0)
+        return LAYER_TYPE "+zstd";
+    return head[0] == 0x1f && head[1] == 0x8b ? LAYER_TYPE "+gzip" : LAYER_TYPE;
 }
 
 /* Docker's list of files, as the manifest that OCI would have. */
@@ -280,7 +285,7 @@ static int docker_image(struct import *i, const json_t *row, struct err *e)
         const char *layer = digest_of(i->bundle, json_string_value(item));
         if (!layer)
             return err_set(e, ERR_CORRUPT, "manifest.json: layer %s is not in the archive", json_string_value(item));
-        json_array_append_new(layers, descriptor(im, is_gzip(im, layer) ? LAYER_TYPE "+gzip" : LAYER_TYPE, layer));
+        json_array_append_new(layers, descriptor(im, layer_type(im, layer), layer));
     }
     _auto_json_ json_t *manifest = json_pack("{s:i, s:s, s:o, s:O}", "schemaVersion", 2, "mediaType", MANIFEST_TYPE,
                                              "config", descriptor(im, CONFIG_TYPE, config), "layers", layers);

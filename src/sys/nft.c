@@ -296,14 +296,28 @@ static void attr_register(struct nft *n, uint16_t type, unsigned reg)
     attr_u32(n, type, NFT_REG32_00 + reg);
 }
 
+/* An expression that is numbers only. */
+struct word {
+    uint16_t type;
+    uint32_t value;
+};
+#define REG(reg) (NFT_REG32_00 + (reg))
+#define WORDS(n, name, ...)                                                                                            \
+    expression_words(n, name, (const struct word[]){__VA_ARGS__},                                                      \
+                     sizeof((const struct word[]){__VA_ARGS__}) / sizeof(struct word))
+
+static void expression_words(struct nft *n, const char *name, const struct word *words, size_t count)
+{
+    const struct expression x = expression_begin(n, name);
+    for (size_t i = 0; i < count; i++)
+        attr_u32(n, words[i].type, words[i].value);
+    expression_end(n, x);
+}
+
 static void payload(struct nft *n, uint32_t base, uint32_t offset, uint32_t len, unsigned reg)
 {
-    const struct expression x = expression_begin(n, "payload");
-    attr_register(n, NFTA_PAYLOAD_DREG, reg);
-    attr_u32(n, NFTA_PAYLOAD_BASE, base);
-    attr_u32(n, NFTA_PAYLOAD_OFFSET, offset);
-    attr_u32(n, NFTA_PAYLOAD_LEN, len);
-    expression_end(n, x);
+    WORDS(n, "payload", {NFTA_PAYLOAD_DREG, REG(reg)}, {NFTA_PAYLOAD_BASE, base}, {NFTA_PAYLOAD_OFFSET, offset},
+          {NFTA_PAYLOAD_LEN, len});
 }
 
 void nx_saddr(struct nft *n, unsigned reg)
@@ -323,10 +337,7 @@ void nx_dport(struct nft *n, unsigned reg)
 
 void nx_l4proto(struct nft *n, unsigned reg)
 {
-    const struct expression x = expression_begin(n, "meta");
-    attr_u32(n, NFTA_META_KEY, NFT_META_L4PROTO);
-    attr_register(n, NFTA_META_DREG, reg);
-    expression_end(n, x);
+    WORDS(n, "meta", {NFTA_META_KEY, NFT_META_L4PROTO}, {NFTA_META_DREG, REG(reg)});
 }
 
 void nx_ct(struct nft *n, uint32_t key, unsigned reg)
@@ -339,11 +350,8 @@ void nx_ct(struct nft *n, uint32_t key, unsigned reg)
 
 void nx_daddr_type(struct nft *n, unsigned reg)
 {
-    const struct expression x = expression_begin(n, "fib");
-    attr_register(n, NFTA_FIB_DREG, reg);
-    attr_u32(n, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-    attr_u32(n, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
-    expression_end(n, x);
+    WORDS(n, "fib", {NFTA_FIB_DREG, REG(reg)}, {NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE},
+          {NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR});
 }
 
 void nx_mask(struct nft *n, unsigned reg, uint32_t mask)
@@ -385,24 +393,14 @@ void nx_cmp_u16(struct nft *n, unsigned reg, uint32_t op, uint16_t value)
 
 void nx_random(struct nft *n, unsigned reg, uint32_t modulus)
 {
-    const struct expression x = expression_begin(n, "numgen");
-    attr_register(n, NFTA_NG_DREG, reg);
-    attr_u32(n, NFTA_NG_MODULUS, modulus);
-    attr_u32(n, NFTA_NG_TYPE, NFT_NG_RANDOM);
-    expression_end(n, x);
+    WORDS(n, "numgen", {NFTA_NG_DREG, REG(reg)}, {NFTA_NG_MODULUS, modulus}, {NFTA_NG_TYPE, NFT_NG_RANDOM});
 }
 
 void nx_hash(struct nft *n, unsigned reg, uint32_t modulus)
 {
     enum { SEED = 0x57011a6e };
-    const struct expression x = expression_begin(n, "hash");
-    attr_register(n, NFTA_HASH_SREG, reg);
-    attr_register(n, NFTA_HASH_DREG, reg);
-    attr_u32(n, NFTA_HASH_LEN, 4);
-    attr_u32(n, NFTA_HASH_MODULUS, modulus);
-    attr_u32(n, NFTA_HASH_SEED, SEED);
-    attr_u32(n, NFTA_HASH_TYPE, NFT_HASH_JENKINS);
-    expression_end(n, x);
+    WORDS(n, "hash", {NFTA_HASH_SREG, REG(reg)}, {NFTA_HASH_DREG, REG(reg)}, {NFTA_HASH_LEN, 4},
+          {NFTA_HASH_MODULUS, modulus}, {NFTA_HASH_SEED, SEED}, {NFTA_HASH_TYPE, NFT_HASH_JENKINS});
 }
 
 /* to: NFTA_LOOKUP_DREG's register number as the kernel counts, or UINT32_MAX for none. */

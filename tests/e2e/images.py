@@ -1,7 +1,7 @@
 """images.py - images for test_18_images.sh, made without docker; and a registry of one image.
 
   images.py docker FILE NAME      an archive as `docker save` writes it
-  images.py oci DIRECTORY         an OCI layout, its layers gzipped
+  images.py oci DIRECTORY [zstd]  an OCI layout, its layers gzipped, or compressed by the program zstd
   images.py bad KIND FILE         an archive that must be refused
   images.py serve DIRECTORY PORT_FILE   a registry that has the layout's image under every name
 """
@@ -11,6 +11,7 @@ import http.server
 import io
 import json
 import os
+import subprocess
 import sys
 import tarfile
 
@@ -95,7 +96,7 @@ def docker(path, name, parts=None):
         f.write(tar_of([(n, "f", d, 0o644, 0) for n, d in members]))
 
 
-def oci(path):
+def oci(path, how="gzip"):
     os.makedirs(path + "/blobs/sha256")
 
     def put(data, kind):
@@ -105,7 +106,9 @@ def oci(path):
 
     parts = layers()
     config = put(config_of([digest(p) for p in parts]), "config.v1+json")
-    packed = [put(gzip.compress(p, mtime=0), "layer.v1.tar+gzip") for p in parts]
+    pack = {"gzip": lambda p: gzip.compress(p, mtime=0),
+            "zstd": lambda p: subprocess.run(["zstd", "-q", "-c"], input=p, stdout=subprocess.PIPE, check=True).stdout}
+    packed = [put(pack[how](p), "layer.v1.tar+" + how) for p in parts]
     manifest = put(json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
                                "config": config, "layers": packed}).encode(), "manifest.v1+json")
     with open(path + "/index.json", "w") as f:

@@ -88,6 +88,15 @@ image export team/app:2 >out.tar
 image rm team/app:2 >/dev/null
 eq "again" docker.io/team/app:2 "$(gzip -c out.tar | image import -)"
 eq "id" "$before" "$(image inspect team/app:2 | jq -r '.[0].Id')"
+if command -v zstd >/dev/null; then
+    make oci zlayout zstd
+    if image import zlayout --name team/app:z >zstd.out 2>&1; then
+        eq "compressed with zstd: the same image" "$before" "$(image inspect team/app:z | jq -r '.[0].Id')"
+        image rm team/app:z >/dev/null
+    else
+        has "built without libzstd" "compressed with zstd: only gzip is understood" "$(cat zstd.out)"
+    fi
+fi
 image export nginx:alpine -f nginx.tar
 image import nginx.tar --name mine/nginx:1 >/dev/null
 k run mine --image=mine/nginx:1

@@ -82,6 +82,9 @@ static void reads_what_it_writes(void **state)
     assert_int_equal(tar_next(t, &entry, &e), 0);
 }
 
+#define ZSTD_HELLO "\050\265\057\375\004\130\071\000\000\150\145\154\154\157\054\040\317\271\076\163"
+#define ZSTD_LAYER "\050\265\057\375\004\130\061\000\000\154\141\171\145\162\012\174\227\260\224"
+
 static void undoes_gzip(void **state)
 {
     (void)state;
@@ -112,8 +115,34 @@ static void undoes_gzip(void **state)
     _auto_stream_ struct stream *cut = open_mem(packed.data, packed.len - 9, 0, &e);
     assert_int_equal(stream_drain(cut, &e), -1);
     assert_int_equal(e.code, ERR_CORRUPT);
-    assert_null(open_mem("\x28\xb5\x2f\xfd....", 8, 0, &e));
+    assert_null(open_mem("BZh9....", 8, 0, &e));
     assert_int_equal(e.code, ERR_UNSUPPORTED);
+}
+
+static void undoes_zstd(void **state)
+{
+    (void)state;
+    /* "hello, " and "layer\n": two frames, as the program zstd wrote them, which are one stream. */
+    static const char packed[] = ZSTD_HELLO ZSTD_LAYER;
+    struct err e = ERR_INIT;
+    char back[32];
+#if STOWAGE_ZSTD
+    _auto_stream_ struct stream *s = open_mem(packed, sizeof packed - 1, 0, &e);
+    assert_int_equal(stream_read_full(s, back, sizeof back, &e), 13);
+    assert_memory_equal(back, "hello, layer\n", 13);
+    assert_int_equal(stream_read(s, back, 1, &e), 0);
+    for (size_t cut = 5; cut < sizeof packed - 1; cut++) { /* after 4 bytes it is a stream of zstd */
+        _auto_stream_ struct stream *part = open_mem(packed, cut, 0, &e);
+        assert_int_equal(stream_drain(part, &e), cut == sizeof ZSTD_HELLO - 1 ? 0 : -1);
+    }
+    _auto_stream_ struct stream *bomb = open_mem(packed, sizeof packed - 1, 5, &e);
+    assert_int_equal(stream_drain(bomb, &e), -1);
+    assert_int_equal(e.code, ERR_TOO_LARGE);
+#else
+    (void)back;
+    assert_null(open_mem(packed, sizeof packed - 1, 0, &e));
+    assert_int_equal(e.code, ERR_UNSUPPORTED);
+#endif
 }
 
 static void digests(void **state)
@@ -180,7 +209,8 @@ static void understands_gnu_tar(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_what_it_writes), cmocka_unit_test(undoes_gzip),         cmocka_unit_test(digests),
+        cmocka_unit_test(reads_what_it_writes), cmocka_unit_test(undoes_gzip),
+        cmocka_unit_test(undoes_zstd),          cmocka_unit_test(digests),
         cmocka_unit_test(survives_damage),      cmocka_unit_test(understands_gnu_tar),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

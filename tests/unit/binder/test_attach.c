@@ -1,60 +1,23 @@
 /* Attach and detach, beyond the plain case of test_dynamic.c: disks made by hand, pods that name them, waits on the
  * clock, nodes that are lost, and what the pods are told. */
-#include "unit/loop_world.h"
+#include "disks_kit.h"
 
-#include "binder/binder.h"
-#include "csi/cloud.h"
-#include "sys/fake.h"
-#include "unit/csi/cloud_kit.h"
 #include "volume/volume.h"
-
-struct fixture {
-    struct loop_world w;
-    struct binder_env env;
-    struct cloud *cloud;
-};
 
 #define VA     RES.volumeattachments
 #define NODES  RES.nodes
 #define VOL    "vol-00000000000000001"
 #define UNIQUE "kubernetes.io/csi/ebs.csi.aws.com^" VOL
-#define ZONE   ",'topology.kubernetes.io/zone':'us-east-1a'"
 #define READY(status)                                                                                                  \
     "[{'type':'Ready','status':'" status "','reason':'x','message':'x','lastTransitionTime':'2026-01-01T00:00:00Z',"   \
     "'lastHeartbeatTime':'2026-01-01T00:00:00Z'}]"
 
 static int setup(void **state)
 {
-    struct fixture *f = xcalloc(1, sizeof *f);
-    struct node_spec n1 = {.name = "n1", .nodefs_bytes = INT64_C(1) << 30};
-    struct node_spec n2 = {.name = "n2", .index = 1, .nodefs_bytes = INT64_C(1) << 30};
-    struct err e = ERR_INIT;
-    size_t n;
-    const struct loop_def *const *loops = binder_loops(&n);
-    world_open(&f->w);
-    world_account(&f->w);
-    f->env.machine = machine_open_fake("test");
-    assert_int_equal(f->env.machine->ops->node_start(f->env.machine, &n1, &e), 0);
-    assert_int_equal(f->env.machine->ops->node_start(f->env.machine, &n2, &e), 0);
-    f->cloud = kit_cloud(f->env.machine, &f->w.clock.clock, NULL, "us-east-1a", "us-east-1a");
-    const struct cloud_create disk = {.id = VOL, .zone = "us-east-1a", .gib = 1, .type = "gp3"};
-    assert_int_equal(cloud_disk_create(f->cloud, &disk, NULL, &e), 0);
-    world_start(&f->w, loops, n, &f->env);
-    make_node(&f->w, "n1", NODE("n1", ZONE, ""));
-    make_node(&f->w, "n2", NODE("n2", ZONE, ""));
+    struct fixture *f = disks_open(2, VOL);
     change(&f->w, NODES, "n1", "status", "status.conditions", READY("True"));
     settle(&f->w);
     *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    world_close(&f->w);
-    cloud_close(f->cloud);
-    f->env.machine->ops->close(f->env.machine);
-    free(f);
     return 0;
 }
 
@@ -338,7 +301,7 @@ static void test_node_deleted(void **state)
 
 int main(void)
 {
-#define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+#define T(t) cmocka_unit_test_setup_teardown(t, setup, disks_close)
     const struct CMUnitTest tests[] = {
         T(test_pod_names_disk),      T(test_volume_and_pod),     T(test_attached_by_hand_elsewhere),
         T(test_wrong_zone),          T(test_attachment_by_hand), T(test_nobody_attaches),

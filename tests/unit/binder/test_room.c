@@ -1,45 +1,12 @@
 /* A machine without room: the claim whose disk wants some is told, once, and nobody else is. */
-#include "unit/loop_world.h"
-
-#include "binder/binder.h"
-#include "csi/cloud.h"
-#include "sys/fake.h"
-#include "unit/csi/cloud_kit.h"
-
-struct fixture {
-    struct loop_world w;
-    struct binder_env env;
-    struct cloud *cloud;
-};
+#include "disks_kit.h"
 
 #define VOL(n) "vol-0000000000000000" n
 #define LONG   30 /* seconds: several looks */
 
 static int setup(void **state)
 {
-    struct fixture *f = xcalloc(1, sizeof *f);
-    struct node_spec n1 = {.name = "n1", .nodefs_bytes = INT64_C(1) << 30};
-    struct err e = ERR_INIT;
-    size_t n;
-    const struct loop_def *const *loops = binder_loops(&n);
-    world_open(&f->w);
-    world_account(&f->w);
-    f->env.machine = machine_open_fake("test");
-    assert_int_equal(f->env.machine->ops->node_start(f->env.machine, &n1, &e), 0);
-    f->cloud = kit_cloud(f->env.machine, &f->w.clock.clock, NULL, "us-east-1a", "us-east-1a");
-    world_start(&f->w, loops, n, &f->env);
-    make_node(&f->w, "n1", NODE("n1", ",'topology.kubernetes.io/zone':'us-east-1a'", ""));
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    world_close(&f->w);
-    cloud_close(f->cloud);
-    f->env.machine->ops->close(f->env.machine);
-    free(f);
+    *state = disks_open(1, NULL);
     return 0;
 }
 
@@ -108,6 +75,6 @@ static void test_who_is_told(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_who_is_told, setup, teardown)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_who_is_told, setup, disks_close)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
