@@ -118,6 +118,7 @@ static void conn_begin_tls(struct conn *c, struct MHD_Connection *mhd)
 static struct conn *conn_new(struct apiserver *s, struct MHD_Connection *mhd)
 {
     struct conn *c = xcalloc(1, sizeof *c);
+    atomic_load(&s->dealt); /* all that the listener did before: ThreadSanitizer does not see the library hand over */
     c->srv = s;
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     if (!s->plain_http)
