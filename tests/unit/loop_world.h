@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #define SECOND INT64_C(1000000000)
@@ -30,22 +31,34 @@ struct loop_world {
     unsigned beside_seen;
 };
 
-static inline void world_open(struct loop_world *w)
+static inline void world_make(struct loop_world *w, const struct clock *clock, struct pool *pool)
 {
     struct err e = ERR_INIT;
-    *w = (struct loop_world){0};
+    struct store_conf sc = {.clock = clock};
     resource_init();
-    clock_fake_init(&w->clock, INT64_C(1767225600) * SECOND);
-    struct store_conf sc = {.clock = &w->clock.clock};
     if (store_open(&sc, &w->store, &e) < 0)
         fail_msg("store: %s", e.msg);
     struct registry_conf rc = {
-        .store = w->store, .clock = &w->clock.clock, .service_cidr = "10.96.0.0/12", .pod_cidr = "10.244.0.0/16"};
+        .store = w->store, .clock = clock, .service_cidr = "10.96.0.0/12", .pod_cidr = "10.244.0.0/16"};
     w->registry = registry_new(&rc);
     if (registry_bootstrap(w->registry, "127.0.0.1", 6443, &e) < 0)
         fail_msg("bootstrap: %s", e.msg);
-    struct control_conf cc = {.registry = w->registry, .clock = &w->clock.clock, .step_mode = true};
+    struct control_conf cc = {.registry = w->registry, .clock = clock, .pool = pool, .step_mode = pool == NULL};
     w->control = control_new(&cc);
+}
+
+static inline void world_open(struct loop_world *w)
+{
+    *w = (struct loop_world){0};
+    clock_fake_init(&w->clock, INT64_C(1767225600) * SECOND);
+    world_make(w, &w->clock.clock, NULL);
+}
+
+/* One with threads, by this machine's clock, for tests of what they do to each other: see await(). */
+static inline void world_open_threads(struct loop_world *w, struct pool *pool)
+{
+    *w = (struct loop_world){0};
+    world_make(w, clock_real(), pool);
 }
 
 /* What the ServiceAccount loop would make: pods need it. */
@@ -87,6 +100,17 @@ static inline void settle(struct loop_world *w)
         w->beside_seen = did;
     }
     fail_msg("the loops do not come to rest");
+}
+
+/* Until it is so; it becomes so sooner or later, however slow the machine is. */
+static inline void await(struct loop_world *w, bool (*is_so)(struct loop_world *w), const char *what)
+{
+    for (int tries = 0; tries < 60000; tries++) {
+        if (is_so(w))
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    fail_msg("it never came to be: %s", what);
 }
 
 static inline void pass_seconds(struct loop_world *w, int seconds)

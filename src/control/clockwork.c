@@ -11,7 +11,7 @@
  *
  * THREADS: one caller at a time (the control socket's thread) and the thread that keeps the clock fast; moving is
  * atomic. The loops read the clock at any moment. */
-#include "app/clockwork.h"
+#include "control/clockwork.h"
 
 #include "base/mem.h"
 #include "base/str.h"

@@ -1,6 +1,6 @@
 /* clockwork.h - the cluster's clock, moved forward while everything keeps step; kept in the data directory. */
-#ifndef STOWAGE_APP_CLOCKWORK_H
-#define STOWAGE_APP_CLOCKWORK_H
+#ifndef STOWAGE_CONTROL_CLOCKWORK_H
+#define STOWAGE_CONTROL_CLOCKWORK_H
 
 #include "base/clock.h"
 #include "base/err.h"
