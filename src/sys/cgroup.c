@@ -249,6 +249,7 @@ void cgroups_open(struct cgroups *c, const char *cluster)
     struct mounted trees[CGROUP_TREES_MAX];
     const size_t count = list_trees(trees, ARRAY_LEN(trees));
     c->count = 0;
+    c->keeps_settings = false;
     for (size_t i = 0; i < count; i++)
         add_tree(c, &trees[i], cluster);
     for (size_t i = 0; i < c->count; i++)
@@ -303,6 +304,7 @@ void cgroups_enter_node(struct cgroups *c, const char *cluster, const char *node
     }
     find_controllers(c, "");
     cgroups_limit_node(c, true);
+    c->keeps_settings = cgroups_keep_settings(c);
     cgroups_enter(c, "");
     unshare(CLONE_NEWCGROUP);
     cgroups_make(c, "init", &(struct cgroup_limits){0});

@@ -33,7 +33,8 @@ struct cgroup_tree {
     char options[64]; /* v1: what mounts it again */
 };
 struct cgroups {
-    bool v2; /* limits are v2's */
+    bool v2;             /* limits are v2's */
+    bool keeps_settings; /* cgroups_keep_settings() has worked for this node */
     /* Borrowed from trees: the group in the tree that has the controller; -1 = there is none, or it is not ours. */
     int memory, cpu, pids, account, devices; /* devices: v1's */
     size_t count;
@@ -58,8 +59,8 @@ void cgroups_make(const struct cgroups *c, const char *id, const struct cgroup_l
 void cgroups_limit(const struct cgroups *c, const char *id, const struct cgroup_limits *limits);
 /* These devices and the harmless ones, and no others. False where the machine has no way to say so. */
 bool cgroups_limit_devices(const struct cgroups *c, const char *id, const struct cgroup_device *devices, size_t count);
-/* What it writes to settings of the one kernel has no effect. False as above. */
-bool cgroups_keep_settings(const struct cgroups *c, const char *id);
+/* What a node's processes and its containers' write to settings of the one kernel has no effect. False as above. */
+bool cgroups_keep_settings(const struct cgroups *c);
 /* A node: the loop devices beside; and, while it starts, what makes them. */
 void cgroups_limit_node(const struct cgroups *c, bool starting);
 /* Puts the calling process into it. */

@@ -43,12 +43,12 @@ static const struct cgroup_device harmless[] = {
     {false, 10, 229},  /* fuse */
 };
 
-#define FIELDS(code_, dst, src, off_, imm_)                                                                            \
+#define INSN(code_, dst, src, off_, imm_)                                                                              \
+    (struct bpf_insn)                                                                                                  \
     {                                                                                                                  \
         .code = (code_), .dst_reg = (dst), .src_reg = (src), .off = (off_), .imm = (imm_)                              \
     }
-#define INSN(code, dst, src, off, imm) ((struct bpf_insn)FIELDS(code, dst, src, off, imm))
-#define RULE_LEN                       5
+#define RULE_LEN 5
 
 /* Registers: 2 = type, 3 = major, 4 = minor. "If all are equal, allow." */
 static struct bpf_insn *add_rule(struct bpf_insn *at, const struct cgroup_device *d)
@@ -143,63 +143,85 @@ void cgroups_limit_node(const struct cgroups *c, bool starting)
 
 /* ---- settings of the kernel ---- */
 
-#define NAME_AT           (-64)  /* on the program's stack */
-#define VALUE_AT          (-192) /* … 128 bytes */
-#define MOV(dst, src)     FIELDS(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0)
-#define SET(dst, value)   FIELDS(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, value)
-#define ADD(dst, value)   FIELDS(BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, value)
-#define CALL(helper)      FIELDS(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
-#define LOAD(dst, src, n) FIELDS(BPF_LDX | BPF_MEM | (n), dst, src, 0, 0)
-#define EXIT              FIELDS(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define NAME_AT             (-64)  /* on the program's stack */
+#define VALUE_AT            (-192) /* … 128 bytes */
+#define KEEPER_MAX          512    /* instructions; far more than the table needs */
+#define MOV(d, s)           INSN(BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
+#define SET(d, v)           INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, v)
+#define ADD(d, v)           INSN(BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, v)
+#define CALL(f)             INSN(BPF_JMP | BPF_CALL, 0, 0, 0, f)
+#define JUMP(op, r, v, far) INSN(BPF_JMP | (op) | BPF_K, r, 0, far, v)
+#define EXIT                INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
-/* What a privileged container writes into /proc/sys: settings of its own network and of its shared memory are its own.
- * All others belong to the one kernel, that is to the user: the write succeeds, as labs expect that do it ("sysctl -w
- * vm.max_map_count=…"), and the value stays what it is. */
-static const struct bpf_insn keep_settings[] = {
-    LOAD(BPF_REG_2, BPF_REG_1, BPF_W), /* is it a write? */
-    FIELDS(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, 0, 2, 0),
-    SET(BPF_REG_0, 1),
-    EXIT,
-    MOV(BPF_REG_6, BPF_REG_1),
-    MOV(BPF_REG_2, BPF_REG_10),
-    ADD(BPF_REG_2, NAME_AT),
-    SET(BPF_REG_3, 64),
-    SET(BPF_REG_4, 0),
-    CALL(BPF_FUNC_sysctl_get_name),
-    FIELDS(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_1, BPF_REG_10, NAME_AT, 0),
-    FIELDS(BPF_JMP32 | BPF_JEQ | BPF_K, BPF_REG_1, 0, 18, 0x2f74656e), /* "net/" */
-    FIELDS(BPF_JMP32 | BPF_JNE | BPF_K, BPF_REG_1, 0, 4, 0x6e72656b),  /* "kern" */
-    FIELDS(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_1, BPF_REG_10, NAME_AT + 4, 0),
-    FIELDS(BPF_JMP32 | BPF_JNE | BPF_K, BPF_REG_1, 0, 2, 0x732f6c65), /* "el/s" */
-    FIELDS(BPF_LDX | BPF_MEM | BPF_H, BPF_REG_1, BPF_REG_10, NAME_AT + 8, 0),
-    FIELDS(BPF_JMP32 | BPF_JEQ | BPF_K, BPF_REG_1, 0, 13, 0x6d68), /* "hm" */
-    MOV(BPF_REG_1, BPF_REG_6),
-    MOV(BPF_REG_2, BPF_REG_10),
-    ADD(BPF_REG_2, VALUE_AT),
-    SET(BPF_REG_3, 128),
-    CALL(BPF_FUNC_sysctl_get_current_value),
-    FIELDS(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 9, 0),
-    FIELDS(BPF_JMP | BPF_JGT | BPF_K, BPF_REG_0, 0, 8, 128), /* too long, or an error */
-    MOV(BPF_REG_1, BPF_REG_6),
-    MOV(BPF_REG_2, BPF_REG_10),
-    ADD(BPF_REG_2, VALUE_AT),
-    MOV(BPF_REG_3, BPF_REG_0),
-    CALL(BPF_FUNC_sysctl_set_new_value),
-    FIELDS(BPF_JMP | BPF_JSLT | BPF_K, BPF_REG_0, 0, 2, 0),
-    SET(BPF_REG_0, 1),
-    EXIT,
-    SET(BPF_REG_0, 0),
-    EXIT,
-};
+/* Settings that have a namespace: of the network, of System V's and POSIX' shared things, of the names. */
+static const char *const own_settings[] = {"net/",       "kernel/shm",      "kernel/msg",       "kernel/sem",
+                                           "fs/mqueue/", "kernel/hostname", "kernel/domainname"};
 
-bool cgroups_keep_settings(const struct cgroups *c, const char *id)
+/* "If the name begins so, allow." */
+static struct bpf_insn *allow_setting(struct bpf_insn *at, const char *prefix)
 {
-    static int program = -1; /* the same for all: the kernel is asked once */
-    if (program < 0)
-        program = load(BPF_PROG_TYPE_CGROUP_SYSCTL, keep_settings, ARRAY_LEN(keep_settings));
+    for (int i = 0, n = (int)strlen(prefix); i < n; i++) {
+        *at++ = INSN(BPF_LDX | BPF_MEM | BPF_B, BPF_REG_1, BPF_REG_10, (short)(NAME_AT + i), 0);
+        *at++ = JUMP(BPF_JNE, BPF_REG_1, prefix[i], (short)(2 * (n - i)));
+    }
+    *at++ = SET(BPF_REG_0, 1);
+    *at++ = EXIT;
+    return at;
+}
+
+/* What a privileged container, or a node's root, writes into /proc/sys: settings with a namespace are its own. All
+ * others belong to the one kernel, that is to the user: the write succeeds, as labs expect that do it ("sysctl -w
+ * vm.max_map_count=…"), and the value stays what it is. */
+static int load_keeper(void)
+{
+    const struct bpf_insn begin[] = {
+        INSN(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_2, BPF_REG_1, 0, 0), /* is it a write? */
+        JUMP(BPF_JNE, BPF_REG_2, 0, 2),
+        SET(BPF_REG_0, 1),
+        EXIT,
+        MOV(BPF_REG_6, BPF_REG_1),
+        MOV(BPF_REG_2, BPF_REG_10),
+        ADD(BPF_REG_2, NAME_AT),
+        SET(BPF_REG_3, 64),
+        SET(BPF_REG_4, 0),
+        CALL(BPF_FUNC_sysctl_get_name),
+    };
+    const struct bpf_insn end[] = {
+        MOV(BPF_REG_1, BPF_REG_6),
+        MOV(BPF_REG_2, BPF_REG_10),
+        ADD(BPF_REG_2, VALUE_AT),
+        SET(BPF_REG_3, 128),
+        CALL(BPF_FUNC_sysctl_get_current_value),
+        JUMP(BPF_JEQ, BPF_REG_0, 0, 9),
+        JUMP(BPF_JGT, BPF_REG_0, 128, 8), /* too long, or an error */
+        MOV(BPF_REG_1, BPF_REG_6),
+        MOV(BPF_REG_2, BPF_REG_10),
+        ADD(BPF_REG_2, VALUE_AT),
+        MOV(BPF_REG_3, BPF_REG_0),
+        CALL(BPF_FUNC_sysctl_set_new_value),
+        JUMP(BPF_JSLT, BPF_REG_0, 0, 2),
+        SET(BPF_REG_0, 1),
+        EXIT,
+        SET(BPF_REG_0, 0),
+        EXIT,
+    };
+    struct bpf_insn code[KEEPER_MAX], *at = code;
+    memcpy(at, begin, sizeof begin);
+    at += ARRAY_LEN(begin);
+    for (size_t i = 0; i < ARRAY_LEN(own_settings); i++)
+        at = allow_setting(at, own_settings[i]);
+    memcpy(at, end, sizeof end);
+    at += ARRAY_LEN(end);
+    return load(BPF_PROG_TYPE_CGROUP_SYSCTL, code, (size_t)(at - code));
+}
+
+bool cgroups_keep_settings(const struct cgroups *c)
+{
     for (size_t i = 0; i < c->count; i++)
-        if (c->trees[i].v2)
-            return attach(c->trees[i].dir, id, program, BPF_CGROUP_SYSCTL);
+        if (c->trees[i].v2) {
+            _auto_close_ int program = load_keeper();
+            return attach(c->trees[i].dir, "", program, BPF_CGROUP_SYSCTL);
+        }
     return false;
 }
 

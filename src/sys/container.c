@@ -259,7 +259,7 @@ static void take_master(struct container *c, int fd)
 
 static void on_guard(struct node *n, struct watch *w)
 {
-    if (!mount_guard_answer(w->fd))
+    if (!mount_guard_answer(w->fd, n))
         node_unwatch(n, w);
 }
 
@@ -349,8 +349,6 @@ static void make_groups(struct node *n, const struct container_spec *spec)
                                          .cpu_milli = spec->cpu_milli,
                                          .cpu_request_milli = spec->cpu_request_milli};
     cgroups_make(&n->cgroups, spec->id, &limits);
-    if (spec->privileged) /* to others they are read-only */
-        cgroups_keep_settings(&n->cgroups, spec->id);
     cgroups_limit_devices(&n->cgroups, spec->id, devices, rootfs_devices(spec, devices, ARRAY_LEN(devices)));
 }
 

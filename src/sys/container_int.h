@@ -86,8 +86,10 @@ int user_refuse_calls(const struct user_spec *u, struct err *e);
 /* mount_guard.c: lets mounts of this process and its children wait for an answer, if it could mount at all. Returns the
  * descriptor on which they are asked about, or -1: nothing is to be guarded, or cannot be. */
 int mount_guard_set(const struct user_spec *u);
-/* Answers what is asked on it; false when nobody will ask any more. */
-bool mount_guard_answer(int fd);
+/* Has done what is asked on it, or refused; false when nobody will ask any more. */
+bool mount_guard_answer(int fd, const struct node *n);
+/* With these capabilities a process may mount. */
+bool user_may_mount(uint64_t caps);
 /* Identity, capabilities, directory. */
 int user_become(const struct user_spec *u, struct err *e);
 /* Environment with HOME, TERM, HOSTNAME where they are missing; returns new. */

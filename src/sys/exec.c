@@ -49,7 +49,8 @@ struct session {
     int in[2], out[2], err[2], exit_fd[2]; /* pipes: read end, write end */
     int sync[2];
     int master;
-    int guard; /* its mounts are asked about here; -1 = they are not */
+    int guard;               /* its mounts are asked about here; -1 = they are not */
+    const struct node *node; /* borrowed */
 };
 
 static int not_running(const char *id, struct err *e)
@@ -200,7 +201,7 @@ static enum watch_end wait_for_end(struct session *s, int pidfd)
             return WATCH_ENDED;
         if (p[1].revents)
             return WATCH_CUT;
-        if (!mount_guard_answer(s->guard)) {
+        if (!mount_guard_answer(s->guard, s->node)) {
             close(s->guard);
             s->guard = -1;
         }
@@ -268,7 +269,7 @@ static void await_furnished(const struct node *n)
 
 int req_exec(struct req *r, struct err *e)
 {
-    struct session s = {.master = -1, .guard = -1};
+    struct session s = {.master = -1, .guard = -1, .node = r->node};
     const char *id = wire_need_str(&r->in);
     _auto_free_ const char **argv = wire_get_strv(&r->in), **env = wire_get_strv(&r->in);
     s.user.argv = argv;

@@ -215,9 +215,11 @@ _Noreturn void node_main(const struct node_boot *boot)
     cgroups_enter_node(&n.cgroups, boot->cgroup, boot->name);
     n.epoll = epoll_create1(EPOLL_CLOEXEC);
     const int rest = node_furnish_from();
-    if (node_root_enter(boot, &e) == 0 && node_net_setup(boot, &e) == 0) {
+    if (node_root_enter(boot, n.cgroups.keeps_settings, &e) == 0 && node_net_setup(boot, &e) == 0) {
         cgroups_limit_node(&n.cgroups, false);
         n.self_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        n.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        n.self_mntns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
         n.self_pidns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
     }
     _auto_buf_ struct buf body = BUF_INIT;

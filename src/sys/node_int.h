@@ -40,9 +40,10 @@ struct node {
     struct sandbox *sandboxes;
     struct container *containers;
     struct job *jobs;
-    pid_t furnisher;            /* still brings the rest of the node's root; 0 = done */
-    char **argv;                /* what of it the machine shows as its name */
-    int self_netns, self_pidns; /* of the node, to come back to */
+    pid_t furnisher;                        /* still brings the rest of the node's root; 0 = done */
+    char **argv;                            /* what of it the machine shows as its name */
+    int self_netns, self_pidns, self_mntns; /* of the node, to come back to */
+    int proc;                               /* its /proc, also if somebody unmounts it */
 };
 
 struct req {
@@ -63,7 +64,8 @@ void node_reply(struct node *n, uint32_t id, const struct err *e, const struct b
                 unsigned fd_count);
 
 /* node_root.c: builds the node's root filesystem and moves into it. */
-int node_root_enter(const struct node_boot *boot, struct err *e);
+/* `keeps_settings`: what its processes write to settings of the machine has no effect. */
+int node_root_enter(const struct node_boot *boot, bool keeps_settings, struct err *e);
 /* What only people on the node miss comes after it runs: opened on the machine, then brought by a child, which is
  * returned; 0 = there is none. */
 int node_furnish_from(void);

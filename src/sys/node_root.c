@@ -10,6 +10,7 @@
  * It is built below <data>/nodes/<name>/root in the node's private mount namespace and pivoted to; then the machine's
  * tree is gone from here. THREADS: none; runs once in the starting node. */
 #include "sys/devices_int.h"
+#include "sys/kernel_fs_int.h"
 #include "sys/node_int.h"
 #include "sys/ops_int.h"
 #include "sys/own_fs_int.h"
@@ -225,17 +226,16 @@ static void write_etc(const char *root, const char *name)
 
 /* ---- kernel filesystems ---- */
 
-static int mount_kernel_fs(const char *root, struct err *e)
+static int mount_kernel_fs(const char *root, const struct kernel_fs *fs, struct err *e)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/proc", root);
-    if (mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
-        return err_sys(e, errno, "mount /proc");
+    _auto_close_ int sys = fs->sys;
+    if (kernel_fs_place(fs->proc, AT_FDCWD, path, e) < 0)
+        return -1;
     snprintf(path, sizeof path, "%s/sys", root);
-    /* Read-only here, not as a whole: in a user namespace nobody could mount it otherwise below. */
-    if (mount("sysfs", path, "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
-        mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
-        return err_sys(e, errno, "mount /sys");
+    if (kernel_fs_place(TAKE_FD(sys), AT_FDCWD, path, e) < 0)
+        return -1;
     snprintf(path, sizeof path, "%s/run", root);
     if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
         return err_sys(e, errno, "mount /run");
@@ -273,7 +273,7 @@ static int pivot(const char *root, struct err *e)
     return chdir("/") < 0 ? err_sys(e, errno, "chdir /") : 0;
 }
 
-int node_root_enter(const struct node_boot *boot, struct err *e)
+int node_root_enter(const struct node_boot *boot, bool keeps_settings, struct err *e)
 {
     _auto_free_ char *root = xasprintf("%s/root", boot->dir), *file = xasprintf("%s/nodefs.img", boot->dir);
     _auto_free_ char *layers = xasprintf("%s%s", root, NODE_LAYERS);
@@ -281,7 +281,11 @@ int node_root_enter(const struct node_boot *boot, struct err *e)
         return err_sys(e, errno, "make mounts private");
     if (sethostname(boot->name, strlen(boot->name)) < 0)
         return err_sys(e, errno, "sethostname");
-    if (proc_mkdir_p(root, 0755, e) < 0 || start_dev(e) < 0 ||
+    const unsigned long safe = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    const struct kernel_fs_how how = {
+        .proc_flags = safe, .sys_flags = safe, .settings_read_only = !keeps_settings, .locked = true};
+    struct kernel_fs kernel;
+    if (proc_mkdir_p(root, 0755, e) < 0 || kernel_fs_make(root, &how, &kernel, e) < 0 || start_dev(e) < 0 ||
         own_fs_mount(file, boot->nodefs_bytes, "nodefs", ROOT_DEVICE, root, e) < 0 || make_dirs(root, e) < 0)
         return -1;
     own_fs_forget();
@@ -290,7 +294,7 @@ int node_root_enter(const struct node_boot *boot, struct err *e)
         return -1;
     if (bind_read_only(boot->images, layers) < 0)
         return err_sys(e, errno, "mount image layers");
-    if (mount_kernel_fs(root, e) < 0)
+    if (mount_kernel_fs(root, &kernel, e) < 0)
         return -1;
     if (pivot(root, e) < 0)
         return -1;

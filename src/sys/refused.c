@@ -4,7 +4,8 @@
  * DESIGN: who can make a node for 8:0 can read the user's disk, and so can who opens a file by its handle on a
  * filesystem of which it sees a corner. A container runtime leaves the first to root in a container and closes the
  * devices with a control group; not every machine lets us have one, so here the calls themselves are refused, to
- * everybody, however privileged: mknod(2) and mknodat(2) of a block or character device, open_by_handle_at(2).
+ * everybody, however privileged: mknod(2) and mknodat(2) of a block or character device, and those of always[]: with
+ * CAP_SYS_ADMIN a program for the kernel could take a device filter off, a loaded kernel waits for the next panic.
  * Capability bits look as they do elsewhere.
  *
  * RuntimeDefault is containerd's profile turned around: it lists what is allowed, we list what is not, which comes to
@@ -32,7 +33,6 @@
 #define SYS_mount_setattr 442
 #endif
 
-#define CAP_SYS_MODULE     16
 #define CAP_SYS_PACCT      20
 #define CAP_SYS_ADMIN      21
 #define CAP_SYS_BOOT       22
@@ -41,32 +41,44 @@
 #define CAP_SYS_TTY_CONFIG 26
 #define CAP_NOBODY         63 /* no capability helps */
 
-static const unsigned always[] = {SYS_open_by_handle_at};
+/* Beside the handles: what reaches the one kernel, and what keys of the machine's root are in (they are the user's, not
+ * the namespace's). CAP_SYS_ADMIN alone would be enough for most. */
+static const unsigned always[] = {
+    SYS_open_by_handle_at,
+    SYS_add_key,
+    SYS_bpf,
+    SYS_delete_module,
+    SYS_finit_module,
+    SYS_init_module,
+    SYS_kexec_file_load,
+    SYS_kexec_load,
+    SYS_keyctl,
+    SYS_perf_event_open,
+    SYS_request_key,
+    SYS_swapoff,
+    SYS_swapon,
+#if defined(__x86_64__)
+    SYS_ioperm,
+    SYS_iopl,
+#endif
+};
 
 static const struct {
     unsigned call;
     int unless; /* a capability */
 } by_default[] = {
     {SYS_acct, CAP_SYS_PACCT},
-    {SYS_add_key, CAP_NOBODY},
-    {SYS_bpf, CAP_SYS_ADMIN},
     {SYS_clock_adjtime, CAP_SYS_TIME},
     {SYS_clock_settime, CAP_SYS_TIME},
-    {SYS_delete_module, CAP_SYS_MODULE},
     {SYS_fanotify_init, CAP_SYS_ADMIN},
-    {SYS_finit_module, CAP_SYS_MODULE},
     {SYS_fsconfig, CAP_SYS_ADMIN},
     {SYS_fsmount, CAP_SYS_ADMIN},
     {SYS_fsopen, CAP_SYS_ADMIN},
     {SYS_fspick, CAP_SYS_ADMIN},
     {SYS_get_mempolicy, CAP_SYS_NICE},
-    {SYS_init_module, CAP_SYS_MODULE},
     {SYS_io_uring_enter, CAP_NOBODY},
     {SYS_io_uring_register, CAP_NOBODY},
     {SYS_io_uring_setup, CAP_NOBODY},
-    {SYS_kexec_file_load, CAP_SYS_BOOT},
-    {SYS_kexec_load, CAP_SYS_BOOT},
-    {SYS_keyctl, CAP_NOBODY},
     {SYS_mbind, CAP_SYS_NICE},
     {SYS_mount, CAP_SYS_ADMIN},
     {SYS_mount_setattr, CAP_SYS_ADMIN},
@@ -74,25 +86,19 @@ static const struct {
     {SYS_move_pages, CAP_NOBODY},
     {SYS_nfsservctl, CAP_NOBODY},
     {SYS_open_tree, CAP_SYS_ADMIN},
-    {SYS_perf_event_open, CAP_SYS_ADMIN},
     {SYS_pivot_root, CAP_NOBODY},
     {SYS_quotactl, CAP_SYS_ADMIN},
     {SYS_reboot, CAP_SYS_BOOT},
-    {SYS_request_key, CAP_NOBODY},
     {SYS_set_mempolicy, CAP_SYS_NICE},
     {SYS_setdomainname, CAP_SYS_ADMIN},
     {SYS_sethostname, CAP_SYS_ADMIN},
     {SYS_setns, CAP_SYS_ADMIN},
     {SYS_settimeofday, CAP_SYS_TIME},
-    {SYS_swapoff, CAP_NOBODY},
-    {SYS_swapon, CAP_NOBODY},
     {SYS_umount2, CAP_SYS_ADMIN},
     {SYS_unshare, CAP_SYS_ADMIN},
     {SYS_userfaultfd, CAP_NOBODY},
     {SYS_vhangup, CAP_SYS_TTY_CONFIG},
 #if defined(__x86_64__)
-    {SYS_ioperm, CAP_NOBODY},
-    {SYS_iopl, CAP_NOBODY},
     {SYS_sysfs, CAP_NOBODY},
     {SYS_uselib, CAP_NOBODY},
     {SYS_ustat, CAP_NOBODY},
@@ -167,20 +173,24 @@ static void add_default_profile(struct filter *f, uint64_t caps)
 }
 
 #if defined(__x86_64__)
-#define I386_MKNOD             14
-#define I386_MKNODAT           297
-#define I386_OPEN_BY_HANDLE_AT 342
-#define X32_BIT                0x40000000
+#define I386_MKNOD   14
+#define I386_MKNODAT 297
+#define X32_BIT      0x40000000
+
+/* always[] in the table of 32-bit programs: swapon, ioperm, iopl, swapoff, init_module, delete_module, kexec_load,
+ * add_key, request_key, keyctl, perf_event_open, open_by_handle_at, finit_module, bpf. */
+static const unsigned always_i386[] = {87, 101, 110, 115, 128, 129, 283, 286, 287, 288, 336, 342, 350, 357};
 
 /* The other ways into an x86 kernel: 32-bit programs, and a call table of its own that nobody uses. */
 static void add_other_tables(struct filter *f)
 {
     add(f, (struct sock_filter)LOAD_FIELD(arch));
-    add(f, (struct sock_filter)JUMP_IF(BPF_JEQ, AUDIT_ARCH_X86_64, 18, 0));
+    add(f, (struct sock_filter)JUMP_IF(BPF_JEQ, AUDIT_ARCH_X86_64, 16 + 2 * ARRAY_LEN(always_i386), 0));
     add(f, (struct sock_filter)LOAD_FIELD(nr));
     refuse_device(f, I386_MKNOD, 1);
     refuse_device(f, I386_MKNODAT, 2);
-    refuse(f, I386_OPEN_BY_HANDLE_AT, EPERM);
+    for (size_t i = 0; i < ARRAY_LEN(always_i386); i++)
+        refuse(f, always_i386[i], EPERM);
     add(f, (struct sock_filter)RETURN(SECCOMP_RET_ALLOW));
     add(f, (struct sock_filter)LOAD_FIELD(nr));
     add(f, (struct sock_filter)JUMP_IF(BPF_JGE, X32_BIT, 0, 1));

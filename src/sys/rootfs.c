@@ -12,6 +12,7 @@
  * THREADS: none; runs in the container's first process. */
 #include "sys/container_int.h"
 #include "sys/devices_int.h"
+#include "sys/kernel_fs_int.h"
 #include "sys/ops_int.h"
 #include "sys/proc_int.h"
 #include "sys/userns_int.h"
@@ -44,19 +45,6 @@
 #define MOVE_MOUNT_F_EMPTY_PATH 0x4
 #define MOVE_MOUNT_T_EMPTY_PATH 0x40
 #endif
-
-static const char *const masked_paths[] = {"proc/acpi",
-                                           "proc/asound",
-                                           "proc/kcore",
-                                           "proc/keys",
-                                           "proc/latency_stats",
-                                           "proc/timer_list",
-                                           "proc/timer_stats",
-                                           "proc/sched_debug",
-                                           "proc/scsi",
-                                           "sys/firmware",
-                                           "sys/devices/virtual/powercap"};
-static const char *const read_only_paths[] = {"proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"};
 
 /* ---- the overlay ---- */
 
@@ -91,7 +79,7 @@ static int mount_overlay(const struct container_spec *spec, const char *merged, 
         buf_addf(&options, "%s%s%s", in_full ? NODE_LAYERS : "", in_full ? below : below + 1, count ? ":" : "");
     }
     buf_addf(&options, ",upperdir=%s,workdir=%s%s", upper, work, userns_overlay_options());
-    if (proc_mkdir_p(upper, 0755, e) < 0 || proc_mkdir_p(work, 0711, e) < 0 || proc_mkdir_p(merged, 0755, e) < 0)
+    if (proc_mkdir_p(upper, 0755, e) < 0 || proc_mkdir_p(work, 0711, e) < 0)
         return -1;
     if (mount("overlay", merged, "overlay", MS_RELATIME, buf_str(&options)) < 0)
         return err_sys(e, errno, "mount the container's root");
@@ -209,39 +197,38 @@ size_t rootfs_devices(const struct container_spec *spec, struct cgroup_device *o
     return all.count;
 }
 
-/* ---- control groups, as the container sees its own ---- */
-
-static int mount_cgroups(const struct container_child *c, int root, struct err *e)
+/* Before there is a root: where that will be is the stage. */
+static int make_kernel_fs(const struct container_child *c, const char *merged, struct kernel_fs *out, struct err *e)
 {
-    const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME | (c->spec->privileged ? 0 : MS_RDONLY);
-    const struct cgroups *groups = c->cgroups;
-    if (groups->count == 0)
-        return 0;
-    if (groups->count == 1 && groups->trees[0].v2)
-        return mount_at(root, "/sys/fs/cgroup", "cgroup", "cgroup2", flags, NULL, e);
-    if (mount_at(root, "/sys/fs/cgroup", "tmpfs", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755", e) < 0)
-        return -1;
-    for (size_t i = 0; i < groups->count; i++) {
-        const struct cgroup_tree *t = &groups->trees[i];
-        char path[64];
-        snprintf(path, sizeof path, "/sys/fs/cgroup/%s", t->name);
-        if (mount_at(root, path, "cgroup", t->v2 ? "cgroup2" : "cgroup", flags, t->v2 ? NULL : t->options, e) < 0)
-            return -1;
-    }
-    return 0;
+    const struct container_spec *spec = c->spec;
+    const unsigned long safe = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME;
+    const struct kernel_fs_how how = {
+        .proc_flags = safe,
+        .sys_flags = safe,
+        .groups = c->cgroups,
+        .groups_read_only = !spec->privileged,
+        .default_covers = !spec->privileged && !spec->unmasked_proc,
+        .settings_read_only = !c->cgroups->keeps_settings,
+        .locked = user_may_mount(user_caps(spec)),
+    };
+    return kernel_fs_make(merged, &how, out, e);
 }
 
-static int mount_kernel(const struct container_child *c, int root, const char *merged, struct err *e)
+static int place_at(int root, const char *path, int tree, struct err *e)
 {
-    const unsigned long safe = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-    const unsigned long ro = c->spec->privileged ? 0 : MS_RDONLY;
+    _auto_close_ int taken = tree;
+    _auto_close_ int dir = open_or_make(root, path, true, e);
+    return dir < 0 ? -1 : kernel_fs_place(TAKE_FD(taken), dir, "", e);
+}
+
+static int mount_kernel(const struct container_child *c, int root, const char *merged, const struct kernel_fs *fs,
+                        struct err *e)
+{
     _auto_devices_ struct devices held = DEVICES_NONE;
     _auto_free_ char *dev = xasprintf("%s/dev", merged), *shm = xasprintf("%s/dev/shm", merged);
-    if (mount_at(root, "/proc", "proc", "proc", safe | MS_RELATIME, NULL, e) < 0 ||
+    const int proc = place_at(root, "/proc", fs->proc, e), sys = place_at(root, "/sys", fs->sys, e);
+    if (proc < 0 || sys < 0 ||
         mount_at(root, "/dev", "tmpfs", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k", e) < 0)
-        return -1;
-    /* A pod on the node's network has the node's sysfs, which another mount namespace may not mount anew. */
-    if (mount_at(root, "/sys", "sysfs", "sysfs", safe | MS_RELATIME | ro, NULL, e) < 0 || mount_cgroups(c, root, e) < 0)
         return -1;
     devices_hold(&held); /* of the node */
     if (devices_populate(&held, dev, e) < 0)
@@ -251,49 +238,6 @@ static int mount_kernel(const struct container_child *c, int root, const char *m
     if (mount(c->sandbox->shm, shm, NULL, MS_BIND, NULL) < 0)
         return err_sys(e, errno, "mount /dev/shm");
     return 0;
-}
-
-/* Settings of the one kernel, through which it would start programs outside or stop the machine. */
-static const char *const machine_files[] = {"proc/sys/kernel/core_pattern",
-                                            "proc/sys/kernel/modprobe",
-                                            "proc/sys/kernel/hotplug",
-                                            "proc/sys/kernel/poweroff_cmd",
-                                            "proc/sys/kernel/sysrq",
-                                            "proc/sys/fs/binfmt_misc",
-                                            "proc/sysrq-trigger",
-                                            "sys/kernel/uevent_helper",
-                                            "sys/kernel/debug",
-                                            "sys/kernel/security",
-                                            "sys/firmware",
-                                            "sys/power",
-                                            "sys/module",
-                                            "sys/bus/pci"};
-
-static void make_read_only(const char *merged, const char *const *paths, size_t count)
-{
-    char path[512];
-    for (size_t i = 0; i < count; i++) {
-        snprintf(path, sizeof path, "%s/%s", merged, paths[i]);
-        if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) == 0)
-            mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-    }
-}
-
-static void mask(const char *merged)
-{
-    char path[512], null[512];
-    struct stat st;
-    snprintf(null, sizeof null, "%s/dev/null", merged);
-    for (size_t i = 0; i < ARRAY_LEN(masked_paths); i++) {
-        snprintf(path, sizeof path, "%s/%s", merged, masked_paths[i]);
-        if (stat(path, &st) < 0)
-            continue;
-        if (S_ISDIR(st.st_mode))
-            mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0k");
-        else
-            mount(null, path, NULL, MS_BIND, NULL);
-    }
-    make_read_only(merged, read_only_paths, ARRAY_LEN(read_only_paths));
 }
 
 /* ---- binds ---- */
@@ -441,17 +385,15 @@ int rootfs_enter(const struct container_child *c, struct err *e)
     _auto_free_ int *trees = take_trees(spec);
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return err_sys(e, errno, "make mounts private");
-    if (mount_overlay(spec, merged, e) < 0)
+    struct kernel_fs kernel;
+    if (proc_mkdir_p(merged, 0755, e) < 0 || make_kernel_fs(c, merged, &kernel, e) < 0 ||
+        mount_overlay(spec, merged, e) < 0)
         return -1;
     _auto_close_ int root = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return err_sys(e, errno, "open %s", merged);
-    if (mount_kernel(c, root, merged, e) < 0 || image_volumes_mount(root, spec, e) < 0 ||
+    if (mount_kernel(c, root, merged, &kernel, e) < 0 || image_volumes_mount(root, spec, e) < 0 ||
         add_mounts(root, spec, trees, e) < 0 || make_cwd(root, spec->cwd, e) < 0)
         return -1;
-    if (spec->privileged)
-        make_read_only(merged, machine_files, ARRAY_LEN(machine_files));
-    else if (!spec->unmasked_proc)
-        mask(merged);
     return pivot(merged, spec->read_only_root, e);
 }

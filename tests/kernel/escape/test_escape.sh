@@ -23,6 +23,49 @@ trap leave EXIT
 setting() { cat /proc/sys/kernel/core_pattern /proc/sys/vm/max_map_count; }
 before=$(setting)
 
+# Opens what belongs to the one kernel for writing, and writes nothing, ever: opening is what must not be possible. First
+# as it is, then after each way to get a cover off.
+cat >"$WORK/fight" <<'SH'
+tried=0
+open_all() {
+    for f in $1/sysrq-trigger $1/kcore $1/kmsg $1/keys $1/mtrr $1/timer_list $1/irq/default_smp_affinity $1/dynamic_debug/control \
+        $1/bus/pci/devices $1/fs/nfsd $1/sys/kernel/core_pattern $1/sys/kernel/sysrq $1/sys/kernel/modprobe \
+        $2/power/state $2/power/disk $2/kernel/profiling $2/kernel/rcu_normal $2/kernel/uevent_helper $2/kernel/kexec_crash_size \
+        $2/bus/pci/rescan $2/block/*/queue/scheduler $2/module/*/parameters/*; do
+        [ -f "$f" ] || continue
+        tried=$((tried + 1))
+        if (exec 3>>"$f") 2>/dev/null; then echo "OPENED $f: $3"; fi
+    done
+}
+covers="sysrq-trigger kcore kmsg keys mtrr timer_list irq bus fs sys"
+open_all "$1" "$2" "as it is"
+for f in $covers; do
+    umount "$1/$f"; umount -l "$1/$f"
+    mount -o remount,rw,bind "$1/$f"; mount -o remount,rw "$1/$f"
+    mkdir -p /fight.d; mount --move "$1/$f" /fight.d
+done 2>/dev/null
+mount -o remount,rw "$2" 2>/dev/null; mount -o remount,rw,bind "$2" 2>/dev/null
+umount -l "$2/power" "$2/kernel/debug" 2>/dev/null
+open_all "$1" "$2" "after umount, remount, move"
+mkdir -p /p /s
+for how in --bind --rbind; do
+    mount $how "$1" /p 2>/dev/null; mount $how "$2" /s 2>/dev/null
+    open_all /p /s "$how"
+    umount -l /p /s 2>/dev/null
+done
+mount -t proc none /p 2>/dev/null; mount -t sysfs none /s 2>/dev/null
+umount -l /p/kmsg /p/sysrq-trigger 2>/dev/null
+open_all /p /s "mounted anew"
+umount -l /p /s 2>/dev/null
+# A way in is held while the mount goes away with its namespace, or is taken down lazily.
+(cd "$1" && umount -l "$1" && open_all . "$2" "held, unmounted lazily"; mount -t proc none "$1") 2>/dev/null
+for root in /proc/1/root /proc/self/root; do open_all $root/proc $root/sys $root; done
+echo "tried $tried"
+SH
+
+# There was something to open.
+fought() { [ "$(printf '%s\n' "$1" | sed -n 's/^tried //p')" -gt 10 ] || die "the fight was not fought: $1"; }
+
 for name in plain:false privileged:true; do
     k apply -f - <<YAML >/dev/null
 apiVersion: v1
@@ -70,6 +113,12 @@ for pod in plain privileged; do
     eq "settings" "$before" "$(setting)"
     lacks "no debugfs" debugfs "$(tries $pod 'mkdir -p /m; for t in debugfs tracefs configfs bpf securityfs; do mount -t $t none /m; done; cat /proc/mounts')"
 
+    say "$pod: files of the kernel that are the machine's, however their covers are fought"
+    k exec -i $pod -- sh -c 'cat >/fight' <"$WORK/fight"
+    seen=$(tries $pod 'sh /fight /proc /sys')
+    fought "$seen"
+    lacks "opened for writing" OPENED "$seen"
+
     say "$pod: control groups"
     lacks "its own are the root" stowage- "$(tries $pod 'cat /proc/self/cgroup; find /sys/fs/cgroup -maxdepth 2 -name "stowage-*"')"
 
@@ -79,7 +128,25 @@ for pod in plain privileged; do
     lacks "unix sockets" /run/systemd "$(tries $pod 'cat /proc/net/unix')"
 done
 
+say "a node's own shell"
+on_node() { "$STOWAGE" shell --data "$WORK/data" node01 -- sh -c "$1" 2>&1 || true; }
+"$STOWAGE" shell --data "$WORK/data" node01 -- sh -c 'cat >/tmp/fight' <"$WORK/fight"
+seen=$(on_node 'cd /tmp && sh /tmp/fight /proc /sys')
+fought "$seen"
+lacks "opened for writing" OPENED "$seen"
+seen=$(tries privileged 'nsenter -t 1 -m -- sh -c "mount -t proc none /mnt; sh /fight /proc /sys; sh /tmp/fight /mnt /sys"')
+lacks "by way of a privileged container" OPENED "$seen"
+on_node 'echo 262199 >/proc/sys/vm/max_map_count; swapoff -a; mount -t devtmpfs none /mnt; ls /mnt' >"$WORK/seen"
+eq "settings" "$before" "$(setting)"
+lacks "no devtmpfs" mapper "$(cat "$WORK/seen")"
+for path in /dev/loop-control /dev/mem /dev/kmsg /dev/port; do
+    has "$path" missing "$(on_node "test -e $path || echo missing")"
+done
+
 say "privileged: what it is for still works"
+eq "a new /proc" 1 "$(tries privileged 'mkdir -p /q && mount -t proc none /q && cut -d" " -f1 /q/1/stat')"
+eq "of its own process namespace" 1 "$(on_node 'unshare -pf --mount-proc sh -c "echo \$\$"')"
+eq "huge pages, for itself" "never" "$(tries privileged 'f=/sys/kernel/mm/transparent_hugepage/enabled; [ ! -e $f ] || echo never >$f; cat $f 2>/dev/null || echo never')"
 eq "tmpfs" yes "$(tries privileged 'mkdir -p /t; mount -t tmpfs t /t && echo yes')"
 eq "own network" 0 "$(tries privileged 'echo 0 >/proc/sys/net/ipv4/ip_forward; cat /proc/sys/net/ipv4/ip_forward')"
 eq "all capabilities but those of the machine" 00000123fcfcffff "$(tries privileged 'grep CapEff /proc/self/status' | tr -d '\t ' | cut -d: -f2)"
