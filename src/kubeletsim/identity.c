@@ -10,6 +10,8 @@
 #include "kubeletsim/start_int.h"
 
 #include "api/quantity.h"
+#include "base/buf.h"
+#include "sys/seccomp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +20,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define PROFILE_MAX (1 << 20)
 
 /* -- capabilities -- */
 
@@ -268,25 +272,40 @@ static void add_limits(struct start *s)
 
 /* -- what the kernel refuses it -- */
 
+/* A profile that lies on the node, as a filter. */
+static int load_profile(struct start *s, const char *path, struct err *e)
+{
+    json_error_t at;
+    struct err why = ERR_INIT;
+    _auto_buf_ struct buf text = BUF_INIT;
+    if (pod_read_node_file(s->p, path, PROFILE_MAX, &text, &why) < 0)
+        return err_set(
+            e, ERR_NOT_FOUND, "failed to create containerd container: cannot load seccomp profile \"%s\": open %s: %s",
+            path, path,
+            why.sys_errno == ENOENT || !why.sys_errno ? "no such file or directory" : strerror(why.sys_errno));
+    _auto_json_ json_t *profile = json_loadb(buf_str(&text), text.len, 0, &at);
+    if (!profile)
+        return err_set(e, ERR_INVALID, "failed to create containerd container: decoding seccomp profile failed %s",
+                       text.len ? at.text : "unexpected end of JSON input");
+    return seccomp_compile(profile, &s->filter, e);
+}
+
+/* A privileged container has none, whatever it asks for, as containerd has it. */
 static int start_seccomp(struct start *s, struct err *e)
 {
-    struct machine *m = s->p->k->m;
     const json_t *profile = context_of(s, "seccompProfile");
     const char *type = jstr_or(profile, "type", "Unconfined");
-    struct stat st;
-    struct err why = ERR_INIT;
-    s->out.default_profile = str_eq(type, "RuntimeDefault") && !s->out.privileged;
+    if (s->out.privileged)
+        return 0;
+    s->out.default_profile = str_eq(type, "RuntimeDefault");
     if (!str_eq(type, "Localhost"))
         return 0;
     _auto_free_ char *path = xasprintf(ROOT_DIR "/seccomp/%s", jstr_or(profile, "localhostProfile", ""));
-    s->out.default_profile = true;
-    if (m->ops->stat(m, pod_node(s->p), path, &st, &why) == 0)
-        return 0;
-    err_set(e, ERR_NOT_FOUND,
-            "failed to create containerd container: cannot load seccomp profile \"%s\": open %s: no such file or "
-            "directory",
-            path, path);
-    return start_refuse(s, "CreateContainerError");
+    if (load_profile(s, path, e) < 0)
+        return start_refuse(s, "CreateContainerError");
+    s->out.filter = s->filter.data;
+    s->out.filter_len = s->filter.len;
+    return 0;
 }
 
 int start_identity(struct start *s, struct err *e)

@@ -52,15 +52,13 @@ static int write_file(struct pod_run *p, const char *path, const struct buf *tex
     return 0;
 }
 
-/* Appends a file of the node; one that is not there has nothing. */
-static void add_node_file(const struct pod_run *p, const char *path, struct buf *out)
+int pod_read_node_file(const struct pod_run *p, const char *path, size_t max, struct buf *out, struct err *e)
 {
     struct machine *m = p->k->m;
-    struct err e = ERR_INIT;
     _auto_close_ int fd = -1;
-    if (m->ops->open(m, pod_node(p), path, O_RDONLY | O_CLOEXEC, 0, &fd, &e) < 0)
-        return;
-    for (size_t total = 0; total < NODE_FILE_MAX;) {
+    if (m->ops->open(m, pod_node(p), path, O_RDONLY | O_CLOEXEC, 0, &fd, e) < 0)
+        return -1;
+    for (size_t total = 0; total < max;) {
         ssize_t n = read(fd, buf_reserve(out, 4096), 4096);
         if (n <= 0)
             break;
@@ -68,6 +66,14 @@ static void add_node_file(const struct pod_run *p, const char *path, struct buf 
         total += (size_t)n;
     }
     buf_adds(out, "");
+    return 0;
+}
+
+/* One that is not there has nothing. */
+static void add_node_file(const struct pod_run *p, const char *path, struct buf *out)
+{
+    struct err e = ERR_INIT;
+    pod_read_node_file(p, path, NODE_FILE_MAX, out, &e);
 }
 
 /* -- /etc/hosts -- */

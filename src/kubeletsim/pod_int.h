@@ -196,6 +196,8 @@ void pod_hostname(const struct pod_run *p, char out[64]);
 /* What its kernel knows as its name: the whole of it with setHostnameAsFQDN. Returns new. */
 char *pod_kernel_hostname(const struct pod_run *p);
 int pod_files_write(struct pod_run *p, struct err *e);
+/* Appends a file of the node, `max` bytes at most (and what a last read brings). */
+int pod_read_node_file(const struct pod_run *p, const char *path, size_t max, struct buf *out, struct err *e);
 
 /* -- env.c, downward.c -- */
 struct env {

@@ -178,6 +178,7 @@ static void start_release(struct start *s)
     env_release(&s->env);
     strlist_release(&s->argv);
     strlist_release(&s->texts);
+    buf_release(&s->filter);
     free(s);
 }
 

@@ -4,6 +4,8 @@
 
 #include "kubeletsim/pod_int.h"
 
+#include "base/buf.h"
+
 #define CONTAINER_MOUNTS_MAX 256
 #define GROUPS_MAX           64
 
@@ -17,6 +19,7 @@ struct start {
     struct strlist argv, texts; /* texts: what out and mounts[] borrow */
     struct mount_spec mounts[CONTAINER_MOUNTS_MAX];
     uint32_t groups[GROUPS_MAX];
+    struct buf filter; /* of system calls */
     struct container_spec out;
 };
 

@@ -202,6 +202,8 @@ static _Noreturn void container_child(const struct container_child *c)
         _exit(128);
     }
     char **env = user_environment(&u);
+    if (u.no_new_privs && user_set_filter(&u, &e) < 0)
+        _exit(128);
     execve(program, (char *const *)spec->argv, env);
     dprintf(2, "exec %s: %s\n", program,
             errno == ENOEXEC  ? "exec format error"

@@ -73,6 +73,8 @@ struct user_spec {
     int oom_score_adj;
     bool no_new_privs;
     bool default_profile; /* the runtime's filter of system calls */
+    const void *filter;   /* a filter beside it: struct sock_filter[]; borrowed */
+    size_t filter_len;    /* bytes */
 };
 /* The container's own; `limited`: its memory has a limit that is kept. */
 void user_fill(struct user_spec *u, const struct container_spec *spec, bool limited);
@@ -83,6 +85,8 @@ int user_take_tty(uint32_t uid, struct err *e);
 char *user_find_program(const struct user_spec *u, const char *where, int *out_code, struct err *e);
 /* refused.c: from here on what must not be called fails, for this process and its children. Needs CAP_SYS_ADMIN. */
 int user_refuse_calls(const struct user_spec *u, struct err *e);
+/* The filter that the user asked for. Without no_new_privs it needs CAP_SYS_ADMIN. */
+int user_set_filter(const struct user_spec *u, struct err *e);
 /* mount_guard.c: lets mounts of this process and its children wait for an answer, if it could mount at all. Returns the
  * descriptor on which they are asked about, or -1: nothing is to be guarded, or cannot be. */
 int mount_guard_set(const struct user_spec *u);

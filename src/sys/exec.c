@@ -114,6 +114,8 @@ static _Noreturn void program_run(struct session *s)
     proc_reset_signals();
     if (program_prepare(s, &program, &code, &e) == 0) {
         char **env = user_environment(&s->user);
+        if (s->user.no_new_privs && user_set_filter(&s->user, &e) < 0)
+            _exit(code);
         execve(program, (char *const *)s->user.argv, env);
         err_set(&e, ERR_SYS, "%sexec %s: %s: unknown", exec_words, program,
                 errno == ENOEXEC  ? "exec format error"

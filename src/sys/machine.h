@@ -148,6 +148,8 @@ struct container_spec {
     bool no_new_privs;
     bool default_profile; /* the runtime's filter of system calls */
     bool unmasked_proc;   /* procMount */
+    const void *filter;   /* of system calls, see seccomp.h; NULL = none */
+    size_t filter_len;    /* bytes */
     int oom_score_adj;
     const char *pid_of;              /* the container whose process namespace it joins, or NULL */
     uint64_t add_caps, drop_caps;    /* capability bits */

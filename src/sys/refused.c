@@ -25,6 +25,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -218,4 +219,17 @@ int user_refuse_calls(const struct user_spec *u, struct err *e)
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 || errno == EINVAL)
         return 0; /* EINVAL: a kernel without filters */
     return err_sys(e, errno, "seccomp");
+}
+
+int user_set_filter(const struct user_spec *u, struct err *e)
+{
+    const size_t count = u->filter_len / sizeof(struct sock_filter);
+    _auto_free_ struct sock_filter *code = xcalloc(count + 1, sizeof *code); /* the message's bytes are not aligned */
+    if (count == 0)
+        return 0;
+    memcpy(code, u->filter, count * sizeof *code);
+    const struct sock_fprog program = {(unsigned short)count, code};
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+        return err_sys(e, errno, "seccomp");
+    return 0;
 }

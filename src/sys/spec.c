@@ -31,6 +31,7 @@ void spec_write(struct buf *b, const struct container_spec *s)
     wire_u32(b, s->no_new_privs);
     wire_u32(b, s->default_profile);
     wire_u32(b, s->unmasked_proc);
+    wire_blob(b, s->filter, s->filter_len);
     wire_u32(b, (uint32_t)s->oom_score_adj);
     wire_str(b, s->pid_of);
     wire_i64(b, (int64_t)s->add_caps);
@@ -102,6 +103,7 @@ struct spec_box *spec_read(struct buf *take_body)
     s->no_new_privs = wire_get_bool(&in);
     s->default_profile = wire_get_bool(&in);
     s->unmasked_proc = wire_get_bool(&in);
+    s->filter = wire_get_blob(&in, &s->filter_len);
     s->oom_score_adj = (int)wire_get_u32(&in);
     s->pid_of = wire_get_str(&in);
     s->add_caps = (uint64_t)wire_get_i64(&in);

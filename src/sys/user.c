@@ -3,7 +3,9 @@
  *
  * Used by containers (first process) and exec alike, so both behave the same. Order matters: groups before uid, the
  * bounding set while we are still root, the directory as the user (a directory the user may not enter is an error, as
- * in runc). THREADS: none; the process is about to become the program. */
+ * in runc). A filter that the user brings is set where runc sets it: while we may, or, where no new privileges can be
+ * had, at the very end, when it need not allow what we do here. THREADS: none; the process is about to become the
+ * program. */
 #include "sys/container_int.h"
 #include "sys/proc_int.h"
 #include "sys/userns_int.h"
@@ -56,6 +58,8 @@ void user_fill(struct user_spec *u, const struct container_spec *spec, bool limi
     u->caps = user_caps(spec);
     u->no_new_privs = spec->no_new_privs;
     u->default_profile = spec->default_profile;
+    u->filter = spec->filter;
+    u->filter_len = spec->filter_len;
     if (spec->oom_score_adj > 0 || limited) /* what nothing limits is not spared either */
         u->oom_score_adj = spec->oom_score_adj;
 }
@@ -198,7 +202,8 @@ int user_become(const struct user_spec *u, struct err *e)
     proc_write("/proc/self/oom_score_adj", score);
     prctl(PR_SET_KEEPCAPS, 1);
     if ((userns_ids() == 1 && userns_become(u->uid, u->gid, e) < 0) || user_refuse_calls(u, e) < 0 ||
-        set_identity(u, e) < 0 || set_caps(caps, e) < 0)
+        (!u->no_new_privs && user_set_filter(u, e) < 0) || set_identity(u, e) < 0 || set_caps(caps, e) < 0)
+        return -1;
         return -1;
     prctl(PR_SET_KEEPCAPS, 0);
     if (u->no_new_privs)

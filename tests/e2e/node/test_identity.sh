@@ -71,6 +71,42 @@ has "root" "Read-only file system" "$(inside strict 'touch /x')"
 inside admin 'ip link set lo mtu 1400' >/dev/null || die "NET_ADMIN is not in effect"
 has "without it" "not permitted" "$(inside usual 'ip link set lo mtu 1400')"
 
+say "profiles of system calls that lie on the node"
+on_node() { "$STOWAGE" shell --data "$WORK/data" node01 -- sh -c "$1"; }
+on_node 'mkdir -p /var/lib/kubelet/seccomp/profiles; cd /var/lib/kubelet/seccomp/profiles
+    echo "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"mkdir\", \"mkdirat\"], \"action\": \"SCMP_ACT_ERRNO\"},
+        {\"names\": [\"chmod\", \"fchmodat\", \"fchmodat2\"], \"action\": \"SCMP_ACT_ERRNO\", \"errnoRet\": 28}]}" >no-dirs.json
+    echo "{" >broken.json'
+for row in fits:no-dirs.json:false late:no-dirs.json:true gone:nowhere.json:true broken:broken.json:true; do
+    name=${row%%:*} file=${row#*:}
+    k apply -f - <<YAML >/dev/null
+apiVersion: v1
+kind: Pod
+metadata: {name: profile-$name}
+spec:
+  nodeName: node01
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: c
+    image: busybox
+    command: [sh, -c, "mkdir /a; touch /b && chmod 600 /b; sleep 100000"]
+    securityContext:
+      allowPrivilegeEscalation: $([ "${file#*:}" = true ] && echo false || echo true)
+      seccompProfile: {type: Localhost, localhostProfile: profiles/${file%:*}}
+YAML
+done
+for name in fits late; do
+    within 20 "$name" running profile-$name
+    has "$name: refused" "can't create directory '/a': Operation not permitted" "$(k logs profile-$name)"
+    has "$name: as said" "/b: No space left on device" "$(k logs profile-$name)"
+    has "$name: exec, too" "Operation not permitted" "$(inside profile-$name 'mkdir /c')"
+    lacks "$name: and no more" "not permitted" "$(inside profile-$name 'unshare -U true')"
+done
+within 20 "no such file" value_is CreateContainerError reason profile-gone
+has "its words" "cannot load seccomp profile \"/var/lib/kubelet/seccomp/profiles/nowhere.json\": open /var/lib/kubelet/seccomp/profiles/nowhere.json: no such file or directory" \
+    "$(k get pod profile-gone -o 'jsonpath={.status.containerStatuses[0].state.waiting.message}')"
+within 20 "no profile" value_is CreateContainerError reason profile-broken
+
 say "its name, its names, its resolver"
 eq "host name" myhost.mysub.default.svc.cluster.local "$(inside strict hostname)"
 has "hosts" "1.2.3.4	foo.local	bar.local" "$(inside strict 'cat /etc/hosts')"
