@@ -213,9 +213,8 @@ static int build(const char *stage, const char *tree, const struct kernel_fs_how
         (mkdir(proc, 0555) < 0 || mount("proc", proc, "proc", how->proc_flags, how->proc_options) < 0))
         return err_sys(e, errno, "mount /proc");
     /* Read-only here, not as a whole: in a user namespace nobody could mount it otherwise below. */
-    if (!how->skip_sys &&
-        (mkdir(sys, 0555) < 0 || mount("sysfs", sys, "sysfs", how->sys_flags, NULL) < 0 ||
-         mount(NULL, sys, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | how->sys_flags, NULL) < 0))
+    if (!how->skip_sys && (mkdir(sys, 0555) < 0 || mount("sysfs", sys, "sysfs", how->sys_flags, NULL) < 0 ||
+                           mount(NULL, sys, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | how->sys_flags, NULL) < 0))
         return err_sys(e, errno, "mount /sys");
     if (!how->skip_sys && mount_groups(groups, how, e) < 0)
         return -1;
