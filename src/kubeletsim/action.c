@@ -35,9 +35,9 @@ static void act_exec(struct action *a, const json_t *what _unused_)
     ask_exec(a);
 }
 
-static void act_tcp(struct action *a, const json_t *what _unused_)
+static void act_tcp(struct action *a, const json_t *what)
 {
-    ask_tcp(a);
+    ask_tcp(a, what);
 }
 
 static void act_sleep(struct action *a, const json_t *what)

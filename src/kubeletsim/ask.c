@@ -1,7 +1,7 @@
 /* ask.c - the ways to ask a container how it is: a command, a TCP connection. HTTP is in ask_http.c.
  *
  * DESIGN: everything is bounded: by the action's time-out, by OUTPUT_MAX, and by the kubelet's end (k->closing), for
- * which each wait also watches. Connections are made by the node inside the pod's network. Texts are those of the
+ * which each wait also watches. Connections are made by the node, from its own network. Texts are those of the
  * kubelet's probes and of Go's net package.
  *
  * THREADS: patient threads; touches only the action. Source: pkg/probe/{exec,http,tcp}, prober.go,
@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -127,26 +128,51 @@ void ask_exec(struct action *a)
 
 /* -- connections -- */
 
-char *ask_dial_text(const struct action *a, const struct err *e)
+const char *ask_host(const struct action *a, const json_t *what)
 {
-    const char *why = strstr(e->msg, "refused") ? "connect: connection refused" : "i/o timeout";
-    return xasprintf("dial tcp %s:%d: %s", a->ip, a->port, why);
+    const char *host = jstr(what, "host");
+    return str_empty(host) ? a->ip : host;
 }
 
-int ask_dial(struct action *a, struct err *e)
+char *ask_dial_text(const struct action *a, const char *host, const struct err *e)
+{
+    static const struct {
+        const char *part, *text;
+    } rows[] = {
+        {"refused", "connect: connection refused"},
+        {"No route", "connect: no route to host"},
+        {"unreachable", "connect: network is unreachable"},
+    };
+    if (e->code == ERR_NOT_FOUND)
+        return xasprintf("dial tcp: lookup %s: no such host", host);
+    const char *why = "i/o timeout";
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (strstr(e->msg, rows[i].part))
+            why = rows[i].text;
+    return xasprintf("dial tcp %s:%d: %s", host, a->port, why);
+}
+
+/* The kubelet is a program of the node: it reaches the pod at its address, or whatever host the manifest says. */
+int ask_dial(struct action *a, const char *host, struct err *e)
 {
     struct machine *m = a->k->m;
+    struct in_addr ip;
     int fd = -1;
     if (a->port < 1 || a->port > 65535)
         return err_set(e, ERR_INVALID, "refused: invalid port number: %d", a->port);
-    return m->ops->dial(m, a->node, a->uid, (uint16_t)a->port, &fd, e) < 0 ? -1 : fd;
+    if (str_eq(host, "localhost"))
+        host = "127.0.0.1";
+    if (inet_pton(AF_INET, host, &ip) != 1)
+        return err_set(e, ERR_NOT_FOUND, "no such host");
+    return m->ops->dial_from(m, a->node, host, (uint16_t)a->port, a->timeout_ms, &fd, e) < 0 ? -1 : fd;
 }
 
-void ask_tcp(struct action *a)
+void ask_tcp(struct action *a, const json_t *socket)
 {
     struct err e = ERR_INIT;
-    _auto_close_ int fd = ask_dial(a, &e);
+    const char *host = ask_host(a, socket);
+    _auto_close_ int fd = ask_dial(a, host, &e);
     a->outcome = fd >= 0 ? ACTION_OK : ACTION_FAILED;
     if (fd < 0)
-        a->text = ask_dial_text(a, &e);
+        a->text = ask_dial_text(a, host, &e);
 }

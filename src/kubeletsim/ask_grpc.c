@@ -265,7 +265,7 @@ void ask_grpc(struct action *a, const json_t *grpc)
 {
     struct err e = ERR_INIT;
     struct call c = {.a = a, .deadline = ask_deadline(a), .status = -1, .request = BUF_INIT, .answer = BUF_INIT};
-    c.fd = ask_dial(a, &e);
+    c.fd = ask_dial(a, a->ip, &e);
     if (c.fd >= 0) {
         call_start(&c, jstr_or(grpc, "service", ""));
         exchange(&c);

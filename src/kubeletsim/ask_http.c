@@ -120,7 +120,7 @@ static void request_text(const struct action *a, const json_t *get, struct buf *
         buf_addf(out, "%s: %s\r\n", name, jstr_or(h, "value", ""));
     }
     if (!has[0])
-        buf_addf(out, "Host: %s:%d\r\n", jstr_or(get, "host", a->ip), a->port);
+        buf_addf(out, "Host: %s:%d\r\n", ask_host(a, get), a->port);
     if (!has[1])
         buf_addf(out, "User-Agent: %s/1.32\r\n", agent);
     if (!has[2])
@@ -197,13 +197,13 @@ void ask_http(struct action *a, const json_t *get)
     struct err e = ERR_INIT;
     const char *path = jstr_or(get, "path", "/");
     bool secure = str_eq(jstr(get, "scheme"), "HTTPS");
-    _auto_free_ char *url = xasprintf("%s://%s:%d%s%s", secure ? "https" : "http", jstr_or(get, "host", a->ip), a->port,
+    _auto_free_ char *url = xasprintf("%s://%s:%d%s%s", secure ? "https" : "http", ask_host(a, get), a->port,
                                       *path == '/' ? "" : "/", path);
     struct talk t = {.a = a, .deadline = ask_deadline(a)};
     a->outcome = ACTION_FAILED;
-    t.fd = ask_dial(a, &e);
+    t.fd = ask_dial(a, ask_host(a, get), &e);
     if (t.fd < 0) {
-        _auto_free_ char *why = ask_dial_text(a, &e);
+        _auto_free_ char *why = ask_dial_text(a, ask_host(a, get), &e);
         a->text = xasprintf("Get \"%s\": %s", url, why);
     } else {
         fcntl(t.fd, F_SETFL, O_NONBLOCK); /* GnuTLS reads by itself */

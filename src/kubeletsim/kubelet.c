@@ -141,10 +141,10 @@ static int pods_reconcile(struct loop *l, const char *ns, const char *name, stru
         return 0;
     }
     inbox_add(p, notes);
-    if (obj && str_eq(jstr(obj->tree, "metadata.uid"), p->uid))
+    if (obj && str_eq(pod_uid(obj->tree), p->uid))
         pod_see_version(p, obj);
-    else
-        p->gone = true;
+    p->gone = !obj || !str_eq(pod_uid(obj->tree), p->uid);
+    static_pod_keep(p);
     p->wake = 0;
     inbox_hand_over(p);
     pod_step(p);

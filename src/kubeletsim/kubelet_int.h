@@ -161,4 +161,8 @@ int logs_open(void *self, const struct log_req *req, int *out_fd, struct err *e)
 void logs_wake(struct kubelet *k, const char *ns, const char *pod);
 void logs_close(struct kubelet *k);
 
+/* static_pods.c: does it come from a file of its node; and what a node calls it: its uid, or the hash of its file. */
+bool pod_is_static(const json_t *pod);
+const char *pod_uid(const json_t *pod); /* borrows */
+
 #endif

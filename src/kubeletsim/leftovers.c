@@ -44,7 +44,7 @@ static void remove_in(struct machine *m, const char *node, const char *dir, cons
 static bool pod_lives(const struct objlist *pods, const char *node, const char *uid)
 {
     for (size_t i = 0; i < pods->len; i++)
-        if (str_eq(obj_uid(pods->trees[i]), uid) && str_eq(jstr(pods->trees[i], "spec.nodeName"), node))
+        if (str_eq(pod_uid(pods->trees[i]), uid) && str_eq(jstr(pods->trees[i], "spec.nodeName"), node))
             return true;
     return false;
 }

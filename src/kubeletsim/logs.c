@@ -413,8 +413,7 @@ static int start_reader(struct log_reader *r, int *out_fd, struct err *e)
 static struct log_reader *reader_new(struct kubelet *k, const struct log_req *req, const struct sobj *pod, int instance)
 {
     char dir[PATH_LEN];
-    snprintf(dir, sizeof dir, LOG_DIR "/%s_%s_%s/%s", req->ns, req->pod, jstr_or(pod->tree, "metadata.uid", ""),
-             req->container);
+    snprintf(dir, sizeof dir, LOG_DIR "/%s_%s_%s/%s", req->ns, req->pod, pod_uid(pod->tree), req->container);
     struct log_reader *r = xcalloc(1, sizeof *r);
     *r = (struct log_reader){.k = k, .restart = instance, .req = *req, .in = -1, .out = -1, .notify = -1, .wake = -1};
     r->ns = xstrdup(req->ns);

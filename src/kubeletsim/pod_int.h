@@ -77,13 +77,14 @@ enum pod_stage {
 
 struct pod_run {
     struct kubelet *k;
-    char *ns, *name, *uid;                  /* owned */
+    char *ns, *name, *uid;                  /* owned; the last as pod_uid() has it */
     struct sobj *obj;                       /* latest seen version, a reference */
     int node;                               /* index */
     unsigned life;                          /* of the node, in which this was begun */
     int stage;                              /* enum pod_stage */
     bool busy;                              /* a job runs */
     bool gone;                              /* the API object is gone (or replaced) */
+    bool from_file, file_gone;              /* static_pods.c */
     bool adopted;                           /* it ran before this process started */
     bool init_done;                         /* a regular container was started since then */
     bool asked_delete;                      /* of the API, as the last thing */
@@ -117,6 +118,8 @@ static inline const char *pod_node(const struct pod_run *p)
 {
     return p->k->nodes[p->node].name;
 }
+/* static_pods.c: of a pod of a file only the mirror is deleted. */
+void static_pod_keep(struct pod_run *p);
 
 /* -- pods.c: the table -- */
 struct pod_run *pod_run_new(struct kubelet *k, struct sobj *obj, int node);

@@ -46,8 +46,11 @@ struct container_run *container_by_name(struct pod_run *p, const char *name)
     return NULL;
 }
 
+/* A pod of a file lives as long as the file, whatever becomes of its mirror. */
 bool pod_being_deleted(const struct pod_run *p)
 {
+    if (p->from_file && !p->file_gone)
+        return false;
     return p->gone || jat(pod_tree(p), "metadata.deletionTimestamp");
 }
 
@@ -94,7 +97,8 @@ struct pod_run *pod_run_new(struct kubelet *k, struct sobj *obj, int node)
     p->obj = sobj_ref(obj);
     p->ns = xstrdup(obj->ns);
     p->name = xstrdup(obj->name);
-    p->uid = xstrdup(jstr_or(obj->tree, "metadata.uid", ""));
+    p->uid = xstrdup(pod_uid(obj->tree));
+    p->from_file = pod_is_static(obj->tree);
     p->node = node;
     p->life = node_lives(&k->nodes[node]);
     p->began = kubelet_mono(k);

@@ -48,12 +48,14 @@ void action_free(struct action *a);
 void ask_exec(struct action *a);
 void ask_http(struct action *a, const json_t *get);
 void ask_grpc(struct action *a, const json_t *grpc);
-void ask_tcp(struct action *a);
+void ask_tcp(struct action *a, const json_t *socket);
 /* Hooks without a limit still end with the kubelet. Real time: it is about file descriptors. */
 int64_t ask_deadline(const struct action *a);
 int ask_left(int64_t deadline);
-int ask_dial(struct action *a, struct err *e);                    /* the descriptor, or -1 */
-char *ask_dial_text(const struct action *a, const struct err *e); /* in Go's words; returns new */
+/* Of an httpGet or tcpSocket; else the pod's address. */
+const char *ask_host(const struct action *a, const json_t *what);
+int ask_dial(struct action *a, const char *host, struct err *e);                    /* the descriptor, or -1 */
+char *ask_dial_text(const struct action *a, const char *host, const struct err *e); /* in Go's words; returns new */
 
 /* -- probes.c -- */
 void probes_begin(struct container_run *c); /* a new container */

@@ -3,13 +3,13 @@
  * DESIGN: each node's folder is read every two seconds. A manifest there becomes a pod of the API, with the node's name
  * behind its own, owned by the Node, bound to it from the start, and with the hash of its text: such a mirror is all
  * that is kept, so the folder and the pods that say they come from it are compared, and what is too many or too few
- * goes or comes. A file that changed is another pod. A mirror that somebody deletes comes again, as its file is still
- * there; one goes for good only with its file. What is no pod, or refused by the API, is left out, as the real kubelet
- * only logs it.
+ * goes or comes. A file that changed is another pod. On the node a pod is known by the hash, not by its mirror's uid: a
+ * mirror that somebody deletes goes at once and comes again, and its containers do not notice. They end with the file.
+ * What is no pod, or refused by the API, is left out, as the real kubelet only logs it.
  *
  * THREADS: folders are read on workers; pods are compared and made on the loop thread. Source:
  * pkg/kubelet/config/file.go, common.go applyDefaults, pod/mirror_client.go. */
-#include "kubeletsim/kubelet_int.h"
+#include "kubeletsim/pod_int.h"
 
 #include "api/decode.h"
 #include "base/buf.h"
@@ -112,6 +112,25 @@ static void look_work(void *arg)
 
 /* -- pods -- */
 
+bool pod_is_static(const json_t *pod)
+{
+    return str_eq(jmap(pod, "metadata.annotations", SOURCE), "file") && jmap(pod, "metadata.annotations", HASH);
+}
+
+const char *pod_uid(const json_t *pod)
+{
+    return pod_is_static(pod) ? jmap(pod, "metadata.annotations", HASH) : jstr_or(pod, "metadata.uid", "");
+}
+
+/* A mirror that is being deleted waits for nobody. */
+void static_pod_keep(struct pod_run *p)
+{
+    struct err e = ERR_INIT;
+    const struct reg_delete_opts now = {.grace_seconds = 0, .uid = obj_uid(pod_tree(p))};
+    if (p->from_file && !p->file_gone && !p->gone && jat(pod_tree(p), "metadata.deletionTimestamp"))
+        reg_remove(p->k->conf.registry, USER_AGENT, RES.pods, p->ns, p->name, &now, &e);
+}
+
 static const char *hash_of(const json_t *pod)
 {
     const char *hash = jmap(pod, "metadata.annotations", HASH);
@@ -128,6 +147,20 @@ static const json_t *find(const json_t *pods, const char *ns, const char *name)
             return pod;
     }
     return NULL;
+}
+
+/* Those whose file went, or changed, end now. */
+static void end_without_file(struct look *look)
+{
+    struct kubelet *k = look->k;
+    for (struct pod_run *p = k->pods; p; p = p->next) {
+        const json_t *wanted = &k->nodes[p->node] == look->n && p->from_file ? find(look->pods, p->ns, p->name) : NULL;
+        if (&k->nodes[p->node] != look->n || !p->from_file || p->file_gone ||
+            (wanted && str_eq(hash_of(wanted), p->uid)))
+            continue;
+        p->file_gone = true;
+        loop_enqueue(k->pods_loop, p->ns, p->name);
+    }
 }
 
 static void remove_stale(struct look *look, const struct objlist *there)
@@ -155,8 +188,9 @@ static void make_missing(struct look *look, const struct objlist *there)
     json_array_foreach(look->pods, i, pod)
     {
         struct err e = ERR_INIT;
-        if (!node || objlist_find(there, obj_ns(pod), obj_name(pod)))
-            continue;
+        const struct pod_run *p = pod_run_find(look->k, obj_ns(pod), obj_name(pod));
+        if (!node || objlist_find(there, obj_ns(pod), obj_name(pod)) || (p && p->file_gone))
+            continue; /* the latter: what was there before is still ending */
         jset(pod, "metadata.ownerReferences",
              json_pack("[{s:s, s:b, s:s, s:s, s:s}]", "apiVersion", "v1", "controller", 1, "kind", "Node", "name",
                        look->n->name, "uid", obj_uid(node->tree)));
@@ -170,6 +204,7 @@ static void look_end(struct loop *l, void *arg)
     _auto_objlist_ struct objlist there = {0};
     objlist_load(&there, look->k->conf.registry, RES.pods->bucket, NULL);
     if (!node_is_off(look->n)) {
+        end_without_file(look);
         remove_stale(look, &there);
         make_missing(look, &there);
     }

@@ -279,7 +279,7 @@ static void fill(const struct pod_run *p, const json_t *pod, json_t *s)
 static int edit_status(json_t *obj, void *arg, struct err *e _unused_)
 {
     const struct pod_run *p = arg;
-    if (!str_eq(jstr(obj, "metadata.uid"), p->uid))
+    if (!str_eq(pod_uid(obj), p->uid))
         return 0;
     _auto_json_ json_t *before = json_deep_copy(json_object_get(obj, "status"));
     fill(p, obj, jmake_obj(obj, "status"));

@@ -103,7 +103,7 @@ static int op_dial(void *self, const char *ns, const char *pod, uint16_t port, i
     struct target t = {0};
     int rc = find_pod(k, ns, pod, &t, e);
     if (rc == 0)
-        rc = k->m->ops->dial(k->m, t.node, jstr_or(t.pod->tree, "metadata.uid", ""), port, out_fd, e);
+        rc = k->m->ops->dial(k->m, t.node, pod_uid(t.pod->tree), port, out_fd, e);
     sobj_unref(t.pod);
     return rc;
 }

@@ -25,6 +25,8 @@
 #include "kubeletsim/pod_int.h"
 #include "kubeletsim/volumes_int.h"
 
+#include "control/objects.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -319,7 +321,7 @@ static void step_remove(struct pod_run *p)
 static void step_leave(struct pod_run *p)
 {
     struct err e = ERR_INIT;
-    struct reg_delete_opts now = {.grace_seconds = 0, .uid = p->uid};
+    struct reg_delete_opts now = {.grace_seconds = 0, .uid = obj_uid(pod_tree(p))};
     if (p->gone) {
         move(p, POD_DONE);
         return;

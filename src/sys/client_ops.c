@@ -495,18 +495,34 @@ static int op_attach(struct machine *m, const char *node, const char *id, struct
     return 0;
 }
 
+/* A call that is answered with a socket. */
+static int call_socket(struct machine *m, const char *node, enum op op, struct call *c, int *out_fd, struct err *e)
+{
+    if (call_do(m, node, op, c, e) < 0)
+        return -1;
+    const int fd = msg_take_fd(&c->reply, 0);
+    if (fd < 0)
+        return err_set(e, ERR_INTERNAL, "malformed reply");
+    *out_fd = fd;
+    return 0;
+}
+
 static int op_dial(struct machine *m, const char *node, const char *sandbox, uint16_t port, int *out_fd, struct err *e)
 {
     _auto_call_ struct call c = CALL_INIT;
     wire_str(&c.body, sandbox);
     wire_u32(&c.body, port);
-    if (call_do(m, node, OP_DIAL, &c, e) < 0)
-        return -1;
-    const int fd = msg_take_fd(&c.reply, 0);
-    if (fd < 0)
-        return err_set(e, ERR_INTERNAL, "malformed reply");
-    *out_fd = fd;
-    return 0;
+    return call_socket(m, node, OP_DIAL, &c, out_fd, e);
+}
+
+static int op_dial_from(struct machine *m, const char *node, const char *ip, uint16_t port, int64_t timeout_ms,
+                        int *out_fd, struct err *e)
+{
+    _auto_call_ struct call c = CALL_INIT;
+    wire_str(&c.body, ip);
+    wire_u32(&c.body, port);
+    wire_i64(&c.body, timeout_ms);
+    return call_socket(m, node, OP_DIAL_FROM, &c, out_fd, e);
 }
 
 static int at_address(struct machine *m, enum op op, const char *ip, uint16_t port, int *out_fd, struct err *e)
@@ -514,13 +530,7 @@ static int at_address(struct machine *m, enum op op, const char *ip, uint16_t po
     _auto_call_ struct call c = CALL_INIT;
     wire_str(&c.body, ip);
     wire_u32(&c.body, port);
-    if (call_do(m, "", op, &c, e) < 0)
-        return -1;
-    const int fd = msg_take_fd(&c.reply, 0);
-    if (fd < 0)
-        return err_set(e, ERR_INTERNAL, "malformed reply");
-    *out_fd = fd;
-    return 0;
+    return call_socket(m, "", op, &c, out_fd, e);
 }
 
 static int op_listen(struct machine *m, const char *ip, uint16_t port, int *out_fd, struct err *e)
@@ -583,6 +593,7 @@ const struct machine_ops client_ops = {
     .exec = op_exec,
     .attach = op_attach,
     .dial = op_dial,
+    .dial_from = op_dial_from,
     .listen = op_listen,
     .dial_ip = op_dial_ip,
     .on_exit = client_on_exit,

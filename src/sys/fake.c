@@ -286,6 +286,13 @@ static int fake_dial(struct machine *m, const char *node, const char *sandbox, u
     return no_processes(m, e);
 }
 
+static int fake_dial_from(struct machine *m, const char *node, const char *ip, uint16_t port, int64_t timeout_ms,
+                          int *out_fd, struct err *e)
+{
+    (void)node, (void)ip, (void)port, (void)timeout_ms, (void)out_fd;
+    return no_processes(m, e);
+}
+
 static int fake_listen(struct machine *m, const char *ip, uint16_t port, int *out_fd, struct err *e)
 {
     (void)ip, (void)port, (void)out_fd;
@@ -498,6 +505,7 @@ static const struct machine_ops ops = {
     .exec = fake_exec,
     .attach = fake_attach,
     .dial = fake_dial,
+    .dial_from = fake_dial_from,
     .listen = fake_listen,
     .dial_ip = fake_listen,
     .on_exit = fake_on_exit,

@@ -267,7 +267,11 @@ struct machine_ops {
     int64_t (*memory_available)(struct machine *m);
     int (*exec)(struct machine *m, const struct exec_spec *spec, struct stream_fds *out, struct err *e);
     int (*attach)(struct machine *m, const char *node, const char *id, struct stream_fds *out, struct err *e);
+    /* A port of a pod, as seen inside it. */
     int (*dial)(struct machine *m, const char *node, const char *sandbox, uint16_t port, int *out_fd, struct err *e);
+    /* An IPv4 address, as the node sees it: its own, its loopback's, a pod's. timeout_ms: 0 = the machine's own. */
+    int (*dial_from)(struct machine *m, const char *node, const char *ip, uint16_t port, int64_t timeout_ms,
+                     int *out_fd, struct err *e);
 
     /* A listening TCP socket *inside* the cluster network, at an address that every node and pod reaches ("10.96.0.1",
      * 443: how kubectl on a node and clients in pods find the API server). The caller accepts on it and closes it. */

@@ -55,6 +55,7 @@ static const struct {
     [OP_EXEC] = {req_exec, FORKED},
     [OP_ATTACH] = {req_attach, INLINE},
     [OP_DIAL] = {req_dial, FORKED},
+    [OP_DIAL_FROM] = {req_dial_from, FORKED},
 };
 
 /* ---- the loop's pieces ---- */

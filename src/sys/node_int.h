@@ -96,6 +96,7 @@ int req_write_volume(struct req *r, struct err *e);
 int req_sandbox_start(struct req *r, struct err *e);
 int req_sandbox_stop(struct req *r, struct err *e);
 int req_dial(struct req *r, struct err *e);
+int req_dial_from(struct req *r, struct err *e);
 /* container.c: */
 int req_container_start(struct req *r, struct err *e);
 int req_container_signal(struct req *r, struct err *e);

@@ -53,7 +53,8 @@
     X(CONTAINER_USAGE, "container_usage")                                                                              \
     X(EXEC, "exec")                                                                                                    \
     X(ATTACH, "attach")                                                                                                \
-    X(DIAL, "dial")
+    X(DIAL, "dial")                                                                                                    \
+    X(DIAL_FROM, "dial_from")
 
 enum op {
     OP_NONE,

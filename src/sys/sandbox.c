@@ -272,10 +272,10 @@ int req_sandbox_stop(struct req *r, struct err *e)
     return 0;
 }
 
-/* ---- port-forward ---- */
+/* ---- port-forward, probes ---- */
 
 /* A connected socket, or -errno. */
-static int connect_to(uint32_t ip, uint16_t port)
+static int connect_to(uint32_t ip, uint16_t port, int timeout_ms)
 {
     const struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = ip};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -285,7 +285,7 @@ static int connect_to(uint32_t ip, uint16_t port)
     if (code == EINPROGRESS) {
         struct pollfd p = {fd, POLLOUT, 0};
         socklen_t len = sizeof code;
-        if (poll(&p, 1, DIAL_TIMEOUT_MS) <= 0)
+        if (poll(&p, 1, timeout_ms) <= 0)
             code = ETIMEDOUT;
         else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &len) < 0)
             code = errno;
@@ -307,9 +307,9 @@ int req_dial(struct req *r, struct err *e)
         return err_set(e, ERR_NOT_FOUND, "sandbox \"%s\" not found", id);
     if (s->net >= 0 && setns(s->net, CLONE_NEWNET) < 0)
         return err_sys(e, errno, "enter the pod's network");
-    int fd = connect_to(htonl(INADDR_LOOPBACK), port);
+    int fd = connect_to(htonl(INADDR_LOOPBACK), port, DIAL_TIMEOUT_MS);
     if (fd < 0 && s->ip)
-        fd = connect_to(s->ip, port);
+        fd = connect_to(s->ip, port, DIAL_TIMEOUT_MS);
     if (fd < 0)
         return err_set(e, ERR_UNAVAILABLE,
                        "failed to connect to localhost:%u inside namespace \"%s\", IPv4: dial tcp4 127.0.0.1:%u: "
@@ -319,6 +319,24 @@ int req_dial(struct req *r, struct err *e)
                        fd == -ECONNREFUSED ? "connection refused"
                        : fd == -ETIMEDOUT  ? "i/o timeout"
                                            : strerror(-fd));
+    r->fds[r->fd_count++] = fd;
+    return 0;
+}
+
+int req_dial_from(struct req *r, struct err *e)
+{
+    const char *text = wire_need_str(&r->in);
+    const uint16_t port = (uint16_t)wire_get_u32(&r->in);
+    const int64_t timeout = wire_get_i64(&r->in);
+    struct in_addr ip;
+    if (inet_pton(AF_INET, text, &ip) != 1)
+        return err_set(e, ERR_BAD_REQUEST, "invalid address \"%s\"", text);
+    const int fd =
+        connect_to(ip.s_addr, port, timeout > 0 && timeout < DIAL_TIMEOUT_MS ? (int)timeout : DIAL_TIMEOUT_MS);
+    if (fd == -ETIMEDOUT)
+        return err_set(e, ERR_UNAVAILABLE, "i/o timeout");
+    if (fd < 0)
+        return err_sys(e, -fd, "connect");
     r->fds[r->fd_count++] = fd;
     return 0;
 }

@@ -110,6 +110,8 @@ WRAP(exec, (M, const struct exec_spec *s, struct stream_fds *out, E), (inner, s,
 WRAP(attach, (M, N, const char *id, struct stream_fds *out, E), (inner, node, id, out, e), "%s, %.12s", node, id)
 WRAP(dial, (M, N, const char *sandbox, uint16_t port, int *out_fd, E), (inner, node, sandbox, port, out_fd, e), "%s, %s, %u", node,
      sandbox, port)
+WRAP(dial_from, (M, N, const char *ip, uint16_t port, int64_t ms, int *out_fd, E), (inner, node, ip, port, ms, out_fd, e), "%s, %s, %u", node,
+     ip, port)
 WRAP(listen, (M, const char *ip, uint16_t port, int *out_fd, E), (inner, ip, port, out_fd, e), "%s, %u", ip, port)
 WRAP(dial_ip, (M, const char *ip, uint16_t port, int *out_fd, E), (inner, ip, port, out_fd, e), "%s, %u", ip, port)
 WRAP(set_services, (M, const char *rules_json, char **out_json, E), (inner, rules_json, out_json, e), "%zu bytes", rules_json ? strlen(rules_json) : 0)
@@ -186,6 +188,7 @@ static const struct machine_ops ops = {
     .exec = trace_exec,
     .attach = trace_attach,
     .dial = trace_dial,
+    .dial_from = trace_dial_from,
     .listen = trace_listen,
     .dial_ip = trace_dial_ip,
     .on_exit = trace_on_exit,

@@ -204,7 +204,6 @@ int user_become(const struct user_spec *u, struct err *e)
     if ((userns_ids() == 1 && userns_become(u->uid, u->gid, e) < 0) || user_refuse_calls(u, e) < 0 ||
         (!u->no_new_privs && user_set_filter(u, e) < 0) || set_identity(u, e) < 0 || set_caps(caps, e) < 0)
         return -1;
-    return -1;
     prctl(PR_SET_KEEPCAPS, 0);
     if (u->no_new_privs)
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

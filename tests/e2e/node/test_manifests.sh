@@ -22,12 +22,23 @@ within 20 "mirror" running web-node01
 eq "source" file "$(k get pod web-node01 -o 'jsonpath={.metadata.annotations.kubernetes\.io/config\.source}')"
 eq "owner" "Node node01" "$(k get pod web-node01 -o 'jsonpath={.metadata.ownerReferences[0].kind} {.metadata.ownerReferences[0].name}')"
 
-say "deleted, it comes again; changed, it is another; without its file it is gone"
-first=$(uid)
+say "its mirror deleted, it comes again, and the container did not notice"
+eq "logs by the hash" "default_web-node01_$(k get pod web-node01 -o 'jsonpath={.metadata.annotations.kubernetes\.io/config\.hash}')" \
+    "$(on_node sh -c 'cd /var/log/pods && ls -d default_web-node01_*')"
+container() { k get pod web-node01 -o 'jsonpath={.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount} {.status.startTime}'; }
+first=$(uid) before=$(container)
+k exec web-node01 -- touch /mine
 k delete pod web-node01 >/dev/null
 within 20 "again" running web-node01
 second=$(uid)
-[ "$first" != "$second" ] || die "the same pod"
+[ "$first" != "$second" ] || die "the same mirror"
+eq "the same container" "$before" "$(container)"
+k exec web-node01 -- test -e /mine
+k delete pod web-node01 --force --grace-period=0 >/dev/null 2>&1
+within 20 "again" running web-node01
+eq "forced, too" "$before" "$(container)"
+
+say "changed, it is another; without its file it is gone"
 sed 's/app: web/app: changed/' web.yaml | on_node sh -c 'cat >/etc/kubernetes/manifests/web.yaml'
 within 20 "changed" value_is changed k get pod web-node01 -o 'jsonpath={.metadata.labels.app}'
 on_node rm /etc/kubernetes/manifests/web.yaml

@@ -12,7 +12,7 @@ static struct {
     const void *bytes;      /* what is sent instead */
     size_t byte_count;
     int asked, hooks, terms;
-    char command[256], request[1024];
+    char command[256], request[1024], dialed[64];
 } answer;
 static const struct machine_ops *inner;
 
@@ -40,10 +40,11 @@ static int fake_exec(struct machine *m, const struct exec_spec *s, struct stream
     return 0;
 }
 
-static int fake_dial(struct machine *m, const char *node, const char *sandbox, uint16_t port, int *out_fd,
-                     struct err *e)
+static int fake_dial(struct machine *m, const char *node, const char *ip, uint16_t port, int64_t timeout_ms,
+                     int *out_fd, struct err *e)
 {
-    (void)m, (void)node, (void)sandbox, (void)port;
+    (void)m, (void)node, (void)timeout_ms;
+    snprintf(answer.dialed, sizeof answer.dialed, "%s:%u", ip, port);
     int pair[2];
     char text[64];
     answer.asked++;
@@ -81,7 +82,7 @@ static int setup(void **state)
     memset(&answer, 0, sizeof answer);
     inner = kit->fake_ops;
     kit->ops.exec = fake_exec;
-    kit->ops.dial = fake_dial;
+    kit->ops.dial_from = fake_dial;
     kit->ops.container_signal = polite_signal;
     return 0;
 }
@@ -145,6 +146,24 @@ static void test_http(void **state)
     pass_seconds(&kit->w, 1);
     assert_string_equal(answer.request, "GET /healthz?x=1 HTTP/1.1\r\nX-A: b\r\nHost: 10.244.0.2:8080\r\n"
                                         "User-Agent: kube-probe/1.32\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+}
+
+/* The node asks whom the manifest names. */
+static void test_other_hosts(void **state)
+{
+    struct kit *kit = *state;
+    answer.http_code = 200;
+    make(&kit->w, POD_ON_NODE("p", ",'readinessProbe':{'httpGet':{'host':'127.0.0.1','port':81}}", ""));
+    pass_seconds(&kit->w, 2);
+    assert_string_equal(cs(kit, "p", "c", "ready"), "true");
+    assert_string_equal(answer.dialed, "127.0.0.1:81");
+    make(&kit->w, POD_ON_NODE("q", ",'readinessProbe':{'tcpSocket':{'host':'localhost','port':82}}", ""));
+    pass_seconds(&kit->w, 2);
+    assert_string_equal(cs(kit, "q", "c", "ready"), "true");
+    assert_string_equal(answer.dialed, "127.0.0.1:82");
+    make(&kit->w, POD_ON_NODE("r", ",'readinessProbe':{'tcpSocket':{'host':'no.such.host','port':83}}", ""));
+    pass_seconds(&kit->w, 2);
+    assert_event(&kit->w, "r", "Unhealthy", "Readiness probe failed: dial tcp: lookup no.such.host: no such host");
 }
 
 static void test_tcp(void **state)
@@ -342,11 +361,17 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, kit_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_readiness),     TEST(test_http),
-        TEST(test_grpc),          TEST(test_tcp),
-        TEST(test_liveness),      TEST(test_startup),
-        TEST(test_startup_fails), TEST(test_deletion_stops_liveness),
-        TEST(test_post_start),    TEST(test_post_start_fails),
+        TEST(test_readiness),
+        TEST(test_http),
+        TEST(test_grpc),
+        TEST(test_other_hosts),
+        TEST(test_tcp),
+        TEST(test_liveness),
+        TEST(test_startup),
+        TEST(test_startup_fails),
+        TEST(test_deletion_stops_liveness),
+        TEST(test_post_start),
+        TEST(test_post_start_fails),
         TEST(test_pre_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
