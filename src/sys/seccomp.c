@@ -43,7 +43,7 @@ static const struct {
     const char *name;
     unsigned number;
 } calls[] = {
-#include "syscall_names.h"
+#include "sys/syscall_names.h"
 };
 
 static const struct {
