@@ -49,8 +49,9 @@ struct node_run {
     int64_t started;           /* wall ns: when it came up */
     struct eviction *eviction; /* owned, or NULL; eviction.c */
     /* power.c; atomic */
-    bool off, back; /* its machine is off; it came back and has not said so yet */
-    unsigned lives; /* how often it was switched off: what is known of pods of an earlier life is void */
+    bool off, back;   /* its machine is off; it came back and has not said so yet */
+    char boot_id[40]; /* written while it is off; "": this machine's */
+    unsigned lives;   /* how often it was switched off: what is known of pods of an earlier life is void */
 };
 
 /* -- notes.c: what other threads tell the loop about a pod -- */

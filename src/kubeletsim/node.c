@@ -185,6 +185,11 @@ static void add_image(const struct image_info *info, void *arg)
     json_array_remove(list, IMAGES_MAX);
 }
 
+static const char *boot_id(const struct kubelet *k, const struct node_run *n)
+{
+    return *n->boot_id ? n->boot_id : k->info.boot_id;
+}
+
 static void fill_status(const struct kubelet *k, const struct node_run *n, json_t *status)
 {
     set_resources(k, status);
@@ -196,7 +201,7 @@ static void fill_status(const struct kubelet *k, const struct node_run *n, json_
     const char *const info[][2] = {
         {"machineID", k->info.machine_id},
         {"systemUUID", k->info.machine_id},
-        {"bootID", k->info.boot_id},
+        {"bootID", boot_id(k, n)},
         {"kernelVersion", k->info.kernel},
         {"osImage", k->info.os_image},
         {"containerRuntimeVersion", "containerd://1.7.27"},
@@ -361,7 +366,11 @@ static void announce(struct kubelet *k, struct node_run *n)
 {
     static const char *const reasons[] = {"NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID",
                                           "NodeReady"};
+    _auto_sobj_ struct sobj *node = reg_read(k->conf.registry, RES.nodes, "", n->name);
+    const char *before = node ? jstr(node->tree, "status.nodeInfo.bootID") : NULL;
     node_event(k, n, EVENT_NORMAL, "Starting", "Starting kubelet.");
+    if (before && !str_eq(before, boot_id(k, n)))
+        node_event(k, n, EVENT_WARNING, "Rebooted", "Node %s has been rebooted, boot id: %s", n->name, boot_id(k, n));
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
         node_event(k, n, EVENT_NORMAL, reasons[i], "Node %s status is now: %s", n->name, reasons[i]);
     if (k->info.simulated)

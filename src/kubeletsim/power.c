@@ -56,6 +56,7 @@ static int switch_on(struct kubelet *k, struct node_run *n, struct err *e)
     if (k->m->ops->node_start(k->m, &spec, e) < 0)
         return -1;
     n->started = kubelet_now(k);
+    random_uuid(n->boot_id);
     node_clear_leftovers(k, n);
     __atomic_store_n(&n->back, true, __ATOMIC_RELEASE);
     __atomic_store_n(&n->off, false, __ATOMIC_RELEASE);

@@ -16,7 +16,7 @@ static void test_off_and_on(void **state)
     struct kit *kit = *state;
     struct err e = ERR_INIT;
     struct fake_counts left;
-    char before[64];
+    char before[64], rebooted[128];
     make(&kit->w, POD_ON_NODE("p", "", ",'automountServiceAccountToken':false"));
     make(&kit->w, POD_ON_NODE("q", "", ",'automountServiceAccountToken':false"));
     expect_text(kit, "p", "status.phase", "Running");
@@ -38,6 +38,9 @@ static void test_off_and_on(void **state)
     assert_int_equal(kubelet_node_power(kit->kubelet, FIRST_NODE, true, &e), 0);
     settle(&kit->w);
     assert_string_not_equal(renewed(kit), before);
+    snprintf(rebooted, sizeof rebooted, "Node " FIRST_NODE " has been rebooted, boot id: %s",
+             text_at(&kit->w, RES.nodes, FIRST_NODE, "status.nodeInfo.bootID"));
+    assert_event(&kit->w, FIRST_NODE, "Rebooted", rebooted);
     pass_seconds(&kit->w, 40);
     expect_cs(kit, "p", "c", "restartCount", "1");
     expect_text(kit, "later", "status.phase", "Running");
