@@ -18,6 +18,7 @@
 #include "sys/proc_int.h"
 #include "sys/userns_int.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -30,6 +31,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -389,6 +391,24 @@ int machine_open_real(const char *self_exe, const char *data_dir, struct machine
     return 0;
 }
 
+/* With it goes everything: processes, mounts, loop devices. Where filesystems have servers these write out first. */
+static void end_helper(struct real *r)
+{
+    const int64_t until = clock_mono_ms(clock_real()) + SERVERS_MS + 5000;
+    pid_t ended = 0;
+    const struct link *link = link_find(r, ""); /* NULL: it is dead already */
+    if (link && (r->info.caps & CAP_SERVED)) {
+        shutdown(link->fd, SHUT_WR);
+        while ((ended = waitpid(r->helper_pid, NULL, WNOHANG)) == 0 && clock_mono_ms(clock_real()) < until)
+            nanosleep(&(struct timespec){0, 5 * 1000 * 1000}, NULL);
+    }
+    if (ended == r->helper_pid)
+        return;
+    kill(r->helper_pid, SIGKILL);
+    while (waitpid(r->helper_pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
 void client_close(struct machine *m)
 {
     struct real *r = real_of(m);
@@ -396,9 +416,7 @@ void client_close(struct machine *m)
     r->closing = true;
     pthread_cond_signal(&r->told);
     pthread_mutex_unlock(&r->mu);
-    kill(r->helper_pid, SIGKILL); /* with it goes everything: processes, mounts, loop devices */
-    while (waitpid(r->helper_pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    end_helper(r);
     while (r->door_pid && waitpid(r->door_pid, NULL, 0) < 0 && errno == EINTR) /* nobody has it open any more */
         ;
     if (write(r->wake[1], "", 1) != 1)

@@ -203,6 +203,19 @@ static int format_step(struct machine *m, enum op op, const struct fs_mount *s, 
     return 0;
 }
 
+/* The node made a file's filesystem ready: the helper has it served. */
+static int serve(struct machine *m, const struct fs_mount *s, struct err *e)
+{
+    _auto_call_ struct call c = CALL_INIT;
+    _auto_free_ char *options =
+        xasprintf("%s%s%s", s->options, *s->options && s->read_only ? "," : "", s->read_only ? "ro" : "");
+    wire_str(&c.body, s->node);
+    wire_str(&c.body, s->device);
+    wire_str(&c.body, s->target);
+    wire_str(&c.body, options);
+    return call_do(m, "", OP_FS_SERVE, &c, e);
+}
+
 static int op_fs_mount(struct machine *m, const struct fs_mount *s, struct err *e)
 {
     _auto_call_ struct call c = CALL_INIT;
@@ -217,7 +230,7 @@ static int op_fs_mount(struct machine *m, const struct fs_mount *s, struct err *
     wire_u32(&c.body, s->format);
     wire_u32(&c.body, blank);
     wire_str(&c.body, s->mkfs ? s->mkfs : "");
-    if (call_do(m, s->node, OP_FS_MOUNT, &c, e) < 0)
+    if (call_do(m, s->node, OP_FS_MOUNT, &c, e) < 0 || (wire_get_u32(&c.in) && serve(m, s, e) < 0))
         return -1;
     if (!blank || format_step(m, OP_FORMAT_END, s, &blank, e) == 0)
         return 0;

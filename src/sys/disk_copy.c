@@ -22,6 +22,7 @@
 #include "sys/grants_fs_int.h"
 #include "sys/grants_int.h"
 #include "sys/loopdev.h"
+#include "sys/node_int.h"
 #include "sys/proc_int.h"
 
 #include "base/mem.h"
@@ -32,6 +33,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +57,8 @@ void disk_copy_release(struct disk_copy *c)
         close(c->to);
     free(c->part);
     free(c->end);
+    free(c->from_dir);
+    free(c->end_dir);
     *c = DISK_COPY_INIT;
 }
 
@@ -200,6 +204,8 @@ static int mounted_fd(const struct disk_copy *c, pid_t node_pid)
 static int settle(const struct disk_copy *c, pid_t node_pid, struct err *e)
 {
     _auto_close_ int fs = mounted_fd(c, node_pid);
+    if (fs >= 0 && c->server)
+        return fsync(fs) < 0 ? err_sys(e, errno, "fsync") : 0; /* syncfs(2) does not reach a server */
     if (fs >= 0)
         return syncfs(fs) < 0 ? err_sys(e, errno, "syncfs") : 0;
     return c->loop >= 0 && loopdev_settle(c->loop) < 0 ? err_sys(e, errno, "sync") : 0;
@@ -229,7 +235,26 @@ static int copy_live(const struct disk_copy *c, pid_t node_pid, struct err *e)
     return 0;
 }
 
+/* A server that does not run takes no writes: its clients wait. */
+static int copy_stopped(const struct disk_copy *c, struct err *e)
+{
+    kill(c->server, SIGSTOP);
+    const int rc = copy_sparse(c, e);
+    kill(c->server, SIGCONT);
+    return rc;
+}
+
 /* ---- the whole ---- */
+
+static int copy_directory(const struct disk_copy *c, struct err *e)
+{
+    const char *const argv[] = {"cp", "-a", "--reflink=auto", "-T", c->from_dir, c->end_dir, NULL};
+    _auto_buf_ struct buf text = BUF_INIT;
+    if (access(c->from_dir, F_OK) < 0 || proc_run(argv, &text) == 0)
+        return 0;
+    files_remove_tree(c->end_dir, &(struct err){0});
+    return err_set(e, ERR_SYS, "copy %s: %s", c->from_dir, buf_str(&text));
+}
 
 /* What the device writes past the page cache would have to be read from the disk again. Who dies in between leaves a
  * device that only writes more slowly. */
@@ -249,12 +274,12 @@ static int copy(const struct disk_copy *c, pid_t node_pid, struct err *e)
     if (ioctl(c->to, FICLONE, c->from) == 0)
         return ftruncate(c->to, c->bytes) < 0 ? err_sys(e, errno, "size") : 0;
     read_ahead(c);
-    return c->loop >= 0 ? copy_live(c, node_pid, e) : copy_sparse(c, e);
+    return c->loop >= 0 ? copy_live(c, node_pid, e) : c->server ? copy_stopped(c, e) : copy_sparse(c, e);
 }
 
 int disk_copy_run(struct disk_copy *c, pid_t node_pid, struct err *e)
 {
-    if (copy(c, node_pid, e) < 0) {
+    if (copy(c, node_pid, e) < 0 || copy_directory(c, e) < 0) {
         unlink(c->part);
         return -1;
     }
@@ -272,6 +297,8 @@ void disk_copy_undo(const struct disk_copy *c, pid_t node_pid)
     _auto_close_ int fs = mounted_fd(c, node_pid);
     if (fs >= 0)
         ioctl(fs, FITHAW, 0); /* not frozen: EINVAL */
+    if (c->server)
+        kill(c->server, SIGCONT);
     unlink(c->part);
 }
 

@@ -13,8 +13,10 @@ struct disk_copy {
     char *part, *end; /* owned; its path while it is made, and afterwards */
     int loop;         /* borrowed: the source's loop device, -1 = not attached */
     int loop_number;
-    char node[64];   /* where it is attached, or "" */
-    char device[64]; /* "/dev/xvdba" there */
+    pid_t server;             /* of its filesystem, where there are no loop devices; 0: none */
+    char *from_dir, *end_dir; /* owned; the directory that stands for its filesystem, if there is one */
+    char node[64];            /* where it is attached, or "" */
+    char device[64];          /* "/dev/xvdba" there */
 };
 #define DISK_COPY_INIT                                                                                                 \
     (struct disk_copy)                                                                                                 \

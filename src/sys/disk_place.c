@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -31,21 +30,13 @@ char *disk_place_dir(const char *device)
     return xasprintf(HIDDEN "/%s", slash ? slash + 1 : device);
 }
 
-static int enter_mounts(pid_t pid)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
-    _auto_close_ int space = open(path, O_RDONLY | O_CLOEXEC);
-    return space < 0 ? -1 : setns(space, CLONE_NEWNS);
-}
-
 /* Runs `fn` in the node's mounts, in a child; its errno, or 0. */
 static int in_node(pid_t node_pid, int (*fn)(void *arg), void *arg)
 {
     int status = 0;
     const pid_t pid = fork();
     if (pid == 0)
-        _exit(enter_mounts(node_pid) < 0 || fn(arg) < 0 ? errno : 0);
+        _exit(proc_enter_mounts(node_pid) < 0 || fn(arg) < 0 ? errno : 0);
     if (pid < 0)
         return errno;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

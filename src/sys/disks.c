@@ -16,6 +16,7 @@
 #include "sys/node_int.h"
 #include "sys/proc_int.h"
 #include "sys/reserve_int.h"
+#include "sys/serve_int.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -419,6 +420,8 @@ int disks_copy_open(struct disks *d, const char *from, const char *to, int64_t b
         return -1;
     }
     const struct disk *k = find(d, from);
+    out->from_dir = dir_of(d, from);
+    out->end_dir = dir_of(d, to);
     if (k) {
         out->loop = k->loop.fd;
         out->loop_number = k->loop.number;
@@ -426,6 +429,12 @@ int disks_copy_open(struct disks *d, const char *from, const char *to, int64_t b
         snprintf(out->device, sizeof out->device, "%s", k->device);
     }
     return 0;
+}
+
+const char *disks_image(const struct disks *d, const char *node, const char *device)
+{
+    const struct disk *k = device_owner(d, node, device);
+    return k ? k->image : NULL;
 }
 
 const char *disks_dir(const struct disks *d)
@@ -491,19 +500,22 @@ static int attach_loop(const char *path, const struct disk *other, pid_t node_pi
 
 /* *out_dir (new): the directory that is its filesystem; NULL: its file holds one, or will. */
 static int attach_file(const struct disks *d, const char *id, const char *path, pid_t node_pid, const char *device,
-                       char **out_dir, struct err *e)
+                       bool shared, char **out_dir, struct err *e)
 {
     _auto_free_ char *dir = dir_of(d, id);
     bool has_dir = access(dir, F_OK) == 0;
-    if (!has_dir && d->kind == DISK_KIND_DIRECTORY) {
-        if (!file_blank(path, 0, DISK_SIZE_MAX))
+    if (!has_dir && (d->kind == DISK_KIND_DIRECTORY || shared)) { /* two servers cannot have one file */
+        const bool blank = file_blank(path, 0, DISK_SIZE_MAX);
+        if (!blank && d->kind == DISK_KIND_DIRECTORY)
             return err_set(e, ERR_UNSUPPORTED,
                            "its filesystem needs fuse2fs, which was there when it was made and is "
                            "not now: install the package fuse2fs");
-        if (proc_mkdir_p(dir, 0755, e) < 0)
+        if (blank && proc_mkdir_p(dir, 0755, e) < 0)
             return -1;
-        has_dir = true;
+        has_dir = blank;
     }
+    if (serve_holds(path))
+        return err_set(e, ERR_BUSY, "it is still being written out");
     if (disk_place(node_pid, path, has_dir ? dir : NULL, device, e) < 0)
         return -1;
     *out_dir = has_dir ? TAKE(dir) : NULL;
@@ -528,7 +540,7 @@ int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_p
     _auto_free_ char *dir = NULL;
     const int there = d->kind == DISK_KIND_LOOP
                           ? attach_loop(path, find(d, id), node_pid, device, how & DISK_READ_ONLY, &loop, e)
-                          : attach_file(d, id, path, node_pid, device, &dir, e);
+                          : attach_file(d, id, path, node_pid, device, shared, &dir, e);
     if (there < 0)
         return err_wrap(e, "attach disk %s", id);
     struct disk *added = xcalloc(1, sizeof *added);
@@ -567,7 +579,7 @@ static bool elsewhere(const struct disks *d, const struct disk *k)
 static bool in_use(const struct disks *d, const struct disk *k, pid_t node_pid)
 {
     if (k->loop.fd < 0)
-        return disk_placed_in_use(node_pid, k->device, k->dir);
+        return serve_holds(k->image) || disk_placed_in_use(node_pid, k->device, k->dir);
     if (elsewhere(d, k))
         return node_pid && proc_mounts_device(node_pid, k->loop.rdev);
     return loopdev_in_use(&k->loop);

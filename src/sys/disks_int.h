@@ -30,6 +30,8 @@ int disks_copy_open(struct disks *d, const char *from, const char *to, int64_t b
  * frees; the texts are the disks' own, until the next change. */
 size_t disks_attached(const struct disks *d, struct grant_disk **out);
 const char *disks_dir(const struct disks *d);
+/* The file of the disk that the node has there, borrowed; or NULL. */
+const char *disks_image(const struct disks *d, const char *node, const char *device);
 int disks_info(struct disks *d, const char *id, struct disk_info *out, struct err *e);
 /* node_pid: the node's first process as the helper sees it; the device node is made in its /dev. */
 int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_pid, const char *device, unsigned how,

@@ -8,10 +8,10 @@
  * container
  *           \====================channel==========================>        |
  *
- * INVARIANTS: (1) whoever dies, everything below dies: the helper gets SIGKILL with the API process (PDEATHSIG) and
- * ends on EOF of its channel; the end of a PID namespace's first process kills all in it. (2) Mounts are in private
- * mount namespaces and loop devices are autoclear, so nothing needs cleaning up. (3) Only cgroup directories outlive a
- * crash; they are removed at the next start.
+ * INVARIANTS: (1) whoever dies, everything below dies: the helper gets SIGKILL with the API process (PDEATHSIG), or,
+ * where it has filesystem servers, lets these write out first; it ends on EOF of its channel; the end of a PID
+ * namespace's first process kills all in it. (2) Mounts are in private mount namespaces and loop devices are autoclear,
+ * so nothing needs cleaning up. (3) Only cgroup directories outlive a crash; they are removed at the next start.
  *
  * While the machine's disk is nearly full the loop shares out what is left, several times a second: grants.c.
  *
@@ -27,6 +27,7 @@
 #include "sys/netlink.h"
 #include "sys/ops_int.h"
 #include "sys/probe_int.h"
+#include "sys/serve_int.h"
 #include "sys/own_fs_int.h"
 #include "sys/proc_int.h"
 #include "sys/svc_int.h"
@@ -52,6 +53,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define IMAGES_DEVICE "/dev/xvdb" /* as mount tables on the nodes show it */
@@ -86,11 +88,13 @@ struct helper {
     char *images;               /* owned */
     char *imagefs, *imagefs_at; /* owned; the image of the filesystem that holds layers, where it is; NULL: none */
     char *cgroup;               /* owned */
+    enum disk_kind kind;
     struct disks *disks;
     struct grants *grants;
     struct helper_node *nodes;
     struct helper_copy *copies;
     struct layer_jobs layers;
+    struct servers servers;
     struct helper_wait *waits; /* the newest first */
     char **argv;
     bool network;   /* bridge made */
@@ -98,14 +102,19 @@ struct helper {
     uint32_t asked; /* request that it has not answered yet, 0 = none */
 };
 
-static void reply(struct helper *h, uint32_t id, const struct err *e, const struct buf *payload, int fd)
+void helper_answer(int sock, uint32_t id, const struct err *e, const struct buf *payload, int fd)
 {
     _auto_buf_ struct buf body = BUF_INIT;
     struct err lost = ERR_INIT;
     wire_err(&body, e);
     if (payload && payload->len)
         buf_add(&body, payload->data, payload->len);
-    chan_send(h->sock, id, MSG_REPLY, &body, &fd, fd >= 0 ? 1 : 0, &lost);
+    chan_send(sock, id, MSG_REPLY, &body, &fd, fd >= 0 ? 1 : 0, &lost);
+}
+
+static void reply(struct helper *h, uint32_t id, const struct err *e, const struct buf *payload, int fd)
+{
+    helper_answer(h->sock, id, e, payload, fd);
 }
 
 static struct helper_node *node_find(struct helper *h, const char *name)
@@ -342,12 +351,14 @@ static void on_child_end(struct helper *h, pid_t pid, int status)
     on_copy_end(h, pid, status);
     grants_child_end(h->grants, pid);
     layer_jobs_ended(&h->layers, h->sock, pid, status);
+    serve_child_end(&h->servers, pid, status);
     for (struct helper_node *n = h->nodes, *next; n; n = next) {
         next = n->next;
         if (n->pid != pid || n->dead)
             continue;
         struct err ok = ERR_INIT;
         n->dead = true;
+        serve_node_end(&h->servers, n->name);
         if (n->stop_id) {
             reply(h, n->stop_id, &ok, NULL, -1);
             node_forget(h, n);
@@ -410,6 +421,7 @@ static void on_disk_copy(struct helper *h, uint32_t id, struct wire_in *in)
         free(c);
         return;
     }
+    c->copy.server = serve_pid(&h->servers, c->copy.node, c->copy.device);
     c->next = h->copies;
     h->copies = c;
     c->pid = fork();
@@ -423,6 +435,23 @@ static void on_disk_copy(struct helper *h, uint32_t id, struct wire_in *in)
         disk_copy_release(&c->copy);
         free(c);
     }
+}
+
+/* The node has made its file's filesystem ready; now somebody has to serve it. */
+static void on_fs_serve(struct helper *h, uint32_t id, struct wire_in *in)
+{
+    struct err e = ERR_INIT;
+    struct serve_spec spec = {.node = wire_need_str(in), .device = wire_need_str(in)};
+    spec.target = wire_need_str(in);
+    spec.options = wire_need_str(in);
+    spec.node_pid = node_pid(h, spec.node);
+    spec.image = disks_image(h->disks, spec.node, spec.device);
+    if (in->bad || !spec.node_pid || !spec.image)
+        err_set(&e, ERR_NOT_FOUND, "there is no disk at %s of node \"%s\"", spec.device, spec.node);
+    if (e.code == ERR_OK)
+        serve_start(&h->servers, id, &spec);
+    else
+        reply(h, id, &e, NULL, -1);
 }
 
 static void on_create_ext4(struct helper *h, uint32_t id, struct wire_in *in)
@@ -615,6 +644,8 @@ static void on_request(struct helper *h, struct msg *m)
         layer_jobs_start(&h->layers, h->images, h->sock, m->id, m->kind, &in);
     else if (m->kind == OP_DISK_COPY)
         on_disk_copy(h, m->id, &in);
+    else if (m->kind == OP_FS_SERVE)
+        on_fs_serve(h, m->id, &in);
     else
         on_disk(h, m->id, m->kind, &in);
 }
@@ -656,13 +687,16 @@ static int helper_init(struct helper *h, struct err *e)
         return err_sys(e, errno, "mount /proc");
     if (private_dev(e) < 0 || check_kernel(e) < 0)
         return -1;
+    h->kind = !userns_inside() ? DISK_KIND_LOOP : probe_served() ? DISK_KIND_SERVED : DISK_KIND_DIRECTORY;
+    if (h->kind == DISK_KIND_SERVED)
+        prctl(PR_SET_PDEATHSIG, 0); /* who is left may have something to write out; then we end too: end_servers() */
     h->images = xasprintf("%s/images", h->data_dir);
     if (proc_mkdir_p(h->images, 0755, e) < 0)
         return -1;
     h->cgroup = cgroup_cluster_name(h->data_dir);
     cgroup_enter_helper(h->cgroup);
     _auto_free_ char *disks = xasprintf("%s/disks", h->data_dir);
-    h->disks = disks_new(disks, userns_inside() ? DISK_KIND_DIRECTORY : DISK_KIND_LOOP, e);
+    h->disks = disks_new(disks, h->kind, e);
     h->grants = grants_new();
     return h->disks ? 0 : -1;
 }
@@ -706,10 +740,29 @@ static void serve(struct helper *h)
     }
 }
 
+/* Nodes first: then nobody writes any more, and servers have only to write out what they have. Whatever still runs
+ * after that ends with us. */
+static void end_servers(struct helper *h)
+{
+    const int64_t until = clock_mono_ms(clock_real()) + SERVERS_MS;
+    for (const struct helper_node *n = h->nodes; n; n = n->next)
+        if (!n->dead)
+            kill(n->pid, SIGKILL);
+    for (const struct helper_node *n = h->nodes; n; n = n->next)
+        serve_node_end(&h->servers, n->name);
+    while (h->servers.first && clock_mono_ms(clock_real()) < until) {
+        int status;
+        for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+            serve_child_end(&h->servers, pid, status);
+        nanosleep(&(struct timespec){0, 2 * 1000 * 1000}, NULL);
+    }
+}
+
 int helper_main(int argc, char **argv)
 {
     struct helper h = {.sock = HELPER_FD, .data_dir = argc > 2 ? argv[2] : "/", .argv = argv, .services = -1};
     struct err e = ERR_INIT;
+    h.servers.sock = h.sock;
     char *data_dir = xstrdup(h.data_dir); /* argv is overwritten by the title */
     h.data_dir = data_dir;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -727,5 +780,6 @@ int helper_main(int argc, char **argv)
     if (chan_send(h.sock, 0, MSG_HELLO, &body, NULL, 0, &(struct err){0}) < 0 || e.code != ERR_OK)
         return 1;
     serve(&h);
+    end_servers(&h);
     return 0;
 }

@@ -2,14 +2,20 @@
 #ifndef STOWAGE_SYS_HIDDEN_INT_H
 #define STOWAGE_SYS_HIDDEN_INT_H
 
+#include "base/buf.h"
+#include "base/err.h"
+
 #include <stdint.h>
 #include <sys/types.h>
 
 #define HELPER_VERB "__helper"
-#define HELPER_FD   3 /* the helper's end of the channel */
-#define HELPER_DOOR 4 /* to the network of whoever started it (door_int.h) */
+#define HELPER_FD   3     /* the helper's end of the channel */
+#define SERVERS_MS  30000 /* that filesystem servers have to write out what they hold, at the end */
+#define HELPER_DOOR 4     /* to the network of whoever started it (door_int.h) */
 
 int helper_main(int argc, char **argv);
+/* The reply to the API process; by the helper, or a child that has the channel. fd: goes with it, or -1. */
+void helper_answer(int sock, uint32_t id, const struct err *e, const struct buf *payload, int fd);
 
 struct node_boot {
     const char *name;

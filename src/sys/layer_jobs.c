@@ -5,7 +5,7 @@
  * even a fault in the reader would stay inside, and answers for itself; the helper never waits. What a child leaves
  * half done is the caller's to remove. THREADS: none; the helper's loop. */
 #include "sys/layer_jobs_int.h"
-#include "sys/chan.h"
+#include "sys/hidden_int.h"
 #include "sys/layer.h"
 #include "sys/proc_int.h"
 
@@ -27,16 +27,6 @@ struct layer_job_child {
     pid_t pid;
     uint32_t id; /* of the request */
 };
-
-static void answer(int sock, uint32_t id, const struct err *e, const struct buf *payload)
-{
-    _auto_buf_ struct buf body = BUF_INIT;
-    struct err lost = ERR_INIT;
-    wire_err(&body, e);
-    if (payload)
-        buf_add(&body, payload->data, payload->len);
-    chan_send(sock, id, MSG_REPLY, &body, NULL, 0, &lost);
-}
 
 /* ---- the child ---- */
 
@@ -107,12 +97,12 @@ void layer_jobs_start(struct layer_jobs *jobs, const char *images, int sock, uin
     if (pid == 0) {
         proc_keep_fds(&sock, 1);
         run(images, op, in, &out, &e);
-        answer(sock, id, &e, &out);
+        helper_answer(sock, id, &e, &out, -1);
         _exit(0);
     }
     if (pid < 0) {
         err_sys(&e, errno, "fork");
-        answer(sock, id, &e, NULL);
+        helper_answer(sock, id, &e, NULL, -1);
         return;
     }
     struct layer_job_child *c = xcalloc(1, sizeof *c);
@@ -129,7 +119,7 @@ void layer_jobs_ended(struct layer_jobs *jobs, int sock, pid_t pid, int status)
         if (!WIFEXITED(status)) {
             struct err e = ERR_INIT;
             err_set(&e, ERR_INTERNAL, "the unpacking process ended with status %d", status);
-            answer(sock, c->id, &e, NULL);
+            helper_answer(sock, c->id, &e, NULL, -1);
         }
         *at = c->next;
         free(c);

@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <linux/fs.h>
 #include <sys/mount.h>
@@ -38,7 +39,8 @@
 #define STATX_ATTR_MOUNT_ROOT 0x2000
 #endif
 
-#define BUSY_TRIES 50
+#define BUSY_TRIES   50
+#define SERVED_TRIES 3000 /* × 10 ms */
 
 /* ---- what is on a device ---- */
 
@@ -161,7 +163,10 @@ static int format(const struct fs_mount *m, bool zeros, struct err *e)
 static int64_t device_bytes(const char *device)
 {
     uint64_t size = 0;
+    struct stat st;
     _auto_close_ int fd = open(device, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        return st.st_size;
     return fd < 0 || ioctl(fd, BLKGETSIZE64, &size) < 0 ? -1 : (int64_t)size;
 }
 
@@ -177,6 +182,14 @@ static int64_t ext_bytes(const char *device)
     memcpy(&high, sb + 0x150, sizeof high);
     memcpy(&log_size, sb + 24, sizeof log_size);
     return (int64_t)(((uint64_t)high << 32) | low) * (1024 << log_size);
+}
+
+/* Blocks that only root may fill, as far as 32 bits go. */
+static int64_t ext_reserved(const char *device)
+{
+    uint32_t count;
+    _auto_close_ int fd = open(device, O_RDONLY | O_CLOEXEC);
+    return fd < 0 || pread(fd, &count, sizeof count, 1024 + 8) != (ssize_t)sizeof count ? -1 : (int64_t)count;
 }
 
 /* Before mounting what is there already: repair it; and if the disk has grown since, let the filesystem follow. */
@@ -235,6 +248,40 @@ static int mount_directory(const struct fs_mount *m, const char *dir, struct err
     return 0;
 }
 
+/* A node without loop devices has the disk's file there, which is served from here on by fuse2fs. */
+static bool is_file(const char *device)
+{
+    struct stat st;
+    return stat(device, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Waits until the server that had it before has written everything out. Returns the descriptor that locks it. */
+static int take_file(const char *device, struct err *e)
+{
+    _auto_close_ int fd = open(device, O_RDWR | O_CLOEXEC);
+    for (int i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+        if (i >= SERVED_TRIES)
+            return err_set(e, ERR_BUSY, "%s is still being written out", device);
+        nanosleep(&(struct timespec){0, 10 * 1000 * 1000}, NULL);
+    }
+    return fd < 0 ? err_sys(e, errno, "open %s", device) : TAKE_FD(fd);
+}
+
+/* fuse2fs takes a filesystem that reserves nothing for one that reserves a tenth. */
+static int make_servable(const struct fs_mount *m, struct err *e)
+{
+    const char *const reserve[] = {"tune2fs", "-r", "1", m->device, NULL};
+    const char *found = fs_probe(m->device);
+    if (!found || !is_ext(found))
+        return err_set(e, ERR_UNSUPPORTED,
+                       "mount failed: %s is %s, and without root only ext4 is served: without loop devices the kernel "
+                       "does not mount it",
+                       m->device, found && *found ? found : "no filesystem that is known");
+    if (ext_reserved(m->device) == 0)
+        proc_run(reserve, NULL);
+    return 0;
+}
+
 int req_fs_mount(struct req *r, struct err *e)
 {
     struct fs_mount m = {.device = wire_need_str(&r->in)};
@@ -252,8 +299,13 @@ int req_fs_mount(struct req *r, struct err *e)
         return mount_directory(&m, dir, e);
     if (strchr(m.fstype, '/') || m.fstype[0] == '-')
         return err_set(e, ERR_BAD_REQUEST, "invalid filesystem type \"%s\"", m.fstype);
-    if (proc_mkdir_p(m.target, 0750, e) < 0 || prepare(&m, blank, e) < 0)
+    const bool served = is_file(m.device);
+    _auto_close_ int lock = served ? take_file(m.device, e) : -1;
+    if ((served && lock < 0) || proc_mkdir_p(m.target, 0750, e) < 0 || prepare(&m, blank, e) < 0)
         return -1;
+    wire_u32(&r->out, served);
+    if (served)
+        return make_servable(&m, e);
     _auto_free_ char *options =
         xasprintf("%s%s%sdefaults", m.options, str_empty(m.options) ? "" : ",", m.read_only ? "ro," : "");
     const char *const argv[] = {"mount", "-t", m.fstype, "-o", options, m.device, m.target, NULL};
@@ -275,6 +327,12 @@ int req_fs_grow(struct req *r, struct err *e)
                       *const btrfs[] = {"btrfs", "filesystem", "resize", "max", target, NULL};
     if (!found || !*found)
         return err_set(e, ERR_SYS, "could not get filesystem of %s", device);
+    if (is_file(device))
+        return err_set(
+            e, ERR_UNSUPPORTED,
+            "resize of device %s failed: without root its filesystem is served by fuse2fs, and grows when it "
+            "is mounted again",
+            device);
     const char *const *argv = str_eq(found, "xfs") ? xfs : str_eq(found, "btrfs") ? btrfs : ext;
     _auto_buf_ struct buf text = BUF_INIT;
     const int status = proc_run(argv, &text);

@@ -24,6 +24,7 @@
     X(DISK_DETACH, "disk_detach")                                                                                      \
     X(FORMAT_BEGIN, "format_begin")                                                                                    \
     X(FORMAT_END, "format_end")                                                                                        \
+    X(FS_SERVE, "fs_serve")                                                                                            \
     X(LAYER_UNPACK, "layer_unpack")                                                                                    \
     X(LAYER_REMOVE, "layer_remove")                                                                                    \
     X(DIAL_IP, "dial_ip")                                                                                              \

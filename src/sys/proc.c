@@ -61,6 +61,22 @@ static _Noreturn void run_child(const char *path, const char *const *argv, int o
     _exit(127);
 }
 
+_Noreturn void proc_exec(const char *const *argv, int out)
+{
+    char path[256];
+    if (!find_tool(argv[0], path, sizeof path))
+        _exit(127);
+    run_child(path, argv, out);
+}
+
+int proc_enter_mounts(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
+    _auto_close_ int space = open(path, O_RDONLY | O_CLOEXEC);
+    return space < 0 ? -1 : setns(space, CLONE_NEWNS);
+}
+
 int proc_run(const char *const *argv, struct buf *out_text)
 {
     char path[256];

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -14,6 +15,10 @@
 int proc_run(const char *const *argv, struct buf *out_text);
 /* Starts a tool whose output nobody reads and returns at once; the caller reaps it. -1: it could not be started. */
 pid_t proc_start(const char *const *argv);
+/* Becomes the tool, with `out` as its output. */
+_Noreturn void proc_exec(const char *const *argv, int out);
+/* Steps into the mounts of another process. */
+int proc_enter_mounts(pid_t pid);
 /* Is the program in the system's PATH? */
 bool proc_has(const char *program);
 /* Default signal handling and mask, as a fresh child should have. */

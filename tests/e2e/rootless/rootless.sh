@@ -21,10 +21,9 @@ fuse() {
     umount /dev/fuse 2>/dev/null || true
     [ "$1" = no ] || [ -e /dev/fuse ] || { echo "skipped: no /dev/fuse on this machine"; exit 77; }
     [ -e /dev/fuse ] || return 0
-    rm -f "/dev/shm/fuse.$OWNER"
-    mknod "/dev/shm/fuse.$OWNER" c 10 229
-    mount --bind "/dev/shm/fuse.$OWNER" /dev/fuse
-    rm "/dev/shm/fuse.$OWNER"
+    mount -t tmpfs -o mode=1777 mine /dev/shm # goes with this namespace
+    mknod /dev/shm/fuse c 10 229
+    mount --bind /dev/shm/fuse /dev/fuse
     if [ "$1" = yes ]; then chmod 666 /dev/fuse; else chmod 600 /dev/fuse; fi
 }
 
