@@ -71,12 +71,21 @@ static int make_dirs(struct own_cluster *c, const char *dir, struct err *e)
     return mkdir(c->work, 0700) < 0 && errno != EEXIST ? err_sys(e, errno, "%s", c->work) : 0;
 }
 
+static bool is_up(const struct own_cluster *c)
+{
+    _auto_json_ json_t *request = json_pack("{s:s}", "op", "status"), *answer = NULL;
+    struct err none = ERR_INIT;
+    return local_call(c->data, request, &answer, NULL, &none) == 0;
+}
+
 int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t *wants, const char *dir, struct err *e)
 {
     *c = (struct own_cluster){0};
     if (make_dirs(c, dir, e) < 0)
         return -1;
     own_cluster_host(c, cli, c->data);
+    if (dir && (c->up = is_up(c)))
+        return 0;
     char nodes[8];
     snprintf(nodes, sizeof nodes, "%d", (int)jint(wants, "nodes", 2));
     const char *const argv[] = {cli->self_exe, "up",        "--detach",

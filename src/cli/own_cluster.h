@@ -18,8 +18,8 @@ struct own_cluster {
     bool up;
 };
 
-/* wants: the lab's "cluster", or NULL. dir: made if absent, kept; NULL: a temporary one, removed with
- * own_cluster_stop(). Zeroed is fine for stop. The struct must not move while env uses its host. */
+/* wants: the lab's "cluster", or NULL. dir: made if absent; what runs there already is taken. NULL: a temporary one,
+ * removed with own_cluster_stop(). Zeroed is fine for stop. The struct must not move while env uses its host. */
 int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t *wants, const char *dir,
                       struct err *e);
 void own_cluster_stop(struct own_cluster *c, bool keep);

@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/lab_lint.h"
+#include "cli/lab_place.h"
+#include "cli/lab_session.h"
 #include "cli/verbs_int.h"
 #include "lab/format.h"
 #include "lab/lab.h"
@@ -15,35 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* Where labs are: $STOWAGE_LABS, else beside the installed program, else beside the one that was built, else here.
- * Returns new, or NULL. */
-static char *labs_dir(const struct cli *cli)
-{
-    const char *env = getenv("STOWAGE_LABS"), *slash = strrchr(cli->self_exe, '/');
-    _auto_free_ char *bin = xstrndup(cli->self_exe, slash ? (size_t)(slash - cli->self_exe) : 0);
-    static const char *const places[] = {"/../share/stowage/scenarios", "/../../scenarios"};
-    struct stat st;
-    if (!str_empty(env))
-        return xstrdup(env);
-    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-        _auto_free_ char *path = xasprintf("%s%s", bin, places[i]);
-        if (stat(path, &st) == 0)
-            return TAKE(path);
-    }
-    return stat("scenarios", &st) == 0 ? xstrdup("scenarios") : NULL;
-}
-
-/* A lab's folder, by path or by name. Returns new. */
-static char *lab_dir(const struct cli *cli, const char *word)
-{
-    _auto_free_ char *labs = labs_dir(cli);
-    _auto_free_ char *path = labs ? xasprintf("%s/%s", labs, word) : NULL;
-    struct stat st;
-    if (!strchr(word, '/') && path && stat(path, &st) == 0)
-        return TAKE(path);
-    return xstrdup(word);
-}
 
 /* ---- list ---- */
 
@@ -122,23 +95,28 @@ static const struct {
 
 static int lab_run_verb(const struct cli *cli, int argc, char **argv, struct err *e)
 {
+    if (argc > 1 && lab_session_has(argv[1]))
+        return lab_session(cli, argc - 1, argv + 1, e);
     for (size_t i = 0; argc > 1 && i < ARRAY_LEN(words); i++)
         if (str_eq(argv[1], words[i].name))
             return words[i].run(cli, argc - 1, argv + 1, e);
-    return cli_usage(e, "lab", argc > 1 ? "there is no \"%s\"" : "list, lint or schema%s", argc > 1 ? argv[1] : "");
+    return cli_usage(e, "lab", argc > 1 ? "there is no \"%s\"" : "list, start, check…%s", argc > 1 ? argv[1] : "");
 }
 
 const struct cli_verb verb_lab = {
     .name = "lab",
-    .summary = "the labs that are there; test one of your own",
+    .summary = "do a lab: start, check, hint…; list them; test one of your own",
     .help =
         "usage: stowage lab list\n"
+        "       stowage lab start LAB [--seed TEXT], then: stowage lab check, hint, answer…\n"
         "       stowage lab lint [--play] [--near-misses N] LAB...\n"
         "       stowage lab schema\n\n"
-        "list: the labs in $STOWAGE_LABS, else those that came with the program.\n"
-        "lint: is the file right (line, column, what was expected)? With --play its checks are tested, too: a fresh\n"
+        "list: the labs in $STOWAGE_LABS, else those that came with the program. LAB is a name from there, or a "
+        "folder.\n"
+        "One lab is under way at a time; progress and score are kept in the data directory.\n\n" LAB_SESSION_HELP
+        "\nlint: is the file right (line, column, what was expected)? With --play its checks are tested, too: a fresh\n"
         "cluster must score 0, the reference solution 100, and near-misses of it (another name, size, class, access\n"
-        "mode, namespace…) less than 100; those that do not are printed. LAB is a name from the list, or a folder.\n"
+        "mode, namespace…) less than 100; those that do not are printed.\n"
         "schema: the JSON Schema of lab.yaml, for editors.\n\n"
         "  --play             play it: some seconds, and a few for each near-miss\n"
         "  --near-misses N    only so many near-misses, spread over all\n",

@@ -1,0 +1,15 @@
+/* lab_place.h - where labs are found, and where a student's own lab lives. */
+#ifndef STOWAGE_CLI_LAB_PLACE_H
+#define STOWAGE_CLI_LAB_PLACE_H
+
+#include "cli/cli.h"
+
+/* The folder of the labs that are there: $STOWAGE_LABS, else beside the installed program, else beside the one that was
+ * built, else here. Returns new, or NULL. */
+char *labs_dir(const struct cli *cli);
+/* A lab's folder, by path or by name. Returns new. */
+char *lab_dir(const struct cli *cli, const char *word);
+/* <data>/labs, made: the book, and the cluster of the lab that is under way. Returns new, or NULL with `e`. */
+char *lab_home(const char *data, struct err *e);
+
+#endif

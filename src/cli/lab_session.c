@@ -1,0 +1,428 @@
+/* lab_session.c - see lab_session.h.
+ *
+ *     start ──► step 1 ──check passes──► step 2 … ──► done ──► stop
+ *                 ▲  └── next (no points) ──┘
+ *                 └── reset: a fresh cluster, earlier steps solved, this one begun
+ *
+ * DESIGN: the cluster is a process of its own below <data>/labs/cluster, the progress is in the book (lab/book.h); each
+ * word is a process that reads both, acts and writes. So a crash of anything loses nothing of the progress, and a
+ * cluster that was killed is started again by the next word. */
+#include "cli/lab_session.h"
+
+#include "api/decode.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/lab_place.h"
+#include "cli/own_cluster.h"
+#include "lab/book.h"
+#include "lab/check.h"
+#include "lab/report.h"
+#include "lab/runner.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct session {
+    const struct cli *cli;
+    char *home;
+    struct book *book;
+    struct attempt attempt;
+    struct lab lab;
+    struct own_cluster cluster;
+    struct lab_env env;
+    bool colour;
+};
+
+static void session_close(struct session *s)
+{
+    lab_env_close(&s->env);
+    own_cluster_stop(&s->cluster, true);
+    lab_release(&s->lab);
+    attempt_release(&s->attempt);
+    book_close(s->book);
+    free(s->home);
+}
+
+/* ---- opening ---- */
+
+static int open_book(struct session *s, const struct cli *cli, const char *data, struct err *e)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    s->cli = cli;
+    s->colour = isatty(STDOUT_FILENO) && str_empty(no_colour);
+    s->home = lab_home(data, e);
+    if (!s->home)
+        return -1;
+    _auto_free_ char *path = xasprintf("%s/book.db", s->home);
+    return book_open(path, &s->book, e);
+}
+
+static int load(struct session *s, const char *dir, const char *seed, struct err *e)
+{
+    _auto_strlist_ struct strlist faults = {0};
+    const int rc = lab_load(dir, seed, &s->lab, &faults, e);
+    for (size_t i = 0; i < faults.len; i++)
+        fprintf(stderr, "%s\n", faults.items[i]);
+    return rc;
+}
+
+/* The cluster runs (it is started when it does not), and is spoken to. */
+static int open_cluster(struct session *s, struct err *e)
+{
+    _auto_free_ char *dir = xasprintf("%s/cluster", s->home);
+    if (own_cluster_start(&s->cluster, s->cli, json_object_get(s->lab.tree, "cluster"), dir, e) < 0)
+        return -1;
+    return lab_env_open(&s->env, &s->lab, s->cluster.kubeconfig, s->cluster.work, &s->cluster.host, e);
+}
+
+/* The lab under way and its cluster; answers and disks as they were. */
+static int open_current(struct session *s, struct err *e)
+{
+    if (book_current(s->book, &s->attempt, e) < 0 || load(s, s->attempt.dir, s->attempt.seed, e) < 0 ||
+        open_cluster(s, e) < 0)
+        return -1;
+    json_object_update(s->env.vars, json_object_get(s->attempt.state, "vars"));
+    json_object_update(s->env.answers, json_object_get(s->attempt.state, "answers"));
+    return 0;
+}
+
+static int save(struct session *s, struct err *e)
+{
+    json_object_set(s->attempt.state, "vars", s->env.vars);
+    json_object_set(s->attempt.state, "answers", s->env.answers);
+    return book_save(s->book, &s->attempt, e);
+}
+
+/* ---- what is shown ---- */
+
+static const json_t *step_now(const struct session *s)
+{
+    return json_array_get(json_object_get(s->lab.tree, "steps"), (size_t)s->attempt.step);
+}
+
+static int print_step(const struct session *s, struct err *e)
+{
+    const json_t *step = step_now(s);
+    size_t i, k;
+    const json_t *check, *choice;
+    if (!step)
+        return 0;
+    printf("\n%s%s%s\n\n", s->colour ? "\033[1m" : "", jstr_or(step, "title", jstr(step, "name")),
+           s->colour ? "\033[0m" : "");
+    _auto_buf_ struct buf text = BUF_INIT;
+    if (jstr(step, "file") && lab_file(&s->lab, jstr(step, "file"), &text, e) < 0)
+        return -1;
+    fputs(jstr(step, "file") ? buf_str(&text) : jstr_or(step, "text", ""), stdout);
+    printf("\n");
+    json_array_foreach(json_object_get(step, "checks"), i, check)
+    {
+        if (!json_object_get(check, "quiz"))
+            continue;
+        printf("\nQuestion: %s\n", jstr(check, "quiz.ask"));
+        json_array_foreach(jat(check, "quiz.choices"), k, choice)
+        {
+            _auto_free_ char *word = json_is_string(choice) ? xstrdup(json_string_value(choice)) : json_text(choice);
+            printf("  - %s\n", word);
+        }
+        printf("Answer it with: stowage lab answer TEXT\n");
+    }
+    return 0;
+}
+
+static int print_score(const struct session *s, struct err *e)
+{
+    int64_t points, cost;
+    if (book_points(s->book, &s->attempt, &points, &cost, e) < 0)
+        return -1;
+    printf("%s: %lld of %d points", s->lab.name, (long long)points, lab_points(&s->lab));
+    if (cost)
+        printf(" (hints took %lld)", (long long)cost);
+    printf("\n");
+    return 0;
+}
+
+/* ---- going on ---- */
+
+/* The step is prepared and shown; behind the last one that is said. */
+static int enter_step(struct session *s, struct err *e)
+{
+    const json_t *step = step_now(s);
+    if (step && lab_begin_step(&s->env, step, e) < 0)
+        return -1;
+    if (save(s, e) < 0)
+        return -1;
+    if (step)
+        return print_step(s, e);
+    printf("\nThat was the last step. `stowage lab stop` ends the lab.\n");
+    return print_score(s, e);
+}
+
+static int next_step(struct session *s, struct err *e)
+{
+    if (step_now(s))
+        s->attempt.step++;
+    return enter_step(s, e);
+}
+
+/* ---- words; each is given a session with a lab under way, but start ---- */
+
+static int word_start(struct session *s, int argc, char **argv, struct err *e)
+{
+    static const struct option options[] = {{"seed", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+    const char *seed = "";
+    opterr = 0;
+    optind = 1;
+    for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (opt != 's')
+            return cli_usage(e, "lab", "unknown flag or missing value");
+        seed = optarg;
+    }
+    if (optind + 1 != argc)
+        return cli_usage(e, "lab", "start which lab?");
+    if (book_current(s->book, &s->attempt, e) == 0)
+        return err_set(e, ERR_CONFLICT, "%s is under way: `stowage lab status`, or end it with `stowage lab stop`",
+                       s->attempt.lab);
+    err_clear(e);
+    _auto_free_ char *dir = lab_dir(s->cli, argv[optind]);
+    if (load(s, dir, seed, e) < 0 || open_cluster(s, e) < 0 || play_cluster(&s->env, e) < 0)
+        return -1;
+    s->attempt = (struct attempt){
+        .lab = xstrdup(s->lab.name), .dir = xstrdup(s->lab.dir), .seed = xstrdup(seed), .state = json_object()};
+    if (book_begin(s->book, &s->attempt, e) < 0)
+        return -1;
+    printf("%s\n%s\n\nPoint kubectl at the lab's cluster:\n  export KUBECONFIG=%s\n", jstr(s->lab.tree, "title"),
+           jstr_or(s->lab.tree, "about", ""), s->cluster.kubeconfig);
+    return enter_step(s, e);
+}
+
+static int word_text(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
+{
+    return print_step(s, e);
+}
+
+static int word_status(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
+{
+    const json_t *steps = json_object_get(s->lab.tree, "steps"), *step = step_now(s);
+    const int64_t minutes = (time(NULL) - s->attempt.began) / 60;
+    if (step)
+        printf("%s: step %lld of %zu, %s\n", s->lab.name, (long long)s->attempt.step + 1, json_array_size(steps),
+               jstr_or(step, "title", jstr(step, "name")));
+    else
+        printf("%s: all %zu steps are done\n", s->lab.name, json_array_size(steps));
+    printf("begun %lld minutes ago\nexport KUBECONFIG=%s\n", (long long)minutes, s->cluster.kubeconfig);
+    return print_score(s, e);
+}
+
+static void print_row(void *arg, const json_t *row)
+{
+    const struct session *s = arg;
+    _auto_buf_ struct buf text = BUF_INIT;
+    report_text_check(row, s->colour, &text);
+    fputs(buf_str(&text), stdout);
+    fflush(stdout);
+}
+
+static int word_check(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
+{
+    const json_t *step = step_now(s);
+    size_t i;
+    const json_t *row;
+    bool all = true;
+    if (!step)
+        return print_score(s, e);
+    _auto_json_ json_t *report = check_step(&s->env, step, print_row, s, e);
+    if (!report || book_result(s->book, &s->attempt, report, e) < 0)
+        return -1;
+    json_array_foreach(json_object_get(report, "checks"), i, row) all = all && jbool(row, "passed", false);
+    if (all)
+        return next_step(s, e);
+    printf("Not yet. `stowage lab hint` helps, `stowage lab next` goes on without the points.\n");
+    return 1;
+}
+
+static int word_next(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
+{
+    return next_step(s, e);
+}
+
+static int word_hint(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
+{
+    const json_t *step = step_now(s), *hints = json_object_get(step, "hints");
+    const int taken = step ? book_hints(s->book, &s->attempt, jstr(step, "name"), e) : 0;
+    if (taken < 0)
+        return -1;
+    const json_t *hint = json_array_get(hints, (size_t)taken);
+    if (!hint) {
+        printf(json_array_size(hints) ? "There are no more hints for this step.\n"
+                                      : "There are no hints for this step.\n");
+        return 1;
+    }
+    if (book_hint(s->book, &s->attempt, jstr(step, "name"), jint(hint, "cost", 0), e) < 0)
+        return -1;
+    printf("%s\n", jstr(hint, "text"));
+    if (jint(hint, "cost", 0))
+        printf("(it cost %lld point%s)\n", (long long)jint(hint, "cost", 0), jint(hint, "cost", 0) == 1 ? "" : "s");
+    return 0;
+}
+
+/* answer TEXT..., to the only question of the step or the first that has no answer; or: answer --to NAME TEXT... */
+static int word_answer(struct session *s, int argc, char **argv, struct err *e)
+{
+    const bool named = argc > 3 && str_eq(argv[1], "--to");
+    const char *to = named ? argv[2] : NULL;
+    size_t i;
+    const json_t *check;
+    _auto_buf_ struct buf text = BUF_INIT;
+    for (int a = named ? 3 : 1; a < argc; a++)
+        buf_addf(&text, "%s%s", text.len ? " " : "", argv[a]);
+    if (!text.len)
+        return cli_usage(e, "lab", "answer what?");
+    const json_t *checks = json_object_get(step_now(s), "checks"), *meant = NULL;
+    json_array_foreach(checks, i, check)
+    {
+        const char *name = jstr(check, "name");
+        if (!json_object_get(check, "quiz") || (to && !str_eq(to, name)))
+            continue;
+        if (!meant || (json_object_get(s->env.answers, jstr(meant, "name")) && !json_object_get(s->env.answers, name)))
+            meant = check;
+    }
+    if (!meant)
+        return err_set(e, ERR_NOT_FOUND, to ? "this step has no question \"%s\"" : "this step asks nothing%s",
+                       to ? to : "");
+    json_object_set_new(s->env.answers, jstr(meant, "name"), json_string(buf_str(&text)));
+    if (save(s, e) < 0)
+        return -1;
+    printf("noted. `stowage lab check` judges it.\n");
+    return 0;
+}
+
+static int print_files(const struct session *s, const json_t *files, struct err *e)
+{
+    size_t i;
+    const json_t *file;
+    _auto_json_ json_t *list =
+        json_is_string(files) ? json_pack("[O]", files) : json_incref((json_t *)(uintptr_t)files);
+    json_array_foreach(list, i, file)
+    {
+        _auto_buf_ struct buf text = BUF_INIT;
+        if (lab_file(&s->lab, json_string_value(file), &text, e) < 0)
+            return -1;
+        printf("kubectl apply -f - <<'EOF'\n%sEOF\n", buf_str(&text));
+    }
+    return 0;
+}
+
+static int word_solution(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
+{
+    size_t i, k;
+    const json_t *action, *object;
+    json_array_foreach(json_object_get(step_now(s), "solution"), i, action)
+    {
+        if (print_files(s, json_object_get(action, "apply"), e) < 0)
+            return -1;
+        json_array_foreach(json_object_get(action, "objects"), k, object)
+        {
+            _auto_free_ char *text = yaml_text(object);
+            printf("kubectl apply -f - <<'EOF'\n%sEOF\n", text);
+        }
+        if (jstr(action, "run"))
+            printf("%s\n", jstr(action, "run"));
+        if (json_object_get(action, "delete"))
+            printf("kubectl delete %s\n", jstr(action, "delete.of"));
+        if (json_object_get(action, "answer")) {
+            _auto_free_ char *with = json_text(jat(action, "answer.with"));
+            printf("stowage lab answer %s\n", with);
+        }
+    }
+    return 0;
+}
+
+static int word_stop(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
+{
+    if (print_score(s, e) < 0 || book_end(s->book, &s->attempt, e) < 0)
+        return -1;
+    lab_env_close(&s->env);
+    own_cluster_stop(&s->cluster, false);
+    return 0;
+}
+
+/* A fresh cluster, and what came before this step done as the lab itself would. */
+static int word_reset(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
+{
+    size_t i;
+    const json_t *step;
+    lab_env_close(&s->env);
+    own_cluster_stop(&s->cluster, false);
+    if (open_cluster(s, e) < 0 || play_cluster(&s->env, e) < 0)
+        return -1;
+    json_array_foreach(json_object_get(s->lab.tree, "steps"), i, step)
+    {
+        if ((int64_t)i >= s->attempt.step)
+            break;
+        if (lab_begin_step(&s->env, step, e) < 0 ||
+            play_actions(&s->env, json_object_get(step, "solution"), NULL, e) < 0)
+            return -1;
+    }
+    return enter_step(s, e);
+}
+
+static int word_history(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
+{
+    _auto_json_ json_t *rows = book_history(s->book, e);
+    size_t i;
+    const json_t *row;
+    if (!rows)
+        return -1;
+    json_array_foreach(rows, i, row)
+    {
+        const time_t began = (time_t)jint(row, "began", 0);
+        struct tm when;
+        char text[32];
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M", localtime_r(&began, &when));
+        printf("%s  %-28s %4lld points%s\n", text, jstr(row, "lab"), (long long)jint(row, "points", 0),
+               jint(row, "ended", 0) ? "" : "  (under way)");
+    }
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct session *s, int argc, char **argv, struct err *e);
+    bool bare; /* no lab need be under way */
+} words[] = {
+    {"start", word_start, true},        {"text", word_text, false}, {"status", word_status, false},
+    {"check", word_check, false},       {"hint", word_hint, false}, {"answer", word_answer, false},
+    {"solution", word_solution, false}, {"next", word_next, false}, {"reset", word_reset, false},
+    {"history", word_history, true},    {"stop", word_stop, false},
+};
+
+static size_t find(const char *word)
+{
+    size_t i = 0;
+    while (i < ARRAY_LEN(words) && !str_eq(word, words[i].name))
+        i++;
+    return i;
+}
+
+bool lab_session_has(const char *word)
+{
+    return find(word) < ARRAY_LEN(words);
+}
+
+int lab_session(const struct cli *cli, int argc, char **argv, struct err *e)
+{
+    const size_t i = find(argv[0]);
+    struct session s = {0};
+    int rc = open_book(&s, cli, NULL, e);
+    if (rc == 0 && !words[i].bare)
+        rc = open_current(&s, e);
+    if (rc == 0)
+        rc = words[i].run(&s, argc, argv, e);
+    session_close(&s);
+    return rc;
+}

@@ -1,0 +1,21 @@
+/* lab_session.h - a student's way through a lab: start, text, check, hint, answer, solution, next, status, reset, stop.
+ */
+#ifndef STOWAGE_CLI_LAB_SESSION_H
+#define STOWAGE_CLI_LAB_SESSION_H
+
+#include "cli/cli.h"
+
+/* One of the words above, argv[0]. Returns as a verb does. */
+int lab_session(const struct cli *cli, int argc, char **argv, struct err *e);
+bool lab_session_has(const char *word);
+/* A line a word, for the help. */
+#define LAB_SESSION_HELP                                                                                               \
+    "  start LAB [--seed TEXT]   a cluster for it, and its first step; --seed: the variant for this text\n"            \
+    "  text, status              the step again; where you are, the score, the kubeconfig\n"                           \
+    "  check                     judge this step; when all is right the next one begins\n"                             \
+    "  answer [--to NAME] TEXT   answer the step's question\n"                                                         \
+    "  hint, solution, next      help, at the price it says; how it is done; go on without the points\n"               \
+    "  reset                     back to the beginning of this step, in a fresh cluster\n"                             \
+    "  stop, history             end it, the cluster goes; what was done before\n"
+
+#endif

@@ -1,0 +1,250 @@
+/* book.c - see book.h.
+ *
+ * LAYOUT (1), in `PRAGMA user_version`
+ *     attempt(id, lab, dir, seed, began, ended, step, state)
+ *     result(attempt, step, name, points, of, at)     a row a check and look at it; the last counts
+ *     hint(attempt, step, cost, at)
+ *
+ * One function, query(), binds and runs every statement; texts of SQL stand where they are used. */
+#include "lab/book.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define LAYOUT  1
+#define BUSY_MS 5000
+
+static const char tables[] =
+    "CREATE TABLE attempt(id INTEGER PRIMARY KEY, lab TEXT NOT NULL, dir TEXT NOT NULL, seed TEXT NOT NULL, began "
+    "INTEGER NOT "
+    "NULL, ended INTEGER NOT NULL DEFAULT 0, step INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL);"
+    "CREATE TABLE result(attempt INTEGER NOT NULL, step TEXT NOT NULL, name TEXT NOT NULL, points INTEGER NOT NULL, of "
+    "INTEGER "
+    "NOT NULL, at INTEGER NOT NULL);"
+    "CREATE INDEX result_attempt ON result(attempt);"
+    "CREATE TABLE hint(attempt INTEGER NOT NULL, step TEXT NOT NULL, cost INTEGER NOT NULL, at INTEGER NOT NULL);";
+
+struct book {
+    sqlite3 *db;
+    char *path;
+};
+
+static int failed(struct book *b, struct err *e)
+{
+    const int rc = sqlite3_errcode(b->db);
+    const enum err_code code = rc == SQLITE_BUSY                             ? ERR_BUSY
+                               : rc == SQLITE_FULL                           ? ERR_NO_SPACE
+                               : rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? ERR_CORRUPT
+                                                                             : ERR_SYS;
+    return err_set(e, code, "%s: %s", b->path, sqlite3_errmsg(b->db));
+}
+
+static void bind_all(sqlite3_stmt *st, const char *types, va_list ap)
+{
+    for (int i = 0; types[i]; i++)
+        if (types[i] == 's')
+            sqlite3_bind_text(st, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+        else
+            sqlite3_bind_int64(st, i + 1, va_arg(ap, int64_t));
+}
+
+/* types: one letter a parameter, 's' text, 'i' int64_t. Each row is given to `row`, which may be NULL. */
+static int query(struct book *b, void (*row)(sqlite3_stmt *st, void *arg), void *arg, struct err *e, const char *sql,
+                 const char *types, ...)
+{
+    sqlite3_stmt *st = NULL;
+    va_list ap;
+    if (sqlite3_prepare_v2(b->db, sql, -1, &st, NULL) != SQLITE_OK)
+        return failed(b, e);
+    va_start(ap, types);
+    bind_all(st, types, ap);
+    va_end(ap);
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+        if (row)
+            row(st, arg);
+    const int result = rc == SQLITE_DONE ? 0 : failed(b, e);
+    sqlite3_finalize(st);
+    return result;
+}
+
+/* ---- opening ---- */
+
+static void take_int(sqlite3_stmt *st, void *arg)
+{
+    *(int64_t *)arg = sqlite3_column_int64(st, 0);
+}
+
+static int check_layout(struct book *b, struct err *e)
+{
+    int64_t layout = 0;
+    if (query(b, take_int, &layout, e, "PRAGMA user_version", "") < 0)
+        return -1;
+    if (layout > LAYOUT)
+        return err_set(e, ERR_UNSUPPORTED, "%s was written by a newer stowage: use that one, or another data directory",
+                       b->path);
+    if (layout == LAYOUT)
+        return 0;
+    _auto_free_ char *make = xasprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT;", tables, LAYOUT);
+    return sqlite3_exec(b->db, make, NULL, NULL, NULL) == SQLITE_OK ? 0 : failed(b, e);
+}
+
+int book_open(const char *path, struct book **out, struct err *e)
+{
+    struct book *b = xcalloc(1, sizeof *b);
+    b->path = xstrdup(path);
+    if (sqlite3_open_v2(path, &b->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
+        SQLITE_OK) {
+        failed(b, e);
+        book_close(b);
+        return -1;
+    }
+    sqlite3_busy_timeout(b->db, BUSY_MS);
+    if (query(b, NULL, NULL, e, "PRAGMA journal_mode = WAL", "") < 0 || check_layout(b, e) < 0) {
+        book_close(b);
+        return -1;
+    }
+    *out = b;
+    return 0;
+}
+
+void book_close(struct book *b)
+{
+    if (!b)
+        return;
+    sqlite3_close(b->db);
+    free(b->path);
+    free(b);
+}
+
+/* ---- attempts ---- */
+
+void attempt_release(struct attempt *a)
+{
+    free(a->lab);
+    free(a->dir);
+    free(a->seed);
+    json_decref(a->state);
+    *a = (struct attempt){0};
+}
+
+int book_begin(struct book *b, struct attempt *a, struct err *e)
+{
+    _auto_free_ char *state = json_text(a->state);
+    a->began = time(NULL);
+    if (query(b, NULL, NULL, e, "INSERT INTO attempt(lab, dir, seed, began, state) VALUES(?, ?, ?, ?, ?)", "sssis",
+              a->lab, a->dir, a->seed, a->began, state) < 0)
+        return -1;
+    a->id = sqlite3_last_insert_rowid(b->db);
+    return 0;
+}
+
+static void take_attempt(sqlite3_stmt *st, void *arg)
+{
+    struct attempt *a = arg;
+    a->id = sqlite3_column_int64(st, 0);
+    a->lab = xstrdup((const char *)sqlite3_column_text(st, 1));
+    a->dir = xstrdup((const char *)sqlite3_column_text(st, 2));
+    a->seed = xstrdup((const char *)sqlite3_column_text(st, 3));
+    a->began = sqlite3_column_int64(st, 4);
+    a->step = sqlite3_column_int64(st, 5);
+    a->state = json_loads((const char *)sqlite3_column_text(st, 6), 0, NULL);
+}
+
+int book_current(struct book *b, struct attempt *out, struct err *e)
+{
+    struct attempt a = {0};
+    if (query(b, take_attempt, &a, e,
+              "SELECT id, lab, dir, seed, began, step, state FROM attempt WHERE ended = 0 ORDER BY id DESC LIMIT 1",
+              "") < 0)
+        return -1;
+    if (!a.id)
+        return err_set(e, ERR_NOT_FOUND, "no lab is under way: `stowage lab list`, then `stowage lab start NAME`");
+    *out = a;
+    return 0;
+}
+
+int book_save(struct book *b, const struct attempt *a, struct err *e)
+{
+    _auto_free_ char *state = json_text(a->state);
+    return query(b, NULL, NULL, e, "UPDATE attempt SET step = ?, state = ? WHERE id = ?", "isi", a->step, state, a->id);
+}
+
+int book_end(struct book *b, const struct attempt *a, struct err *e)
+{
+    return query(b, NULL, NULL, e, "UPDATE attempt SET ended = ? WHERE id = ?", "ii", (int64_t)time(NULL), a->id);
+}
+
+/* ---- results ---- */
+
+int book_result(struct book *b, const struct attempt *a, const json_t *step, struct err *e)
+{
+    size_t i;
+    const json_t *row;
+    json_array_foreach(json_object_get(step, "checks"), i,
+                       row) if (query(b, NULL, NULL, e, "INSERT INTO result VALUES(?, ?, ?, ?, ?, ?)", "issiii", a->id,
+                                      jstr_or(step, "name", ""), jstr_or(row, "name", ""), jint(row, "points", 0),
+                                      jint(row, "of", 0), (int64_t)time(NULL)) < 0) return -1;
+    return 0;
+}
+
+int book_hint(struct book *b, const struct attempt *a, const char *step, int64_t cost, struct err *e)
+{
+    return query(b, NULL, NULL, e, "INSERT INTO hint VALUES(?, ?, ?, ?)", "isii", a->id, step, cost,
+                 (int64_t)time(NULL));
+}
+
+int book_hints(struct book *b, const struct attempt *a, const char *step, struct err *e)
+{
+    int64_t n = 0;
+    if (query(b, take_int, &n, e, "SELECT count(*) FROM hint WHERE attempt = ? AND step = ?", "is", a->id, step) < 0)
+        return -1;
+    return (int)n;
+}
+
+/* SQLite: with max() beside them, bare columns are those of the row that has it. */
+#define LAST_RESULTS "SELECT points, max(rowid) FROM result WHERE attempt = ? GROUP BY step, name"
+
+int book_points(struct book *b, const struct attempt *a, int64_t *out_points, int64_t *out_cost, struct err *e)
+{
+    int64_t points = 0, cost = 0;
+    if (query(b, take_int, &points, e, "SELECT coalesce(sum(points), 0) FROM (" LAST_RESULTS ")", "i", a->id) < 0 ||
+        query(b, take_int, &cost, e, "SELECT coalesce(sum(cost), 0) FROM hint WHERE attempt = ?", "i", a->id) < 0)
+        return -1;
+    *out_points = points > cost ? points - cost : 0;
+    *out_cost = cost;
+    return 0;
+}
+
+static void take_history(sqlite3_stmt *st, void *arg)
+{
+    json_array_append_new(arg, json_pack("{s:I, s:s, s:I, s:I}", "id", (json_int_t)sqlite3_column_int64(st, 0), "lab",
+                                         (const char *)sqlite3_column_text(st, 1), "began",
+                                         (json_int_t)sqlite3_column_int64(st, 2), "ended",
+                                         (json_int_t)sqlite3_column_int64(st, 3)));
+}
+
+json_t *book_history(struct book *b, struct err *e)
+{
+    _auto_json_ json_t *rows = json_array();
+    size_t i;
+    json_t *row;
+    if (query(b, take_history, rows, e, "SELECT id, lab, began, ended FROM attempt ORDER BY id DESC", "") < 0)
+        return NULL;
+    json_array_foreach(rows, i, row)
+    {
+        const struct attempt a = {.id = jint(row, "id", 0)};
+        int64_t points, cost;
+        if (book_points(b, &a, &points, &cost, e) < 0)
+            return NULL;
+        jset_int(row, "points", points);
+        jset_int(row, "cost", cost);
+    }
+    return TAKE(rows);
+}
