@@ -34,3 +34,26 @@ eq "nothing left on the node" "" "$(k get pods -o name --field-selector "spec.no
 k uncordon "$node"
 k delete pdb web
 k delete deployment web
+
+say "a lost node drives its pods away, and spares those it drove when it is back in time"
+clock() { "$STOWAGE" clock --data "$WORK/data" "$@" >/dev/null; }
+machine() { "$STOWAGE" node --data "$WORK/data" "$@" >/dev/null; }
+taint_of() { k get node node01 -o 'jsonpath={.spec.taints[*].effect}'; }
+lost() { taint_of | grep -q NoExecute; }
+well() { ! taint_of | grep -q NoExecute; }
+k run held --image=busybox:1.36 --overrides='{"spec":{"nodeName":"node01","terminationGracePeriodSeconds":1}}' --command -- sleep 100000 >/dev/null
+within 30 "it runs" phase_is pod held Running
+machine stop node01
+clock forward 55s
+within 60 "unreachable" lost
+machine start node01
+within 60 "back" well
+within 10 "spared" event_says held "TaintManagerEviction: Cancelling deletion of Pod default/held"
+within 10 "rebooted" event_says node01 "Rebooted: Node node01 has been rebooted, boot id: $(k get node node01 -o 'jsonpath={.status.nodeInfo.bootID}')"
+machine stop node01
+clock forward 55s
+within 60 "unreachable" lost
+clock forward 301s
+within 30 "driven away" event_says held "TaintManagerEviction: Marking for deletion Pod default/held"
+eq "why" "DeletionByTaintManager: Taint manager: deleting due to NoExecute taint" \
+    "$(k get pod held -o 'jsonpath={range .status.conditions[?(@.type=="DisruptionTarget")]}{.reason}: {.message}{end}')"

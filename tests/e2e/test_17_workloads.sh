@@ -44,6 +44,7 @@ if since 21; then # older ones make and read cron jobs of batch/v1beta1 only
     k create cronjob tick --image=busybox:1.36 --schedule='0 0 29 2 *' -- true >/dev/null
     k create job now --from=cronjob/tick >/dev/null
     is now Complete
+    within 5 "not of its making" event_says tick "UnexpectedJob: Saw a job that the controller did not create or forgot: now"
     has "table" "0 0 29 2 *" "$(k get cronjobs)"
 fi
 
