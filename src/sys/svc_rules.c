@@ -5,7 +5,8 @@
  *
  * DESIGN: the whole table is made anew and replaced in one batch, so no packet ever sees half of it; connections that
  * exist go on as they began. A service port is a key (address, protocol, port) of one map that leads to a chain of its
- * own, which picks a pod: by chance, or by the client's address where the service asks for affinity. What reaches a pod
+ * own, which picks a pod: by chance, or by the client's address where the service asks for affinity; of all, or of the
+ * caller's node's ("local"). What reaches a pod
  * has its sender's address, unless that is no pod's, or is the very pod itself, or the pod is on its node's network.
  *
  * A pod that a policy isolates has a chain a direction: a rule for what is allowed, and at its end all else is dropped.
@@ -70,9 +71,9 @@ static bool read_key(const json_t *rule, struct key *out)
 
 /* ---- services ---- */
 
-static size_t read_targets(const json_t *rule, struct target **out)
+static size_t read_targets(const json_t *list, struct target **out)
 {
-    const json_t *list = jat(rule, "targets"), *item;
+    const json_t *item;
     struct sockaddr_in at;
     size_t n = 0, i;
     *out = xcalloc(json_array_size(list) + 1, sizeof **out);
@@ -104,23 +105,69 @@ static void add_choice(struct nft *n, const struct names *names, const struct ta
     nft_rule_end(n);
 }
 
-static void add_service(struct nft *n, const json_t *rule, size_t index)
+/* A chain that leads to one of these pods. */
+static void add_pods(struct nft *n, const struct names *names, const json_t *list, bool sticky)
 {
-    const struct names names = names_of(index);
     _auto_free_ struct target *targets = NULL;
-    const size_t count = read_targets(rule, &targets);
-    if (!count)
+    const size_t count = read_targets(list, &targets);
+    nft_chain(n, names->chain, NULL);
+    if (count > 1)
+        add_choice(n, names, targets, count, sticky);
+    if (count != 1)
         return;
-    nft_chain(n, names.chain, NULL);
-    if (count > 1) {
-        add_choice(n, &names, targets, count, jbool(rule, "sticky", false));
-        return;
-    }
-    nft_rule_begin(n, names.chain);
+    nft_rule_begin(n, names->chain);
     nx_value(n, 1, &targets[0].ip, sizeof targets[0].ip);
     nx_value(n, 2, &targets[0].port, sizeof targets[0].port);
     nx_dnat(n, 1, 2);
     nft_rule_end(n);
+}
+
+static void from_range(struct nft *n, const char *chain, uint32_t low, int bits, const char *to)
+{
+    nft_rule_begin(n, chain);
+    nx_saddr(n, 0);
+    nx_mask(n, 0, htonl(UINT32_MAX << (32 - bits)));
+    nx_cmp_u32(n, 0, NFT_CMP_EQ, htonl(low));
+    nx_verdict(n, NFT_GOTO, to);
+    nft_rule_end(n);
+}
+
+/* A node's pods for who calls from that node, or by it; nothing for the others: they hear nothing, not a refusal. */
+static void add_local(struct nft *n, const struct names *names, const json_t *local, bool sticky)
+{
+    size_t i;
+    const json_t *pair;
+    json_array_foreach(local, i, pair)
+    {
+        struct names own;
+        snprintf(own.chain, sizeof own.chain, "%.15s-%zu", names->chain, i);
+        snprintf(own.map, sizeof own.map, "%.15s-%zu", names->map, i);
+        add_pods(n, &own, json_array_get(pair, 1), sticky);
+    }
+    nft_chain(n, names->chain, NULL);
+    json_array_foreach(local, i, pair)
+    {
+        const int node = (int)json_integer_value(json_array_get(pair, 0));
+        char to[24];
+        snprintf(to, sizeof to, "%.15s-%zu", names->chain, i);
+        from_range(n, names->chain, NET_PODS(node), NET_PODS_PREFIX, to);
+        from_range(n, names->chain, NET_NODE(node), 32, to);
+    }
+    nft_rule_begin(n, names->chain);
+    nx_verdict(n, NF_DROP, NULL);
+    nft_rule_end(n);
+}
+
+static void add_service(struct nft *n, const json_t *rule, size_t index)
+{
+    const struct names names = names_of(index);
+    const bool sticky = jbool(rule, "sticky", false);
+    if (!json_array_size(jat(rule, "targets")))
+        return;
+    if (jat(rule, "local"))
+        add_local(n, &names, jat(rule, "local"), sticky);
+    else
+        add_pods(n, &names, jat(rule, "targets"), sticky);
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -172,7 +219,7 @@ static void add_keys(struct nft *n, const json_t *services)
         if (!read_key(rule, &all[count].key))
             continue;
         all[count].index = i;
-        all[count++].pods = read_targets(rule, &targets) > 0;
+        all[count++].pods = read_targets(jat(rule, "targets"), &targets) > 0;
     }
     qsort(all, count, sizeof *all, by_bytes);
     for (int pods = 0; pods < 2; pods++) {

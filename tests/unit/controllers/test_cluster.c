@@ -100,6 +100,70 @@ static void test_endpoints(void **state)
     assert_int_equal(count(w, RES.endpointslices), before - 1);
 }
 
+static void pods_of_port(struct loop_world *w, int from, int count, int port)
+{
+    for (int i = from; i < from + count; i++) {
+        char name[16], status[128];
+        snprintf(name, sizeof name, "p%d", i);
+        make(
+            w,
+            "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'%s','namespace':'default','labels':{'app':'x'}},'spec'"
+            ":{'nodeName':'n1','containers':[{'name':'c','image':'nginx','ports':[{'name':'web','containerPort':%d}]}]"
+            "}}",
+            name, port);
+        snprintf(status, sizeof status, "{'phase':'Running','podIP':'10.244.1.%d','podIPs':[{'ip':'10.244.1.%d'}]}", i,
+                 i);
+        change(w, RES.pods, name, "status", "status", status);
+    }
+}
+
+/* How many endpoints the slices of "svc" have: "8080:100 8080:30 9090:5", in this order. In a static buffer. */
+static const char *slice_sizes(struct loop_world *w)
+{
+    static char out[256];
+    _auto_objlist_ struct objlist all = {0};
+    _auto_strlist_ struct strlist sizes = {0};
+    objlist_load(&all, w->registry, RES.endpointslices->bucket, "default");
+    for (size_t i = 0; i < all.len; i++)
+        if (str_eq(jmap(all.trees[i], "metadata.labels", "kubernetes.io/service-name"), "svc"))
+            strlist_addf(&sizes, "%lld:%03zu",
+                         (long long)jint(json_array_get(jat(all.trees[i], "ports"), 0), "port", 0),
+                         json_array_size(jat(all.trees[i], "endpoints")));
+    strlist_sort(&sizes);
+    _auto_free_ char *text = strlist_join(&sizes, " ");
+    snprintf(out, sizeof out, "%s", text);
+    return out;
+}
+
+/* A hundred a slice, one set of ports a slice; what empties is used again or goes; one always stays. */
+static void test_many_slices(void **state)
+{
+    struct loop_world *w = *state;
+    char name[16];
+    make(w, NODE("n1", "", ""));
+    make(w, SERVICE("svc", "'ports':[{'name':'http','port':80,'targetPort':'web'}]"));
+    settle(w);
+    assert_string_equal(slice_sizes(w), "0:000");
+    pods_of_port(w, 0, 130, 8080);
+    settle(w);
+    assert_string_equal(slice_sizes(w), "8080:030 8080:100");
+    pods_of_port(w, 200, 5, 9090);
+    settle(w);
+    assert_string_equal(slice_sizes(w), "8080:030 8080:100 9090:005");
+    for (int i = 0; i < 130; i++) {
+        snprintf(name, sizeof name, "p%d", i);
+        end_pod(w, name);
+    }
+    settle(w);
+    assert_string_equal(slice_sizes(w), "9090:005");
+    for (int i = 200; i < 205; i++) {
+        snprintf(name, sizeof name, "p%d", i);
+        end_pod(w, name);
+    }
+    settle(w);
+    assert_string_equal(slice_sizes(w), "0:000");
+}
+
 static void test_headless(void **state)
 {
     struct loop_world *w = *state;
@@ -178,8 +242,8 @@ int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_namespace_begins), T(test_namespace_ends),      T(test_endpoints),    T(test_headless),
-        T(test_node_taints),      T(test_pods_of_a_dead_node), T(test_mixed_owners),
+        T(test_namespace_begins), T(test_namespace_ends), T(test_endpoints),           T(test_headless),
+        T(test_many_slices),      T(test_node_taints),    T(test_pods_of_a_dead_node), T(test_mixed_owners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

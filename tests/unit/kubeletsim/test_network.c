@@ -59,6 +59,18 @@ static void pods_behind_services(void **state)
     expect(kit, "services", "{'host':true,'ip':'127.0.0.1','port':30123,'protocol':'TCP','service':'default/web'");
 }
 
+static int edit_ranges(json_t *svc, void *arg, struct err *e _unused_)
+{
+    jset(svc, "spec.loadBalancerSourceRanges", json_incref(jat(arg, "spec.loadBalancerSourceRanges")));
+    return 1;
+}
+
+static int edit_address(json_t *svc, void *arg, struct err *e _unused_)
+{
+    jset(svc, "status", json_incref(jat(arg, "status")));
+    return 1;
+}
+
 /* Without a ready one those that still serve while they end; never those that do not. */
 static void pods_that_end(void **state)
 {
@@ -69,6 +81,66 @@ static void pods_that_end(void **state)
     make(&kit->w, SERVICE("sick", "'clusterIP':'10.96.3.6','ports':[{'name':'http','port':80}]"));
     make(&kit->w, SLICE("sick", "'ready':false,'serving':false,'terminating':false"));
     expect(kit, "services", "'ip':'10.96.3.6','port':80,'protocol':'TCP','targets':[]");
+}
+
+/* Only pods of the caller's node, or of the node that was called. */
+static void pods_of_the_node(void **state)
+{
+    struct kit *kit = *state;
+    make(&kit->w,
+         SERVICE("in", "'clusterIP':'10.96.3.7','internalTrafficPolicy':'Local','ports':[{'name':'http','port':80}]"));
+    make(&kit->w, SERVICE("out", "'clusterIP':'10.96.3.8','type':'NodePort','externalTrafficPolicy':'Local',"
+                                 "'ports':[{'name':'http','port':80,'nodePort':30124}]"));
+    static const char slice[] = "{'apiVersion':'discovery.k8s.io/v1','kind':'EndpointSlice','metadata':{'name':'%s-1',"
+                                "'namespace':'default','labels':{'kubernetes.io/service-name':'%s'}},'addressType':"
+                                "'IPv4','ports':[{'name':'http','port':8080}],'endpoints':[{'addresses':['10.244.0.9'],"
+                                "'nodeName':'controlplane'},{'addresses':['10.244.1.9'],'nodeName':'node01'},"
+                                "{'addresses':['10.244.1.8'],'nodeName':'node01'}]}";
+    make(&kit->w, slice, "in", "in");
+    make(&kit->w, slice, "out", "out");
+    static const char local[] =
+        "'local':[[0,['10.244.0.9:8080']],[1,['10.244.1.9:8080','10.244.1.8:8080']]],'port':%d,'protocol':'TCP',"
+        "'targets':['10.244.0.9:8080','10.244.1.9:8080','10.244.1.8:8080']}";
+    char want[512];
+    snprintf(want, sizeof want, "{'ip':'10.96.3.7',%s", "'local':[[0,");
+    expect(kit, "services", want);
+    snprintf(want, sizeof want, local, 80);
+    expect(kit, "services", want);
+    snprintf(want, sizeof want, local, 30124);
+    expect(kit, "services", want);
+    expect(kit, "services", "{'ip':'10.96.3.8','port':80,");
+    expect(kit, "services", "{'host':true,'ip':'127.0.0.1','port':30124,");
+}
+
+/* This machine's own programs are 127.0.0.1 to a load balancer. */
+static void who_may_come(void **state)
+{
+    static const struct {
+        const char *ranges;
+        bool admitted;
+    } rows[] = {{"[]", true},
+                {"['10.0.0.0/8']", false},
+                {"['10.0.0.0/8','127.0.0.0/8']", true},
+                {"['127.0.0.1/32']", true},
+                {"['127.0.0.2/32']", false},
+                {"['0.0.0.0/0']", true}};
+    struct kit *kit = *state;
+    make(&kit->w, SERVICE("lb", "'clusterIP':'10.96.3.9','type':'LoadBalancer','ports':[{'name':'http','port':80}]"));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _auto_free_ char *text =
+            xasprintf("{'spec':{'loadBalancerSourceRanges':%s},'status':{'loadBalancer':{'ingress':"
+                      "[{'ip':'127.1.2.3'}]}}}",
+                      rows[i].ranges);
+        for (char *c = text; *c; c++)
+            *c = *c == '\'' ? '"' : *c;
+        _auto_json_ json_t *patch = json_loads(text, 0, NULL);
+        struct err e = ERR_INIT;
+        assert_int_equal(reg_modify(kit->w.registry, "test", RES.services, "default", "lb", "", edit_ranges, patch, &e),
+                         0);
+        assert_int_equal(
+            reg_modify(kit->w.registry, "test", RES.services, "default", "lb", "status", edit_address, patch, &e), 0);
+        (rows[i].admitted ? expect : expect_not)(kit, "services", "'ip':'127.1.2.3'");
+    }
 }
 
 static void names(void **state)
@@ -124,6 +196,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pods_behind_services, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(pods_that_end, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(pods_of_the_node, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(who_may_come, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(names, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(policies, kit_setup, kit_teardown),
     };
