@@ -109,6 +109,8 @@ def same_again():
     expect("one audit id", 36, len(c.ask("GET", MAPS + "/again")[1]["audit-id"]))
 
     expect("YAML", "application/yaml", c.ask("GET", MAPS + "/again", Accept="application/yaml")[1]["content-type"])
+    many = c.ask("GET", MAPS + "/again", **{f"X_{i}": "x" for i in range(20)}, Accept="application/yaml")
+    expect("the last of many headers", "application/yaml", many[1]["content-type"])
     table = c.ask("GET", MAPS + "/again", Accept="application/json;as=Table;v=v1;g=meta.k8s.io")
     expect("a table", "Table", json.loads(table[2])["kind"])
     expect("indented", b"{\n  ", c.ask("GET", MAPS + "/again?pretty=1")[2][:4])
