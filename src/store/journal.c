@@ -33,12 +33,13 @@
 #include <unistd.h>
 
 #define LAYOUT 1
-/* Frames (4 KiB each) in the log that make a checkpoint worthwhile in a quiet moment, and in any. A checkpoint flushes
- * to the disk, tens of milliseconds in which no group is written: at full load one every half second took a twelfth of
- * all time. The log file is then written again from its beginning; only what a burst left beyond WAL_KEEP_BYTES is cut
- * off, because growing a file costs more than overwriting it. */
-#define CHECKPOINT_FRAMES     4096
-#define CHECKPOINT_FRAMES_MAX 16384
+/* Frames (4 KiB each) in the log that make a checkpoint worthwhile in a quiet moment, and in any. No group is written
+ * during a checkpoint, and it takes as long as the log is: beyond some thousand frames a longer log costs the same time
+ * in all, but in one piece, for which everybody waits. (A log that is written out to the disk as it grows makes them
+ * shorter, and everything between them slower.) The log file is then written again from its beginning; only what is
+ * beyond WAL_KEEP_BYTES is cut off, because growing a file costs more than overwriting it. */
+#define CHECKPOINT_FRAMES     2048
+#define CHECKPOINT_FRAMES_MAX 4096
 #define WAL_KEEP_BYTES        "25165824"
 
 enum stmt { STMT_BEGIN, STMT_COMMIT, STMT_ROLLBACK, STMT_PUT, STMT_DELETE, STMT_REVISION, STMT_MAX };
