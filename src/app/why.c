@@ -9,6 +9,7 @@
  *
  * THREADS: any; reads only. How to add a kind: a row in `kinds`. */
 #include "app/why.h"
+#include "app/why_claim.h"
 #include "app/why_volumes.h"
 
 #include "base/buf.h"
@@ -97,6 +98,16 @@ static json_t *events_of(struct registry *r, const json_t *obj)
     return out;
 }
 
+/* -- claims -- */
+
+static json_t *explain_told_claim(const struct scene *s, const json_t *claim)
+{
+    json_t *out = explain_claim(claim, &s->world);
+    _auto_json_ json_t *events = events_of(s->registry, claim);
+    why_claim(out, claim, events);
+    return out;
+}
+
 /* -- pods -- */
 
 struct pod_story {
@@ -119,7 +130,7 @@ static json_t *claims_of(const struct scene *s, const json_t *pod)
         pod_volume_claim(pod, volume, name, sizeof name);
         const struct sobj *claim = *name ? objlist_find(&s->claims, obj_ns(pod), name) : NULL;
         if (claim)
-            json_array_append_new(out, explain_claim(claim->tree, &s->world));
+            json_array_append_new(out, explain_told_claim(s, claim->tree));
         else if (*name)
             json_array_append_new(out,
                                   json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:[], s:[]}", "kind",
@@ -390,11 +401,6 @@ static json_t *explain_pod(const struct scene *scene, const json_t *pod)
 
 /* -- kinds -- */
 
-static json_t *why_claim(const struct scene *s, const json_t *obj)
-{
-    return explain_claim(obj, &s->world);
-}
-
 static json_t *why_volume(const struct scene *s, const json_t *obj)
 {
     return explain_volume(obj, &s->world);
@@ -407,7 +413,7 @@ int why_explain(struct registry *r, const char *kind, const char *ns, const char
         const struct resource *res;
         json_t *(*explain)(const struct scene *s, const json_t *obj);
     } kinds[] = {
-        {{"pvc", "persistentvolumeclaim", "persistentvolumeclaims"}, RES.persistentvolumeclaims, why_claim},
+        {{"pvc", "persistentvolumeclaim", "persistentvolumeclaims"}, RES.persistentvolumeclaims, explain_told_claim},
         {{"pv", "persistentvolume", "persistentvolumes"}, RES.persistentvolumes, why_volume},
         {{"pod", "pods", "po"}, RES.pods, explain_pod},
     };

@@ -74,6 +74,31 @@ k delete pod p --grace-period=0 --force >/dev/null 2>&1
 within 30 "the claim goes" value_is "" k get pvc -o name
 within 10 "the volume goes" not k get pv "$bound"
 
+say "a driver that refuses, a volume that is to grow"
+class disks
+claim source disks 1Gi
+claim small disks 1Gi '"dataSource":{"kind":"PersistentVolumeClaim","name":"nosuch"}'
+within 30 "the driver has spoken" told PersistentVolumeClaim small "failed to provision volume"
+within 5 "verdict" value_is provisioning-failed verdict pvc/small
+has "its words" 'and the provisioner makes none: error getting handle for DataSource Type PersistentVolumeClaim by Name nosuch' "$(why pvc/small)"
+has "who" "who acts   user" "$(why pvc/small)"
+has "what to do" "Let the source that the claim names be there" "$(why pvc/small)"
+within 30 "bound" phase_is pvc source Bound
+k patch pvc source -p '{"spec":{"resources":{"requests":{"storage":"60000Gi"}}}}' >/dev/null
+within 60 "the resizer has spoken" told PersistentVolumeClaim source "VolumeResizeFailed"
+eq "verdict" bound "$(verdict pvc/source)"
+has "because" "It has 1Gi and is to grow to 60000Gi, which failed: " "$(why pvc/source)"
+proposals pvc/source >"$WORK/commands"
+while read -r command; do sh -c "${command/kubectl/$KUBECTL}" >/dev/null; done <"$WORK/commands"
+within 60 "the disk has grown" value_is 2Gi of pv "$(volume_of source)" .spec.capacity.storage
+has "the filesystem has not" "its disk has grown, the filesystem has not yet" "$(why pvc/source)"
+has "who" "who acts   kubelet" "$(why pvc/source)"
+holder grown source
+runs grown
+grows() { why pvc/source | grep -qF "is to grow"; }
+within 60 "as before" not grows
+k delete pod grown --now >/dev/null
+
 say "a pod no node takes, and mistakes"
 k run q --image=busybox --overrides='{"spec":{"nodeSelector":{"disk":"ssd"}}}' >/dev/null
 within 5 "the scheduler has spoken" event_says q "node affinity/selector"
