@@ -315,8 +315,11 @@ static void map_attachment(struct loop *l, const struct watch_event *ev)
 {
     if (ev->type == WATCH_DELETED)
         loop_enqueue(l, VOLUME_KEY, jstr_or(ev->obj->tree, "spec.source.persistentVolumeName", ""));
-    else if (ev->type == WATCH_ADDED || (obj_deleting(ev->obj->tree) && !(ev->prev && obj_deleting(ev->prev->tree))))
+    else if (ev->type == WATCH_ADDED || (obj_deleting(ev->obj->tree) && !(ev->prev && obj_deleting(ev->prev->tree)))) {
+        struct state *s = loop_state(l);
+        flight_forgive(&s->jobs, ev->obj->name); /* that attaching failed does not hold up detaching */
         loop_enqueue(l, "", ev->obj->name);
+    }
 }
 
 static void stop(struct loop *l)

@@ -119,3 +119,15 @@ on second 'grep -qx after /data/d/when && ! test -e /data/f' || die "not the byt
 k delete vs again >/dev/null
 within 30 "content gone" gone volumesnapshotcontent old
 eq "files" $((files - 2)) "$(snapshots)"
+
+say "a snapshot that never was: what stands for it can be deleted at once, however often it was looked for"
+printf '{"apiVersion":"snapshot.storage.k8s.io/v1","kind":"VolumeSnapshotContent","metadata":{"name":"ghost"},"spec":{"deletionPolicy":"Delete","driver":"ebs.csi.aws.com","source":{"snapshotHandle":"snap-00000000000000bad"},"volumeSnapshotRef":{"name":"ghost","namespace":"default"}}}' | k apply -f - >/dev/null
+printf '{"apiVersion":"snapshot.storage.k8s.io/v1","kind":"VolumeSnapshot","metadata":{"name":"ghost"},"spec":{"source":{"volumeSnapshotContentName":"ghost"}}}' | k apply -f - >/dev/null
+within 30 "told" told VolumeSnapshotContent ghost "failed to get snapshot status snap-00000000000000bad"
+for _ in 1 2 3 4 5 6 7 8 9 10; do # the pauses between two looks become long
+    "$STOWAGE" clock forward 6m --data "$WORK/data" >/dev/null
+    sleep 0.3
+done
+k delete vs ghost --wait=false >/dev/null
+within 5 "gone" gone volumesnapshotcontent ghost
+within 5 "gone" gone vs ghost
