@@ -291,18 +291,41 @@ static int locate(const struct csi_driver *d, struct machine *m, const char *han
     return csi_locate_disk(m, backing, node, device, size, e);
 }
 
-static int stage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const json_t *pv,
-                 const char *device, const char *target, struct err *e)
+/* Each in its driver's words. Source: pd node.go NodeStageVolume, azuredisk nodeserver.go. */
+static int stage_failed(const struct csi_driver *d, const struct fs_mount *s, struct err *e)
+{
+    if (d == &csi_azure_disk)
+        return err_wrap(e,
+                        "rpc error: code = Internal desc = could not format %s(lun: %d), and mount it at %s, failed "
+                        "with",
+                        s->device, s->device[strlen(s->device) - 1] - 'a', s->target);
+    _auto_strlist_ struct strlist words = {0};
+    if (*s->options)
+        strlist_split(&words, s->options, ',');
+    _auto_free_ char *list = strlist_join(&words, "\" \"");
+    return err_wrap(e,
+                    "rpc error: code = Internal desc = Failed to format and mount device from (\"%s\") to (\"%s\") "
+                    "with fstype (\"%s\") and options ([%s%s%s])",
+                    s->device, s->target, s->fstype, *list ? "\"" : "", list, *list ? "\"" : "");
+}
+
+static int stage(const struct csi_driver *d, struct machine *m, const char *node, const json_t *pv, const char *device,
+                 const char *target, struct err *e)
 {
     _auto_free_ char *options = csi_mount_options(pv);
+    const char *fstype = jstr_or(pv, "spec.csi.fsType", "");
+    if (str_eq(fstype, "xfs")) { /* a restored one is a twin of its source, which this node may have too */
+        _auto_free_ char *given = options;
+        options = xasprintf("%s%snouuid", given, *given ? "," : "");
+    }
     const struct fs_mount spec = {.node = node,
                                   .device = device,
                                   .target = target,
-                                  .fstype = jstr_or(pv, "spec.csi.fsType", "ext4"),
+                                  .fstype = str_empty(fstype) ? "ext4" : fstype,
                                   .options = options,
                                   .read_only = jbool(pv, "spec.csi.readOnly", false),
                                   .format = true};
-    return m->ops->fs_mount(m, &spec, e);
+    return m->ops->fs_mount(m, &spec, e) < 0 ? stage_failed(d, &spec, e) : 0;
 }
 
 #define ZONAL_OPS                                                                                                      \

@@ -340,9 +340,10 @@ int req_fs_grow(struct req *r, struct err *e)
         return 0;
     /* Growing a mounted ext4 is for CAP_SYS_RESOURCE alone, which some machines withhold from everybody. */
     const bool withheld = argv == ext && strstr(buf_str(&text), "Permission denied to resize filesystem");
-    return err_set(e, withheld ? ERR_UNSUPPORTED : ERR_SYS,
-                   "resize of device %s failed: exit status %d. %s output: %s%s", device, status, argv[0],
-                   buf_str(&text),
+    char code[64];
+    snprintf(code, sizeof code, "exit status %d", status);
+    return err_set(e, withheld ? ERR_UNSUPPORTED : ERR_SYS, "resize of device %s failed: %s. %s output: %s%s", device,
+                   status == 127 && !text.len ? "executable file not found in $PATH" : code, argv[0], buf_str(&text),
                    withheld ? "This machine withholds CAP_SYS_RESOURCE, which growing a mounted ext4 needs: it grows "
                               "when it is mounted again."
                             : "");

@@ -19,30 +19,39 @@ has "ext3" " /data ext3 rw,relatime 0 0" "$(mounts b)"
 eq "size" "996780" "$(kib a)"
 eq "in the PV" ext3 "$(of pv "$(volume_of b)" .spec.csi.fsType)"
 
-# shellcheck disable=SC2043 # more to come
-for type in xfs; do
-    class "$type" "\"parameters\":{\"csi.storage.k8s.io/fstype\":\"$type\"}"
-    claim "$type" "$type" 1Gi
-    holder "$type" "$type"
-    if command -v "mkfs.$type" >/dev/null; then
-        say "$type: made, grown while mounted, restored beside its source"
-        runs "$type"
-        has "$type" " /data $type rw" "$(mounts "$type")"
-        on "$type" 'echo kept > /data/f'
-        k patch pvc "$type" -p '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}' >/dev/null
-        within 30 "grown" value_is 2Gi of pvc "$type" .status.capacity.storage
-        [ "$(kib "$type")" -gt 1900000 ] || die "the filesystem has $(kib "$type") KiB"
-        claim "$type-twin" "$type" 2Gi "\"dataSource\":{\"kind\":\"PersistentVolumeClaim\",\"name\":\"$type\"}"
-        holder "$type-twin" "$type-twin"
-        runs "$type-twin"
-        on "$type-twin" 'grep -qx kept /data/f'
+# another TYPE PROVISIONER SIZE LARGER FULL_KIB
+another() {
+    class "$1" "\"provisioner\":\"$2\",\"parameters\":{\"csi.storage.k8s.io/fstype\":\"$1\"}"
+    claim "$1" "$1" "$3"
+    holder "$1" "$1"
+    if command -v "mkfs.$1" >/dev/null; then
+        say "$1: made, grown while mounted, restored beside its source"
+        runs "$1"
+        has "$1" " /data $1 rw" "$(mounts "$1")"
+        on "$1" 'echo kept > /data/f'
+        k patch pvc "$1" -p "{\"spec\":{\"resources\":{\"requests\":{\"storage\":\"$4\"}}}}" >/dev/null
+        within 30 "grown" value_is "$4" of pvc "$1" .status.capacity.storage
+        [ "$(kib "$1")" -gt "$5" ] || die "the filesystem has $(kib "$1") KiB"
+        claim "$1-twin" "$1" "$4" "\"dataSource\":{\"kind\":\"PersistentVolumeClaim\",\"name\":\"$1\"}"
+        holder "$1-twin" "$1-twin"
+        runs "$1-twin"
+        on "$1-twin" 'grep -qx kept /data/f'
     else
-        say "$type: this machine has no mkfs.$type, and the pod is told so"
-        within 60 "told" told Pod "$type" "errcode:(executable file not found in \$PATH) output:()"
-        has "reason" "Warning FailedMount kubelet: MountVolume.MountDevice failed for volume \"$(volume_of "$type")\" : rpc error: code = Internal desc = could not format \"/dev/xvdb" "$(events Pod "$type")"
-        k delete pod "$type" >/dev/null
+        say "$1: this machine has no mkfs.$1, and the pod is told so"
+        within 60 "told" told Pod "$1" "errcode:(executable file not found in \$PATH) output:()"
+        has "reason" "Warning FailedMount kubelet: MountVolume.MountDevice failed for volume \"$(volume_of "$1")\" : rpc error: code = Internal desc = " "$(events Pod "$1")"
+        k delete pod "$1" >/dev/null
     fi
-done
+}
+another xfs ebs.csi.aws.com 1Gi 2Gi 1900000
+another btrfs pd.csi.storage.gke.io 10Gi 12Gi 12000000
+
+say "what a driver does not make"
+class foreign '"parameters":{"csi.storage.k8s.io/fstype":"btrfs"}'
+claim foreign foreign 1Gi
+holder foreign foreign
+within 60 "told" told Pod foreign "rpc error: code = InvalidArgument desc = NodeStageVolume: invalid fstype btrfs"
+k delete pod foreign >/dev/null
 
 say "mount options reach the kernel; a wrong one fails the mount"
 class options '"mountOptions":["noatime","commit=17"]'
