@@ -8,12 +8,14 @@ export KUBECONFIG="$WORK/data/kubeconfig"
 within 20 "the kubeconfig" test -s "$KUBECONFIG"
 ready() { value_is ok k get --raw /readyz; }
 within 20 "ready" ready
+# Each check waits five seconds at most, which is little on a machine that is busy with other things.
+passes() { k get --raw "/$1?verbose" | grep -qF "$1 check passed"; }
 for door in healthz livez readyz; do
-    has "$door" "$door check passed" "$(k get --raw "/$door?verbose")"
-    eq "one check of $door" ok "$(k get --raw "/$door/etcd")"
+    within 20 "$door" passes "$door"
+    within 20 "one check of $door" value_is ok k get --raw "/$door/etcd"
 done
 lacks "a check of our own" node-helper "$(k get --raw '/readyz?verbose')"
-eq "which can be asked" ok "$(k get --raw /livez/node-helper)"
+within 20 "which can be asked" value_is ok k get --raw /livez/node-helper
 
 say "the node helper hangs"
 helper=$(pgrep -P "$pid" -f "__helper $WORK/data")
@@ -23,7 +25,7 @@ fails k get --raw /livez
 has "livez" "[-]node-helper failed: reason withheld" "$out"
 has "livez" "[+]etcd ok" "$out"
 fails k get --raw /readyz/node-helper
-eq "not asked" ok "$(k get --raw '/readyz?exclude=node-helper')"
+within 20 "not asked" value_is ok k get --raw '/readyz?exclude=node-helper'
 k get nodes
 kill -CONT "$helper"
 within 20 "ready again" ready
