@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_ADDRESSES 1000
+#define ANN_CAPACITY  "endpoints.kubernetes.io/over-capacity"
+
 static json_t *address_of(const json_t *svc, const json_t *pod)
 {
     json_t *address = json_object();
@@ -70,7 +73,45 @@ static void sort_or_drop(json_t *subset, const char *field)
     free(order);
 }
 
-static json_t *build_subsets(struct loop *l, const json_t *svc)
+/* -- too many for one object: the ready ones first, from each subset in proportion -- */
+
+static size_t count_in(const json_t *subsets, const char *field)
+{
+    size_t n = 0, i;
+    json_t *subset;
+    json_array_foreach(subsets, i, subset) n += json_array_size(json_object_get(subset, field));
+    return n;
+}
+
+static void cut(json_t *list, size_t keep)
+{
+    while (json_array_size(list) > keep)
+        json_array_remove(list, json_array_size(list) - 1);
+}
+
+/* Returns whether anything had to go. */
+static bool truncate_subsets(json_t *subsets)
+{
+    const size_t ready = count_in(subsets, "addresses"), others = count_in(subsets, "notReadyAddresses");
+    if (ready + others <= MAX_ADDRESSES)
+        return false;
+    const bool too_many_ready = ready > MAX_ADDRESSES;
+    const size_t room = too_many_ready ? MAX_ADDRESSES : MAX_ADDRESSES - ready, total = too_many_ready ? ready : others;
+    size_t left = room, i;
+    json_t *subset;
+    json_array_foreach(subsets, i, subset)
+    {
+        json_t *list = json_object_get(subset, too_many_ready ? "addresses" : "notReadyAddresses");
+        size_t share = (json_array_size(list) * room + total - 1) / total;
+        cut(list, share < left ? share : left);
+        left -= json_array_size(list);
+        if (too_many_ready)
+            cut(json_object_get(subset, "notReadyAddresses"), 0);
+    }
+    return true;
+}
+
+static json_t *build_subsets(struct loop *l, const json_t *svc, bool *out_truncated)
 {
     _auto_objlist_ struct objlist pods = {0};
     bool all_ready = jbool(svc, "spec.publishNotReadyAddresses", false);
@@ -89,6 +130,7 @@ static json_t *build_subsets(struct loop *l, const json_t *svc)
     }
     size_t i;
     json_t *subset;
+    *out_truncated = truncate_subsets(subsets);
     json_array_foreach(subsets, i, subset)
     {
         sort_or_drop(subset, "addresses");
@@ -107,17 +149,19 @@ static json_t *build_labels(const json_t *svc)
     return labels;
 }
 
-static int put(struct loop *l, const json_t *svc, const json_t *old, json_t *take_subsets, struct err *e)
+static int put(struct loop *l, const json_t *svc, const json_t *old, struct err *e)
 {
+    bool truncated;
     char now[TIME_TEXT_LEN];
     now_text(loop_clock(l), now);
-    _auto_json_ json_t *subsets = take_subsets;
+    _auto_json_ json_t *subsets = build_subsets(l, svc, &truncated);
     _auto_json_ json_t *labels = build_labels(svc);
     const json_t *have = jat(old, "subsets");
     const json_t *have_labels = jat(old, "metadata.labels");
     bool same = have ? json_equal(have, subsets) : json_array_size(subsets) == 0;
     bool same_labels = have_labels ? json_equal(have_labels, labels) : json_object_size(labels) == 0;
-    if (old && same && same_labels)
+    bool said = str_eq(jmap(old, "metadata.annotations", ANN_CAPACITY), "truncated");
+    if (old && same && same_labels && said == truncated)
         return 0;
     json_t *next = old ? json_deep_copy(old)
                        : json_pack("{s:s, s:s, s:{s:s, s:s}}", "kind", "Endpoints", "apiVersion", "v1", "metadata",
@@ -127,6 +171,10 @@ static int put(struct loop *l, const json_t *svc, const json_t *old, json_t *tak
     else
         jdel(next, "metadata.labels");
     jset_map(next, "metadata.annotations", ANN_TRIGGER, now);
+    if (truncated)
+        jset_map(next, "metadata.annotations", ANN_CAPACITY, "truncated");
+    else
+        json_object_del(jat(next, "metadata.annotations"), ANN_CAPACITY);
     if (json_array_size(subsets))
         json_object_set(next, "subsets", subsets);
     else
@@ -140,9 +188,7 @@ static int reconcile(struct loop *l, const char *ns, const char *name, struct er
     _auto_sobj_ struct sobj *svc = reg_read(loop_registry(l), RES.services, ns, name);
     _auto_sobj_ struct sobj *have = reg_read(loop_registry(l), RES.endpoints, ns, name);
     if (svc)
-        return service_has_endpoints(svc->tree)
-                   ? put(l, svc->tree, have ? have->tree : NULL, build_subsets(l, svc->tree), e)
-                   : 0;
+        return service_has_endpoints(svc->tree) ? put(l, svc->tree, have ? have->tree : NULL, e) : 0;
     struct reg_delete_opts opts = REG_DELETE_DEFAULT;
     if (have && reg_remove(loop_registry(l), WHO, RES.endpoints, ns, name, &opts, e) < 0 && e->code != ERR_NOT_FOUND)
         return -1;

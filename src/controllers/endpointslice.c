@@ -12,6 +12,7 @@
 #include "base/str.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define LABEL_MANAGED "endpointslice.kubernetes.io/managed-by"
 #define LABEL_SERVICE "kubernetes.io/service-name"
@@ -50,14 +51,6 @@ static json_t *endpoint_of(struct loop *l, const json_t *svc, const json_t *pod)
     if (zone)
         jset_str(ep, "zone", zone);
     return ep;
-}
-
-static int position(const struct objlist *pods, const char *uid)
-{
-    for (size_t i = 0; i < pods->len; i++)
-        if (str_eq(obj_uid(pods->trees[i]), uid))
-            return (int)i;
-    return -1;
 }
 
 /* The ports as this pod has them. Returns new. */
@@ -102,15 +95,33 @@ struct slice {
     const json_t *old; /* borrowed; NULL: a new one */
     json_t *ports, *endpoints;
 };
+struct place {
+    const char *uid; /* borrowed */
+    size_t at;       /* in the list of pods */
+};
 struct plan {
     struct loop *l;
     const json_t *svc;
     struct objlist pods;
     json_t **ports; /* of each pod */
     bool *done;
+    struct place *by_uid;
     struct slice *slices;
     size_t count, max;
 };
+
+static int by_uid(const void *a, const void *b)
+{
+    return strcmp(((const struct place *)a)->uid, ((const struct place *)b)->uid);
+}
+
+/* -1: it is not behind the service any more. */
+static int position(const struct plan *p, const char *uid)
+{
+    const struct place wanted = {.uid = uid},
+                       *found = bsearch(&wanted, p->by_uid, p->pods.len, sizeof *p->by_uid, by_uid);
+    return found ? (int)found->at : -1;
+}
 
 static struct slice *plan_slice(struct plan *p, const json_t *old, json_t *take_ports)
 {
@@ -135,7 +146,7 @@ static void plan_old(struct plan *p, const json_t *old)
     const json_t *ep;
     json_array_foreach(jat(old, "endpoints"), i, ep)
     {
-        const int at = position(&p->pods, jstr_or(ep, "targetRef.uid", ""));
+        const int at = position(p, jstr_or(ep, "targetRef.uid", ""));
         if (at >= 0 && !p->done[at] && json_equal(p->ports[at], s->ports))
             plan_pod(p, s, (size_t)at);
     }
@@ -164,8 +175,12 @@ static void plan_make(struct plan *p, const struct objlist *have)
 {
     p->ports = xcalloc(p->pods.len + 1, sizeof(json_t *));
     p->done = xcalloc(p->pods.len + 1, sizeof *p->done);
-    for (size_t i = 0; i < p->pods.len; i++)
+    p->by_uid = xcalloc(p->pods.len + 1, sizeof *p->by_uid);
+    for (size_t i = 0; i < p->pods.len; i++) {
         p->ports[i] = ports_of(p->svc, p->pods.trees[i]);
+        p->by_uid[i] = (struct place){obj_uid(p->pods.trees[i]), i};
+    }
+    qsort(p->by_uid, p->pods.len, sizeof *p->by_uid, by_uid);
     for (size_t i = 0; i < have->len; i++)
         plan_old(p, have->trees[i]);
     for (size_t i = 0; i < p->pods.len; i++)
@@ -185,6 +200,7 @@ static void plan_release(struct plan *p)
     }
     free(p->ports);
     free(p->done);
+    free(p->by_uid);
     free(p->slices);
     objlist_release(&p->pods);
 }
