@@ -55,7 +55,7 @@ static const struct {
     {"coordination.k8s.io/v1beta1", " Lease ", "coordination"},
     {"discovery.k8s.io/v1beta1", " EndpointSlice ", "discovery"},
     {"events.k8s.io/v1beta1", " Event ", "core"},
-    {"v1", " LimitRange ResourceQuota ReplicationController PodTemplate ComponentStatus List ", "core"},
+    {"v1", " LimitRange ResourceQuota ReplicationController PodTemplate List ", "core"},
     {"batch/v1", " Job CronJob ", "batch"},
     {"rbac.authorization.k8s.io/v1", " Role RoleBinding ClusterRole ClusterRoleBinding ", "rbac"},
     {"policy/v1", " PodDisruptionBudget ", "policy"},

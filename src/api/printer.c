@@ -32,6 +32,7 @@ static const struct printer *const printers[] = {
     &printer_pod,
     &printer_event,
     &printer_event_v1,
+    &printer_component,
     &printer_configmap,
     &printer_pvc,
     &printer_pv,

@@ -43,6 +43,34 @@ static void lease_holder(struct buf *out, const json_t *obj, int64_t now)
     cell_text(out, jstr(obj, "spec.holderIdentity"));
 }
 
+/* The Healthy condition, the only one there is. */
+static void component_status(struct buf *out, const json_t *obj, int64_t now)
+{
+    (void)now;
+    const char *status = jstr_or(json_array_get(json_object_get(obj, "conditions"), 0), "status", "");
+    cell_text(out, str_eq(status, "True") ? "Healthy" : str_eq(status, "False") ? "Unhealthy" : "Unknown");
+}
+
+static void component_message(struct buf *out, const json_t *obj, int64_t now)
+{
+    (void)now;
+    cell_text(out, jstr(json_array_get(json_object_get(obj, "conditions"), 0), "message"));
+}
+
+static void component_error(struct buf *out, const json_t *obj, int64_t now)
+{
+    (void)now;
+    cell_text(out, jstr(json_array_get(json_object_get(obj, "conditions"), 0), "error"));
+}
+
+static const struct column component_columns[] = {
+    {"Name", "string", "name", 0, cell_name, COLUMN_NAME_TEXT},
+    {"Status", "string", "", 0, component_status, "Status of the component conditions"},
+    {"Message", "string", "", 0, component_message, "Message of the component conditions"},
+    {"Error", "string", "", 0, component_error, "Error of the component conditions"},
+};
+const struct printer printer_component = {"", "ComponentStatus", component_columns, ARRAY_LEN(component_columns), NULL};
+
 static const struct column configmap_columns[] = {
     {"Name", "string", "name", 0, cell_name, COLUMN_NAME_TEXT},
     {"Data", "string", "", 0, cm_data,

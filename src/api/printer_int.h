@@ -24,7 +24,8 @@ struct printer {
     void (*conditions)(struct buf *out, const json_t *obj); /* appends `"conditions":[…],` or nothing; may be NULL */
 };
 
-extern const struct printer printer_configmap, printer_secret, printer_serviceaccount, printer_namespace, printer_lease;
+extern const struct printer printer_component, printer_configmap, printer_secret, printer_serviceaccount,
+    printer_namespace, printer_lease;
 extern const struct printer printer_node, printer_pod;
 extern const struct printer printer_pv, printer_pvc, printer_storageclass, printer_volumeattachment, printer_csidriver,
     printer_csinode;

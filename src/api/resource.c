@@ -107,6 +107,8 @@ static const struct subresource attachment_subs[] = {SUB_STATUS("VolumeAttachmen
 static struct resource rows[] = {
     /* -- core -- */
     {CORE("Binding", "bindings", "binding"), .namespaced = true, .verbs = VERB_CREATE},
+    {CORE("ComponentStatus", "componentstatuses", "componentstatus"), .list_kind = "ComponentStatusList",
+     .verbs = VERB_GET | VERB_LIST, .short_names = NAMES("cs")},
     {CORE("ConfigMap", "configmaps", "configmap"), STORED("ConfigMap", "configmaps", "qFsyl6wFWjQ="),
      .short_names = NAMES("cm"), .namespaced = true},
     {CORE("Endpoints", "endpoints", "endpoints"), STORED("Endpoints", "endpoints", "fWeeMqaN/OA="),

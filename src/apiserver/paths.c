@@ -7,6 +7,7 @@
  * THREADS: on the HTTP thread of the request.
  * When you add a path: a row in `paths` (or a check in `checks`), and it shows in the index. */
 #include "api/openapi.h"
+#include "apiserver/components_int.h"
 #include "apiserver/authn_int.h"
 #include "apiserver/openapi_int.h"
 #include "apiserver/reply_int.h"
@@ -55,13 +56,13 @@ enum door { HEALTHZ = 1, LIVEZ = 2, READYZ = 4, ALL_DOORS = 7 };
 /* What a check asks. A request asks each but once. */
 enum question { OF_SERVER, OF_LOG, OF_STORE, OF_LOOPS, OF_NAMESPACES, OF_SERVICE, OF_DOCUMENTS, OF_NODES, QUESTIONS };
 
-static bool store_answers(struct apiserver *s)
+bool health_of_store(struct apiserver *s)
 {
     const struct store *store = registry_store(s->registry);
     return store_rv(store) > 0 && store_writable(store);
 }
 
-static bool loops_run(struct apiserver *s)
+bool health_of_loops(struct apiserver *s)
 {
     return !s->control || control_alive(s->control, LOOPS_WAIT_MS);
 }
@@ -79,9 +80,9 @@ static bool ask(struct apiserver *s, enum question q)
     case OF_LOG:
         return fcntl(STDERR_FILENO, F_GETFD) >= 0;
     case OF_STORE:
-        return store_answers(s);
+        return health_of_store(s);
     case OF_LOOPS:
-        return loops_run(s);
+        return health_of_loops(s);
     case OF_NAMESPACES:
         return has_object(s, RES.namespaces, "", "default") && has_object(s, RES.namespaces, "", "kube-system");
     case OF_SERVICE:

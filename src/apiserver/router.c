@@ -10,6 +10,7 @@
  * When you add a subresource with behaviour of its own: a row in sub_handlers; a kind of empty_lists: drop its row. */
 #include "apiserver/authn_int.h"
 #include "apiserver/authz_int.h"
+#include "apiserver/components_int.h"
 #include "apiserver/metrics_int.h"
 #include "apiserver/reply_int.h"
 #include "apiserver/server_int.h"
@@ -145,7 +146,7 @@ static bool name_fits(struct request *rq)
 
 static void serve_resource(struct request *rq)
 {
-    if (!headers_fit(rq) || !name_fits(rq) || metrics_serve(rq))
+    if (!headers_fit(rq) || !name_fits(rq) || metrics_serve(rq) || components_serve(rq))
         return;
     for (size_t i = 0; rq->sub && i < ARRAY_LEN(sub_handlers); i++)
         if (strcmp(rq->sub->name, sub_handlers[i].sub) == 0) {

@@ -17,6 +17,17 @@ done
 lacks "a check of our own" node-helper "$(k get --raw '/readyz?verbose')"
 within 20 "which can be asked" value_is ok k get --raw /livez/node-helper
 
+say "component statuses, deprecated and still asked for"
+seen=$(k get componentstatuses 2>&1)
+has "the warning" "Warning: v1 ComponentStatus is deprecated in v1.19+" "$seen"
+eq "all are well" "controller-manager Healthy ok, etcd-0 Healthy ok, scheduler Healthy ok" \
+    "$(printf '%s\n' "$seen" | grep Healthy | awk '{print $1, $2, $3}' | sort | paste -sd, | sed 's/,/, /g')"
+eq "one" True "$(k get cs scheduler -o 'jsonpath={.conditions[?(@.type=="Healthy")].status}' 2>/dev/null)"
+fails k get cs nosuch
+has "none of that name" "Component not found: nosuch" "$out"
+fails k delete cs scheduler
+has "read only" "the server does not allow this method on the requested resource" "$out"
+
 say "the node helper hangs"
 helper=$(pgrep -P "$pid" -f "__helper $WORK/data")
 kill -STOP "$helper"

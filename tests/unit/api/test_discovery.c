@@ -76,7 +76,7 @@ static void test_aggregated(void **state)
     json_t *version = json_array_get(jat(json_array_get(json_object_get(doc, "items"), 0), "versions"), 0);
     assert_string_equal(jstr(version, "freshness"), "Current");
     assert_text(
-        json_text(json_array_get(json_object_get(version, "resources"), 5)),
+        json_text(json_array_get(json_object_get(version, "resources"), 6)),
         "{\"resource\":\"namespaces\",\"responseKind\":{\"group\":\"\",\"version\":\"\",\"kind\":\"Namespace\"},"
         "\"scope\":"
         "\"Cluster\",\"singularResource\":\"namespace\",\"verbs\":[\"create\",\"delete\",\"get\",\"list\",\"patch\","
