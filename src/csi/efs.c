@@ -173,11 +173,17 @@ static int check(const struct csi_create *req, struct err *e)
     return 0;
 }
 
+/* Whoever comes through an access point comes as its user, who owns the directory: so what the owner may, all may. */
+static mode_t point_mode(const char *perms)
+{
+    const mode_t mode = perms ? (mode_t)strtoul(perms, NULL, 8) : 0777;
+    return (mode >> 6 & 7) * 0111;
+}
+
 static int create(const struct csi_driver *d, struct machine *m, const struct csi_create *req, struct csi_volume *out,
                   struct err *e)
 {
-    const char *perms = csi_parameter(req->parameters, "directoryPerms");
-    struct point p = {.mode = perms ? (mode_t)strtoul(perms, NULL, 8) & 07777 : 0777};
+    struct point p = {.mode = point_mode(csi_parameter(req->parameters, "directoryPerms"))};
     if (check(req, e) < 0)
         return -1;
     const char *fs = csi_parameter(req->parameters, "fileSystemId");

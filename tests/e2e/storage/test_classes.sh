@@ -36,6 +36,11 @@ for c in efs-sc nfs-csi fsx-sc px-repl2; do
     eq "$c: and the other way" back "$(on "$c-a" tail -n 1 /data/page)"
     away "$c-a" "$c-b"
 done
+holder efs-user efs-sc '"securityContext":{"runAsUser":1000,"fsGroup":2000}'
+runs efs-user
+on efs-user 'echo mine > /data/mine' # an access point lets in whoever has it; owners are not changed in it
+eq "owner" 0 "$(on efs-user 'stat -c %g /data')"
+away efs-user
 has "EFS handle" "fs-92107410::fsap-" "$(of pv "$(volume_of efs-sc)" .spec.csi.volumeHandle)"
 has "NFS handle" "nfs-server.default##pvc-" "$(of pv "$(volume_of nfs-csi)" .spec.csi.volumeHandle)"
 eq "mount options" '["nfsvers=4.1"]' "$(of pv "$(volume_of nfs-csi)" .spec.mountOptions)"
