@@ -195,11 +195,11 @@ struct app {
     void (*work)(void);  /* for each request, or NULL */
 };
 
-/* Takes some milliseconds of a CPU: what autoscaling labs need. */
+/* Takes a twentieth of a second of a CPU, as the real page does: what autoscaling labs need. */
 static void burn(void)
 {
     volatile double x = 0.0001;
-    for (int i = 0; i < 1000000; i++)
+    for (int i = 0; i < 12000000; i++)
         x = x + 1 / x;
 }
 
