@@ -18,6 +18,8 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +161,15 @@ static void take_over_tls(struct session *s, const struct request *rq)
         s->up.fd = tls_records_fd(s->up.tls);
 }
 
+/* What a session sends goes out at once: the library leaves the socket as answers of several parts want it, where a
+ * second small write waits for the other side's delayed acknowledgement of the first, 40 ms. */
+static void send_at_once(int fd)
+{
+    int one = 1, zero = 0;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* a pair of the library's has neither */
+    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &zero, sizeof zero);
+}
+
 /* The 101 is on its way; the socket is ours until MHD_UPGRADE_ACTION_CLOSE. */
 static void on_upgrade(void *cls, struct MHD_Connection *mhd, void *ctx, const char *early, size_t early_len,
                        MHD_socket fd, struct MHD_UpgradeResponseHandle *handle)
@@ -171,6 +182,7 @@ static void on_upgrade(void *cls, struct MHD_Connection *mhd, void *ctx, const c
     s->early = early_len ? xmemdup(early, early_len) : NULL;
     s->up = (struct upgraded){.fd = fd, .early = s->early, .early_len = early_len};
     take_over_tls(s, rq);
+    send_at_once(s->up.fd);
     session_link(s);
     int rc = start_thread(s);
     if (rc != 0) {
