@@ -1,9 +1,10 @@
 /* stop_signal.c - a signal for a container that may not hear it yet.
  *
- * The kernel drops a signal to the first process of a PID namespace that neither handles, ignores nor blocks it. So a
- * server that is told to stop in the moment between its start and its sigaction() would run on until the grace period
- * is over. Here the signal is sent again as soon as the program does something about it, which /proc tells. A program
- * that never does (sleep) hears nothing, as anywhere.
+ * The kernel drops a signal to the first process of a PID namespace that does not handle it. So a server that is told
+ * to stop in the moment between its start and its sigaction() would run on until the grace period is over. Here the
+ * signal is sent again as soon as the program handles it or waits for it, which /proc tells. A program that never does
+ * (sleep) hears nothing, as anywhere. That it is blocked or ignored says nothing yet: shells do both around what they
+ * start, before they become the server; and who reads blocked signals from a descriptor has it by then.
  *
  *      signal --heard--> done
  *         \--deaf--> sent, and [look again, ever more rarely] --no longer deaf--> sent again --> done
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -32,15 +34,24 @@ static bool has_signal(const char *line, const char *name, int sig)
     return strncmp(line, name, n) == 0 && strtoull(line + n, NULL, 16) >> (sig - 1) & 1;
 }
 
+/* In sigwait(3) the signals that it waits for are not blocked, and yet not lost: "128 0x7ffe…" */
+static bool waits_for_signals(pid_t pid)
+{
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/syscall", (int)pid);
+    _auto_file_ FILE *f = fopen(path, "re");
+    return f && fgets(line, sizeof line, f) && strtol(line, NULL, 10) == SYS_rt_sigtimedwait;
+}
+
 static bool is_deaf(pid_t pid, int sig)
 {
     char path[64], line[256];
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     _auto_file_ FILE *f = fopen(path, "re");
-    if (!f || sig < 1 || sig > 64 || sig == SIGKILL || sig == SIGSTOP)
+    if (!f || sig < 1 || sig > 64 || sig == SIGKILL || sig == SIGSTOP || waits_for_signals(pid))
         return false;
     while (fgets(line, sizeof line, f))
-        if (has_signal(line, "SigBlk:", sig) || has_signal(line, "SigIgn:", sig) || has_signal(line, "SigCgt:", sig))
+        if (has_signal(line, "SigCgt:", sig))
             return false;
     return true;
 }

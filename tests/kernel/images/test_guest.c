@@ -82,6 +82,28 @@ static void nginx_serves(void **state)
         strstr(out, "open() \"/usr/share/nginx/html/none\" failed (2: No such file or directory), client: 127.0.0.1"));
 }
 
+/* A pod deleted in the moment it runs: whatever the server has done by then about signals, it ends in its own way. */
+static void servers_end_as_soon_as_they_run(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *image;
+        int sig;
+    } rows[] = {{"nginx", SIGQUIT},
+                {"nginx", SIGTERM},
+                {"httpd", SIGTERM},
+                {"redis", SIGTERM},
+                {"kodekloud/event-simulator", SIGTERM}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char id[16];
+        snprintf(id, sizeof id, "soon%zu", i);
+        run_image(id, rows[i].image, NULL);
+        ok(m->ops->container_signal(m, "worker-1", id, rows[i].sig, &e));
+        assert_true(wait_exit(id) >= 0);
+        ok(m->ops->container_remove(m, "worker-1", id, true, &e));
+    }
+}
+
 static void nginx_is_configured(void **state)
 {
     (void)state;
@@ -239,8 +261,10 @@ int main(int argc, char **argv)
 {
     harness_main(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nginx_serves),   cmocka_unit_test(nginx_is_configured),  cmocka_unit_test(others_run),
-        cmocka_unit_test(shells_and_tar), cmocka_unit_test(volumes_are_scrubbed), cmocka_unit_test(wget_fetches),
+        cmocka_unit_test(nginx_serves),        cmocka_unit_test(servers_end_as_soon_as_they_run),
+        cmocka_unit_test(nginx_is_configured), cmocka_unit_test(others_run),
+        cmocka_unit_test(shells_and_tar),      cmocka_unit_test(volumes_are_scrubbed),
+        cmocka_unit_test(wget_fetches),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
