@@ -42,9 +42,9 @@ static const struct tag_rule rhel_like_tags = {.names = "latest=9", .open = true
     {                                                                                                                  \
         repository, &rule, layer, NULL, NULL, {NULL}, {"/bin/bash"}, {PATH_ALL}, .size = 70 * MIB                      \
     }
-#define AGNHOST(repository, command)                                                                                   \
+#define AGNHOST(repository, program, command)                                                                          \
     {                                                                                                                  \
-        repository, &any_tag, "alpine", "3.21.4", "agnhost", {"/agnhost"}, {command}, {PATH_ALL}, .size = 50 * MIB     \
+        repository, &any_tag, "alpine", "3.21.4", "agnhost", {program}, {command}, {PATH_ALL}, .size = 50 * MIB        \
     }
 #define STRESS(repository, program)                                                                                    \
     {                                                                                                                  \
@@ -141,10 +141,10 @@ static const struct image_def rows[] = {
     PAGE("docker.io/library/joomla", "80", "Joomla", "80/tcp"),
     PAGE("gcr.io/google-samples/gb-frontend", "80", "Guestbook", "80/tcp"),
     PAGE("registry.k8s.io/goproxy", "8080", "goproxy", "8080/tcp"),
-    AGNHOST("registry.k8s.io/e2e-test-images/agnhost", "pause"),
-    AGNHOST("registry.k8s.io/liveness", "liveness"),
-    AGNHOST("registry.k8s.io/serve_hostname", "serve-hostname"),
-    AGNHOST("registry.k8s.io/e2e-test-images/jessie-dnsutils", "pause"),
+    AGNHOST("registry.k8s.io/e2e-test-images/agnhost", "/agnhost", "pause"),
+    AGNHOST("registry.k8s.io/liveness", NULL, "/server"),
+    AGNHOST("registry.k8s.io/serve_hostname", "/agnhost", "serve-hostname"),
+    AGNHOST("registry.k8s.io/e2e-test-images/jessie-dnsutils", "/agnhost", "pause"),
     STRESS("docker.io/polinux/stress", NULL),
     STRESS("docker.io/progrium/stress", "/usr/local/bin/stress"),
     STRESS("docker.io/vish/stress", "/stress"),
