@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -32,6 +33,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define FAMILY_MAX  8192 /* processes of one session; a container has fewer */
 #define EXEC_SPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
 #define FURNISH_MS 10000
@@ -210,6 +212,54 @@ static enum watch_end wait_for_end(struct session *s, int pidfd)
     }
 }
 
+/* The parent of a process that the node sees, or 0. */
+static pid_t parent_of(int proc, const char *number)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "%.32s/stat", number);
+    _auto_close_ int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    const char *after = strrchr(text, ')'); /* its name may hold anything */
+    int parent = 0;
+    return after && sscanf(after, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+/* Those among `all` are stopped and their children join them. Returns whether there were new ones. */
+static bool add_children(int proc, pid_t *all, size_t *count)
+{
+    const size_t before = *count;
+    DIR *d = fdopendir(openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    for (const struct dirent *entry; d && *count < FAMILY_MAX && (entry = readdir(d));) {
+        const pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10), parent = pid > 0 ? parent_of(proc, entry->d_name) : 0;
+        bool child = false, known = false;
+        for (size_t i = 0; parent > 0 && i < *count; i++) {
+            child = child || all[i] == parent;
+            known = known || all[i] == pid;
+        }
+        if (child && !known && kill(pid, SIGSTOP) == 0)
+            all[(*count)++] = pid;
+    }
+    if (d)
+        closedir(d);
+    return *count > before;
+}
+
+/* Also children that lead sessions of their own. What daemonized itself belongs to the container, not to the session.
+ */
+static void kill_family(const struct node *n, pid_t pid)
+{
+    static pid_t all[FAMILY_MAX];
+    size_t count = 1;
+    all[0] = pid;
+    kill(pid, SIGSTOP);
+    while (add_children(n->proc, all, &count))
+        ;
+    kill(-pid, SIGKILL); /* it leads a group, as it leads a session */
+    for (size_t i = 0; i < count; i++)
+        kill(all[i], SIGKILL);
+}
+
 /* Lets it run until it ends, its time is over, or nobody asks any more; then it is killed with what it started. Returns
  * whether it was late. */
 static bool watch_over(struct session *s, pid_t pid)
@@ -218,8 +268,7 @@ static bool watch_over(struct session *s, pid_t pid)
     const enum watch_end end = fd < 0 ? WATCH_ENDED : wait_for_end(s, fd);
     if (end == WATCH_ENDED)
         return false;
-    kill(-pid, SIGKILL); /* it leads a group, as it leads a session */
-    kill(pid, SIGKILL);
+    kill_family(s->node, pid);
     return end == WATCH_LATE;
 }
 

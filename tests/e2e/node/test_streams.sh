@@ -45,9 +45,10 @@ k cp p:/tmp/files back -c a >/dev/null 2>&1
 diff -r files back || die "cp changed the files"
 
 say "a session that is cut leaves no process"
-"$KUBECTL" exec p -c a -- sleep 4711 >/dev/null 2>&1 &
+# The second has left the group of the first.
+"$KUBECTL" exec p -c a -- sh -c 'setsid sleep 4711 & exec sleep 4712' >/dev/null 2>&1 &
 session=$!
-runs() { on_node pgrep -xf 'sleep 4711'; }
+runs() { on_node pgrep -xf 'sleep 471[12]'; }
 within 20 "it runs" runs
 kill -9 $session
 within 20 "it is gone" not runs
