@@ -13,7 +13,7 @@
  * guard is gone, as after the end of an exec's program, such calls fail.
  *
  * THREADS: none; mount_guard_set() in the process that becomes the program, mount_guard_answer() in its guard. Source:
- * seccomp_unotify(2), fs/namespace.c (path_mount: which flags mean what). */
+ * seccomp_unotify(2), mount(2), and which flags mean what in path_mount() of the kernel. */
 #include "sys/container_int.h"
 #include "sys/mount_proxy_int.h"
 
