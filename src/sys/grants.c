@@ -16,7 +16,8 @@
  * What pods delete is given back: a filesystem whose file has much more than it uses is trimmed, once room is scarce.
  *
  * What cannot be limited (xfs, btrfs, raw devices) gets ENOSPC or EIO from its device, as on a broken disk; and others
- * may fill the machine too. For them there is the reserve (reserve.c), which is given back then.
+ * may fill the machine too. For them there is the reserve (reserve.c), which is given back then. Who goes on writing
+ * may take that too, and then the journal of the API server refuses until there is room again.
  *
  * INVARIANTS: only filesystems on our own images are ever touched. A limit dies with its mount: the kernel keeps it in
  * memory only. THREADS: none; the helper's loop. What a look costs: two system calls while there is much room; later
