@@ -195,8 +195,9 @@ static int word_start(struct session *s, int argc, char **argv, struct err *e)
         .lab = xstrdup(s->lab.name), .dir = xstrdup(s->lab.dir), .seed = xstrdup(seed), .state = json_object()};
     if (book_begin(s->book, &s->attempt, e) < 0)
         return -1;
-    printf("%s\n%s\n\nPoint kubectl at the lab's cluster:\n  export KUBECONFIG=%s\n", jstr(s->lab.tree, "title"),
-           jstr_or(s->lab.tree, "about", ""), s->cluster.kubeconfig);
+    printf(
+        "%s\n%s\n\nPoint kubectl and stowage at the lab's cluster:\n  export KUBECONFIG=%s\n  export STOWAGE_DATA=%s\n",
+        jstr(s->lab.tree, "title"), jstr_or(s->lab.tree, "about", ""), s->cluster.kubeconfig, s->cluster.data);
     return enter_step(s, e);
 }
 
@@ -214,7 +215,8 @@ static int word_status(struct session *s, int argc _unused_, char **argv _unused
                jstr_or(step, "title", jstr(step, "name")));
     else
         printf("%s: all %zu steps are done\n", s->lab.name, json_array_size(steps));
-    printf("begun %lld minutes ago\nexport KUBECONFIG=%s\n", (long long)minutes, s->cluster.kubeconfig);
+    printf("begun %lld minutes ago\nexport KUBECONFIG=%s\nexport STOWAGE_DATA=%s\n", (long long)minutes,
+           s->cluster.kubeconfig, s->cluster.data);
     return print_score(s, e);
 }
 

@@ -48,7 +48,8 @@ void own_cluster_host(struct own_cluster *c, const struct cli *cli, const char *
     if (!c->data)
         c->data = xstrdup(data);
     c->self_exe = cli->self_exe;
-    c->host = (struct lab_host){.disk = host_disk, .node_shell = host_shell, .self = c};
+    c->host = (struct lab_host){
+        .disk = host_disk, .node_shell = host_shell, .program = cli->self_exe, .data = c->data, .self = c};
 }
 
 /* ---- starting and stopping ---- */

@@ -16,6 +16,7 @@ struct lab_host {
     /* The command line that runs a shell on a node, reading its script from stdin: NULL-terminated, new. node NULL: the
      * first. */
     char **(*node_shell)(void *self, const char *node);
+    const char *program, *data; /* for scripts: the program itself, and its data directory */
     void *self;
 };
 

@@ -39,18 +39,34 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* `stowage` is found, and finds the cluster. */
+static void add_program(const struct lab_host *host, struct strlist *vars)
+{
+    const char *slash = strrchr(host->program, '/'), *path = getenv("PATH");
+    strlist_addf(vars, "PATH=%.*s:%s", slash ? (int)(slash - host->program) : 1, slash ? host->program : ".",
+                 path ? path : "/usr/bin:/bin");
+    strlist_addf(vars, "STOWAGE_DATA=%s", host->data);
+}
+
 /* The environment of a script: ours, and where the cluster is, the lab's variables among them. */
 static void fill_env(const struct lab_env *env, struct strlist *vars)
 {
     const char *name;
     json_t *value;
-    for (char **v = environ; *v; v++)
-        if (!str_starts(*v, "KUBECONFIG=") && !str_starts(*v, "HOME="))
+    static const char *const ours[] = {"KUBECONFIG=", "HOME=", "STOWAGE_DATA=", "LAB="};
+    for (char **v = environ; *v; v++) {
+        bool other = !env->host || !str_starts(*v, "PATH=");
+        for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+            other = other && !str_starts(*v, ours[i]);
+        if (other)
             strlist_add(vars, *v);
+    }
     strlist_addf(vars, "KUBECONFIG=%s", env->kubeconfig);
     strlist_addf(vars, "HOME=%s", env->work);
     if (env->lab)
         strlist_addf(vars, "LAB=%s", env->lab->dir);
+    if (env->host)
+        add_program(env->host, vars);
     json_object_foreach(env->vars, name, value) strlist_addf(vars, "%s=%s", name, json_string_value(value));
     strlist_take(vars, NULL);
 }
