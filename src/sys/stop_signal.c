@@ -9,7 +9,7 @@
  *      signal --heard--> done
  *         \--deaf--> sent, and [look again, ever more rarely] --no longer deaf--> sent again --> done
  *
- * THREADS: none; the node's loop. Source: signal(7), pid_namespaces(7), kernel/signal.c sig_task_ignored(). */
+ * THREADS: none; the node's loop. Source: signal(7), pid_namespaces(7), sig_task_ignored() of the kernel. */
 #include "sys/container_int.h"
 
 #include "base/mem.h"
