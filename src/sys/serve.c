@@ -56,10 +56,34 @@ bool serve_holds(const char *image)
 
 /* ---- the server ---- */
 
+/* Of the kernel's ext4, and of nobody else's: they change nothing that a pod could see. */
+static const char *const kernel_options[] = {
+    "defaults",    "debug",      "data=",      "discard",       "nodiscard",    "errors=",    "barrier",    "nobarrier",
+    "acl",         "noacl",      "user_xattr", "commit=",       "delalloc",     "nodelalloc", "stripe=",    "relatime",
+    "lazytime",    "nolazytime", "journal_",   "auto_da_alloc", "usrquota",     "grpquota",   "nodiratime", "diratime",
+    "strictatime", "resuid=",    "resgid=",    "init_itable",   "noinit_itable"};
+
+/* "noatime,debug": what it knows is left to it, and to complain of what nobody knows. Returns new. */
+static char *server_options(const char *wanted)
+{
+    _auto_strlist_ struct strlist words = {0}, kept = {0};
+    strlist_add(&kept, OPTIONS);
+    if (*wanted)
+        strlist_split(&words, wanted, ',');
+    for (size_t i = 0; i < words.len; i++) {
+        bool known = false;
+        for (size_t k = 0; k < ARRAY_LEN(kernel_options) && !known; k++)
+            known = str_starts(words.items[i], kernel_options[k]);
+        if (!known)
+            strlist_add(&kept, words.items[i]);
+    }
+    return strlist_join(&kept, ",");
+}
+
 static _Noreturn void become_server(const struct serve_spec *spec, int out)
 {
     const int lock = open(spec->image, O_RDWR); /* stays open in fuse2fs */
-    _auto_free_ char *options = xasprintf(OPTIONS "%s%s", *spec->options ? "," : "", spec->options);
+    _auto_free_ char *options = server_options(spec->options);
     const char *const argv[] = {"fuse2fs", "-f", spec->device, spec->target, "-o", options, NULL};
     const int keep[] = {lock, out};
     proc_keep_fds(keep, ARRAY_LEN(keep));

@@ -33,9 +33,16 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-# cluster [flags for stowage up]: starts one and points kubectl at it
+# cluster [flags for stowage up]: starts one and points kubectl at it; one of the user with the id OWNER, if that is set
 cluster() {
-    "$STOWAGE" up --detach --data "$WORK/data" --listen 127.0.0.1:0 "$@" >"$WORK/up.out" 2>"$WORK/up.err" || {
+    set -- "$STOWAGE" up --detach --data "$WORK/data" --listen 127.0.0.1:0 "$@"
+    if [ -n "${OWNER:-}" ]; then
+        chmod 755 "$WORK"
+        mkdir -p "$WORK/data"
+        chown "$OWNER" "$HOME" "$WORK/data"
+        set -- setpriv --reuid="$OWNER" --regid="$OWNER" --clear-groups "$@"
+    fi
+    "$@" >"$WORK/up.out" 2>"$WORK/up.err" || {
         cat "$WORK/up.out" "$WORK/up.err"; die "stowage up"; }
     export KUBECONFIG="$WORK/data/kubeconfig"
 }

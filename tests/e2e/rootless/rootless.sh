@@ -7,8 +7,7 @@ if [ -z "${ROOTLESS_SPACE:-}" ] && [ "$(id -u)" = 0 ]; then
 fi
 . "$SOURCE_DIR/tests/e2e/lib.sh"
 chmod 755 "$WORK"
-OWNER=$((20000 + $$ % 30000))
-chown "$OWNER" "$HOME"
+export OWNER=$((20000 + $$ % 30000))
 
 command -v setpriv >/dev/null || { echo "skipped: no setpriv on this machine"; exit 77; }
 # user COMMAND...: as an ordinary user
@@ -27,13 +26,6 @@ fuse() {
     if [ "$1" = yes ]; then chmod 666 /dev/fuse; else chmod 600 /dev/fuse; fi
 }
 
-# cluster [flags]: as the user
-cluster() {
-    user mkdir -p "$WORK/data" 2>/dev/null || { mkdir -p "$WORK/data"; chown "$OWNER" "$WORK/data"; }
-    user "$STOWAGE" up --detach --data "$WORK/data" --listen 127.0.0.1:0 "$@" >"$WORK/up.out" 2>"$WORK/up.err" || {
-        cat "$WORK/up.out" "$WORK/up.err"; die "stowage up"; }
-    export KUBECONFIG="$WORK/data/kubeconfig"
-}
 down() { user "$STOWAGE" down --data "$WORK/data" >/dev/null; }
 no_process() { ! pgrep -u "$OWNER" >/dev/null; }
 # killed: as if the machine's memory had run out: the API process, without warning
