@@ -54,7 +54,11 @@ static const char find_script[] =
     "exec busybox $find \"$@\"\n";
 
 static const struct layer_file busybox_files[] = {
-    SCRIPT_("bin/find", find_script), GUEST_("bin/wget"), COMMON_DIRS, ACCOUNTS("/bin/sh"),
+    SCRIPT_("bin/nslookup", NSLOOKUP_("1.2[0-8].*")),
+    SCRIPT_("bin/find", find_script),
+    GUEST_("bin/wget"),
+    COMMON_DIRS,
+    ACCOUNTS("/bin/sh"),
     LINK_("usr/bin/env", "/bin/env"),
 };
 static const struct layer_file alpine_files[] = {

@@ -10,7 +10,8 @@ static const struct layer_file http_echo_files[] = {GUEST_("http-echo"), DIR_("u
 static const struct layer_file whoami_files[] = {GUEST_("whoami"), DIR_("usr/share/hello")};
 static const struct layer_file hello_world_files[] = {GUEST_("hello"), DIR_("dev"), DIR_("etc"), DIR_("proc"),
                                                       DIR_("sys")};
-static const struct layer_file agnhost_files[] = {GUEST_("agnhost"), GUEST_("server"), DIR_("usr/share/hello")};
+static const struct layer_file agnhost_files[] = {SCRIPT_("usr/bin/nslookup", NSLOOKUP_("*")), GUEST_("agnhost"),
+                                                  GUEST_("server"), DIR_("usr/share/hello")};
 static const struct layer_file stress_files[] = {GUEST_("usr/local/bin/stress"), GUEST_("stress")};
 static const struct layer_file perl_files[] = {GUEST_("usr/local/bin/perl")};
 

@@ -48,6 +48,8 @@ pod wordpress wordpress:6.2.1-apache '"env":[{"name":"WORDPRESS_DB_HOST","value"
 within 30 "no database" answers wordpress 80 / "Error establishing a database connection"
 pod db mysql:8.0 '"env":[{"name":"MYSQL_ROOT_PASSWORD","value":"x"}]'
 k expose pod db --port=3306 >/dev/null
+names() { k exec "$1" -- nslookup "$2" | grep -q 'db.default.svc.cluster.local'; }
+within 30 "names with dots are looked for in the search list" names host db.default
 within 60 "the database" answers wordpress 80 / "WordPress &rsaquo; Installation"
 has "files" wp-config.php "$(k exec wordpress -- ls /var/www/html)"
 
