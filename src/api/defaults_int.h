@@ -2,7 +2,8 @@
 #ifndef STOWAGE_API_DEFAULTS_INT_H
 #define STOWAGE_API_DEFAULTS_INT_H
 
-#include <jansson.h>
+#include "base/jtree.h"
+
 #include <stdbool.h>
 
 /* Gets the struct of its type; the fixed defaults are in. */

@@ -6,8 +6,7 @@
 #include "api/resource.h"
 #include "api/schema.h"
 #include "base/err.h"
-
-#include <jansson.h>
+#include "base/jtree.h"
 
 enum patch_type { PATCH_JSON, PATCH_MERGE, PATCH_STRATEGIC, PATCH_APPLY };
 

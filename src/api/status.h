@@ -5,8 +5,7 @@
 #include "api/resource.h"
 #include "base/buf.h"
 #include "base/err.h"
-
-#include <jansson.h>
+#include "base/jtree.h"
 
 /* -- field errors, as field.ErrorList -- */
 enum field_err {

@@ -2,7 +2,8 @@
 #ifndef STOWAGE_API_YAML_INT_H
 #define STOWAGE_API_YAML_INT_H
 
-#include <jansson.h>
+#include "base/jtree.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -3,8 +3,7 @@
 #define STOWAGE_APISERVER_JWT_INT_H
 
 #include "base/err.h"
-
-#include <jansson.h>
+#include "base/jtree.h"
 
 struct jwt_key;
 

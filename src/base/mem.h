@@ -5,7 +5,8 @@
 #ifndef STOWAGE_BASE_MEM_H
 #define STOWAGE_BASE_MEM_H
 
-#include <jansson.h>
+#include "base/jtree.h"
+
 #include <stddef.h>
 #include <stdio.h>
 

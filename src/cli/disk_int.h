@@ -2,7 +2,8 @@
 #ifndef STOWAGE_CLI_DISK_INT_H
 #define STOWAGE_CLI_DISK_INT_H
 
-#include <jansson.h>
+#include "base/jtree.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -2,7 +2,8 @@
 #ifndef STOWAGE_CLI_WHY_PRINT_H
 #define STOWAGE_CLI_WHY_PRINT_H
 
-#include <jansson.h>
+#include "base/jtree.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 

@@ -3,7 +3,8 @@
 #define STOWAGE_INGRESS_ROUTE_INT_H
 
 #include <gnutls/gnutls.h>
-#include <jansson.h>
+#include "base/jtree.h"
+
 #include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
