@@ -129,6 +129,34 @@ static void test_update(void **state)
     assert_int_equal(count(w, RES.controllerrevisions), 2);
 }
 
+static int edit_succeeded(json_t *pod, void *arg, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    jset_str(pod, "status.phase", "Succeeded");
+    return 1;
+}
+
+/* A pod that ended by itself is deleted, and followed once it is gone; nothing else is said of it. */
+static void test_ended(void **state)
+{
+    struct loop_world *w = *state;
+    struct err e = ERR_INIT;
+    make(w, SET(""));
+    run(w);
+    _auto_sobj_ struct sobj *before = get(w, RES.pods, "db-1");
+    reg_modify(w->registry, "kubelet", RES.pods, "default", "db-1", "status", edit_succeeded, NULL, &e);
+    run(w);
+    _auto_sobj_ struct sobj *after = get(w, RES.pods, "db-1");
+    assert_non_null(after);
+    assert_string_not_equal(obj_uid(after->tree), obj_uid(before->tree));
+    assert_event(w, "db", "SuccessfulDelete", "delete Pod db-1 in StatefulSet db successful");
+    _auto_objlist_ struct objlist events = {0};
+    objlist_load(&events, w->registry, RES.events->bucket, NULL);
+    for (size_t i = 0; i < events.len; i++)
+        assert_false(str_starts(jstr_or(events.trees[i], "reason", ""), "Recreating"));
+}
+
 static void test_on_delete(void **state)
 {
     struct loop_world *w = *state;
@@ -195,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_update, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(test_on_delete, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failed_create, setup, teardown),
