@@ -15,6 +15,7 @@ echo "$secret" | dd of="$WORK/disk" conv=notrunc 2>/dev/null
 loop=$(losetup -f --show "$WORK/disk")
 leave() {
     code=$?
+    set +e # else the next failure, that of $code, would end this before the cluster is down
     losetup -d "$loop"
     (exit $code)
     finish
