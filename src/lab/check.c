@@ -100,8 +100,9 @@ int check_await(struct lab_env *env, const json_t *check, int64_t patience_ms, s
         patience_ms = PATIENCE_MS;
         if (jstr(check, "within"))
             duration_parse(jstr(check, "within"), &patience_ms);
+        patience_ms = patience_ms * env->patience_percent / 100;
     }
-    patience_ms = kinds_of_check[kind_of(check)].no_wait ? 0 : patience_ms * env->patience_percent / 100;
+    patience_ms = kinds_of_check[kind_of(check)].no_wait ? 0 : patience_ms;
     for (int64_t nap = FIRST_MS;; nap = nap * 3 / 2 < LONGEST_MS ? nap * 3 / 2 : LONGEST_MS) {
         struct check_result r = {0};
         const int rc = check_once(env, check, &r, e);

@@ -16,7 +16,8 @@ void check_result_release(struct check_result *r);
 
 /* Once, now. -1: it could not be judged at all (`e` says why). */
 int check_once(struct lab_env *env, const json_t *check, struct check_result *out, struct err *e);
-/* Until it passes or its patience is over; patience_ms -1: the check's own. What cannot be judged at the deadline has
+/* Until it passes or its patience is over; patience_ms -1: the check's own, of which the env
+ * leaves so many percent. What cannot be judged at the deadline has
  * failed, with the reason as what was observed; -1 is only returned for what never can be here. */
 int check_await(struct lab_env *env, const json_t *check, int64_t patience_ms, struct check_result *out, struct err *e);
 /* NULL, or why this check can not be made in this cluster. Borrowed. */

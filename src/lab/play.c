@@ -24,6 +24,12 @@ static void pause_ms(int64_t ms)
     nanosleep(&t, NULL);
 }
 
+/* A solution that is spoilt waits for what will not come; what prepares a lab has all the time it needs. */
+static int percent(const struct lab_env *env, const struct play_opts *o)
+{
+    return o ? env->patience_percent : 100;
+}
+
 /* ---- objects ---- */
 
 int play_object(struct lab_env *env, const json_t *object, const char *ns, struct err *e)
@@ -141,9 +147,9 @@ static int act_wait(struct lab_env *env, const json_t *action, const struct play
 {
     const json_t *wait = json_object_get(action, "wait");
     int64_t patience = WAIT_MS;
-    (void)o;
     if (jstr(wait, "within"))
         duration_parse(jstr(wait, "within"), &patience);
+    patience = patience * percent(env, o) / 100;
     _auto_json_ json_t *check = json_pack("{s:s, s:O}", "name", "wait", "jsonpath", wait);
     struct check_result r = {0};
     const int rc = check_await(env, check, patience, &r, e);
@@ -160,7 +166,7 @@ static int act_delete(struct lab_env *env, const json_t *action, const struct pl
     const json_t *what = json_object_get(action, "delete");
     const char *of = jstr(what, "of"), *ns = jstr(what, "namespace");
     _auto_buf_ struct buf path = BUF_INIT;
-    (void)o;
+    const int64_t patience = (int64_t)WAIT_MS * percent(env, o) / 100;
     if (env_path(env, of, ns, NULL, &path, e) < 0 ||
         client_json(env->client, "DELETE", buf_str(&path), NULL, NULL, NULL, e) < 0)
         return -1;
@@ -170,7 +176,7 @@ static int act_delete(struct lab_env *env, const json_t *action, const struct pl
             err_clear(e);
             break;
         }
-        if (waited > WAIT_MS * env->patience_percent / 100)
+        if (waited > patience)
             return err_set(e, ERR_TIMEOUT, "%s is still there", of);
         pause_ms(20);
     }
