@@ -106,7 +106,7 @@ int check_await(struct lab_env *env, const json_t *check, int64_t patience_ms, s
     for (int64_t nap = FIRST_MS;; nap = nap * 3 / 2 < LONGEST_MS ? nap * 3 / 2 : LONGEST_MS) {
         struct check_result r = {0};
         const int rc = check_once(env, check, &r, e);
-        if (rc < 0 && (e->code == ERR_BAD_REQUEST || e->code == ERR_UNSUPPORTED))
+        if (rc < 0 && (e->code == ERR_USAGE || e->code == ERR_UNSUPPORTED))
             return -1;
         if (rc < 0)
             fail_with(check, &r, e);

@@ -4,7 +4,8 @@
 
 #include "lab/check.h"
 
-/* Fills out->passed and both sides. -1: could not be judged now. `what` is the member of the check by the kind's name.
+/* Fills out->passed and both sides. -1: could not be judged now; USAGE: never, the lab is wrong. `what` is the member
+ * of the check by the kind's name.
  */
 typedef int check_fn(struct lab_env *env, const json_t *what, struct check_result *out, struct err *e);
 check_fn check_assert, check_error; /* check_object.c */

@@ -19,8 +19,10 @@ int check_jsonpath(struct lab_env *env, const json_t *what, struct check_result 
         err_clear(e);
         return match_text(what, "", &ignored, &out->expected, e);
     }
-    if (jsonpath_print(path, object, true, &text, e) < 0)
+    if (jsonpath_print(path, object, true, &text, e) < 0) {
+        e->code = ERR_USAGE;
         return err_wrap(e, "%s", path);
+    }
     if (match_text(what, buf_str(&text), &out->passed, &out->expected, e) < 0)
         return -1;
     show_text(&out->observed, text.len ? buf_str(&text) : "(nothing)");

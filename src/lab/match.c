@@ -74,7 +74,7 @@ static int way_matches(const json_t *want, const char *text, struct err *e)
     const int rc = regcomp(&re, json_string_value(want), REG_EXTENDED | REG_NOSUB | REG_NEWLINE);
     if (rc != 0) {
         regerror(rc, &re, why, sizeof why);
-        return err_set(e, ERR_BAD_REQUEST, "the expression \"%s\": %s", json_string_value(want), why);
+        return err_set(e, ERR_USAGE, "the expression \"%s\": %s", json_string_value(want), why);
     }
     const bool fits = regexec(&re, text, 0, NULL, 0) == 0;
     regfree(&re);

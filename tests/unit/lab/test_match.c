@@ -55,7 +55,7 @@ static void test_an_expression_that_is_none(void **state)
     _auto_buf_ struct buf expected = BUF_INIT;
     bool fits;
     assert_int_equal(match_text(match, "a", &fits, &expected, &e), -1);
-    assert_int_equal(e.code, ERR_BAD_REQUEST);
+    assert_int_equal(e.code, ERR_USAGE);
 }
 
 static const char report_text[] =
