@@ -149,9 +149,7 @@ int main(int argc, char **argv)
     const char *path = argc > 2 ? argv[2] : "bench_store.db";
     size_t size = 0;
     json_t *one = make_object("object-0");
-    char *text = json_dumps(one, JSON_COMPACT);
-    size = strlen(text);
-    free(text);
+    size = json_dumpb(one, NULL, 0, JSON_COMPACT);
     json_decref(one);
     printf("objects of %zu bytes\n", size);
 

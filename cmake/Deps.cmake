@@ -1,7 +1,7 @@
 # Libraries of Debian and Ubuntu, as dep_<name> targets. `./dev deps` installs them.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-foreach(pair "yaml:yaml-0.1" "sqlite:sqlite3" "microhttpd:libmicrohttpd" "z:zlib" "wslay:libwslay"
+foreach(pair "jansson:jansson" "yaml:yaml-0.1" "sqlite:sqlite3" "microhttpd:libmicrohttpd" "z:zlib" "wslay:libwslay"
              "gnutls:gnutls" "nghttp2:libnghttp2")
   string(REPLACE ":" ";" parts ${pair})
   list(GET parts 0 name)

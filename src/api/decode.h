@@ -39,7 +39,7 @@ int decode_tree(const struct decode_opts *opts, json_t *take_tree, json_t **out_
 int decode_edited(const struct decode_opts *opts, const json_t *live, json_t *take_tree, json_t **out_tree,
                   struct err *e);
 
-/* Plain text -> a tree without a schema: for `lab.yaml`, manifests, kubectl verbs of our own. Multi-document YAML:
+/* Plain text -> jansson without a schema: for `lab.yaml`, manifests, kubectl verbs of our own. Multi-document YAML:
  * json array of documents. Errors are worded as Go's yaml ("yaml: line 4: …") and carry the line. */
 int yaml_parse_all(const char *text, size_t len, json_t **out_array, struct err *e);
 /* The first document only, as the API server reads a body. `dups` (may be NULL) gets "line 5: key \"name\" already set

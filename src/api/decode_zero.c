@@ -98,23 +98,17 @@ static int key_compare(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool is_sorted(const json_t *map)
-{
-    const char *key, *last = NULL;
-    json_t *v;
-    json_object_foreach(map, key, v)
-    {
-        if (last && strcmp(last, key) >= 0)
-            return false;
-        last = key;
-    }
-    return true;
-}
-
 /* Go writes maps by key. */
 void map_sort(json_t *map)
 {
-    if (is_sorted(map))
+    const char *last = NULL;
+    bool sorted = true;
+    for (void *it = json_object_iter(map); it && sorted; it = json_object_iter_next(map, it)) {
+        const char *key = json_object_iter_key(it);
+        sorted = !last || strcmp(last, key) < 0;
+        last = key;
+    }
+    if (sorted)
         return;
     _auto_json_ json_t *old = json_copy(map);
     size_t n = 0;
@@ -130,8 +124,6 @@ void map_sort(json_t *map)
 
 static void order_value(const struct schema_field *f, json_t *v)
 {
-    if (v->frozen)
-        return;
     if (f->shape == SHAPE_MAP && json_is_object(v))
         map_sort(v);
     if (f->base != SB_OBJECT)
@@ -157,18 +149,13 @@ static const struct schema_field *field_ahead(const struct schema_type *t, const
     return NULL;
 }
 
-/* Orders what is in the members; false if one of them stands where it should not, or is none of the schema's. */
-static bool order_members(const struct schema_type *t, const json_t *obj)
+static bool in_order(const struct schema_type *t, const json_t *obj)
 {
     const struct schema_field *next = t->fields;
-    const char *key;
-    json_t *v;
-    json_object_foreach(obj, key, v)
-    {
-        const struct schema_field *f = field_ahead(t, next, key);
+    for (void *it = json_object_iter((json_t *)obj); it; it = json_object_iter_next((json_t *)obj, it)) {
+        const struct schema_field *f = field_ahead(t, next, json_object_iter_key(it));
         if (!f)
             return false;
-        order_value(f, v);
         next = f + 1;
     }
     return true;
@@ -186,13 +173,23 @@ static void reorder(const struct schema_type *t, json_t *obj)
     json_object_update_missing(obj, old); /* unknown members last */
 }
 
-/* What is frozen was ordered before it was stored. */
 static void order_object(const struct schema_type *t, json_t *obj)
 {
-    if (!json_is_object(obj) || obj->frozen || order_members(t, obj))
+    if (!json_is_object(obj))
         return;
-    reorder(t, obj);
-    order_members(t, obj);
+    if (!in_order(t, obj))
+        reorder(t, obj);
+    const struct schema_field *next = t->fields;
+    const char *key;
+    json_t *v;
+    json_object_foreach(obj, key, v)
+    {
+        const struct schema_field *f = field_ahead(t, next, key);
+        if (!f)
+            break;
+        order_value(f, v);
+        next = f + 1;
+    }
 }
 
 void schema_order(const struct schema_type *t, json_t *tree)
@@ -202,7 +199,7 @@ void schema_order(const struct schema_type *t, json_t *tree)
 
 json_t *schema_reorder(const struct schema_type *t, const json_t *tree)
 {
-    json_t *copy = json_deep_copy(tree);
+    json_t *copy = json_clone(tree);
     order_object(t, copy);
     return copy;
 }

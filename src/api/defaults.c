@@ -12,7 +12,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-#include <pthread.h>
 #include <string.h>
 
 static const struct {
@@ -42,18 +41,10 @@ static const struct {
     {"autoscaling.v2.HorizontalPodAutoscalerBehavior", default_autoscaler_behavior},
 };
 
-static const struct schema_type *hook_types[ARRAY_LEN(hooks)]; /* of the rows above */
-
-static void hook_types_find(void)
-{
-    for (size_t i = 0; i < ARRAY_LEN(hooks); i++)
-        hook_types[i] = schema_type(hooks[i].type);
-}
-
 static default_hook *hook_find(const struct schema_type *t)
 {
     for (size_t i = 0; i < ARRAY_LEN(hooks); i++)
-        if (hook_types[i] == t)
+        if (strcmp(hooks[i].type, t->name) == 0)
             return hooks[i].hook;
     return NULL;
 }
@@ -101,10 +92,9 @@ static void walk_value(const struct schema_type *t, json_t *v)
     json_array_foreach(v, i, item) walk_object(t, item);
 }
 
-/* What is frozen got its defaults before it was stored. */
 static void walk_object(const struct schema_type *t, json_t *obj)
 {
-    if (!json_is_object(obj) || obj->frozen)
+    if (!json_is_object(obj))
         return;
     fixed_defaults(t, obj);
     default_hook *hook = hook_find(t);
@@ -122,9 +112,7 @@ static void walk_object(const struct schema_type *t, json_t *obj)
 
 void defaults_apply(const struct resource *r, json_t *tree)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     const struct schema_type *t = schema_type(r->type);
-    pthread_once(&once, hook_types_find);
     walk_object(t, tree);
     schema_order(t, tree);
 }

@@ -2,8 +2,7 @@
 #ifndef STOWAGE_API_DEFAULTS_INT_H
 #define STOWAGE_API_DEFAULTS_INT_H
 
-#include "base/jtree.h"
-
+#include <jansson.h>
 #include <stdbool.h>
 
 /* Gets the struct of its type; the fixed defaults are in. */

@@ -2,7 +2,7 @@
 #ifndef STOWAGE_API_EVENT_VIEW_H
 #define STOWAGE_API_EVENT_VIEW_H
 
-#include "base/jtree.h"
+#include <jansson.h>
 
 /* A core/v1 event as events.k8s.io/v1 shows it. Returns new; shares nothing with its input. */
 json_t *events_to_v1(const json_t *core_event);

@@ -3,7 +3,7 @@
 #ifndef STOWAGE_API_HPA_VIEW_H
 #define STOWAGE_API_HPA_VIEW_H
 
-#include "base/jtree.h"
+#include <jansson.h>
 
 /* Both return new. */
 json_t *hpa_to_v1(const json_t *v2);

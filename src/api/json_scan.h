@@ -4,8 +4,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* jsonpath.c - see jsonpath.h.
  *
  * DESIGN: no syntax tree: a path is a set of values that each step of the text turns into another set, so reading and
- * evaluating are one pass, and a range is the same text passed once for each value. Sets are JSON arrays of
+ * evaluating are one pass, and a range is the same text passed once for each value. Sets are jansson arrays of
  * references.
  *
  * When you add a step: a row of steps[], which tells by its first characters. */

@@ -7,8 +7,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 /* Appends what the template gives for the tree. missing_ok: a member that is not there gives nothing, as `kubectl get`

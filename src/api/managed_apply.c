@@ -153,7 +153,7 @@ static void last_applied_update(const struct apply *a, json_t *obj)
 {
     if (!str_eq(a->ctx->manager, "kubectl") || last_applied(obj) == NULL)
         return;
-    _auto_json_ json_t *config = json_deep_copy(a->applied);
+    _auto_json_ json_t *config = json_clone(a->applied);
     json_t *annotations = jat(config, "metadata.annotations");
     json_object_del(annotations, LAST_APPLIED);
     if (annotations != NULL && json_object_size(annotations) == 0)
@@ -237,7 +237,7 @@ static json_t *finish(struct apply *a, struct owner *self)
         free(self->time);
         self->time = xstrdup(a->ctx->now);
     }
-    json_t *out = a->same ? json_deep_copy(a->live) : TAKE(a->result);
+    json_t *out = a->same ? json_clone(a->live) : TAKE(a->result);
     owners_lose(&a->owners, self, a->diff.changed);
     owners_lose(&a->owners, self, a->diff.removed);
     last_applied_update(a, out);

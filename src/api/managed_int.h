@@ -8,8 +8,8 @@
 
 #include "api/patch.h"
 #include "base/buf.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 /* -- sets (managed_set.c); all return new trees or NULL -- */

@@ -32,7 +32,7 @@ static json_t *merge_members(const struct shape *s, const json_t *live, const js
     json_object_foreach((json_t *)applied, key, value)
     {
         if (json_object_get(live, key) == NULL)
-            json_object_set_new(out, key, json_deep_copy(value));
+            json_object_set_new(out, key, json_clone(value));
     }
     return out;
 }
@@ -66,7 +66,7 @@ static void zip_take_applied(struct zip *z, size_t at)
     const json_t *live = twin >= 0 ? json_array_get(z->live, (size_t)twin) : NULL;
     const json_t *applied = json_array_get(z->applied, at);
     z->done[at] = true;
-    json_array_append_new(z->out, live != NULL ? merge_values(&z->element, live, applied) : json_deep_copy(applied));
+    json_array_append_new(z->out, live != NULL ? merge_values(&z->element, live, applied) : json_clone(applied));
 }
 
 static void zip_run(struct zip *z)
@@ -76,7 +76,7 @@ static void zip_run(struct zip *z)
     while (l < z->live_count || a < z->applied_count) {
         int twin = l < z->live_count ? item_keys_find(z->applied_keys, z->applied_count, z->live_keys[l]) : -1;
         if (l < z->live_count && twin < 0) {
-            json_array_append_new(z->out, json_deep_copy(json_array_get(z->live, l++)));
+            json_array_append_new(z->out, json_clone(json_array_get(z->live, l++)));
             continue;
         }
         if (l < z->live_count && a < z->applied_count && (size_t)twin == a) {
@@ -120,10 +120,10 @@ json_t *merge_values(const struct shape *s, const json_t *live, const json_t *ap
     bool has_parts =
         (json_is_object(live) && json_object_size(live) > 0) || (json_is_array(live) && json_array_size(live) > 0);
     if (applied == NULL || (json_is_null(applied) && has_parts && s->form != FORM_LEAF))
-        return json_deep_copy(live);
+        return json_clone(live);
     bool same_kind = json_typeof(live) == json_typeof(applied);
     if (s->form == FORM_LEAF || !same_kind || !has_parts)
-        return json_deep_copy(applied);
+        return json_clone(applied);
     return s->form == FORM_STRUCT || s->form == FORM_MAP ? merge_members(s, live, applied)
                                                          : merge_lists(s, live, applied);
 }
@@ -164,10 +164,10 @@ static json_t *remove_items(const struct shape *s, const json_t *value, const js
 json_t *remove_fields(const struct shape *s, const json_t *value, const json_t *set)
 {
     if (set == NULL || s->form == FORM_LEAF || (!json_is_object(value) && !json_is_array(value)))
-        return json_deep_copy(value);
+        return json_clone(value);
     bool members = s->form == FORM_STRUCT || s->form == FORM_MAP;
     if (json_is_object(value) != members)
-        return json_deep_copy(value);
+        return json_clone(value);
     json_t *out = members ? remove_members(s, value, set) : remove_items(s, value, set);
     if (json_object_size(out) + json_array_size(out) > 0)
         return out;
@@ -212,7 +212,7 @@ static json_t *fields_with_named(const struct shape *s, const json_t *value)
 json_t *prune_values(const struct shape *s, const json_t *merged, const json_t *last, const json_t *owned)
 {
     if (last == NULL)
-        return json_deep_copy(merged);
+        return json_clone(merged);
     _auto_json_ json_t *last_named = with_named_fields(s, last), *owned_named = with_named_fields(s, owned);
     _auto_json_ json_t *all = fields_with_named(s, merged);
 

@@ -65,7 +65,7 @@ static json_t *combine(enum operation op, const json_t *a, const json_t *b, bool
 {
     if (a == NULL || b == NULL) {
         const json_t *only = op == OP_COMMON ? NULL : op == OP_MINUS ? a : a != NULL ? a : b;
-        return only != NULL ? json_deep_copy(only) : NULL;
+        return only != NULL ? json_clone(only) : NULL;
     }
     json_t *out = NULL, *child;
     const char *key;
@@ -78,7 +78,7 @@ static json_t *combine(enum operation op, const json_t *a, const json_t *b, bool
         json_object_foreach((json_t *)b, key, child)
         {
             if (strcmp(key, SELF) != 0 && json_object_get(a, key) == NULL)
-                fields_hang(&out, key, json_deep_copy(child));
+                fields_hang(&out, key, json_clone(child));
         }
     }
     if (!root && keeps(op, fields_is_member(a), fields_is_member(b)))
@@ -186,8 +186,6 @@ void fields_sort(json_t *node)
 {
     const char *key;
     json_t *child;
-    if (json_is_object(node) && node->frozen)
-        return; /* sorted before it was stored */
     json_object_foreach(node, key, child) fields_sort(child);
     if (!is_sorted(node))
         sort_members(node);
@@ -242,7 +240,7 @@ static void each_below(const json_t *node, struct buf *path, void (*each)(const 
 void fields_each(const json_t *set, void (*each)(const char *path, void *arg), void *arg)
 {
     _auto_buf_ struct buf path = BUF_INIT;
-    _auto_json_ json_t *sorted = json_deep_copy(set);
+    _auto_json_ json_t *sorted = json_clone(set);
     fields_sort(sorted);
     each_below(sorted, &path, each, arg);
 }

@@ -5,8 +5,8 @@
 #include "api/resource.h"
 #include "api/schema.h"
 #include "base/buf.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 enum dialect { OPENAPI_V2, OPENAPI_V3 };

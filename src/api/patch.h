@@ -6,7 +6,8 @@
 #include "api/resource.h"
 #include "api/schema.h"
 #include "base/err.h"
-#include "base/jtree.h"
+
+#include <jansson.h>
 
 enum patch_type { PATCH_JSON, PATCH_MERGE, PATCH_STRATEGIC, PATCH_APPLY };
 

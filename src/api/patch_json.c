@@ -22,7 +22,7 @@
 static json_t *merged(const json_t *doc, const json_t *patch)
 {
     if (!json_is_object(patch))
-        return json_deep_copy(patch);
+        return json_clone(patch);
     json_t *out =
         json_is_object(doc) ? json_copy((json_t *)doc) : json_object(); /* shallow: members are replaced, not edited */
     const char *key;
@@ -63,7 +63,7 @@ int patch_merge(const json_t *doc, const json_t *patch, json_t **out, struct err
                        "error decoding patch: json: cannot unmarshal %s into Go value of type map[string]interface {}",
                        go_type(patch));
     _auto_json_ json_t *shared = json_is_null(patch) ? json_incref((json_t *)doc) : merged(doc, patch);
-    *out = json_deep_copy(shared); /* unshares what both trees hold */
+    *out = json_clone(shared); /* unshares what both trees hold */
     return 0;
 }
 
@@ -160,7 +160,7 @@ static bool place_remove(const struct place *p)
 static json_t *value_of(const json_t *op)
 {
     json_t *value = json_object_get(op, "value");
-    return value != NULL ? json_deep_copy(value) : json_null();
+    return value != NULL ? json_clone(value) : json_null();
 }
 
 static bool op_add(json_t **doc, const json_t *op)
@@ -196,7 +196,7 @@ static bool op_copy(json_t **doc, const json_t *op)
     _auto_place_ struct place from = place_find(*doc, jstr(op, "from"));
     _auto_place_ struct place to = place_find(*doc, jstr(op, "path"));
     json_t *value = from.parent != NULL ? child(from.parent, from.key) : NULL;
-    return value != NULL && to.parent != NULL && place_add(&to, json_deep_copy(value));
+    return value != NULL && to.parent != NULL && place_add(&to, json_clone(value));
 }
 
 static bool op_move(json_t **doc, const json_t *op)
@@ -272,7 +272,7 @@ int patch_json(const json_t *doc, const json_t *ops, json_t **out, struct err *e
 {
     if (!json_is_null(ops) && operations_check(ops, e) < 0)
         return -1;
-    _auto_json_ json_t *work = json_deep_copy(doc);
+    _auto_json_ json_t *work = json_clone(doc);
     for (size_t i = 0; i < json_array_size(ops); i++)
         if (!operation_run(&work, json_array_get(ops, i)))
             return err_set(e, ERR_INVALID, "the server rejected our request due to an error in our request");

@@ -264,12 +264,13 @@ static int apply_retain_keys(json_t *original, json_t *patch, struct err *e)
         return err_set(e, ERR_BAD_REQUEST, "%s", WRONG);
     const char *name;
     json_t *value;
+    void *next;
     json_object_foreach(patch, name, value)
     {
         if (!json_is_null(value) && !is_directive(name) && !names_has(keep, name))
             return err_set(e, ERR_BAD_REQUEST, "%s", WRONG);
     }
-    json_object_foreach(original, name, value)
+    json_object_foreach_safe(original, next, name, value)
     {
         if (!names_has(keep, name))
             json_object_del(original, name);
@@ -451,7 +452,7 @@ static int merge_map(const struct schema_type *t, json_t *original, json_t *patc
 
 int patch_strategic(const struct schema_type *t, const json_t *doc, const json_t *patch, json_t **out, struct err *e)
 {
-    _auto_json_ json_t *merged = NULL, *work = json_deep_copy(doc), *changes = json_deep_copy(patch);
+    _auto_json_ json_t *merged = NULL, *work = json_clone(doc), *changes = json_clone(patch);
     if (json_is_null(changes)) {
         *out = TAKE(work);
         return 0;
@@ -464,6 +465,6 @@ int patch_strategic(const struct schema_type *t, const json_t *doc, const json_t
                                                   : "number");
     if (merge_map(t, work, changes, &merged, e) < 0)
         return -1;
-    *out = json_deep_copy(merged); /* elements of the patch may stand in two places */
+    *out = json_clone(merged); /* elements of the patch may stand in two places */
     return 0;
 }

@@ -5,8 +5,8 @@
 
 #include "api/resource.h"
 #include "base/buf.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 enum include_object { INCLUDE_METADATA, INCLUDE_OBJECT, INCLUDE_NONE };

@@ -6,8 +6,8 @@
 #define STOWAGE_API_PRINTER_INT_H
 
 #include "base/buf.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -111,7 +111,7 @@ static int exponent_parse(const char *s, int *out)
 static int suffix_find(const char *text, struct suffix *out)
 {
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
-        if (suffixes[i].text[0] == text[0] && strcmp(suffixes[i].text, text) == 0) {
+        if (strcmp(suffixes[i].text, text) == 0) {
             *out = suffixes[i];
             return 0;
         }

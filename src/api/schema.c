@@ -62,22 +62,6 @@ static void type_index_build(void)
     }
 }
 
-/* All objects share the keys that the schema names, as themselves and as managedFields have them. */
-static void keys_keep(void)
-{
-    json_key_keep(".", 1);
-    for (size_t i = 0; i < all.count; i++) {
-        for (size_t k = 0; k < all.types[i]->field_count; k++) {
-            char owned[80];
-            const char *name = all.types[i]->fields[k].name;
-            int n = snprintf(owned, sizeof owned, "f:%s", name);
-            json_key_keep(name, strlen(name));
-            if (n < (int)sizeof owned)
-                json_key_keep(owned, (size_t)n);
-        }
-    }
-}
-
 static void init_once(void)
 {
     size_t len = 0;
@@ -86,7 +70,6 @@ static void init_once(void)
     if (schema_parse(text, len, &all, &e) < 0)
         BUG("schema: %s", e.msg);
     type_index_build();
-    keys_keep();
 }
 
 void schema_init(void)

@@ -8,8 +8,8 @@
 #define STOWAGE_API_SCHEMA_H
 
 #include "base/err.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
 
 #include "api/resource.h"
 #include "base/err.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 struct label_selector;

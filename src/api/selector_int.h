@@ -2,9 +2,9 @@
 #ifndef STOWAGE_API_SELECTOR_INT_H
 #define STOWAGE_API_SELECTOR_INT_H
 
-#include "base/jtree.h"
 #include "base/str.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 enum req_op { REQ_EQ, REQ_EQ_EQ, REQ_NE, REQ_IN, REQ_NOT_IN, REQ_EXISTS, REQ_ABSENT, REQ_GT, REQ_LT };

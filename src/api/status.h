@@ -5,7 +5,8 @@
 #include "api/resource.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/jtree.h"
+
+#include <jansson.h>
 
 /* -- field errors, as field.ErrorList -- */
 enum field_err {

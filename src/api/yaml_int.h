@@ -2,8 +2,7 @@
 #ifndef STOWAGE_API_YAML_INT_H
 #define STOWAGE_API_YAML_INT_H
 
-#include "base/jtree.h"
-
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* yaml_read.c - YAML to trees, and to the JSON text a real server would make of it.
  *
- * DESIGN: libyaml gives events; a recursive builder makes JSON trees of them. Anchors share what they name, so an
+ * DESIGN: libyaml gives events; a recursive builder makes jansson trees of them. Anchors share what they name, so an
  * alias costs nothing here; but whoever copies or writes the tree pays, so the expanded weight is counted and bounded
  * (a few nested aliases would be gigabytes). Nesting is bounded, too. Duplicate keys are noted with their line and the
  * last one wins. Error texts and lines are those of Go's yaml.v2, whose scanner is a translation of libyaml. THREADS:

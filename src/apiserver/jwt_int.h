@@ -3,7 +3,8 @@
 #define STOWAGE_APISERVER_JWT_INT_H
 
 #include "base/err.h"
-#include "base/jtree.h"
+
+#include <jansson.h>
 
 struct jwt_key;
 

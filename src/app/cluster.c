@@ -401,6 +401,7 @@ int cluster_open(const struct up_conf *conf, struct cluster **out, struct err *e
     c->data = (struct datadir){.lock = -1, .janitor = -1};
     c->imagefs = -1;
     pthread_mutex_init(&c->mu, NULL);
+    json_object_seed(0);
     if (start(c, e) < 0) {
         if (e->code == ERR_NO_SPACE)
             advise(e, "make room there, or choose a directory on another disk with --data");

@@ -3,11 +3,12 @@
 #define STOWAGE_APP_CLUSTER_H
 
 #include "base/err.h"
-#include "base/jtree.h"
 #include "cli/cli.h"
 #include "csi/cloud.h"
 #include "registry/registry.h"
 #include "sys/machine.h"
+
+#include <jansson.h>
 
 struct cluster;
 

@@ -3,7 +3,8 @@
 #define STOWAGE_APP_REQUESTS_H
 
 #include "base/err.h"
-#include "base/jtree.h"
+
+#include <jansson.h>
 
 /* A local_handler (cli/local.h); arg is the struct cluster. */
 int requests_handle(void *arg, const json_t *request, json_t **out, int fds[4], struct err *e);

@@ -1,12 +1,15 @@
 /* json.c - see json.h.
  *
- * DESIGN: a path is walked without copying; lookups by length (json_object_getn) make that free. THREADS: reading a
- * frozen tree is safe from any thread; editing is for the tree's only owner. */
+ * DESIGN: a path is walked without copying; jansson's own lookups by length (json_object_getn) make that free. Writing
+ * follows Go's encoding/json, so that a text we store is the text a real server would send. THREADS: reading a frozen
+ * tree is safe from any thread; editing is for the tree's only owner. */
 #include "base/json.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,6 +174,116 @@ bool jarr_remove(json_t *arr, const char *s)
         }
     }
     return false;
+}
+
+/* Go writes whole floats without a fraction and small or huge ones with an exponent. */
+static void write_real(struct buf *out, double v)
+{
+    if (v == floor(v) && fabs(v) < 1e15) {
+        buf_addf(out, "%.0f", v);
+        return;
+    }
+    char text[40];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    buf_adds(out, text);
+}
+
+static void write_integer(struct buf *out, json_int_t v)
+{
+    char digits[24];
+    char *p = digits + sizeof digits;
+    unsigned long long u = v < 0 ? 0ULL - (unsigned long long)v : (unsigned long long)v;
+    do
+        *--p = (char)('0' + u % 10);
+    while (u /= 10);
+    if (v < 0)
+        *--p = '-';
+    buf_add(out, p, (size_t)(digits + sizeof digits - p));
+}
+
+static void write_object(struct buf *out, const json_t *j)
+{
+    buf_addc(out, '{');
+    bool first = true;
+    for (void *it = json_object_iter((json_t *)j); it; it = json_object_iter_next((json_t *)j, it)) {
+        if (!first)
+            buf_addc(out, ',');
+        first = false;
+        buf_add_json_string(out, json_object_iter_key(it), json_object_iter_key_len(it));
+        buf_addc(out, ':');
+        json_write(out, json_object_iter_value(it));
+    }
+    buf_addc(out, '}');
+}
+
+static void write_array(struct buf *out, const json_t *j)
+{
+    buf_addc(out, '[');
+    for (size_t i = 0; i < json_array_size(j); i++) {
+        if (i)
+            buf_addc(out, ',');
+        json_write(out, json_array_get(j, i));
+    }
+    buf_addc(out, ']');
+}
+
+void json_write(struct buf *out, const json_t *j)
+{
+    switch (j ? json_typeof(j) : JSON_NULL) {
+    case JSON_OBJECT:
+        write_object(out, j);
+        break;
+    case JSON_ARRAY:
+        write_array(out, j);
+        break;
+    case JSON_STRING:
+        buf_add_json_string(out, json_string_value(j), json_string_length(j));
+        break;
+    case JSON_INTEGER:
+        write_integer(out, json_integer_value(j));
+        break;
+    case JSON_REAL:
+        write_real(out, json_real_value(j));
+        break;
+    case JSON_TRUE:
+        buf_adds(out, "true");
+        break;
+    case JSON_FALSE:
+        buf_adds(out, "false");
+        break;
+    default:
+        buf_adds(out, "null");
+    }
+}
+
+static json_t *clone_object(const json_t *j)
+{
+    json_t *out = json_object();
+    for (void *it = json_object_iter((json_t *)j); it; it = json_object_iter_next((json_t *)j, it))
+        json_object_setn_new_nocheck(out, json_object_iter_key(it), json_object_iter_key_len(it),
+                                     json_clone(json_object_iter_value(it)));
+    return out;
+}
+
+static json_t *clone_array(const json_t *j)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < json_array_size(j); i++)
+        json_array_append_new(out, json_clone(json_array_get(j, i)));
+    return out;
+}
+
+json_t *json_clone(const json_t *j)
+{
+    if (json_is_object(j))
+        return clone_object(j);
+    if (json_is_array(j))
+        return clone_array(j);
+    return json_copy((json_t *)j);
 }
 
 json_t *json_unlike(const json_t *obj, const json_t *other)

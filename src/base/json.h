@@ -1,13 +1,12 @@
-/* json.h - reading and editing JSON trees by dotted path.
+/* json.h - reading and editing jansson trees by dotted path.
  *
  * Paths are "spec.claimRef.name"; a key that itself has dots (labels, annotations) is reached with json_get(obj,key).
  * Readers never fail: a missing or wrongly typed member gives NULL, 0, or the default. Trees from the store are frozen:
- * only the read functions may be used on them; json_deep_copy() first. */
+ * only the read functions may be used on them; json_clone() first. */
 #ifndef STOWAGE_BASE_JSON_H
 #define STOWAGE_BASE_JSON_H
 
-#include "base/jtree.h"
-
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,6 +33,10 @@ json_t *jmake_obj(json_t *obj, const char *path);
 json_t *jmake_arr(json_t *obj, const char *path);
 bool jarr_add_unique(json_t *arr, const char *s);
 bool jarr_remove(json_t *arr, const char *s);
+
+/* A deep copy, at a third of the price of jansson's, which remembers every container on its way to find loops: trees
+ * that were decoded have none. NULL gives NULL. Returns new. */
+json_t *json_clone(const json_t *j);
 
 /* The members of an object that another one has not, or has with another value, without copying them. Returns new. */
 json_t *json_unlike(const json_t *obj, const json_t *other);

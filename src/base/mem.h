@@ -5,8 +5,7 @@
 #ifndef STOWAGE_BASE_MEM_H
 #define STOWAGE_BASE_MEM_H
 
-#include "base/jtree.h"
-
+#include <jansson.h>
 #include <stddef.h>
 #include <stdio.h>
 

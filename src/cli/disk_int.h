@@ -2,8 +2,7 @@
 #ifndef STOWAGE_CLI_DISK_INT_H
 #define STOWAGE_CLI_DISK_INT_H
 
-#include "base/jtree.h"
-
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -3,8 +3,9 @@
 #define STOWAGE_CLI_IMAGE_INT_H
 
 #include "base/err.h"
-#include "base/jtree.h"
 #include "base/str.h"
+
+#include <jansson.h>
 
 void image_print_list(const json_t *images);
 void image_print_catalogue(const json_t *rows);

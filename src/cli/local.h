@@ -7,8 +7,8 @@
 #define STOWAGE_CLI_LOCAL_H
 
 #include "base/err.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stddef.h>
 
 #define LOCAL_MAX_FDS 4

@@ -2,8 +2,7 @@
 #ifndef STOWAGE_CLI_WHY_PRINT_H
 #define STOWAGE_CLI_WHY_PRINT_H
 
-#include "base/jtree.h"
-
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 

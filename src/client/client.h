@@ -8,10 +8,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/jtree.h"
 #include "base/str.h"
 #include "client/kubeconfig.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 struct client;

@@ -18,9 +18,9 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/jtree.h"
 #include "sys/machine.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -6,9 +6,9 @@
 #define STOWAGE_CSI_DRIVER_H
 
 #include "base/err.h"
-#include "base/jtree.h"
 #include "sys/machine.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -4,11 +4,11 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/jtree.h"
 #include "base/sha256.h"
 #include "base/str.h"
 #include "images/image.h"
 
+#include <jansson.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>

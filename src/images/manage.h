@@ -4,9 +4,10 @@
 #ifndef STOWAGE_IMAGES_MANAGE_H
 #define STOWAGE_IMAGES_MANAGE_H
 
-#include "base/jtree.h"
 #include "base/str.h"
 #include "images/image.h"
+
+#include <jansson.h>
 
 /* A `docker save` archive, an OCI archive (both may be gzipped) or an OCI layout directory. `name` (may be NULL) is
  * given to the one image in it, beside the names it brings. Adds "NAME" or the id of each image to *out. */

@@ -14,8 +14,8 @@
 #define STOWAGE_INGRESS_INGRESS_H
 
 #include "base/err.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 struct ingress;

@@ -3,8 +3,7 @@
 #define STOWAGE_INGRESS_ROUTE_INT_H
 
 #include <gnutls/gnutls.h>
-#include "base/jtree.h"
-
+#include <jansson.h>
 #include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>

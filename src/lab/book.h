@@ -6,8 +6,8 @@
 #define STOWAGE_LAB_BOOK_H
 
 #include "base/err.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 

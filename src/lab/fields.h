@@ -6,9 +6,9 @@
 #define STOWAGE_LAB_FIELDS_H
 
 #include "base/err.h"
-#include "base/jtree.h"
 #include "base/str.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 

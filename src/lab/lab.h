@@ -7,8 +7,9 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/jtree.h"
 #include "base/str.h"
+
+#include <jansson.h>
 
 struct lab {
     char *name, *dir; /* dir: absolute */

@@ -3,8 +3,8 @@
 #define STOWAGE_LAB_REPORT_H
 
 #include "base/buf.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 /* A line or more for one check: a failed one with expected beside observed. */

@@ -3,7 +3,7 @@
 #ifndef STOWAGE_REGISTRY_BUDGET_H
 #define STOWAGE_REGISTRY_BUDGET_H
 
-#include "base/jtree.h"
+#include <jansson.h>
 
 /* Writes one condition of `status` (edited), stamped with status.observedGeneration. The time of the last transition
  * moves only when `state` ("True", "False") changes. */

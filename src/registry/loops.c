@@ -70,11 +70,11 @@ static json_t *draft_of(const json_t *live)
     const char *key;
     json_object_foreach((json_t *)json_object_get(live, "metadata"), key, v)
     {
-        json_object_set_new_nocheck(meta, key, str_eq(key, "managedFields") ? json_incref(v) : json_deep_copy(v));
+        json_object_set_new_nocheck(meta, key, str_eq(key, "managedFields") ? json_incref(v) : json_clone(v));
     }
     json_object_foreach((json_t *)live, key, v)
     {
-        json_object_set_new_nocheck(draft, key, str_eq(key, "metadata") ? meta : json_deep_copy(v));
+        json_object_set_new_nocheck(draft, key, str_eq(key, "metadata") ? meta : json_clone(v));
     }
     return draft;
 }

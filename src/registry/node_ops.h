@@ -5,8 +5,8 @@
 #define STOWAGE_REGISTRY_NODE_OPS_H
 
 #include "base/err.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 

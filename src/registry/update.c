@@ -145,7 +145,6 @@ static enum outcome commit(struct op *op, json_t *take_obj, struct sobj *cur, co
                     json_object_get(json_object_get(live, "metadata"), "resourceVersion"));
     if (gone_by_update(op, take_obj, live))
         return remove_emptied(op, take_obj, cur);
-    take_obj = json_reuse(take_obj, live); /* versions share what they have in common */
     if (json_equal(take_obj, live)) {
         json_decref(take_obj);
         return (enum outcome)op_answer_obj(op, 200, sobj_ref(cur));
@@ -215,7 +214,7 @@ int op_update(struct op *op, const struct change *c)
 
 static int make_from_body(struct op *op, const json_t *live, void *arg, json_t **out_obj)
 {
-    json_t *obj = json_deep_copy(arg);
+    json_t *obj = json_clone(arg);
     op_manage(op, live, obj, op->t->sub);
     *out_obj = obj;
     return 0;

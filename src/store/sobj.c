@@ -27,7 +27,6 @@
 #include <string.h>
 
 enum { RV_DIGITS = 20 }; /* of UINT64_MAX */
-static const char zeros[RV_DIGITS + 1] = "00000000000000000000";
 
 struct sobj_block {
     struct sobj pub; /* first: a struct sobj * is a struct sobj_block * */
@@ -89,15 +88,10 @@ int64_t sobj_row(const struct sobj *o)
     return block_of(o)->row;
 }
 
-/* A string of our own: the one that stands there may belong to the version this one was copied from. */
-static void set_revision_slot(json_t *metadata)
-{
-    json_object_set_new_nocheck(metadata, "resourceVersion", json_stringn_nocheck(zeros, RV_DIGITS));
-}
-
 /* Writes the tree as json_write() would and reports where the revision's digits are (there are RV_DIGITS of them). */
 static size_t write_with_slot(struct buf *out, const json_t *tree, const json_t *metadata)
 {
+    static const char zeros[RV_DIGITS + 1] = "00000000000000000000";
     size_t slot = 0;
     const char *key, *mkey;
     json_t *value, *mvalue;
@@ -154,11 +148,9 @@ struct sobj *sobj_freeze(const char *ns, const char *name, json_t *take_tree)
     if (!json_is_object(metadata)) {
         metadata = json_object();
         json_object_set_new(take_tree, "metadata", metadata);
-    } else if (metadata->frozen) {
-        metadata = json_copy(metadata); /* of another version, which has its own revision */
-        json_object_set_new(take_tree, "metadata", metadata);
     }
-    set_revision_slot(metadata);
+    /* A string of our own: the one that stands there may belong to the version this one was copied from. */
+    json_object_set_new(metadata, "resourceVersion", json_string(""));
     _auto_buf_ struct buf text = BUF_INIT;
     buf_reserve(&text, 1000); /* what the allocator hands out without a search */
     size_t slot = write_with_slot(&text, take_tree, metadata);
@@ -175,8 +167,7 @@ void sobj_stamp(struct sobj *o, const char *bucket, uint64_t rv, int64_t row)
     size_t gap = RV_DIGITS - n;
     memmove(b->text + gap, b->text, b->before);
     memcpy(b->text + gap + b->before, digits, n);
-    json_string_overwrite(json_object_get(json_object_get(o->tree, "metadata"), "resourceVersion"), digits, n);
-    json_freeze(o->tree);
+    json_string_setn_nocheck(json_object_get(json_object_get(o->tree, "metadata"), "resourceVersion"), digits, n);
     b->row = row;
     o->bucket = bucket;
     o->rv = rv;
@@ -189,7 +180,7 @@ struct sobj *sobj_tombstone(const struct sobj *o, uint64_t rv)
     const struct sobj_block *b = block_of(o);
     json_t *tree = json_copy(o->tree); /* shares all but the top, metadata and the revision */
     json_t *metadata = json_copy(json_object_get(tree, "metadata"));
-    set_revision_slot(metadata);
+    json_object_set_new(metadata, "resourceVersion", json_string(""));
     json_object_set_new(tree, "metadata", metadata);
     struct sobj_block *dead = block_new(o->ns, o->name, tree, b->before, b->after);
     memcpy(dead->text, o->bytes, b->before);

@@ -1,6 +1,6 @@
 /* store.h - versioned objects, snapshots, the watch log, and the journal on disk. Knows no Kubernetes kind.
  *
- * An object version (`struct sobj`) is immutable: a frozen JSON tree beside its JSON bytes, serialised once and
+ * An object version (`struct sobj`) is immutable: a frozen jansson tree beside its JSON bytes, serialised once and
  * shared by every reader, list and watcher; reference counted. The index is a persistent (path-copying) ordered tree
  * keyed by (bucket, namespace, name): a commit makes a new root, readers hold a root and never block writers.
  *
@@ -13,8 +13,8 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
 #define STOWAGE_SYS_DNS_INT_H
 
 #include "base/buf.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 

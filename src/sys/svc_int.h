@@ -7,8 +7,8 @@
 #define STOWAGE_SYS_SVC_INT_H
 
 #include "base/err.h"
-#include "base/jtree.h"
 
+#include <jansson.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>

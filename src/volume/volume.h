@@ -6,10 +6,10 @@
 #ifndef STOWAGE_VOLUME_VOLUME_H
 #define STOWAGE_VOLUME_VOLUME_H
 
-#include "base/jtree.h"
 #include "base/sm.h"
 #include "volume/keys.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -12,10 +12,10 @@
 #include "api/validate.h"
 #include "base/buf.h"
 #include "base/json.h"
-#include "base/jtree.h"
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <string.h>
 

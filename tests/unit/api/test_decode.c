@@ -261,12 +261,12 @@ static void test_edits_are_decoded_as_the_whole(void **state)
                                0, NULL);
     assert_int_equal(decode_tree(&opts, given, &live, NULL, &e), 0);
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
-        json_t *draft = json_deep_copy(live), *whole = NULL, *edited = NULL;
+        json_t *draft = json_clone(live), *whole = NULL, *edited = NULL;
         if (edits[i].value)
             jset(draft, edits[i].path, json_loads(edits[i].value, JSON_DECODE_ANY, NULL));
         else
             jdel(draft, edits[i].path);
-        assert_int_equal(decode_tree(&opts, json_deep_copy(draft), &whole, NULL, &e), 0);
+        assert_int_equal(decode_tree(&opts, json_clone(draft), &whole, NULL, &e), 0);
         assert_int_equal(decode_edited(&opts, live, draft, &edited, &e), 0);
         schema_order(schema_type("core.v1.PersistentVolume"), edited);
         _auto_free_ char *want = json_text(whole);
@@ -274,7 +274,7 @@ static void test_edits_are_decoded_as_the_whole(void **state)
         json_decref(whole);
         json_decref(edited);
     }
-    json_t *draft = json_deep_copy(live), *out = NULL;
+    json_t *draft = json_clone(live), *out = NULL;
     jset(draft, "spec.mountOptions", json_string("no list"));
     assert_int_equal(decode_edited(&opts, live, draft, &out, &e), -1);
     assert_int_equal(e.code, ERR_INVALID);

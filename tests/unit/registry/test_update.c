@@ -231,57 +231,6 @@ static void test_loops(void **state)
     sobj_unref(made);
 }
 
-static int edit_phase(json_t *obj, void *arg, struct err *e)
-{
-    (void)e;
-    jset_str(obj, "status.phase", arg);
-    return 1;
-}
-
-static int edit_annotation(json_t *obj, void *arg, struct err *e)
-{
-    (void)e;
-    jset_map(obj, "metadata.annotations", "of/interest", arg);
-    return 1;
-}
-
-/* What a write did not touch is the very same tree in both versions, and nobody changed it on the way. */
-static void test_versions_share_what_stays(void **state)
-{
-    struct door *d = *state;
-    struct err e = ERR_INIT;
-    const char *bucket = "persistentvolumeclaims";
-    door_expect(d,
-                door_post(d, bucket, "default/",
-                          "{\"metadata\":{\"name\":\"c\",\"labels\":{\"a\":\"b\"}},\"spec\":{\"accessModes\":"
-                          "[\"ReadWriteOnce\"],\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}"),
-                201);
-    const struct resource *res = RES.persistentvolumeclaims;
-    _auto_sobj_ struct sobj *first = reg_read(d->r, res, "default", "c");
-    _auto_free_ char *text = json_text(first->tree);
-    assert_int_equal(reg_modify(d->r, "loop", res, "default", "c", "status", edit_phase, "Bound", &e), 0);
-    _auto_sobj_ struct sobj *second = reg_read(d->r, res, "default", "c");
-    assert_int_equal(reg_modify(d->r, "loop", res, "default", "c", "", edit_annotation, "1", &e), 0);
-    _auto_sobj_ struct sobj *third = reg_read(d->r, res, "default", "c");
-
-    assert_string_equal(jstr(second->tree, "status.phase"), "Bound");
-    assert_string_equal(jmap(third->tree, "metadata.annotations", "of/interest"), "1");
-    assert_true(first->rv < second->rv && second->rv < third->rv);
-    static const char *const stays[] = {"spec", "metadata.labels", "metadata.uid", "metadata.creationTimestamp"};
-    for (size_t i = 0; i < ARRAY_LEN(stays); i++) {
-        assert_ptr_equal(jat(first->tree, stays[i]), jat(second->tree, stays[i]));
-        assert_ptr_equal(jat(second->tree, stays[i]), jat(third->tree, stays[i]));
-    }
-    assert_ptr_equal(jat(second->tree, "status"), jat(third->tree, "status"));
-    assert_string_equal(jstr(first->tree, "status.phase"), "Pending");
-    _auto_free_ char *still = json_text(first->tree);
-    assert_string_equal(still, text);
-
-    assert_int_equal(reg_modify(d->r, "loop", res, "default", "c", "", edit_annotation, "1", &e), 0);
-    _auto_sobj_ struct sobj *same = reg_read(d->r, res, "default", "c");
-    assert_ptr_equal(same, third); /* nothing changed: nothing written */
-}
-
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -292,7 +241,6 @@ int main(void)
         T(test_scale),
         T(test_patch_refusals),
         T(test_loops),
-        T(test_versions_share_what_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
