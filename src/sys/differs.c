@@ -36,6 +36,7 @@ void probe_differs(struct machine_info *info)
                                   "package uidmap and have a range in /etc/subuid and /etc/subgid"},
         {!(info->caps & CAP_CGROUP), "limits of cpu, memory and processes are not kept"},
         {true, "raw block volumes are files"},
+        {true, "privileged containers mount no /proc of their own"},
         {true, "nodes keep their files in directories of yours, and have your /usr read-only"},
     };
     size_t at = 0;

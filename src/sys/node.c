@@ -11,6 +11,7 @@
 #include "sys/node_int.h"
 #include "sys/ops_int.h"
 #include "sys/proc_int.h"
+#include "sys/userns_int.h"
 
 #include "base/mem.h"
 
@@ -213,6 +214,7 @@ _Noreturn void node_main(const struct node_boot *boot)
     proc_title(boot->argv, title);
     signal(SIGPIPE, SIG_IGN);
     umask(022);
+    userns_remember();
     cgroups_enter_node(&n.cgroups, boot->cgroup, boot->name);
     n.epoll = epoll_create1(EPOLL_CLOEXEC);
     const int rest = node_furnish_from();

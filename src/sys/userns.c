@@ -35,8 +35,12 @@ struct id_map {
     uint64_t count;
 };
 
+static struct id_map remembered;
+
 static struct id_map read_map(void)
 {
+    if (remembered.count)
+        return remembered;
     unsigned long long inside, outside, count;
     struct id_map m = {0};
     _auto_file_ FILE *f = fopen("/proc/self/uid_map", "re");
@@ -47,6 +51,11 @@ static struct id_map read_map(void)
         m.count += count;
     }
     return m;
+}
+
+void userns_remember(void)
+{
+    remembered = read_map();
 }
 
 bool userns_inside(void)

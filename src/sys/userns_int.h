@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Keeps what is known of the namespace, for this process and its children: whoever takes away a node's /proc takes away
+ * no more. For processes with one thread, that stay in it. */
+void userns_remember(void);
 /* Is this process in a user namespace other than the machine's? */
 bool userns_inside(void);
 /* How many user ids there are in it. 1: only our own, seen as 0. */

@@ -91,7 +91,8 @@ for pod in plain privileged; do
     say "$pod: files"
     lacks "hostPath is the node's" "$secret" "$(tries $pod "cat /host$WORK/secret /proc/1/root$WORK/secret")"
     lacks "a link does not lead out" "$secret" "$(tries $pod "ln -s ../../../../../../../..$WORK /out; cat /out/secret; cd /proc/1/cwd && cat .$WORK/secret")"
-    lacks "no mount shows them" "$WORK/data" "$(tries $pod 'cat /proc/self/mountinfo' | sed 's/ - .*//')"
+    # An ordinary user's node keeps its files in his directory, so its name is seen; and null and zero are the machine's own.
+    [ -n "${OWNER:-}" ] || lacks "no mount shows them" "$WORK/data" "$(tries $pod 'cat /proc/self/mountinfo' | sed 's/ - .*//')"
 
     say "$pod: processes"
     lacks "none is seen" "stowage serve" "$(tries $pod 'ps -o args')"
@@ -103,7 +104,7 @@ for pod in plain privileged; do
         "cat /host$loop" "cat /proc/1/root$loop"; do
         lacks "$command" "$secret" "$(tries $pod "$command | head -c 4096")"
     done
-    lacks "no devtmpfs" devtmpfs "$(tries $pod 'cat /proc/mounts')"
+    lacks "no devtmpfs" devtmpfs "$(tries $pod 'cat /proc/mounts' | sed -E "${OWNER:+/^devtmpfs .*.dev.(null|zero|full|random|urandom|tty|fuse) /d}")"
     for path in /dev/loop-control /dev/mem /dev/kmsg /dev/sda /dev/vda /dev/nvme0n1; do
         tries $pod "test -e $path && echo there" | grep -q there && die "$path is in the container"
     done
@@ -145,10 +146,12 @@ for path in /dev/loop-control /dev/mem /dev/kmsg /dev/port; do
 done
 
 say "privileged: what it is for still works"
-eq "a new /proc" 1 "$(tries privileged 'mkdir -p /q && mount -t proc none /q && cut -d" " -f1 /q/1/stat')"
-eq "of its own process namespace" 1 "$(on_node 'unshare -pf --mount-proc sh -c "echo \$\$"')"
-eq "huge pages, for itself" "never" "$(tries privileged 'f=/sys/kernel/mm/transparent_hugepage/enabled; [ ! -e $f ] || echo never >$f; cat $f 2>/dev/null || echo never')"
+if [ -z "${OWNER:-}" ]; then # whose kernel settings are nobody's here
+    eq "a new /proc" 1 "$(tries privileged 'mkdir -p /q && mount -t proc none /q && cut -d" " -f1 /q/1/stat')"
+    eq "of its own process namespace" 1 "$(on_node 'unshare -pf --mount-proc sh -c "echo \$\$"')"
+    eq "huge pages, for itself" "never" "$(tries privileged 'f=/sys/kernel/mm/transparent_hugepage/enabled; [ ! -e $f ] || echo never >$f; cat $f 2>/dev/null || echo never')"
+    eq "all capabilities but those of the machine" 00000123fcfcffff "$(tries privileged 'grep CapEff /proc/self/status' | tr -d '\t ' | cut -d: -f2)"
+fi
 eq "tmpfs" yes "$(tries privileged 'mkdir -p /t; mount -t tmpfs t /t && echo yes')"
 eq "own network" 0 "$(tries privileged 'echo 0 >/proc/sys/net/ipv4/ip_forward; cat /proc/sys/net/ipv4/ip_forward')"
-eq "all capabilities but those of the machine" 00000123fcfcffff "$(tries privileged 'grep CapEff /proc/self/status' | tr -d '\t ' | cut -d: -f2)"
 k delete pod plain privileged >/dev/null
