@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "ingress/http_int.h"
+#include "ingress/http.h"
 
 #include <errno.h>
 #include <stdio.h>

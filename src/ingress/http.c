@@ -1,9 +1,9 @@
-/* http.c - see http_int.h.
+/* http.c - see http.h.
  *
  * A head is read as a whole and cut apart in place. Whatever could be understood in two ways (a length twice, a length
  * and chunks, a line folded, a space before a colon) is refused, so that nothing can be smuggled past us to a server
  * that understands it the other way. THREADS: pure, but for the connections. Source: RFC 9112. */
-#include "ingress/http_int.h"
+#include "ingress/http.h"
 
 #include "base/str.h"
 
@@ -191,14 +191,14 @@ static int copy_bytes(struct io *from, struct io *to, uint64_t left)
     return 0;
 }
 
-/* A line with its end, carried as it is; its text without the end goes to `out`. */
+/* A line with its end, carried as it is (`to` NULL: nowhere); its text without the end goes to `out`. */
 static int copy_line(struct io *from, struct io *to, char *out, size_t size)
 {
     for (;;) {
         const char *start = from->data + from->at, *end = memmem(start, from->len - from->at, "\r\n", 2);
         if (end) {
             const size_t n = (size_t)(end - start);
-            if (n >= size || io_write(to, start, n + 2) < 0)
+            if (n >= size || (to && io_write(to, start, n + 2) < 0))
                 return -1;
             memcpy(out, start, n);
             out[n] = '\0';
@@ -210,12 +210,13 @@ static int copy_line(struct io *from, struct io *to, char *out, size_t size)
     }
 }
 
-static int copy_chunks(struct io *from, struct io *to)
+/* The chunks' sizes and ends go to `frame`, or with NULL nowhere. */
+static int copy_chunks(struct io *from, struct io *to, struct io *frame)
 {
     char line[4096];
     for (;;) {
         char *end = NULL;
-        if (copy_line(from, to, line, sizeof line) < 0 || !isxdigit((unsigned char)line[0]))
+        if (copy_line(from, frame, line, sizeof line) < 0 || !isxdigit((unsigned char)line[0]))
             return -1;
         errno = 0;
         const unsigned long long n = strtoull(line, &end, 16);
@@ -223,11 +224,11 @@ static int copy_chunks(struct io *from, struct io *to)
             return -1;
         if (n == 0)
             break;
-        if (copy_bytes(from, to, n) < 0 || copy_line(from, to, line, sizeof line) < 0 || *line)
+        if (copy_bytes(from, to, n) < 0 || copy_line(from, frame, line, sizeof line) < 0 || *line)
             return -1;
     }
     do { /* trailers and the empty line */
-        if (copy_line(from, to, line, sizeof line) < 0)
+        if (copy_line(from, frame, line, sizeof line) < 0)
             return -1;
     } while (*line);
     return 0;
@@ -247,16 +248,26 @@ static int copy_until_end(struct io *from, struct io *to)
     }
 }
 
-int body_copy(struct io *from, struct io *to, const struct body *b)
+static int copy_body(struct io *from, struct io *to, struct io *frame, const struct body *b)
 {
     switch (b->framing) {
     case BODY_LENGTH:
         return copy_bytes(from, to, b->length);
     case BODY_CHUNKED:
-        return copy_chunks(from, to);
+        return copy_chunks(from, to, frame);
     case BODY_UNTIL_END:
         return copy_until_end(from, to);
     default:
         return 0;
     }
+}
+
+int body_copy(struct io *from, struct io *to, const struct body *b)
+{
+    return copy_body(from, to, to, b);
+}
+
+int body_unwrap(struct io *from, struct io *to, const struct body *b)
+{
+    return copy_body(from, to, NULL, b);
 }

@@ -1,6 +1,6 @@
-/* io.c - see io_int.h. Sockets do not block; each wait also watches the descriptor that says that all shall end.
+/* io.c - see io.h. Sockets do not block; each wait also watches the descriptor that says that all shall end.
  * THREADS: one a connection. */
-#include "ingress/io_int.h"
+#include "ingress/io.h"
 
 #include "base/mem.h"
 

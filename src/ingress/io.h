@@ -1,7 +1,7 @@
 /* io_int.h - one end of a connection: buffered reading, whole writing, with TLS or without, never longer than a limit
- * of silence. Private to ingress. */
-#ifndef STOWAGE_INGRESS_IO_INT_H
-#define STOWAGE_INGRESS_IO_INT_H
+ * of silence. */
+#ifndef STOWAGE_INGRESS_IO_H
+#define STOWAGE_INGRESS_IO_H
 
 #include <gnutls/gnutls.h>
 #include <stdbool.h>

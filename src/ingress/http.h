@@ -1,9 +1,10 @@
-/* http_int.h - heads of requests and answers, and the bodies behind them. HTTP/1.1. Private to ingress. */
-#ifndef STOWAGE_INGRESS_HTTP_INT_H
-#define STOWAGE_INGRESS_HTTP_INT_H
+/* http_int.h - heads of requests and answers, and the bodies behind them. HTTP/1.1. Also what the API
+ * server's proxy speaks to pods. */
+#ifndef STOWAGE_INGRESS_HTTP_H
+#define STOWAGE_INGRESS_HTTP_H
 
 #include "base/buf.h"
-#include "ingress/io_int.h"
+#include "ingress/io.h"
 
 #include <stdint.h>
 
@@ -37,5 +38,7 @@ int body_of_request(const struct head *h, struct body *out);
 int body_of_answer(const struct head *h, int code, const char *method, struct body *out);
 /* Carries a body; its framing stays. 0, or -1: `from` or `to` broke. */
 int body_copy(struct io *from, struct io *to, const struct body *b);
+/* The same, but of chunks only what is in them. */
+int body_unwrap(struct io *from, struct io *to, const struct body *b);
 
 #endif
