@@ -5,15 +5,14 @@
  *                                   `-> the node's refusal as a Status
  *
  * DESIGN: asking the node may block, so it is done on a short-lived thread while the connection sleeps. The log itself
- * is read by the HTTP library's reader callback from a non-blocking pipe; when it is empty the connection is parked
- * until the pipe or the client's end of the connection stirs. Closing the descriptor tells the node that nobody
- * follows any more.
+ * comes out of a pipe (fd_stream.c); closing that tells the node that nobody follows any more.
  *
  * Who frees the opening: the thread, if the request was abandoned meanwhile (the server stops); else the request.
  * THREADS: log_opening.mu guards `done` and `abandoned`; request_wake() is called under it, so that the request cannot
  * end in between.
  * Source of the words: pkg/registry/core/pod/rest/log.go, apis/core/validation ValidatePodLogOptions. */
 #include "api/status.h"
+#include "apiserver/fd_stream_int.h"
 #include "apiserver/reply_int.h"
 #include "apiserver/server_int.h"
 #include "apiserver/stream_int.h"
@@ -21,13 +20,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 /* -- options -- */
 
@@ -74,79 +69,6 @@ static int read_options(struct request *rq, struct log_req *r, struct field_erro
     if (query_get(q, "stream"))
         fe_forbidden(errs, "stream", "may not be specified");
     return 0;
-}
-
-/* -- streaming -- */
-
-struct log_stream {
-    struct apiserver *srv;
-    struct sleeper sleeper;
-    struct wake pipe, client;
-    int fd;        /* owned */
-    int client_fd; /* borrowed */
-};
-
-static int64_t on_pipe(struct wake *wk, unsigned why)
-{
-    (void)why;
-    struct log_stream *s = (struct log_stream *)((char *)wk - offsetof(struct log_stream, pipe));
-    sleeper_wake(&s->sleeper, WOKE_DATA);
-    return WAKE_NEVER;
-}
-
-static int64_t on_client(struct wake *wk, unsigned why)
-{
-    (void)why;
-    struct log_stream *s = (struct log_stream *)((char *)wk - offsetof(struct log_stream, client));
-    sleeper_wake(&s->sleeper, WOKE_HANGUP);
-    return WAKE_NEVER;
-}
-
-static ssize_t log_read(void *cls, uint64_t pos, char *buf, size_t max)
-{
-    (void)pos;
-    struct log_stream *s = cls;
-    for (;;) {
-        unsigned why = sleeper_reasons(&s->sleeper);
-        if (why & WOKE_HANGUP)
-            return MHD_CONTENT_READER_END_WITH_ERROR;
-        if (why & WOKE_STOP)
-            return MHD_CONTENT_READER_END_OF_STREAM;
-        ssize_t n = read(s->fd, buf, max);
-        if (n > 0)
-            return n;
-        if (n == 0 || (errno != EAGAIN && errno != EINTR))
-            return MHD_CONTENT_READER_END_OF_STREAM;
-        waker_arm(s->srv->waker, &s->pipe, s->fd, EPOLLIN, WAKE_NEVER);
-        if (sleeper_park(&s->sleeper))
-            return 0;
-    }
-}
-
-static void log_free(void *cls)
-{
-    struct log_stream *s = cls;
-    waker_disarm(s->srv->waker, &s->pipe);
-    waker_disarm(s->srv->waker, &s->client);
-    sleeper_release(&s->sleeper);
-    close_cleanup(&s->fd);
-    free(s);
-}
-
-static void start_stream(struct request *rq, int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-    if (flags >= 0)
-        fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-    struct log_stream *s = xcalloc(1, sizeof *s);
-    s->srv = rq->srv;
-    s->fd = fd;
-    s->client_fd = rq->conn->fd;
-    s->pipe = (struct wake){.fire = on_pipe, .fd = -1};
-    s->client = (struct wake){.fire = on_client, .fd = -1};
-    sleeper_init(&s->sleeper, &rq->srv->sleepers, rq->mhd);
-    waker_arm(rq->srv->waker, &s->client, s->client_fd, EPOLLRDHUP, WAKE_NEVER);
-    reply_stream(rq, &(struct reply){.http = 200, .type = "text/plain"}, log_read, s, log_free);
 }
 
 /* -- opening -- */
@@ -205,7 +127,7 @@ static void log_opened(struct request *rq)
         return;
     }
     if (o->fd >= 0)
-        start_stream(rq, TAKE_FD(o->fd));
+        fd_stream_reply(rq, &(struct reply){.http = 200, .type = "text/plain"}, TAKE_FD(o->fd), NULL, NULL);
     else
         reply_err(rq, &o->err);
     opening_free(o);

@@ -81,6 +81,8 @@ static void add_headers(struct request *rq, const struct reply *r, struct MHD_Re
     add_header(m, "Expires", r->expires);
     if (r->nosniff)
         add_header(m, "X-Content-Type-Options", "nosniff");
+    for (const struct reply_header *h = r->more; h && h->name; h++)
+        add_header(m, h->name, h->value);
     if (rq->warnings.len)
         add_warnings(rq, m);
 }
@@ -161,7 +163,8 @@ void reply_static(struct request *rq, const struct reply *r, const char *text, s
 void reply_stream(struct request *rq, const struct reply *r, MHD_ContentReaderCallback read, void *take_arg,
                   MHD_ContentReaderFreeCallback free_arg)
 {
-    send_response(rq, r, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 32 * 1024, read, take_arg, free_arg));
+    uint64_t size = r->sized ? r->length : MHD_SIZE_UNKNOWN;
+    send_response(rq, r, MHD_create_response_from_callback(size, 32 * 1024, read, take_arg, free_arg));
 }
 
 void reply_text(struct request *rq, unsigned http, const char *text)

@@ -8,6 +8,9 @@
 #define TYPE_YAML "application/yaml"
 #define TYPE_TEXT "text/plain; charset=utf-8"
 
+struct reply_header {
+    const char *name, *value;
+};
 struct reply {
     unsigned http;
     const char *type;        /* NULL: no Content-Type */
@@ -18,6 +21,9 @@ struct reply {
     const char *retry_after; /* or NULL */
     const char *expires;     /* or NULL */
     bool nosniff;
+    const struct reply_header *more; /* ends with name NULL; or NULL */
+    bool sized;                      /* reply_stream(): it is known how long the body is: `length` */
+    uint64_t length;
 };
 /* The text is taken. */
 void reply_buf(struct request *rq, const struct reply *r, struct buf *take);

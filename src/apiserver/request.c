@@ -70,9 +70,12 @@ void request_begin(struct request *rq, struct MHD_Connection *mhd, const char *u
 {
     request_end(rq);
     rq->mhd = mhd;
-    const char *q = strchr(uri, '?');
-    rq->raw = arena_strndup(&rq->arena, uri, q ? (size_t)(q - uri) : strlen(uri));
-    query_parse(&rq->arena, q ? arena_strdup(&rq->arena, q + 1) : NULL, &rq->query);
+    char *raw = arena_strdup(&rq->arena, uri), *q = strchr(raw, '?');
+    if (q)
+        *q++ = '\0';
+    rq->raw = raw;
+    rq->raw_query = q;
+    query_parse(&rq->arena, q ? arena_strdup(&rq->arena, q) : NULL, &rq->query);
     make_audit_id(rq->audit_id);
 }
 
@@ -117,7 +120,7 @@ void request_end(struct request *rq)
         buf_release(&rq->body);
     buf_clear(&rq->body);
     arena_reset(&rq->arena);
-    rq->method = rq->raw = NULL;
+    rq->method = rq->raw = rq->raw_query = NULL;
     rq->query = (struct query){0};
     rq->target = (struct target){0};
     rq->res = NULL;

@@ -51,6 +51,7 @@ struct request {
     struct MHD_Connection *mhd;
     const char *method;        /* MHD's, valid until the reply is sent */
     const char *raw;           /* the request target as it came, without the query */
+    const char *raw_query;     /* as it came, without the question mark; NULL: none */
     struct header headers[16]; /* MHD's; noted once, since some ten are asked for and MHD walks a list for each */
     size_t header_count;       /* more than there is room for: ask MHD */
     struct arena arena;

@@ -60,7 +60,8 @@ static bool read_target(struct request *rq)
     }
     target_parse(&rq->arena, rq->method, path, &rq->query, &rq->target);
     const char *timeout = query_get(&rq->query, "timeout");
-    if (str_empty(timeout) || duration_ok(timeout))
+    bool to_others = strcmp(rq->target.sub, "proxy") == 0; /* whose query it is */
+    if (str_empty(timeout) || to_others || duration_ok(timeout))
         return true;
     struct err e = ERR_INIT;
     err_set(&e, ERR_BAD_REQUEST, "invalid timeout specified in the request URL - time: invalid duration \"%s\"",
@@ -112,6 +113,8 @@ static bool headers_fit(struct request *rq)
                                              NULL};
     if (rq->sub && !(rq->sub->verbs & (VERB_UPDATE | VERB_PATCH)) && strcmp(rq->method, "GET") == 0)
         return true; /* log and streams choose their own type */
+    if (rq->sub && strcmp(rq->sub->name, "proxy") == 0)
+        return true;
     if (strcmp(rq->method, "PATCH") == 0 && !patch_type_known(rq)) {
         reply_status(rq, patch_type_refusal());
         return false;

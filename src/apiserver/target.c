@@ -172,6 +172,8 @@ static enum route route_sub(const struct target *t, const char *method, const st
         return ROUTE_NOT_FOUND;
     *out_sub = sub;
     unsigned bit = strcmp(method, "POST") == 0 ? VERB_CREATE : method_bit(method, false);
+    if (strcmp(sub->name, "proxy") == 0 && (strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0))
+        bit = VERB_GET;
     return check_verb(sub->verbs, bit);
 }
 

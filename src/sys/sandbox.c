@@ -310,15 +310,18 @@ int req_dial(struct req *r, struct err *e)
     int fd = connect_to(htonl(INADDR_LOOPBACK), port, DIAL_TIMEOUT_MS);
     if (fd < 0 && s->ip)
         fd = connect_to(s->ip, port, DIAL_TIMEOUT_MS);
-    if (fd < 0)
-        return err_set(e, ERR_UNAVAILABLE,
-                       "failed to connect to localhost:%u inside namespace \"%s\", IPv4: dial tcp4 127.0.0.1:%u: "
-                       "connect: %s IPv6 dial "
-                       "tcp6: address localhost: no suitable address found",
-                       port, id, port,
-                       fd == -ECONNREFUSED ? "connection refused"
-                       : fd == -ETIMEDOUT  ? "i/o timeout"
-                                           : strerror(-fd));
+    if (fd < 0) {
+        err_set(e, ERR_UNAVAILABLE,
+                "failed to connect to localhost:%u inside namespace \"%s\", IPv4: dial tcp4 127.0.0.1:%u: "
+                "connect: %s IPv6 dial "
+                "tcp6: address localhost: no suitable address found",
+                port, id, port,
+                fd == -ECONNREFUSED ? "connection refused"
+                : fd == -ETIMEDOUT  ? "i/o timeout"
+                                    : strerror(-fd));
+        e->sys_errno = -fd;
+        return -1;
+    }
     r->fds[r->fd_count++] = fd;
     return 0;
 }

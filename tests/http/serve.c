@@ -216,8 +216,9 @@ static int node_dial(void *self, const char *ns, const char *pod, uint16_t port,
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof sa) < 0) {
+        const int code = errno;
         close_cleanup(&fd);
-        return err_set(e, ERR_SYS, "connect: %s", strerror(errno));
+        return err_sys(e, code, "connect");
     }
     *out_fd = fd;
     return 0;

@@ -45,7 +45,12 @@ static const struct {
     {"GET", "/api/v2/pods", "", "list", "", "pods", "", "", ROUTE_NOT_FOUND},
     {"GET", "/api/v1/bindings", "", "list", "", "bindings", "", "", ROUTE_NOT_FOUND},
     {"GET", "/apis/nosuch.example.com/v1/things", "", "list", "", "things", "", "", ROUTE_NO_GROUP},
+    /* to others: any method */
+    {"HEAD", "/api/v1/namespaces/d/pods/x/proxy/a", "", "get", "d", "pods", "x", "proxy", ROUTE_OK},
+    {"OPTIONS", "/api/v1/namespaces/d/services/x:80/proxy", "", "", "d", "services", "x:80", "proxy", ROUTE_OK},
+    {"PUT", "/api/v1/namespaces/d/services/x/proxy/a/b/", "", "update", "d", "services", "x", "proxy", ROUTE_OK},
     /* no such method */
+    {"HEAD", "/api/v1/namespaces/d/pods/x/log", "", "get", "d", "pods", "x", "log", ROUTE_NO_METHOD},
     {"POST", "/api/v1/pods", "", "create", "", "pods", "", "", ROUTE_NO_METHOD},
     {"DELETE", "/api/v1/pods", "", "deletecollection", "", "pods", "", "", ROUTE_NO_METHOD},
     {"POST", "/api/v1/namespaces/d/pods/x", "", "create", "d", "pods", "x", "", ROUTE_NO_METHOD},
