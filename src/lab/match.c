@@ -15,7 +15,7 @@
 void show_text(struct buf *out, const char *text)
 {
     size_t lines = 0, n = 0;
-    while (text[n] && n < SHOWN_BYTES && lines < SHOWN_LINES)
+    while (n < SHOWN_BYTES && text[n] && lines < SHOWN_LINES)
         lines += text[n++] == '\n';
     buf_add(out, text, n);
     if (text[n])
