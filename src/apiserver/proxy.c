@@ -323,10 +323,11 @@ static void asked(struct request *rq)
     pthread_mutex_lock(&a->mu);
     const bool done = a->done;
     const pthread_t thread = a->thread;
-    _auto_close_ int ours = done ? -1 : TAKE_FD(a->ours); /* its end tells the thread */
+    int ours = done ? -1 : TAKE_FD(a->ours);
     a->abandoned = !done;
     pthread_mutex_unlock(&a->mu);
     if (!done) {
+        close_cleanup(&ours); /* which tells the thread */
         pthread_detach(thread);
         stream_refuse(rq, ERR_UNAVAILABLE, "the server is stopping, or nobody waits for the answer");
     } else if (a->code) {
