@@ -61,6 +61,7 @@ static void test_files_beside_and_first_name_wins(void **state)
     (void)state;
     struct err e = ERR_INIT;
     _auto_free_ char *ca = put("ca.pem", "from a file", 0600);
+    assert_non_null(ca);
     _auto_free_ char *first =
         put("first", "clusters:\n- name: c\n  cluster: {server: 'http://h', certificate-authority: ca.pem}\n", 0600);
     _auto_free_ char *second = put("one", ONE, 0600);
