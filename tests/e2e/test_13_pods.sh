@@ -61,15 +61,16 @@ spec:
   containers:
   - name: c
     image: busybox
-    command: [sh, -c, 'until [ -e /tmp/go ]; do sleep 0.1; done; awk "BEGIN{for(i=1;i<=250000;i++) print i, 12345678901234567890123456789012345678901234567890123456789012345678901234567890 i}"; echo end']
+    command: [sh, -c, 'echo begin; until [ -e /tmp/go ]; do sleep 0.1; done; awk "BEGIN{for(i=1;i<=250000;i++) print i, 12345678901234567890123456789012345678901234567890123456789012345678901234567890 i}"; echo end']
 YAML
 within 20 "rotate" ready rotate 1/1
 k logs -f rotate >rotate.log &
 follower=$!
+within 5 "somebody follows" test -s rotate.log
 k exec rotate -- touch /tmp/go
 wait $follower
-eq "lines" 250001 "$(wc -l <rotate.log)"
-eq "in order" "" "$(awk '$1 != NR && $1 != "end" {print; exit}' rotate.log)"
+eq "lines" 250002 "$(wc -l <rotate.log)"
+eq "in order" "" "$(awk '$1 != NR - 1 && $1 != "begin" && $1 != "end" {print; exit}' rotate.log)"
 
 say "probes: ready when it says so, started again when it does not live"
 k apply -f - <<'YAML'

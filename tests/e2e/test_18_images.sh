@@ -62,6 +62,7 @@ within 5 "volume" says tight "the volume is writable"
 
 say "its own signal ends it"
 k logs -f app >app.log &
+within 5 "somebody follows" test -s app.log
 k delete pod app --timeout=120s >/dev/null
 wait
 has "signal" bye "$(cat app.log)"
