@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/own_cluster.h"
+#include "lab/check.h"
 #include "lab/mutate.h"
 #include "lab/report.h"
 #include "lab/runner.h"
@@ -80,13 +81,13 @@ static int lint_solution(struct linting *l, struct err *e)
     _auto_json_ json_t *report = play(l, &opts, 100, e);
     if (!report)
         return -1;
-    if (jint(report, "points", 0) == jint(report, "of", 0)) {
+    if (check_all_passed(report)) {
         printf("%s: the solution scores 100\n", l->lab->name);
         return 0;
     }
     l->found++;
-    printf("%s: the solution scores %lld of %lld points only:\n", l->lab->name, (long long)jint(report, "points", 0),
-           (long long)jint(report, "of", 0));
+    printf("%s: the solution scores %lld of %lld points; these fail:\n", l->lab->name,
+           (long long)jint(report, "points", 0), (long long)jint(report, "of", 0));
     print_checks(report, false);
     return 0;
 }

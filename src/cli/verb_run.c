@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/own_cluster.h"
 #include "cli/verbs_int.h"
+#include "lab/check.h"
 #include "lab/report.h"
 #include "lab/runner.h"
 #include "lab/script.h"
@@ -107,7 +108,7 @@ static int play(struct run_args *a, struct lab_env *env, struct err *e)
     report_text_score(report, &score);
     if (!a->quiet)
         printf("%s: %s\n", jstr(report, "lab"), buf_str(&score));
-    return jint(report, "points", 0) == jint(report, "of", 0) ? 0 : 1;
+    return check_all_passed(report) ? 0 : 1;
 }
 
 static int run_lab(const struct cli *cli, struct run_args *a, struct own_cluster *own, struct err *e)

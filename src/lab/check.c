@@ -175,3 +175,12 @@ json_t *check_report(const struct lab *lab, json_t *steps)
     return json_pack("{s:s, s:s, s:f, s:i, s:i, s:O}", "lab", lab->name, "title", jstr_or(lab->tree, "title", ""),
                      "score", of ? 100.0 * points / of : 100.0, "points", points, "of", of, "steps", steps);
 }
+
+bool check_all_passed(const json_t *report)
+{
+    size_t s, c;
+    const json_t *step, *row;
+    json_array_foreach(json_object_get(report, "steps"), s, step)
+        json_array_foreach(json_object_get(step, "checks"), c, row) if (!jbool(row, "passed", false)) return false;
+    return true;
+}
