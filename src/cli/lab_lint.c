@@ -32,6 +32,7 @@ static json_t *play(const struct linting *l, const struct run_opts *opts, int pa
     if (own_cluster_start(&own, l->cli, json_object_get(l->lab->tree, "cluster"), NULL, e) == 0 &&
         lab_env_open(&env, l->lab, own.kubeconfig, own.work, &own.host, e) == 0) {
         env.patience_percent = patience;
+        env.janitor = &own.janitor;
         report = lab_run(&env, opts, e);
     }
     lab_env_close(&env);

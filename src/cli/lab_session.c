@@ -77,7 +77,10 @@ static int open_cluster(struct session *s, struct err *e)
     _auto_free_ char *dir = xasprintf("%s/cluster", s->home);
     if (own_cluster_start(&s->cluster, s->cli, json_object_get(s->lab.tree, "cluster"), dir, e) < 0)
         return -1;
-    return lab_env_open(&s->env, &s->lab, s->cluster.kubeconfig, s->cluster.work, &s->cluster.host, e);
+    if (lab_env_open(&s->env, &s->lab, s->cluster.kubeconfig, s->cluster.work, &s->cluster.host, e) < 0)
+        return -1;
+    s->env.janitor = &s->cluster.janitor;
+    return 0;
 }
 
 /* The lab under way and its cluster; answers and disks as they were. */

@@ -15,7 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define START_TRIES    100
+#define START_PAUSE_NS 200000000
 
 /* ---- the host ---- */
 
@@ -79,13 +83,64 @@ static bool is_up(const struct own_cluster *c)
     return local_call(c->data, request, &answer, NULL, &none) == 0;
 }
 
-int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t *wants, const char *dir, struct err *e)
+/* A command of ours, its words and its outcome of no interest. True when it succeeded. */
+static bool done(const char *const *argv)
+{
+    _auto_buf_ struct buf told = BUF_INIT;
+    struct err e = ERR_INIT;
+    int code = -1;
+    return spawn_wait(argv, &told, &code, &e) == 0 && code == 0;
+}
+
+static bool take_down(const struct own_cluster *c)
+{
+    const char *const argv[] = {c->self_exe, "down", "--data", c->data, NULL};
+    return done(argv);
+}
+
+static void remove_dir(const struct own_cluster *c)
+{
+    const char *const argv[] = {"rm", "-rf", "--one-file-system", c->dir, NULL};
+    done(argv);
+}
+
+/* In the janitor: a cluster that was still starting is waited for, since it goes on without its starter. */
+static void tidy(void *arg, enum janitor_state state)
+{
+    const struct own_cluster *c = arg;
+    bool gone = state == JANITOR_NOTHING || take_down(c);
+    for (int i = 0; i < START_TRIES && !gone && state == JANITOR_STARTING; i++) {
+        nanosleep(&(struct timespec){0, START_PAUSE_NS}, NULL);
+        gone = take_down(c);
+    }
+    remove_dir(c);
+}
+
+int own_cluster_folder(struct own_cluster *c, const struct cli *cli, struct err *e)
+{
+    *c = (struct own_cluster){0};
+    if (make_dirs(c, NULL, e) < 0)
+        return -1;
+    own_cluster_host(c, cli, c->data);
+    return janitor_start(&c->janitor, tidy, c, e);
+}
+
+/* One that stays, because its folder has a name. */
+static int named_folder(struct own_cluster *c, const struct cli *cli, const char *dir, struct err *e)
 {
     *c = (struct own_cluster){0};
     if (make_dirs(c, dir, e) < 0)
         return -1;
     own_cluster_host(c, cli, c->data);
-    if (dir && (c->up = is_up(c)))
+    c->up = is_up(c);
+    return janitor_start(&c->janitor, NULL, NULL, e);
+}
+
+int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t *wants, const char *dir, struct err *e)
+{
+    if ((dir ? named_folder(c, cli, dir, e) : own_cluster_folder(c, cli, e)) < 0)
+        return -1;
+    if (c->up)
         return 0;
     char nodes[8];
     snprintf(nodes, sizeof nodes, "%d", (int)jint(wants, "nodes", 2));
@@ -95,28 +150,21 @@ int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t
                                 "--nodes",     nodes,       NULL};
     _auto_buf_ struct buf told = BUF_INIT;
     int code;
+    janitor_tell(&c->janitor, JANITOR_STARTING);
     if (spawn_wait(argv, &told, &code, e) < 0)
         return -1;
     c->up = code == 0;
+    janitor_tell(&c->janitor, c->up ? JANITOR_UP : JANITOR_NOTHING);
     return c->up ? 0 : err_set(e, ERR_INTERNAL, "the cluster did not start: %s", buf_str(&told));
 }
 
 void own_cluster_stop(struct own_cluster *c, bool keep)
 {
-    if (c->up && !keep) {
-        const char *const argv[] = {c->self_exe, "down", "--data", c->data, NULL};
-        _auto_buf_ struct buf told = BUF_INIT;
-        struct err e = ERR_INIT;
-        int code;
-        spawn_wait(argv, &told, &code, &e);
-    }
-    if (c->dir && !keep) {
-        const char *const argv[] = {"rm", "-rf", "--one-file-system", c->dir, NULL};
-        _auto_buf_ struct buf told = BUF_INIT;
-        struct err e = ERR_INIT;
-        int code;
-        spawn_wait(argv, &told, &code, &e);
-    }
+    if (c->up && !keep)
+        take_down(c);
+    if (c->dir && !keep)
+        remove_dir(c);
+    janitor_dismiss(&c->janitor);
     free(c->dir);
     free(c->data);
     free(c->work);

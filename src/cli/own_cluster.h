@@ -16,6 +16,7 @@ struct own_cluster {
     const char *self_exe;
     struct lab_host host;
     bool up;
+    struct janitor janitor; /* so that nothing stays when this process is killed */
 };
 
 /* wants: the lab's "cluster", or NULL. dir: made if absent; what runs there already is taken. NULL: a temporary one,
@@ -23,6 +24,9 @@ struct own_cluster {
 int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t *wants, const char *dir,
                       struct err *e);
 void own_cluster_stop(struct own_cluster *c, bool keep);
+
+/* No cluster, only the folder: for work in somebody else's. */
+int own_cluster_folder(struct own_cluster *c, const struct cli *cli, struct err *e);
 
 /* The host of a cluster that runs already, with its data directory. */
 void own_cluster_host(struct own_cluster *c, const struct cli *cli, const char *data);

@@ -111,6 +111,18 @@ static int play(struct run_args *a, struct lab_env *env, struct err *e)
     return check_all_passed(report) ? 0 : 1;
 }
 
+/* A cluster of our own, or somebody's; lab may be NULL. */
+static int open_env(const struct cli *cli, const struct run_args *a, const json_t *wants, const struct lab *lab,
+                    struct own_cluster *own, struct lab_env *env, struct err *e)
+{
+    if ((a->cluster ? own_cluster_folder(own, cli, e) : own_cluster_start(own, cli, wants, NULL, e)) < 0 ||
+        lab_env_open(env, lab, a->cluster ? a->cluster : own->kubeconfig, own->work, a->cluster ? NULL : &own->host,
+                     e) < 0)
+        return -1;
+    env->janitor = &own->janitor;
+    return 0;
+}
+
 static int run_lab(const struct cli *cli, struct run_args *a, struct own_cluster *own, struct err *e)
 {
     _auto_lab_ struct lab lab = {0};
@@ -123,18 +135,7 @@ static int run_lab(const struct cli *cli, struct run_args *a, struct own_cluster
                                     faults.len == 1 ? "" : "s")
                           : -1;
     }
-    if (a->cluster) {
-        const char *tmp = getenv("TMPDIR");
-        _auto_free_ char *work = xasprintf("%s/stowage-run.XXXXXX", tmp && *tmp ? tmp : "/tmp");
-        if (!mkdtemp(work))
-            return err_sys(e, errno, "%s", work);
-        code = lab_env_open(&env, &lab, a->cluster, work, NULL, e) < 0 ? -1 : play(a, &env, e);
-        lab_env_close(&env);
-        own->dir = TAKE(work);
-        return code;
-    }
-    if (own_cluster_start(own, cli, json_object_get(lab.tree, "cluster"), NULL, e) == 0 &&
-        lab_env_open(&env, &lab, own->kubeconfig, own->work, &own->host, e) == 0)
+    if (open_env(cli, a, json_object_get(lab.tree, "cluster"), &lab, own, &env, e) == 0)
         code = play(a, &env, e);
     lab_env_close(&env);
     return code;
@@ -162,10 +163,7 @@ static int run_script(const struct cli *cli, struct run_args *a, struct own_clus
     int code = -1;
     if (read_script(a->what, &text, e) < 0)
         return -1;
-    if (!a->cluster && own_cluster_start(own, cli, wants, NULL, e) < 0)
-        return -1;
-    if (lab_env_open(&env, NULL, a->cluster ? a->cluster : own->kubeconfig, own->work ? own->work : "/tmp",
-                     a->cluster ? NULL : &own->host, e) == 0) {
+    if (open_env(cli, a, wants, NULL, own, &env, e) == 0) {
         const struct script s = {.text = buf_str(&text), .timeout_ms = SCRIPT_MS};
         if (script_run(&env, &s, &code, &out, &errors, e) < 0)
             code = -1;

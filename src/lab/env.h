@@ -8,6 +8,7 @@
 
 #include "client/client.h"
 #include "client/kinds.h"
+#include "lab/janitor.h"
 #include "lab/lab.h"
 
 struct lab_host {
@@ -29,6 +30,7 @@ struct lab_env {
     json_t *vars;                /* the lab's, and DISK_<NAME>: of its own */
     json_t *answers;             /* name of a quiz's check -> what was answered */
     const struct lab_host *host; /* borrowed; NULL: the cluster is not ours */
+    struct janitor *janitor;     /* borrowed; NULL: scripts are not looked after when this process is killed */
     int patience_percent;        /* of every `within`: 100; less where nothing will change any more */
 };
 /* kubeconfig: a path. work: a directory. */

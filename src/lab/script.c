@@ -195,9 +195,13 @@ static int run_argv(struct lab_env *env, char *const *argv, const char *input, i
     struct child c = {.in = -1, .out = -1, .err = -1};
     if (start(env, argv, &c, e) < 0)
         return -1;
+    if (env->janitor)
+        janitor_group(env->janitor, c.pid);
     _auto_close_ int pidfd = (int)syscall(SYS_pidfd_open, c.pid, 0);
     const bool in_time = attend(&c, pidfd, input, now_ms() + timeout_ms, out, errors);
     *out_code = finish(&c, in_time);
+    if (env->janitor)
+        janitor_group(env->janitor, 0);
     return 0;
 }
 

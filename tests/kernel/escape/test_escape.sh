@@ -13,14 +13,8 @@ echo "$secret" >"$WORK/secret"
 dd if=/dev/zero of="$WORK/disk" bs=1M count=1 2>/dev/null
 echo "$secret" | dd of="$WORK/disk" conv=notrunc 2>/dev/null
 loop=$(losetup -f --show "$WORK/disk")
-leave() {
-    code=$?
-    set +e # else the next failure, that of $code, would end this before the cluster is down
-    losetup -d "$loop"
-    (exit $code)
-    finish
-}
-trap leave EXIT
+exec 9<"$loop"
+losetup -d "$loop" # it goes when we do, however that is: we hold it open
 setting() { cat /proc/sys/kernel/core_pattern /proc/sys/vm/max_map_count; }
 before=$(setting)
 
@@ -155,3 +149,4 @@ fi
 eq "tmpfs" yes "$(tries privileged 'mkdir -p /t; mount -t tmpfs t /t && echo yes')"
 eq "own network" 0 "$(tries privileged 'echo 0 >/proc/sys/net/ipv4/ip_forward; cat /proc/sys/net/ipv4/ip_forward')"
 k delete pod plain privileged >/dev/null
+exec 9<&-
