@@ -285,25 +285,30 @@ ssize_t conn_fill(struct conn *c, int64_t deadline, struct err *e)
     }
 }
 
+ssize_t conn_try_send(struct conn *c, const void *data, size_t n, struct err *e)
+{
+    if (!c->tls) {
+        const ssize_t w = send(c->fd, data, n, MSG_NOSIGNAL);
+        if (w >= 0 || errno == EAGAIN || errno == EINTR)
+            return w < 0 ? 0 : w;
+        err_sys(e, errno, "write");
+        e->code = ERR_UNAVAILABLE;
+        return -1;
+    }
+    const ssize_t w = c->held ? gnutls_record_send(c->tls, NULL, 0) : gnutls_record_send(c->tls, data, n);
+    c->held = w < 0 && !gnutls_error_is_fatal((int)w);
+    return w >= 0 ? w : c->held ? 0 : tls_error(c, (int)w, e);
+}
+
 int conn_send(struct conn *c, const void *data, size_t n, int64_t deadline, struct err *e)
 {
     for (size_t at = 0; at < n;) {
-        const char *p = (const char *)data + at;
-        const ssize_t w = c->tls ? gnutls_record_send(c->tls, p, n - at) : send(c->fd, p, n - at, MSG_NOSIGNAL);
-        if (w >= 0) {
-            at += (size_t)w;
-            continue;
-        }
-        const bool again = c->tls ? !gnutls_error_is_fatal((int)w) : errno == EAGAIN || errno == EINTR;
-        if (!again && c->tls)
-            return tls_error(c, (int)w, e);
-        if (!again) {
-            err_sys(e, errno, "write");
-            e->code = ERR_UNAVAILABLE;
+        const ssize_t w = conn_try_send(c, (const char *)data + at, n - at, e);
+        if (w < 0)
             return -1;
-        }
+        at += (size_t)w;
         const short what = c->tls && !gnutls_record_get_direction(c->tls) ? POLLIN : POLLOUT;
-        if (await(c, what, deadline, e) < 0)
+        if (w == 0 && await(c, what, deadline, e) < 0)
             return -1;
     }
     return 0;

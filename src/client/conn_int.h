@@ -29,11 +29,15 @@ struct conn {
     gnutls_session_t tls; /* NULL: plain */
     char *in;             /* CONN_BUFFER bytes */
     size_t at, have;
+    bool held; /* TLS has a record that the socket did not take yet */
 };
 /* deadline: of the monotonic clock, in ms; -1: none. cancel: see client.h. */
 int conn_open(const struct remote *r, int cancel, int64_t deadline, struct conn **out, struct err *e);
 void conn_close(struct conn *c); /* NULL is fine */
 int conn_send(struct conn *c, const void *data, size_t n, int64_t deadline, struct err *e);
+/* What can be sent without waiting: how many bytes, 0 when none can. Those that were not taken must be the first of the
+ * next call. */
+ssize_t conn_try_send(struct conn *c, const void *data, size_t n, struct err *e);
 /* Makes bytes available at in + at: how many, 0 at the end. */
 ssize_t conn_fill(struct conn *c, int64_t deadline, struct err *e);
 /* The same, but 0 with *out_again when nothing is there now. */

@@ -1,5 +1,5 @@
 /* Any bytes a client may send on an upgraded connection. */
-#include "apiserver/stream/spdy_int.h"
+#include "base/spdy.h"
 
 #include <stddef.h>
 
@@ -39,7 +39,7 @@ static void on_send(void *arg, const void *data, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct spdy_events events = {on_open, on_data, on_reset, on_goaway};
+    static const struct spdy_events events = {.open = on_open, .data = on_data, .reset = on_reset, .goaway = on_goaway};
     struct spdy s;
     spdy_init(&s, &events, on_send, NULL);
     spdy_input(&s, data, size);

@@ -4,10 +4,10 @@
  * end: the Status on the error stream, FIN on all, GOAWAY. Source: client-go tools/remotecommand v1..v4, kubelet
  * httpstream.go. */
 #include "apiserver/stream/exec_int.h"
-#include "apiserver/stream/spdy_int.h"
 
 #include "apiserver/reply_int.h"
 #include "base/mem.h"
+#include "base/spdy.h"
 #include "base/str.h"
 
 #include <stdlib.h>
@@ -107,7 +107,7 @@ static void on_goaway(void *arg)
     state_of(x)->goaway = true;
 }
 
-static const struct spdy_events events = {on_open, on_data, on_reset, on_goaway};
+static const struct spdy_events events = {.open = on_open, .data = on_data, .reset = on_reset, .goaway = on_goaway};
 
 static void to_wire(void *arg, const void *data, size_t len)
 {

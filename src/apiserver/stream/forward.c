@@ -8,13 +8,13 @@
  * client. THREADS: one a session. Source: pkg/kubelet/cri/streaming/portforward/httpstream.go, apiserver
  * streamtunnel.go. */
 #include "apiserver/stream/exec_int.h"
-#include "apiserver/stream/spdy_int.h"
 #include "apiserver/stream/ws_int.h"
 
 #include "apiserver/reply_int.h"
 #include "apiserver/server_int.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/spdy.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -176,7 +176,7 @@ static void on_goaway(void *arg)
     f->over = true;
 }
 
-static const struct spdy_events events = {on_open, on_data, on_reset, on_goaway};
+static const struct spdy_events events = {.open = on_open, .data = on_data, .reset = on_reset, .goaway = on_goaway};
 
 /* -- the wire: plain, or through the tunnel -- */
 

@@ -1,5 +1,5 @@
 /* SPDY/3.1 against frames recorded from kubectl. */
-#include "apiserver/stream/spdy_int.h"
+#include "base/spdy.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -43,7 +43,13 @@ static void on_goaway(void *arg)
     buf_adds(&((struct seen *)arg)->log, "goaway\n");
 }
 
-static const struct spdy_events events = {on_open, on_data, on_reset, on_goaway};
+static void on_reply(void *arg, uint32_t id)
+{
+    buf_addf(&((struct seen *)arg)->log, "reply %u\n", id);
+}
+
+static const struct spdy_events events = {on_open, on_data, on_reset, on_goaway, on_reply};
+static const struct spdy_events client_events = {NULL, on_data, on_reset, on_goaway, on_reply};
 
 static void on_send(void *arg, const void *data, size_t len)
 {
@@ -115,10 +121,51 @@ static void replies_inflate_to_empty_blocks(void **state)
     struct seen *s = *state;
     feed(s, SYN_ERROR SYN_STDOUT, 512);
     struct seen client = {0};
-    spdy_init(&client.spdy, &events, on_send, &client);
+    spdy_init(&client.spdy, &client_events, on_send, &client);
     spdy_input(&client.spdy, s->sent.data, s->sent.len); /* two SYN_REPLY: a broken block would fail it */
     assert_false(client.spdy.failed);
+    assert_string_equal(buf_str(&client.log), "reply 1\nreply 3\n");
     assert_int_equal(s->sent.data[3], 2);
+    spdy_release(&client.spdy);
+    buf_release(&client.log);
+    buf_release(&client.sent);
+}
+
+/* Both of our sides, byte by byte; more headers than the first piece of output holds. */
+static void what_a_client_opens_a_server_reads(void **state)
+{
+    struct seen *s = *state, client = {0};
+    char noise[600];
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (char)(33 + (i * i + i / 7) % 90);
+    noise[sizeof noise - 1] = '\0';
+    const struct spdy_header error[] = {{"streamtype", "error"}, {"port", "80"}, {"requestid", "0"}};
+    const struct spdy_header data[] = {{"streamtype", "data"}, {"noise", noise}};
+    spdy_init(&client.spdy, &client_events, on_send, &client);
+    assert_int_equal(spdy_open(&client.spdy, error, 3), 1);
+    assert_int_equal(spdy_open(&client.spdy, data, 2), 3);
+    spdy_data(&client.spdy, 3, "abc", 3, true);
+    for (size_t i = 0; i < client.sent.len; i++)
+        spdy_input(&s->spdy, client.sent.data + i, 1);
+    _auto_free_ char *want = xasprintf("open 1 streamtype=error port=80 requestid=0\nopen 3 streamtype=data noise=%s\n"
+                                       "data 3 \"abc\" fin\n",
+                                       noise);
+    assert_string_equal(buf_str(&s->log), want);
+    spdy_input(&client.spdy, s->sent.data, s->sent.len);
+    assert_string_equal(buf_str(&client.log), "reply 1\nreply 3\n");
+    spdy_release(&client.spdy);
+    buf_release(&client.log);
+    buf_release(&client.sent);
+}
+
+static void a_client_is_opened_no_streams(void **state _unused_)
+{
+    struct seen client = {0};
+    spdy_init(&client.spdy, &client_events, on_send, &client);
+    feed(&client, SYN_ERROR, 512);
+    assert_false(client.spdy.failed);
+    assert_int_equal(client.sent.len, 16);
+    assert_int_equal(client.sent.data[3], 3); /* RST_STREAM */
     spdy_release(&client.spdy);
     buf_release(&client.log);
     buf_release(&client.sent);
@@ -181,6 +228,8 @@ int main(void)
         cmocka_unit_test(the_dictionary_is_spdy3s),
         cmocka_unit_test_setup_teardown(recorded_streams_open, setup, teardown),
         cmocka_unit_test_setup_teardown(replies_inflate_to_empty_blocks, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_client_opens_a_server_reads, setup, teardown),
+        cmocka_unit_test(a_client_is_opened_no_streams),
         cmocka_unit_test_setup_teardown(odd_pings_are_echoed, setup, teardown),
         cmocka_unit_test_setup_teardown(data_reset_and_goaway_arrive, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refused_stream_keeps_the_compressor_in_step, setup, teardown),

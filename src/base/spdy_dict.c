@@ -1,6 +1,6 @@
 /* spdy_dict.c - the preset zlib dictionary of SPDY/3 and 3.1 header blocks: 1423 bytes, Adler-32 0xE3C6A7C2.
  * A constant of the protocol (SPDY draft 3.1, section 2.6.10.1); a unit test checks its sum. */
-#include "apiserver/stream/spdy_int.h"
+#include "base/spdy.h"
 
 const unsigned char spdy_dictionary[SPDY_DICTIONARY_LEN] = {
     0x00, 0x00, 0x00, 0x07, 0x6f, 0x70, 0x74, 0x69, 0x6f, 0x6e, 0x73, 0x00, 0x00, 0x00, 0x04, 0x68, 0x65, 0x61, 0x64,

@@ -1,10 +1,10 @@
-/* spdy.c - see spdy_int.h.
+/* spdy.c - see spdy.h.
  *
  * DESIGN: a frame is handled when it is whole. Every header block runs through the connection's one inflater, even that
- * of a stream that will be refused, else all later ones would be garbage. Our own blocks are always empty, but still
- * deflated, with a sync flush: Go's inflater hands data out only there. INVARIANTS: client stream ids are odd and rise;
- * nothing here is sent but in answer to a client's frame or by the session. */
-#include "apiserver/stream/spdy_int.h"
+ * of a stream that will be refused, else all later ones would be garbage. What we write is deflated with a sync flush:
+ * Go's inflater hands data out only there; the blocks of our replies are always empty. INVARIANTS: client stream ids
+ * are odd and rise; nothing here is sent but in answer to a peer's frame or by the session. */
+#include "base/spdy.h"
 
 #include "base/mem.h"
 
@@ -130,16 +130,56 @@ static void send_control(struct spdy *s, enum frame_type type, const void *paylo
     s->send(s->arg, frame.data, frame.len);
 }
 
+static void deflate_block(struct spdy *s, const struct buf *block, struct buf *out)
+{
+    z_stream *z = &s->deflate;
+    z->next_in = (unsigned char *)block->data;
+    z->avail_in = (unsigned)block->len;
+    do {
+        z->next_out = (unsigned char *)buf_reserve(out, 256);
+        z->avail_out = 256;
+        deflate(z, Z_SYNC_FLUSH);
+        out->len += 256 - z->avail_out;
+    } while (z->avail_out == 0);
+}
+
+static void add32(struct buf *b, uint32_t v)
+{
+    unsigned char bytes[4];
+    put32(bytes, v);
+    buf_add(b, bytes, sizeof bytes);
+}
+
+static void add_text(struct buf *b, const char *text)
+{
+    add32(b, (uint32_t)strlen(text));
+    buf_adds(b, text);
+}
+
 static void send_reply(struct spdy *s, uint32_t id)
 {
-    unsigned char payload[4 + 64], empty[4] = {0};
-    put32(payload, id);
-    s->deflate.next_in = empty;
-    s->deflate.avail_in = sizeof empty;
-    s->deflate.next_out = payload + 4;
-    s->deflate.avail_out = sizeof payload - 4;
-    deflate(&s->deflate, Z_SYNC_FLUSH);
-    send_control(s, SYN_REPLY, payload, sizeof payload - s->deflate.avail_out);
+    _auto_buf_ struct buf payload = BUF_INIT, block = BUF_INIT;
+    add32(&payload, id);
+    add32(&block, 0);
+    deflate_block(s, &block, &payload);
+    send_control(s, SYN_REPLY, payload.data, payload.len);
+}
+
+uint32_t spdy_open(struct spdy *s, const struct spdy_header *headers, size_t count)
+{
+    _auto_buf_ struct buf payload = BUF_INIT, block = BUF_INIT;
+    s->last_id = s->last_id ? s->last_id + 2 : 1;
+    add32(&payload, s->last_id);
+    add32(&payload, 0);
+    buf_add(&payload, "\0\0", 2); /* priority, slot */
+    add32(&block, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        add_text(&block, headers[i].name);
+        add_text(&block, headers[i].value);
+    }
+    deflate_block(s, &block, &payload);
+    send_control(s, SYN_STREAM, payload.data, payload.len);
+    return s->last_id;
 }
 
 void spdy_data(struct spdy *s, uint32_t id, const void *data, size_t len, bool fin)
@@ -181,6 +221,8 @@ static void on_syn_stream(struct spdy *s, unsigned flags, const unsigned char *p
     uint32_t id = get32(p) & 0x7fffffff;
     if (!parse_block(s, p + 10, len - 10, &headers) || id % 2 == 0 || id <= s->last_id) {
         s->failed = true;
+    } else if (!s->ev->open) {
+        spdy_reset(s, id, SPDY_RST_PROTOCOL);
     } else {
         s->last_id = id;
         if (s->ev->open(s->arg, id, &headers)) {
@@ -210,6 +252,10 @@ static void on_control(struct spdy *s, unsigned type, unsigned flags, const unsi
         on_syn_stream(s, flags, p, len);
         break;
     case SYN_REPLY:
+        skip_block(s, p, len);
+        if (!s->failed && s->ev->reply)
+            s->ev->reply(s->arg, get32(p) & 0x7fffffff);
+        break;
     case HEADERS:
         skip_block(s, p, len);
         break;
@@ -218,14 +264,14 @@ static void on_control(struct spdy *s, unsigned type, unsigned flags, const unsi
             s->ev->reset(s->arg, get32(p) & 0x7fffffff);
         break;
     case PING:
-        if (len == 4 && p[3] % 2 == 1) /* an even one would be the answer to ours */
+        if (len == 4 && p[3] % 2 == (s->ev->open ? 1 : 0)) /* the other ones would be answers to ours */
             send_control(s, PING, p, 4);
         break;
     case GOAWAY:
         s->ev->goaway(s->arg);
         break;
     default:
-        break; /* SETTINGS, WINDOW_UPDATE: this peer uses neither */
+        break; /* SETTINGS, WINDOW_UPDATE: such a peer uses neither */
     }
 }
 

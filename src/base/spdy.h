@@ -1,10 +1,10 @@
-/* spdy_int.h - the server's side of SPDY/3.1 as moby/spdystream (kubectl) speaks it: frames, header blocks, streams.
+/* spdy.h - SPDY/3.1 as moby/spdystream (kubectl, kubelets) speaks it, either side: frames, header blocks, streams.
  *
- * No flow control (that client has none), no SETTINGS. Bytes go in through spdy_input() and out through the `send`
- * function, so the same code runs on a socket and inside a WebSocket tunnel. Source: SPDY draft 3.1; facts of
- * spdystream. */
-#ifndef STOWAGE_APISERVER_STREAM_SPDY_INT_H
-#define STOWAGE_APISERVER_STREAM_SPDY_INT_H
+ * No flow control (that peer has none), no SETTINGS. Bytes go in through spdy_input() and out through the `send`
+ * function, so the same code runs on a socket and inside a WebSocket tunnel. Streams are opened by clients only.
+ * Source: SPDY draft 3.1; facts of spdystream. THREADS: one at a time. */
+#ifndef STOWAGE_BASE_SPDY_H
+#define STOWAGE_BASE_SPDY_H
 
 #include "base/buf.h"
 
@@ -32,11 +32,13 @@ struct spdy_headers {
 const char *spdy_header(const struct spdy_headers *h, const char *name); /* NULL if absent */
 
 struct spdy_events {
-    /* A client's stream. True accepts (the empty SYN_REPLY is sent), false resets it. */
+    /* A client's stream. True accepts (the empty SYN_REPLY is sent), false resets it. NULL: this side is the client. */
     bool (*open)(void *arg, uint32_t id, const struct spdy_headers *headers);
     void (*data)(void *arg, uint32_t id, const void *data, size_t len, bool fin);
     void (*reset)(void *arg, uint32_t id);
     void (*goaway)(void *arg);
+    /* A stream of ours was accepted: what was sent on it before would have been dropped. NULL: this side opens none. */
+    void (*reply)(void *arg, uint32_t id);
 };
 
 struct spdy {
@@ -46,14 +48,16 @@ struct spdy {
     struct buf in;
     z_stream inflate, deflate;
     bool failed;
-    uint32_t last_id;
+    uint32_t last_id; /* of the client's streams */
 };
 
 void spdy_init(struct spdy *s, const struct spdy_events *ev, void (*send)(void *arg, const void *data, size_t len),
                void *arg);
 void spdy_release(struct spdy *s);
-/* Takes bytes in and calls the events; s->failed afterwards means the client broke the protocol. */
+/* Takes bytes in and calls the events; s->failed afterwards means the peer broke the protocol. */
 void spdy_input(struct spdy *s, const void *data, size_t len);
+/* A stream with these headers (names in lower case): its id. */
+uint32_t spdy_open(struct spdy *s, const struct spdy_header *headers, size_t count);
 void spdy_data(struct spdy *s, uint32_t id, const void *data, size_t len, bool fin);
 void spdy_reset(struct spdy *s, uint32_t id, uint32_t status);
 void spdy_goaway(struct spdy *s);
