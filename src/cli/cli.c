@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 static const struct cli_verb *const verbs[] = {
-    &verb_up,   &verb_down, &verb_status, &verb_shell,  &verb_why,        &verb_disk,    &verb_image, &verb_clock,
-    &verb_node, &verb_run,  &verb_lab,    &verb_doctor, &verb_completion, &verb_version, NULL,
+    &verb_up,   &verb_down, &verb_status, &verb_shell,   &verb_why,    &verb_disk,       &verb_image,   &verb_clock,
+    &verb_node, &verb_run,  &verb_lab,    &verb_kubectl, &verb_doctor, &verb_completion, &verb_version, NULL,
 };
 
 const struct cli_verb *const *cli_verbs(void)
@@ -83,7 +83,7 @@ static bool wants_help(int argc, char **argv)
 
 static int run_verb(const struct cli *cli, const struct cli_verb *v, int argc, char **argv)
 {
-    if (wants_help(argc, argv)) {
+    if (!v->own_flags && wants_help(argc, argv)) {
         printf("stowage %s - %s\n\n%s", v->name, v->summary, v->help);
         return 0;
     }
@@ -95,6 +95,13 @@ static int run_verb(const struct cli *cli, const struct cli_verb *v, int argc, c
     return err_exit_code(e.code);
 }
 
+/* A link of that name is kubectl, for machines that have none. */
+static bool called_as_kubectl(const char *argv0)
+{
+    const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+    return str_eq(slash ? slash + 1 : argv0, "kubectl");
+}
+
 int cli_main(const struct cli_host *host, int argc, char **argv)
 {
     char exe[PATH_MAX];
@@ -104,6 +111,8 @@ int cli_main(const struct cli_host *host, int argc, char **argv)
     exe[n] = '\0';
     struct cli cli = {host, exe};
 
+    if (called_as_kubectl(argv[0]))
+        return run_verb(&cli, &verb_kubectl, argc, argv);
     if (argc < 2) {
         print_help(stderr);
         return 2;

@@ -49,6 +49,7 @@ struct cli_verb {
     const char *help;    /* for VERB --help */
     /* argv[0] is the verb. Returns the exit code, or -1 with `e` filled. */
     int (*run)(const struct cli *cli, int argc, char **argv, struct err *e);
+    bool own_flags; /* reads --help itself */
 };
 
 /* The whole program after the hidden verbs: returns the process's exit code. */

@@ -4,7 +4,7 @@ set -eu
 cd "$SOURCE_DIR/src"
 floor() {
     case $1 in
-    base) echo 0 ;; api | sys | ingress) echo 1 ;; store | volume | csi | client | images) echo 2 ;; registry) echo 3 ;; control) echo 4 ;;
+    base) echo 0 ;; api | sys | ingress) echo 1 ;; store | volume | csi | client | images) echo 2 ;; registry | kubectl) echo 3 ;; control) echo 4 ;;
     apiserver | controllers | scheduler | binder | kubeletsim) echo 5 ;; lab) echo 6 ;; cli) echo 7 ;; app) echo 8 ;; *) echo -1 ;;
     esac
 }

@@ -1,0 +1,337 @@
+/* call.c - one command's way to the cluster and the words of its failures. See call.h.
+ *
+ * DESIGN: connection, namespace and discovery are made when the first verb asks for them, so that what needs no cluster
+ * works without one. Discovery is kept from call to call; a word that it does not know makes it asked again once a
+ * call, and what was there before is kept until the call ends, since others point into it. Where a failure comes from
+ * decides its words: what the server refused is kept as its Status. */
+#include "kubectl/call_int.h"
+
+#include "api/decode.h"
+#include "api/status.h"
+#include "base/json.h"
+#include "base/str.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+void call_end(struct call *c)
+{
+    for (size_t i = 0; i < c->values_len; i++)
+        strlist_release(&c->values[i].texts);
+    free(c->path);
+    strlist_release(&c->words);
+    strlist_release(&c->warned);
+    kinds_release(&c->old_kinds);
+    json_decref(c->failure);
+    *c = (struct call){0};
+}
+
+/* ---- the cluster ---- */
+
+static int open_access(struct call *c, struct err *e)
+{
+    struct kubectl *k = c->k;
+    if (k->ns)
+        return 0;
+    const char *server = call_text(c, "server");
+    if (access_load(k->kubeconfig, k->context, &k->access, e) < 0) {
+        if (e->code != ERR_NOT_FOUND || k->context || str_empty(server))
+            return -1;
+        err_clear(e);
+        k->access = (struct access){.ns = xstrdup("default"), .context = xstrdup("")};
+    }
+    if (!str_empty(server)) {
+        free(k->access.url);
+        k->access.url = xstrdup(server);
+    }
+    if (!str_empty(call_text(c, "token"))) {
+        free(k->access.token);
+        k->access.token = xstrdup(call_text(c, "token"));
+    }
+    k->access.insecure |= call_bool(c, "insecure-skip-tls-verify");
+    k->ns = xstrdup(str_empty(k->access.ns) ? "default" : k->access.ns);
+    return 0;
+}
+
+struct client *call_client(struct call *c)
+{
+    struct kubectl *k = c->k;
+    struct err e = ERR_INIT;
+    if (k->client)
+        return k->client;
+    if (open_access(c, &e) < 0 || client_open(&k->access, &k->client, &e) < 0) {
+        call_error(c, &e);
+        return NULL;
+    }
+    client_set_agent(k->client, "kubectl/v1.32.0 (stowage)");
+    client_set_cancel(k->client, k->cancel);
+    return k->client;
+}
+
+const char *call_namespace(struct call *c)
+{
+    struct err e = ERR_INIT;
+    if (c->ns)
+        return c->ns;
+    c->ns_given = !str_empty(call_text(c, "namespace"));
+    if (c->ns_given)
+        return c->ns = call_text(c, "namespace");
+    if (open_access(c, &e) < 0) {
+        call_error(c, &e);
+        return NULL;
+    }
+    return c->ns = c->k->ns;
+}
+
+/* ---- kinds ---- */
+
+static int kinds_ask(struct call *c, struct err *e)
+{
+    struct kinds fresh = {0};
+    if (!call_client(c)) /* told already */
+        return err_set(e, ERR_OK, "%s", "");
+    if (kinds_load(c->k->client, &fresh, e) < 0)
+        return -1;
+    kinds_release(&c->old_kinds);
+    c->old_kinds = c->k->kinds;
+    c->k->kinds = fresh;
+    c->fresh = true;
+    return 0;
+}
+
+const struct kinds *call_kinds(struct call *c, struct err *e)
+{
+    if (c->k->kinds.len == 0 && kinds_ask(c, e) < 0)
+        return NULL;
+    return &c->k->kinds;
+}
+
+const struct kind *call_kind(struct call *c, const char *word)
+{
+    struct err e = ERR_INIT;
+    const struct kinds *all = call_kinds(c, &e);
+    const struct kind *k = all ? kinds_find(all, word) : NULL;
+    if (all && !k && !c->fresh) {
+        all = kinds_ask(c, &e) < 0 ? NULL : &c->k->kinds;
+        k = all ? kinds_find(all, word) : NULL;
+    }
+    if (!all)
+        call_error(c, &e);
+    else if (!k)
+        call_fail(c, "the server doesn't have a resource type \"%s\"", word);
+    return k;
+}
+
+const struct kind *call_kind_of(struct call *c, const char *api_version, const char *kind, struct err *e)
+{
+    const struct kinds *all = call_kinds(c, e);
+    const struct kind *k = all ? kinds_of(all, api_version, kind) : NULL;
+    if (all && !k && !c->fresh) {
+        if (kinds_ask(c, e) < 0)
+            return NULL;
+        k = kinds_of(&c->k->kinds, api_version, kind);
+    }
+    if (all && !k)
+        err_set(e, ERR_INVALID, "no matches for kind \"%s\" in version \"%s\"\nensure CRDs are installed first", kind,
+                api_version);
+    return k;
+}
+
+void call_label(const struct kind *k, struct buf *out)
+{
+    for (const char *p = k->kind; *p; p++)
+        buf_addc(out, (char)tolower((unsigned char)*p));
+    buf_addf(out, "%s%s", k->group[0] ? "." : "", k->group);
+}
+
+/* ---- requests ---- */
+
+static void tell_warnings(struct call *c, const struct strlist *warnings)
+{
+    for (size_t i = 0; i < warnings->len; i++) {
+        if (strlist_has(&c->warned, warnings->items[i]))
+            continue;
+        strlist_add(&c->warned, warnings->items[i]);
+        fprintf(c->k->err, "Warning: %s\n", warnings->items[i]);
+    }
+}
+
+static void keep_failure(struct call *c, const struct client_answer *a)
+{
+    json_decref(c->failure);
+    c->failure = a->body.len ? json_loadb(a->body.data, a->body.len, 0, NULL) : NULL;
+    if (str_eq(jstr(c->failure, "kind"), "Status"))
+        return;
+    json_decref(c->failure);
+    struct err e = ERR_INIT;
+    client_failure(a, &e);
+    c->failure = status_failure(e.code, a->body.len ? buf_str(&a->body) : e.msg, NULL);
+}
+
+int call_request(struct call *c, const struct client_request *rq, struct client_answer *out, struct err *e)
+{
+    _auto_client_answer_ struct client_answer a = {0};
+    if (!call_client(c))
+        return err_set(e, ERR_OK, "%s", "");
+    struct client_request sent = *rq;
+    int64_t patience;
+    const char *limit = call_text(c, "request-timeout");
+    if (!sent.timeout_ms && duration_ms(limit, &patience) == 0 && patience > 0)
+        sent.timeout_ms = patience;
+    if (client_call(c->k->client, &sent, &a, e) < 0)
+        return -1;
+    tell_warnings(c, &a.warnings);
+    if (a.status >= 300) {
+        keep_failure(c, &a);
+        return status_to_err(c->failure, e);
+    }
+    *out = a;
+    a = (struct client_answer){0};
+    return 0;
+}
+
+int call_json(struct call *c, const char *method, const char *path, const json_t *body, const char *type, json_t **out,
+              struct err *e)
+{
+    _auto_client_answer_ struct client_answer a = {0};
+    _auto_buf_ struct buf text = BUF_INIT;
+    if (body)
+        json_write(&text, body);
+    const struct client_request rq = {
+        .method = method, .path = path, .type = type, .body = body ? buf_str(&text) : NULL, .len = text.len};
+    if (call_request(c, &rq, &a, e) < 0)
+        return -1;
+    return out ? json_parse(buf_str(&a.body), a.body.len, out, e) : 0;
+}
+
+void call_query(struct buf *path, const char *key, const char *value)
+{
+    buf_addf(path, "%c%s=", strchr(buf_str(path), '?') ? '&' : '?', key);
+    client_escape(path, value);
+}
+
+/* ---- failures ---- */
+
+int call_fail(struct call *c, const char *fmt, ...)
+{
+    _auto_buf_ struct buf text = BUF_INIT;
+    va_list ap;
+    va_start(ap, fmt);
+    buf_addv(&text, fmt, ap);
+    va_end(ap);
+    fprintf(c->k->err, "%s%s\n", str_starts(buf_str(&text), "error: ") ? "" : "error: ", buf_str(&text));
+    return c->code = 1;
+}
+
+int call_usage(struct call *c, const char *fmt, ...)
+{
+    _auto_buf_ struct buf text = BUF_INIT;
+    va_list ap;
+    va_start(ap, fmt);
+    buf_addv(&text, fmt, ap);
+    va_end(ap);
+    fprintf(c->k->err, "error: %s\nSee '%s -h' for help and examples\n", buf_str(&text), c->path);
+    return c->code = 1;
+}
+
+/* "The Pod "x" is invalid: …": what is wrong with it, one cause in the line, several below it. */
+static void tell_invalid(struct call *c, const json_t *status)
+{
+    FILE *err = c->k->err;
+    const json_t *causes = jat(status, "details.causes"), *cause;
+    const char *kind = jstr_or(status, "details.kind", ""), *name = jstr_or(status, "details.name", "");
+    size_t i;
+    if (*kind)
+        fprintf(err, "The %s \"%s\" is invalid", kind, name);
+    else
+        fputs("The request is invalid", err);
+    if (json_array_size(causes) == 0) {
+        fprintf(err, ": %s\n", jstr_or(status, "message", ""));
+        return;
+    }
+    fputs(": ", err);
+    json_array_foreach(causes, i, cause)
+    {
+        const char *field = jstr_or(cause, "field", ""), *message = jstr_or(cause, "message", "");
+        fprintf(err, "%s%s%s%s\n",
+                json_array_size(causes) == 1 ? ""
+                : i == 0                     ? "\n* "
+                                             : "* ",
+                field, *field ? ": " : "", message);
+    }
+}
+
+static void tell_status(struct call *c, const char *before, const json_t *status)
+{
+    const char *reason = jstr_or(status, "reason", ""), *message = jstr_or(status, "message", "");
+    if (str_eq(reason, "Invalid") && !*before)
+        tell_invalid(c, status);
+    else if (str_eq(reason, "Unauthorized"))
+        fprintf(c->k->err, "error: You must be logged in to the server (%s%s)\n", before, message);
+    else if (*reason)
+        fprintf(c->k->err, "Error from server (%s): %s%s\n", reason, before, message);
+    else
+        fprintf(c->k->err, "Error from server: %s%s\n", before, message);
+}
+
+/* The server is not there, or its name or certificate is not what was expected. */
+static void tell_unreachable(struct call *c, const struct err *e)
+{
+    const char *url = c->k->access.url ? c->k->access.url : "";
+    const char *host = strstr(url, "://") ? strstr(url, "://") + 3 : url;
+    if (e->sys_errno == ECONNREFUSED)
+        fprintf(c->k->err, "The connection to the server %s was refused - did you specify the right host or port?\n",
+                host);
+    else
+        fprintf(c->k->err, "Unable to connect to the server: %s\n", e->msg);
+}
+
+int call_error_at(struct call *c, const char *before, const struct err *e)
+{
+    c->code = 1;
+    if (c->failure && e->code != ERR_OK) {
+        tell_status(c, before, c->failure);
+        json_decref(c->failure);
+        c->failure = NULL;
+    } else if (e->code == ERR_UNAVAILABLE) {
+        tell_unreachable(c, e);
+    } else if (e->code != ERR_OK) { /* OK: it was told where it happened */
+        fprintf(c->k->err, "error: %s%s\n", before, e->msg);
+    }
+    return 1;
+}
+
+int call_error(struct call *c, const struct err *e)
+{
+    return call_error_at(c, "", e);
+}
+
+bool call_not_found(const struct call *c)
+{
+    return str_eq(jstr(c->failure, "reason"), "NotFound");
+}
+
+int call_dry_run(struct call *c, enum dry_run *out)
+{
+    const char *text = call_text(c, "dry-run");
+    static const struct {
+        const char *word;
+        enum dry_run means;
+    } words[] = {{"none", DRY_NONE}, {"client", DRY_CLIENT}, {"server", DRY_SERVER}};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (str_eq(text, words[i].word)) {
+            *out = words[i].means;
+            return 0;
+        }
+    }
+    if (str_eq(text, "unchanged")) {
+        fputs("W --dry-run is deprecated and can be replaced with --dry-run=client.\n", c->k->err);
+        *out = DRY_CLIENT;
+        return 0;
+    }
+    call_fail(c, "Invalid dry-run value (%s). Must be \"none\", \"server\", or \"client\".", text);
+    return -1;
+}
