@@ -15,6 +15,7 @@
 
 static const struct kubectl_verb *const verbs[] = {
     &kubectl_get,
+    &kubectl_describe,
     NULL,
 };
 

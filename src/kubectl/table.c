@@ -122,7 +122,7 @@ static void measure(struct table *t, struct lines *all)
     }
 }
 
-void table_flush(struct table *t, FILE *out)
+void table_align(struct table *t, struct buf *out)
 {
     struct lines all = {0};
     const char *s = buf_str(&t->text), *end = s + t->text.len;
@@ -136,13 +136,20 @@ void table_flush(struct table *t, FILE *out)
     for (size_t i = 0; i < all.len; i++) {
         const struct line *line = &all.items[i];
         for (size_t k = 0; k < line->len; k++) {
-            fwrite(line->cells[k].text, 1, line->cells[k].len, out);
+            buf_add(out, line->cells[k].text, line->cells[k].len);
             if (k + 1 < line->len)
-                fprintf(out, "%*s", (int)line->cells[k].width, "");
+                buf_addf(out, "%*s", (int)line->cells[k].width, "");
         }
-        fputc('\n', out);
+        buf_addc(out, '\n');
         free(line->cells);
     }
     free(all.items);
     buf_clear(&t->text);
+}
+
+void table_flush(struct table *t, FILE *out)
+{
+    _auto_buf_ struct buf text = BUF_INIT;
+    table_align(t, &text);
+    fwrite(buf_str(&text), 1, text.len, out);
 }

@@ -19,6 +19,8 @@ struct table {
 };
 /* Cells divided by '\t', lines ended by '\n'. */
 void table_addf(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Appends what was added, its tabs made blanks. */
+void table_align(struct table *t, struct buf *out);
 /* Writes what was added. Nothing added, nothing written. */
 void table_flush(struct table *t, FILE *out);
 void table_release(struct table *t);

@@ -5,5 +5,6 @@
 #include "kubectl/kubectl.h"
 
 extern const struct kubectl_verb kubectl_get;
+extern const struct kubectl_verb kubectl_describe;
 
 #endif

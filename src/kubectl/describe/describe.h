@@ -1,0 +1,35 @@
+/* describe.h - an object in words, as `kubectl describe` prints it: pure, from the object and what belongs to it.
+ *
+ * What belongs to an object is asked of the cluster by who calls (describe_wants() says what), and given as one tree:
+ *
+ *     {"events": […], "pods": […], "slices": […], "services": […], "replica_sets": […], "secrets": […],
+ *      "quotas": […], "limits": […], "lease": {…}, "errors": {"lease": "leases … not found"}}
+ *
+ * A list that is not there could not be asked for; no "events": they are not wanted. Times are told in the local zone.
+ * Source: the real 1.32's output, byte by byte (tests/e2e/kubectl/test_describe.sh). THREADS: pure. */
+#ifndef STOWAGE_KUBECTL_DESCRIBE_DESCRIBE_H
+#define STOWAGE_KUBECTL_DESCRIBE_DESCRIBE_H
+
+#include "base/buf.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One request for what belongs to an object. */
+struct describe_want {
+    const char *name; /* in the tree of related things */
+    const char *path; /* with {ns}, {name} and {selector} to be filled in */
+    bool single;      /* one object, not a list */
+    bool needed;      /* without it nothing is described */
+};
+/* What describing an object of that kind takes. Ends with a row without name. Never NULL. */
+const struct describe_want *describe_wants(const char *group, const char *kind);
+/* Are its events shown at all, and is the kind part of asking for them? */
+enum describe_events { EVENTS_NONE, EVENTS_BY_KIND, EVENTS_BY_NAME, EVENTS_OF_NODE };
+enum describe_events describe_events_of(const char *group, const char *kind);
+
+/* Appends the description. now: wall ns, for ages. */
+void describe_object(struct buf *out, const json_t *object, const json_t *related, int64_t now);
+
+#endif
