@@ -35,7 +35,7 @@ void watch_event_ref(struct watch_event *out, const struct watch_event *ev)
     *out = (struct watch_event){.type = ev->type, .obj = sobj_ref(ev->obj), .prev = sobj_ref(ev->prev)};
 }
 
-void history_init(struct history *h, const struct store_conf *conf, uint64_t floor)
+void history_setup(struct history *h, const struct store_conf *conf, uint64_t floor)
 {
     *h = (struct history){
         .max_len = conf->window_events ? conf->window_events : WINDOW_EVENTS,

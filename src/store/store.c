@@ -88,7 +88,7 @@ int store_open(const struct store_conf *conf, struct store **out_store, struct e
     int rc = store_replay(s, conf->path, e);
     snapshot_set_rv(s->published, s->last_rv);
     s->published_rv = s->last_rv;
-    history_init(&s->history, conf, s->last_rv);
+    history_setup(&s->history, conf, s->last_rv);
     if (rc < 0) {
         store_close(s);
         return -1;

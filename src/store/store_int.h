@@ -80,7 +80,7 @@ void store_unref(struct store *s);
 struct bucket *bucket_intern_locked(struct store *s, const char *name);
 
 /* -- history.c: all under mu -- */
-void history_init(struct history *h, const struct store_conf *conf, uint64_t floor);
+void history_setup(struct history *h, const struct store_conf *conf, uint64_t floor);
 void history_release(struct history *h);
 /* Events that left the ring, to be released without mu: freeing trees nobody looked at for long is slow. */
 struct trash {
