@@ -14,6 +14,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -289,9 +290,18 @@ static void tell_unreachable(struct call *c, const struct err *e)
         fprintf(c->k->err, "Unable to connect to the server: %s\n", e->msg);
 }
 
+/* Ctrl-C in the REPL: whoever pressed it knows. */
+static bool cancelled(const struct call *c, const struct err *e)
+{
+    struct pollfd p = {c->k->cancel, POLLIN, 0};
+    return e->code == ERR_TIMEOUT && c->k->cancel >= 0 && poll(&p, 1, 0) > 0;
+}
+
 int call_error_at(struct call *c, const char *before, const struct err *e)
 {
     c->code = 1;
+    if (cancelled(c, e))
+        return 1;
     if (c->failure && e->code != ERR_OK) {
         tell_status(c, before, c->failure);
         json_decref(c->failure);
