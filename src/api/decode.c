@@ -368,33 +368,37 @@ int decode_tree(const struct decode_opts *opts, json_t *take_tree, json_t **out_
     return 0;
 }
 
-/* The members of `draft`, those of them that were read again as they are now, and what reading added. Returns new. */
-static json_t *edited_members(const json_t *draft, const json_t *reread, const json_t *fresh)
+/* Puts into `draft` what reading some of its members again made of them, and what it added. */
+static void take_over(json_t *draft, const json_t *reread, json_t *fresh)
 {
-    json_t *out = json_object(), *v;
     const char *key;
-    json_object_foreach((json_t *)draft, key, v)
+    json_t *given;
+    json_object_foreach((json_t *)reread, key, given)
     {
-        json_t *now = json_object_get(reread, key) ? json_object_get(fresh, key) : v;
+        json_t *now = json_object_get(fresh, key);
         if (now)
-            json_object_set_nocheck(out, key, now);
+            json_object_set_nocheck(draft, key, now);
+        else
+            json_object_del(draft, key);
     }
-    json_object_update_missing(out, (json_t *)fresh);
-    return out;
+    json_object_update_missing(draft, fresh);
 }
 
 int decode_edited(const struct decode_opts *opts, const json_t *live, json_t *take_tree, json_t **out_tree,
                   struct err *e)
 {
     _auto_json_ json_t *draft = take_tree;
-    const json_t *meta = json_object_get(draft, "metadata");
+    json_t *meta = json_object_get(draft, "metadata");
     _auto_json_ json_t *reread = json_unlike(draft, live), *fresh = NULL;
     _auto_json_ json_t *reread_meta = json_unlike(meta, json_object_get(live, "metadata"));
     json_object_set(reread, "metadata", reread_meta);
     if (decode_tree(opts, json_incref(reread), &fresh, NULL, e) < 0)
         return -1;
-    json_object_set_new(fresh, "metadata", edited_members(meta, reread_meta, json_object_get(fresh, "metadata")));
-    *out_tree = edited_members(draft, reread, fresh);
+    take_over(meta, reread_meta, json_object_get(fresh, "metadata"));
+    json_object_set(fresh, "metadata", meta);
+    take_over(draft, reread, fresh);
+    defaults_apply_members(opts->want, reread, draft);
+    *out_tree = TAKE(draft);
     return 0;
 }
 

@@ -34,8 +34,8 @@ int decode_tree(const struct decode_opts *opts, json_t *take_tree, json_t **out_
                 struct err *e);
 
 /* The same for a tree that began as a copy of `live`, an object decoded before: only what differs from it, among the
- * members of the object and of its metadata, is read again; the rest is taken over. The order of members is left to
- * schema_order(). */
+ * members of the object and of its metadata, is read again; the rest is taken over. Whatever was read again gets its
+ * defaults, as by defaults_apply(). The order of members is left to schema_order(). */
 int decode_edited(const struct decode_opts *opts, const json_t *live, json_t *take_tree, json_t **out_tree,
                   struct err *e);
 
@@ -55,6 +55,8 @@ char *yaml_text(const json_t *tree);
 /* Fills in defaults in place: schema defaults plus the conditional ones (Pod, Service, Deployment, PVC, PV, …) of
  * Kubernetes pkg/apis/<group>/v1/defaults.go. */
 void defaults_apply(const struct resource *r, json_t *tree);
+/* Only of the object itself and of those members whose names are in `members` (an object); orders nothing. */
+void defaults_apply_members(const struct resource *r, const json_t *members, json_t *tree);
 /* Puts members in schema order, in place (after defaults and edits); cheap when they are. */
 void schema_order(const struct schema_type *t, json_t *tree);
 /* The same into a copy. Returns new. */

@@ -149,13 +149,15 @@ static const struct schema_field *field_ahead(const struct schema_type *t, const
     return NULL;
 }
 
-static bool in_order(const struct schema_type *t, const json_t *obj)
+/* Orders what is in the members; false if one of them stands where it should not, or is none of the schema's. */
+static bool order_members(const struct schema_type *t, json_t *obj)
 {
     const struct schema_field *next = t->fields;
-    for (void *it = json_object_iter((json_t *)obj); it; it = json_object_iter_next((json_t *)obj, it)) {
+    for (void *it = json_object_iter(obj); it; it = json_object_iter_next(obj, it)) {
         const struct schema_field *f = field_ahead(t, next, json_object_iter_key(it));
         if (!f)
             return false;
+        order_value(f, json_object_iter_value(it));
         next = f + 1;
     }
     return true;
@@ -175,21 +177,10 @@ static void reorder(const struct schema_type *t, json_t *obj)
 
 static void order_object(const struct schema_type *t, json_t *obj)
 {
-    if (!json_is_object(obj))
+    if (!json_is_object(obj) || order_members(t, obj))
         return;
-    if (!in_order(t, obj))
-        reorder(t, obj);
-    const struct schema_field *next = t->fields;
-    const char *key;
-    json_t *v;
-    json_object_foreach(obj, key, v)
-    {
-        const struct schema_field *f = field_ahead(t, next, key);
-        if (!f)
-            break;
-        order_value(f, v);
-        next = f + 1;
-    }
+    reorder(t, obj);
+    order_members(t, obj);
 }
 
 void schema_order(const struct schema_type *t, json_t *tree)

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <pthread.h>
 #include <string.h>
 
 static const struct {
@@ -41,10 +42,18 @@ static const struct {
     {"autoscaling.v2.HorizontalPodAutoscalerBehavior", default_autoscaler_behavior},
 };
 
+static const struct schema_type *hook_types[ARRAY_LEN(hooks)]; /* of the rows above */
+
+static void hook_types_find(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(hooks); i++)
+        hook_types[i] = schema_type(hooks[i].type);
+}
+
 static default_hook *hook_find(const struct schema_type *t)
 {
     for (size_t i = 0; i < ARRAY_LEN(hooks); i++)
-        if (strcmp(hooks[i].type, t->name) == 0)
+        if (hook_types[i] == t)
             return hooks[i].hook;
     return NULL;
 }
@@ -92,27 +101,52 @@ static void walk_value(const struct schema_type *t, json_t *v)
     json_array_foreach(v, i, item) walk_object(t, item);
 }
 
-static void walk_object(const struct schema_type *t, json_t *obj)
+static void own_defaults(const struct schema_type *t, json_t *obj)
 {
-    if (!json_is_object(obj))
-        return;
     fixed_defaults(t, obj);
     default_hook *hook = hook_find(t);
     if (hook)
         hook(obj);
-    const char *key;
-    json_t *v;
-    json_object_foreach(obj, key, v)
-    {
-        const struct schema_field *f = json_is_object(v) || json_is_array(v) ? schema_field(t, key, strlen(key)) : NULL;
-        if (f && f->type && f->shape != SHAPE_MAP)
-            walk_value(f->type, v);
-    }
+}
+
+static void walk_member(const struct schema_type *t, const char *key, size_t len, json_t *v)
+{
+    const struct schema_field *f = json_is_object(v) || json_is_array(v) ? schema_field(t, key, len) : NULL;
+    if (f && f->type && f->shape != SHAPE_MAP)
+        walk_value(f->type, v);
+}
+
+static void walk_object(const struct schema_type *t, json_t *obj)
+{
+    if (!json_is_object(obj))
+        return;
+    own_defaults(t, obj);
+    for (void *it = json_object_iter(obj); it; it = json_object_iter_next(obj, it))
+        walk_member(t, json_object_iter_key(it), json_object_iter_key_len(it), json_object_iter_value(it));
+}
+
+static const struct schema_type *type_of(const struct resource *r)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, hook_types_find);
+    return schema_type(r->type);
 }
 
 void defaults_apply(const struct resource *r, json_t *tree)
 {
-    const struct schema_type *t = schema_type(r->type);
+    const struct schema_type *t = type_of(r);
     walk_object(t, tree);
     schema_order(t, tree);
+}
+
+void defaults_apply_members(const struct resource *r, const json_t *members, json_t *tree)
+{
+    const struct schema_type *t = type_of(r);
+    const char *key;
+    json_t *given;
+    own_defaults(t, tree);
+    json_object_foreach((json_t *)members, key, given)
+    {
+        walk_member(t, key, strlen(key), json_object_get(tree, key));
+    }
 }

@@ -23,14 +23,14 @@ static bool is_reset(const json_t *entries)
 /* The history to start from: what the client sent back, else what is stored. */
 static void history_read(struct owners *owners, const struct manage_ctx *ctx, const json_t *old, const json_t *obj)
 {
-    const json_t *sent = jat(obj, "metadata.managedFields");
-    if (str_empty(ctx->subresource)) {
+    const json_t *sent = jat(obj, "metadata.managedFields"), *stored = jat(old, "metadata.managedFields");
+    if (str_empty(ctx->subresource) && sent != stored) {
         if (is_reset(sent))
             return;
         owners_read(owners, sent);
     }
     if (owners->len == 0)
-        owners_read(owners, jat(old, "metadata.managedFields"));
+        owners_read_stored(owners, stored);
 }
 
 static void take_ownership(struct owners *owners, const struct manage_ctx *ctx, json_t *take_changed)
@@ -48,17 +48,33 @@ static void take_ownership(struct owners *owners, const struct manage_ctx *ctx, 
     self->time = xstrdup(ctx->now);
 }
 
-/* Most updates leave most members as they are, and comparing by the schema is dear. */
+/* What stood in `old` where `changed`, made of `obj`, has something else, and what `obj` has no more. Returns new. */
+static json_t *counterparts(const json_t *old, const json_t *obj, const json_t *changed)
+{
+    json_t *out = json_object(), *v;
+    const char *key;
+    json_object_foreach((json_t *)old, key, v)
+    {
+        if (json_object_get(changed, key) != NULL || json_object_get(obj, key) == NULL)
+            json_object_set_nocheck(out, key, v);
+    }
+    return out;
+}
+
+/* Most updates leave most members as they are, and comparing by the schema is dear. Neither object's managedFields are
+ * looked at. */
 static struct diff diff_update(const struct shape *shape, const json_t *old, const json_t *obj)
 {
-    _auto_json_ json_t *a = json_unlike(old, obj), *b = json_unlike(obj, old);
-    json_t *a_meta = json_object_get(a, "metadata"), *b_meta = json_object_get(b, "metadata");
-    if (a_meta != NULL && b_meta != NULL) {
-        _auto_json_ json_t *was = json_incref(a_meta);
-        json_object_set_new(a, "metadata", json_unlike(was, b_meta));
-        json_object_set_new(b, "metadata", json_unlike(b_meta, was));
+    _auto_json_ json_t *changed = json_unlike(obj, old);
+    _auto_json_ json_t *was = counterparts(old, obj, changed);
+    const json_t *meta = json_object_get(obj, "metadata"), *old_meta = json_object_get(old, "metadata");
+    if (json_is_object(meta) && json_is_object(old_meta)) {
+        json_t *changed_meta = json_unlike(meta, old_meta), *was_meta = counterparts(old_meta, meta, changed_meta);
+        json_object_del(was_meta, "managedFields");
+        json_object_set_new(changed, "metadata", changed_meta);
+        json_object_set_new(was, "metadata", was_meta);
     }
-    return diff_values(shape, a, b);
+    return diff_values(shape, was, changed);
 }
 
 void managed_update(const struct manage_ctx *ctx, const json_t *old, json_t *obj)

@@ -44,7 +44,7 @@ static bool is_empty(const struct shape *s, const json_t *v)
 static struct diff diff_leaf(const json_t *old, const json_t *new)
 {
     struct diff d = {0};
-    if (old == NULL || (new != NULL && !json_equal(old, new)))
+    if (old == NULL || (new != NULL && !json_same(old, new)))
         d.changed = fields_leaf();
     else if (new == NULL)
         d.removed = fields_leaf();
@@ -71,9 +71,10 @@ static const json_t *member(const json_t *obj, const char *name)
     return json_object_size(obj) > 0 ? json_object_get(obj, name) : NULL; /* a create asks an empty one a lot */
 }
 
-static void diff_field(struct diff *d, const struct schema_field *f, const json_t *old, const json_t *new)
+/* `o` and `n` are the field's values in `old` and `new`. */
+static void diff_field(struct diff *d, const struct schema_field *f, const json_t *old, const json_t *o,
+                       const json_t *new, const json_t *n)
 {
-    const json_t *o = member(old, f->name), *n = member(new, f->name);
     if (o == NULL && old != NULL)
         o = implied_value(f);
     if (n == NULL && new != NULL)
@@ -88,10 +89,36 @@ static void diff_field(struct diff *d, const struct schema_field *f, const json_
     hang(d, name_key(&key, f->name), part);
 }
 
+/* One side is not there: on the other also what is only implied counts. */
+static void diff_one_sided(struct diff *d, const struct schema_type *t, const json_t *old, const json_t *new)
+{
+    for (size_t i = 0; i < t->field_count; i++) {
+        const struct schema_field *f = &t->fields[i];
+        diff_field(d, f, old, member(old, f->name), new, member(new, f->name));
+    }
+}
+
+/* Of the many fields of a type an object has few; those that neither has do not differ. */
 static void diff_struct(struct diff *d, const struct schema_type *t, const json_t *old, const json_t *new)
 {
-    for (size_t i = 0; i < t->field_count; i++)
-        diff_field(d, &t->fields[i], old, new);
+    if (old == NULL || new == NULL) {
+        diff_one_sided(d, t, old, new);
+        return;
+    }
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)new, key, value)
+    {
+        const struct schema_field *f = schema_field(t, key, strlen(key));
+        if (f != NULL)
+            diff_field(d, f, old, member(old, key), new, value);
+    }
+    json_object_foreach((json_t *)old, key, value)
+    {
+        const struct schema_field *f = member(new, key) == NULL ? schema_field(t, key, strlen(key)) : NULL;
+        if (f != NULL)
+            diff_field(d, f, old, value, new, NULL);
+    }
 }
 
 static void diff_map(struct diff *d, const struct shape *s, const json_t *old, const json_t *new)

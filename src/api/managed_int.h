@@ -91,11 +91,14 @@ struct owner {
 struct owners {
     struct owner *items;
     size_t len, cap;
+    bool stored; /* they come from a stored object: well-formed, in order */
 };
 #define _auto_owners_ __attribute__((cleanup(owners_release)))
 void owners_release(struct owners *l);
 /* Reads metadata.managedFields (an array or NULL); malformed entries make the whole list empty. */
 void owners_read(struct owners *l, const json_t *entries);
+/* The same of an object that is stored, whose entries were written here. */
+void owners_read_stored(struct owners *l, const json_t *entries);
 /* The entry of this request and operation, made (without fields) if `make`. */
 struct owner *owners_find(struct owners *l, const struct manage_ctx *ctx, const char *operation, bool make);
 /* All owners but `except` lose these paths. */

@@ -63,32 +63,42 @@ static bool is_fields_tree(const json_t *node)
     return true;
 }
 
-static bool owner_read(struct owner *o, const json_t *entry)
+static bool is_entry(const json_t *entry)
 {
     const char *operation = jstr_or(entry, "operation", "");
     const json_t *fields = json_object_get(entry, "fieldsV1");
-    if (!str_eq(operation, "Apply") && !str_eq(operation, "Update"))
-        return false;
-    if (!str_eq(jstr_or(entry, "fieldsType", "FieldsV1"), "FieldsV1") || (fields != NULL && !is_fields_tree(fields)))
-        return false;
+    return (str_eq(operation, "Apply") || str_eq(operation, "Update")) &&
+           str_eq(jstr_or(entry, "fieldsType", "FieldsV1"), "FieldsV1") && (fields == NULL || is_fields_tree(fields));
+}
+
+static void owner_read(struct owner *o, const json_t *entry)
+{
+    const json_t *fields = json_object_get(entry, "fieldsV1");
     *o = (struct owner){.manager = xstrdup(jstr_or(entry, "manager", "")),
-                        .operation = xstrdup(operation),
+                        .operation = xstrdup(jstr_or(entry, "operation", "")),
                         .api_version = xstrdup(jstr_or(entry, "apiVersion", "")),
                         .subresource = copy_or_null(jstr(entry, "subresource")),
                         .time = copy_or_null(jstr(entry, "time")),
                         .fields = json_object_size(fields) > 0 ? json_incref((json_t *)fields) : NULL,
                         .entry = json_incref((json_t *)entry)};
-    return true;
 }
 
 void owners_read(struct owners *l, const json_t *entries)
 {
     for (size_t i = 0; i < json_array_size(entries); i++) {
-        if (!owner_read(owners_add(l), json_array_get(entries, i))) {
+        if (!is_entry(json_array_get(entries, i))) {
             owners_release(l);
             return;
         }
+        owner_read(owners_add(l), json_array_get(entries, i));
     }
+}
+
+void owners_read_stored(struct owners *l, const json_t *entries)
+{
+    for (size_t i = 0; i < json_array_size(entries); i++)
+        owner_read(owners_add(l), json_array_get(entries, i));
+    l->stored = true;
 }
 
 static bool same_owner(const struct owner *o, const struct manage_ctx *ctx, const char *operation, const char *version)
@@ -220,10 +230,11 @@ static bool entry_holds(const struct owner *o)
            says(o->entry, "subresource", o->subresource) && says(o->entry, "fieldsType", "FieldsV1");
 }
 
-static json_t *owner_write(struct owner *o)
+static json_t *owner_write(struct owner *o, bool stored)
 {
     if (entry_holds(o)) {
-        fields_sort(o->fields);
+        if (!stored)
+            fields_sort(o->fields);
         return json_incref(o->entry);
     }
     json_t *entry = json_object();
@@ -248,6 +259,6 @@ json_t *owners_write(struct owners *l)
     owners_sort(l);
     json_t *out = json_array();
     for (size_t i = 0; i < l->len; i++)
-        json_array_append_new(out, owner_write(&l->items[i]));
+        json_array_append_new(out, owner_write(&l->items[i], l->stored));
     return out;
 }

@@ -184,17 +184,54 @@ static size_t line_separator(struct buf *b, const char *s, size_t left)
     return 1;
 }
 
+#define EVERY_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
+
+/* The top bit of every byte that is zero (and perhaps of others above it). */
+static uint64_t zeros_of(uint64_t word)
+{
+    return (word - EVERY_BYTE(1)) & ~word;
+}
+
+/* Eight characters that all stand for themselves. */
+static bool word_is_plain(uint64_t word)
+{
+    uint64_t below_blank = word - EVERY_BYTE(0x20);
+    uint64_t found = zeros_of(word ^ EVERY_BYTE('"')) | zeros_of(word ^ EVERY_BYTE('\\')) |
+                     zeros_of(word ^ EVERY_BYTE('<')) | zeros_of(word ^ EVERY_BYTE('>')) |
+                     zeros_of(word ^ EVERY_BYTE('&')) | below_blank | word;
+    return !(found & EVERY_BYTE(0x80));
+}
+
+/* Most strings need no escape: they are copied first and looked at then, a word at a time, with blanks behind them. */
+static bool add_plain_string(struct buf *b, const char *s, size_t n)
+{
+    char *at = buf_reserve(b, n + 2 + sizeof(uint64_t));
+    *at++ = '"';
+    if (n)
+        memcpy(at, s, n);
+    memset(at + n, ' ', sizeof(uint64_t));
+    for (size_t i = 0; i < n; i += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, at + i, sizeof word);
+        if (!word_is_plain(word))
+            return false;
+    }
+    at[n] = '"';
+    at[n + 1] = '\0';
+    b->len += n + 2;
+    return true;
+}
+
 void buf_add_json_string(struct buf *b, const char *s, size_t n)
 {
+    if (add_plain_string(b, s, n))
+        return;
     buf_addc(b, '"');
     size_t start = 0, i = 0;
     while (i < n) {
         unsigned char c = (unsigned char)s[i];
         if (!json_special[c]) {
             i++;
-            while (i + 4 <= n && !(json_special[(unsigned char)s[i]] | json_special[(unsigned char)s[i + 1]] |
-                                   json_special[(unsigned char)s[i + 2]] | json_special[(unsigned char)s[i + 3]]))
-                i += 4;
             continue;
         }
         buf_add(b, s + start, i - start);

@@ -173,7 +173,7 @@ static int64_t cpu_ns(void)
 static void wake_rested_locked(struct loop *l, int64_t now)
 {
     for (size_t i = l->resting_len; i-- > 0;) {
-        if (l->resting[i].until_ms > now || (!l->control->idle && l->resting[i].until_cpu_ns > cpu_ns()))
+        if (l->resting[i].until_ms > now || (!l->control->idle && l->resting[i].until_cpu_ns > l->control->cpu_read_ns))
             continue;
         wq_done(l->queue, l->resting[i].work);
         l->resting[i] = l->resting[--l->resting_len];
@@ -221,7 +221,8 @@ static void work_ended_locked(struct loop *l, const struct work *w, int64_t took
         return;
     }
     int64_t rest = took_ns * REST_TIMES / 1000000;
-    rest_locked(l, w, control_now_ms(c) + (rest < REST_MAX_MS ? rest : REST_MAX_MS), cpu_ns() + took_ns * REST_TIMES);
+    rest_locked(l, w, control_now_ms(c) + (rest < REST_MAX_MS ? rest : REST_MAX_MS),
+                c->cpu_read_ns + took_ns * REST_TIMES);
 }
 
 /* One key of one loop. */
@@ -234,15 +235,17 @@ static bool loop_run_one(struct loop *l)
     if (!w)
         return false;
     struct err e = ERR_INIT;
-    int64_t began = cpu_ns();
-    if (l->def->reconcile(l, w->ns, w->name, &e) < 0) {
+    int rc = l->def->reconcile(l, w->ns, w->name, &e);
+    int64_t began = c->cpu_read_ns;
+    c->cpu_read_ns = cpu_ns();
+    if (rc < 0) {
         if (e.msg[0] == '\0')
             err_set(&e, ERR_INTERNAL, "%s%s%s failed", w->ns, *w->ns ? "/" : "", w->name);
         reconcile_failed(l, w, &e);
         return true;
     }
     pthread_mutex_lock(&c->mu);
-    work_ended_locked(l, w, cpu_ns() - began);
+    work_ended_locked(l, w, c->cpu_read_ns - began);
     pthread_mutex_unlock(&c->mu);
     return true;
 }
@@ -253,6 +256,7 @@ static bool control_round(struct control *c, unsigned *reconciles)
     bool any = round_sources(c);
     any |= round_jobs(c);
     any |= round_events(c);
+    c->cpu_read_ns = cpu_ns();
     round_timers(c);
     for (struct loop *l = c->loops; l; l = l->next) {
         for (int i = 0; i < (l->def->batch ? l->def->batch : 1) && loop_run_one(l); i++) {

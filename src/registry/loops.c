@@ -4,6 +4,7 @@
  * understands (CONFLICT, ALREADY_EXISTS, NOT_FOUND). */
 #include "registry/meta_int.h"
 #include "registry/registry_int.h"
+#include "registry/strategy_int.h"
 
 #include "base/str.h"
 
@@ -91,7 +92,8 @@ static int make_edited(struct op *op, const json_t *live, void *arg, json_t **ou
     struct decode_opts opts = {.want = op->res, .media = MEDIA_JSON, .fields = FIELDS_IGNORE};
     if (decode_edited(&opts, live, TAKE(draft), &obj, op->e) < 0)
         return op_fail_err(op);
-    op_default(op, obj);
+    if (op->st->convert)
+        op->st->convert(obj);
     op_manage(op, live, obj, op->t->sub);
     *out_obj = obj;
     return 0;

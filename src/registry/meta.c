@@ -158,7 +158,7 @@ static bool is_empty(const json_t *v)
 bool member_equal(const json_t *a, const json_t *b, const char *key)
 {
     json_t *x = json_object_get(a, key), *y = json_object_get(b, key);
-    return (is_empty(x) && is_empty(y)) || json_equal(x, y);
+    return (is_empty(x) && is_empty(y)) || json_same(x, y);
 }
 
 void time_after(int64_t now_ns, int64_t seconds, char out[TIME_TEXT_LEN])

@@ -145,7 +145,7 @@ static enum outcome commit(struct op *op, json_t *take_obj, struct sobj *cur, co
                     json_object_get(json_object_get(live, "metadata"), "resourceVersion"));
     if (gone_by_update(op, take_obj, live))
         return remove_emptied(op, take_obj, cur);
-    if (json_equal(take_obj, live)) {
+    if (json_same(take_obj, live)) {
         json_decref(take_obj);
         return (enum outcome)op_answer_obj(op, 200, sobj_ref(cur));
     }

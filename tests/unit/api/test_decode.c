@@ -248,7 +248,7 @@ static const struct {
     {"nonsense", "{}"},
 };
 
-/* What was edited is decoded as if all were. */
+/* What was edited is decoded, and gets its defaults, as if all were. */
 static void test_edits_are_decoded_as_the_whole(void **state)
 {
     (void)state;
@@ -260,6 +260,7 @@ static void test_edits_are_decoded_as_the_whole(void **state)
                                "\"spec\":{\"capacity\":{\"storage\":\"1Gi\"},\"accessModes\":[\"ReadWriteOnce\"]}}",
                                0, NULL);
     assert_int_equal(decode_tree(&opts, given, &live, NULL, &e), 0);
+    defaults_apply(opts.want, live);
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
         json_t *draft = json_clone(live), *whole = NULL, *edited = NULL;
         if (edits[i].value)
@@ -267,6 +268,7 @@ static void test_edits_are_decoded_as_the_whole(void **state)
         else
             jdel(draft, edits[i].path);
         assert_int_equal(decode_tree(&opts, json_clone(draft), &whole, NULL, &e), 0);
+        defaults_apply(opts.want, whole);
         assert_int_equal(decode_edited(&opts, live, draft, &edited, &e), 0);
         schema_order(schema_type("core.v1.PersistentVolume"), edited);
         _auto_free_ char *want = json_text(whole);

@@ -130,6 +130,52 @@ static void json_clones_and_compares(void **state _unused_)
     assert_null(json_clone(NULL));
 }
 
+static void versions_are_compared_member_by_member(void **state _unused_)
+{
+    static const char text[] = "{\"a\":{\"x\":1,\"y\":[\"s\",null]},\"b\":2.5}";
+    static const char *const others[] = {
+        "{\"a\":{\"x\":1,\"y\":[\"t\",null]},\"b\":2.5}",
+        "{\"a\":{\"x\":1,\"y\":[\"s\"]},\"b\":2.5}",
+        "{\"a\":{\"x\":1},\"b\":2.5}",
+        "{\"a\":{\"x\":1,\"z\":[\"s\",null]},\"b\":2.5}",
+        "{\"a\":[],\"b\":2.5}",
+        "{\"b\":2.5,\"c\":{\"x\":1,\"y\":[\"s\",null]}}",
+    };
+    _auto_json_ json_t *a = json_loads(text, 0, NULL);
+    _auto_json_ json_t *moved = json_loads("{\"b\":2.5,\"a\":{\"y\":[\"s\",null],\"x\":1}}", 0, NULL);
+    assert_true(json_same(a, a));
+    assert_true(json_same(a, moved));
+    assert_false(json_same(a, NULL));
+    assert_false(json_same(NULL, NULL));
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        _auto_json_ json_t *b = json_loads(others[i], 0, NULL);
+        assert_false(json_same(a, b));
+        assert_false(json_same(b, a));
+    }
+}
+
+/* Wherever in a text it stands, a character is escaped. */
+static void escapes_do_not_depend_on_the_place(void **state _unused_)
+{
+    static const struct {
+        char c;
+        const char *as;
+    } rows[] = {{'"', "\\\""}, {'\\', "\\\\"},      {'<', "\\u003c"}, {'>', "\\u003e"}, {'&', "\\u0026"},
+                {'\n', "\\n"}, {'\x1f', "\\u001f"}, {'\x7f', "\x7f"}, {' ', " "}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        for (size_t at = 0; at < 20; at++) {
+            char text[20];
+            memset(text, 'a', sizeof text);
+            text[at] = rows[i].c;
+            _auto_buf_ struct buf b = BUF_INIT;
+            buf_add_json_string(&b, text, sizeof text);
+            _auto_free_ char *want =
+                xasprintf("\"%.*s%s%.*s\"", (int)at, text, rows[i].as, (int)(19 - at), text + at + 1);
+            assert_string_equal(buf_str(&b), want);
+        }
+    }
+}
+
 static void numbers_parse_whole_texts_only(void **state _unused_)
 {
     uint64_t u = 7;
@@ -234,6 +280,8 @@ int main(void)
         cmocka_unit_test(json_numbers_write_like_go),
         cmocka_unit_test(json_paths_read_and_edit),
         cmocka_unit_test(json_clones_and_compares),
+        cmocka_unit_test(versions_are_compared_member_by_member),
+        cmocka_unit_test(escapes_do_not_depend_on_the_place),
         cmocka_unit_test(numbers_parse_whole_texts_only),
         cmocka_unit_test(times_round_trip),
         cmocka_unit_test(fake_clock_moves_only_when_told),
