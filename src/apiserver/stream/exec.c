@@ -111,6 +111,13 @@ void exec_stdin_end(struct exec_run *x)
     x->stdin_ended = true;
 }
 
+void exec_hold_output(struct exec_run *x, int ms)
+{
+    int64_t until = clock_mono_ms(clock_real()) + ms;
+    if (!x->quiet_until || until < x->quiet_until)
+        x->quiet_until = until;
+}
+
 static void apply_size(struct exec_run *x)
 {
     if (!x->started || !x->tty || x->s.in < 0 || x->rows <= 0 || x->cols <= 0)
@@ -249,15 +256,14 @@ enum { P_WIRE, P_STDIN, P_OUT, P_ERR, P_EXIT, P_COUNT };
 
 struct loop_state {
     bool exited, open[3]; /* open: by channel */
-    int64_t quiet_until;  /* mono ms: nothing is sent before */
     struct exec_exit end;
     size_t end_len;
 };
 
 /* How long nothing may be sent yet. */
-static int quiet_left(const struct loop_state *st)
+static int quiet_left(const struct exec_run *x)
 {
-    int64_t left = st->quiet_until - clock_mono_ms(clock_real());
+    int64_t left = x->quiet_until ? x->quiet_until - clock_mono_ms(clock_real()) : 0;
     return left > 0 ? (int)left : 0;
 }
 
@@ -291,7 +297,7 @@ static void pump(struct exec_run *x, struct loop_state *st)
     st->open[CHANNEL_STDERR] = x->s.err >= 0;
     while (!x->wire.ended && !(st->exited && !st->open[CHANNEL_STDOUT] && !st->open[CHANNEL_STDERR])) {
         struct pollfd p[P_COUNT];
-        int quiet = quiet_left(st);
+        int quiet = quiet_left(x);
         write_stdin(x);
         prepare(x, st, quiet, p);
         int n = poll(p, P_COUNT, quiet ? quiet : st->exited ? SILENT_MS : -1);
@@ -325,9 +331,9 @@ static bool await_ready(struct exec_run *x)
 }
 
 /* A short program may have ended, and an error may be there, before anything is to be sent. */
-static void stay_quiet(struct exec_run *x, const struct loop_state *st)
+static void stay_quiet(struct exec_run *x)
 {
-    for (int left; !x->wire.ended && (left = quiet_left(st)) > 0;) {
+    for (int left; !x->wire.ended && (left = quiet_left(x)) > 0;) {
         struct pollfd p = {x->wire.fd, wire_events(&x->wire, true), 0};
         poll(&p, 1, left);
         wire_move(&x->wire, p.revents);
@@ -351,13 +357,13 @@ void exec_main(struct upgraded *up, void *run)
     wire_init(&x->wire, up);
     x->proto->begin(x);
     if (await_ready(x)) {
-        st.quiet_until = clock_mono_ms(clock_real()) + x->proto->first_output_ms;
+        wire_move(&x->wire, 0); /* a ping's answer comes while the process starts */
         if (start_process(x, &e) < 0) {
-            stay_quiet(x, &st);
+            stay_quiet(x);
             end_failed(x, e.msg);
         } else {
             pump(x, &st);
-            stay_quiet(x, &st);
+            stay_quiet(x);
             if (st.exited && st.end.message[0])
                 end_failed(x, st.end.message);
             else if (st.exited)

@@ -19,7 +19,6 @@ struct exec_proto {
     void (*end)(struct exec_run *x, const char *status, const char *plain);
     bool (*closed)(const struct exec_run *x); /* the client has taken its leave as well */
     void (*release)(struct exec_run *x);
-    int first_output_ms; /* the client takes nothing before: see exec_ws.c. The process starts meanwhile */
 };
 
 struct exec_run {
@@ -30,9 +29,10 @@ struct exec_run {
     char *ns, *pod, *container; /* owned */
     struct strlist argv;
     struct wire wire;
-    void *state; /* the protocol's own */
-    int version; /* of the protocol: 1..5 */
-    bool base64; /* WebSocket: text messages */
+    void *state;         /* the protocol's own */
+    int64_t quiet_until; /* mono ms: nothing is sent before; 0: at once. The process starts meanwhile */
+    int version;         /* of the protocol: 1..5 */
+    bool base64;         /* WebSocket: text messages */
     /* the process */
     bool started;
     struct exec_session s;
@@ -44,6 +44,8 @@ struct exec_run {
 /* -- called by protocols -- */
 void exec_stdin(struct exec_run *x, const void *data, size_t len);
 void exec_stdin_end(struct exec_run *x);
+/* The client takes no output (nor its end) for so long from now, unless an earlier call said something shorter. */
+void exec_hold_output(struct exec_run *x, int ms);
 /* {"Width":111,"Height":33} */
 void exec_resize(struct exec_run *x, const char *json, size_t len);
 

@@ -172,7 +172,7 @@ static void release(struct exec_run *x)
     free(st);
 }
 
-static const struct exec_proto exec_spdy = {begin, input, ready, output, end, closed, release, 0};
+static const struct exec_proto exec_spdy = {begin, input, ready, output, end, closed, release};
 
 void exec_spdy_open(struct request *rq, struct exec_run *x)
 {

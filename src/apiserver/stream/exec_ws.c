@@ -4,8 +4,9 @@
  * ends)
  *
  * DESIGN: the end is Status on 3, then CLOSE 1000: any other close makes kubectl lose the exit code. kubectl registers
- * its channels a moment after it starts to read, so the first output waits a few milliseconds. Source: apimachinery
- * util/remotecommand. */
+ * its channels a moment after it starts to read, and drops what comes for others. So a ping goes ahead: whoever answers
+ * it reads, and takes output a moment later, on a busy machine as on an idle one. Who answers none (many a small client
+ * does not) waits a few milliseconds. Source: apimachinery util/remotecommand, client-go tools/remotecommand. */
 #include "apiserver/stream/exec_int.h"
 #include "apiserver/stream/ws_int.h"
 
@@ -16,7 +17,15 @@
 
 #include <string.h>
 
-enum { CH_STDIN = 0, CH_ERROR = 3, CH_RESIZE = 4, CH_CLOSE = 255, FIRST_OUTPUT_MS = 8, NORMAL_CLOSE = 1000 };
+enum {
+    CH_STDIN = 0,
+    CH_ERROR = 3,
+    CH_RESIZE = 4,
+    CH_CLOSE = 255,
+    FIRST_OUTPUT_MS = 8,
+    AFTER_PONG_MS = 2,
+    NORMAL_CLOSE = 1000
+};
 
 static const struct {
     const char *name;
@@ -68,11 +77,16 @@ static void send_channel(struct exec_run *x, unsigned char channel, const void *
 static void begin(struct exec_run *x)
 {
     x->state = ws_new(&x->wire, on_message, x);
+    exec_hold_output(x, FIRST_OUTPUT_MS);
+    ws_ping(x->state);
 }
 
 static void input(struct exec_run *x)
 {
+    bool knew = ws_was_ponged(x->state);
     ws_input(x->state);
+    if (!knew && ws_was_ponged(x->state))
+        exec_hold_output(x, AFTER_PONG_MS);
 }
 
 static bool ready(const struct exec_run *x)
@@ -105,7 +119,7 @@ static void release(struct exec_run *x)
     ws_free(x->state);
 }
 
-static const struct exec_proto exec_ws = {begin, input, ready, output, end, closed, release, FIRST_OUTPUT_MS};
+static const struct exec_proto exec_ws = {begin, input, ready, output, end, closed, release};
 
 void exec_ws_open(struct request *rq, struct exec_run *x)
 {

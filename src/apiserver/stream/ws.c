@@ -21,7 +21,7 @@ struct ws {
     wslay_event_context_ptr ctx;
     ws_message_fn on_message;
     void *arg;
-    bool failed;
+    bool failed, ponged;
 };
 
 bool ws_requested(struct request *rq)
@@ -77,6 +77,7 @@ static void on_msg(wslay_event_context_ptr ctx, const struct wslay_event_on_msg_
 {
     struct ws *s = user;
     (void)ctx;
+    s->ponged |= m->opcode == WSLAY_PONG;
     if (m->opcode == WSLAY_BINARY_FRAME || m->opcode == WSLAY_TEXT_FRAME)
         s->on_message(s->arg, m->opcode == WSLAY_TEXT_FRAME, m->msg, m->msg_length);
 }
@@ -126,6 +127,18 @@ void ws_send(struct ws *s, bool text, const void *prefix, size_t prefix_len, con
     struct wslay_event_msg m = {text ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME, (const uint8_t *)whole.data, whole.len};
     wslay_event_queue_msg(s->ctx, &m);
     push_out(s);
+}
+
+void ws_ping(struct ws *s)
+{
+    struct wslay_event_msg m = {WSLAY_PING, NULL, 0};
+    wslay_event_queue_msg(s->ctx, &m);
+    push_out(s);
+}
+
+bool ws_was_ponged(const struct ws *s)
+{
+    return s->ponged;
 }
 
 void ws_close(struct ws *s, uint16_t code)

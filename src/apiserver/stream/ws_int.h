@@ -20,6 +20,9 @@ void ws_free(struct ws *s);
 void ws_input(struct ws *s);
 /* One binary (or text) message: `prefix` bytes first, then data. */
 void ws_send(struct ws *s, bool text, const void *prefix, size_t prefix_len, const void *data, size_t len);
+/* Asks for a sign of life. Clients answer while they wait for messages. */
+void ws_ping(struct ws *s);
+bool ws_was_ponged(const struct ws *s);
 void ws_close(struct ws *s, uint16_t code);
 /* Both sides have said goodbye. */
 bool ws_closed(const struct ws *s);
