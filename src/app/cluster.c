@@ -216,7 +216,7 @@ static int open_images(struct cluster *c, struct err *e)
 static int open_objects(struct cluster *c, struct err *e)
 {
     _auto_free_ char *journal = c->conf.ephemeral ? NULL : xasprintf("%s/state.db", c->data.path);
-    struct store_conf store = {.path = journal, .clock = &c->clock.clock};
+    struct store_conf store = {.path = journal, .clock = &c->clock.clock, .window_seconds = c->conf.history_seconds};
     if (store_open(&store, &c->store, e) < 0)
         return -1;
     struct registry_conf registry = {c->store, &c->clock.clock, SERVICE_CIDR, POD_CIDR};

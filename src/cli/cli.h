@@ -23,6 +23,7 @@ struct up_conf {
     int64_t nodefs_bytes;     /* size of each node's filesystem */
     bool fail_unknown_images; /* no stub in the place of an image that nobody knows */
     int64_t imagefs_bytes;    /* size of the one that image layers are on */
+    unsigned history_seconds; /* how far back a watch may begin; 0: five minutes */
     bool ephemeral;           /* nothing is kept */
     bool detach;              /* return once nodes are Ready */
     bool plain_http;

@@ -2,7 +2,14 @@
  *
  * DESIGN: first the file (lines and columns), then the lab is played in clusters of its own, a fresh one each time:
  * without a solution, with it, and with each near-miss of it (lab/mutate.h). A near-miss that still gets all points is
- * a survivor: a check that does not look. Near-misses end with the first point they lose. */
+ * a survivor: a check that does not look. Near-misses end with the first point they lose.
+ *
+ * What is wrong stays wrong, and would be waited for until each check's patience is over. So a near-miss waits a few
+ * times as long as the slowest thing of the right solution took on this machine, now: one that were noticed only later
+ * is taken for noticed, none is taken for a survivor for being slow.
+ *
+ * PROCESSES: near-misses are played in children of this process, several at a time: each has a cluster of its own and
+ * looks after it (own_cluster.h), which wants a process with one thread. */
 #include "cli/lab_lint.h"
 
 #include "base/json.h"
@@ -13,29 +20,50 @@
 #include "lab/report.h"
 #include "lab/runner.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#define SPOILT_PATIENCE 20 /* percent: what is wrong stays so */
+#define FRESH_LIMIT_MS  1500 /* preparing a step behind the first, whose former ones were not solved */
+#define SPOILT_LEAST_MS 1500
+#define SPOILT_TIMES    3
+#define JOBS_MAX        16
+
+enum verdict { NOTICED, SURVIVED, NOT_THERE, UNJUDGED };
 
 struct linting {
     const struct cli *cli;
     const struct lab *lab;
+    bool solved;        /* by its solution */
+    int64_t slowest_ms; /* that it took for one thing */
     int found;
 };
 
+struct playing {
+    const struct run_opts *opts;
+    int percent;        /* of the checks' patience */
+    int64_t limit_ms;   /* see lab/env.h */
+    int64_t slowest_ms; /* result */
+};
+
 /* In a cluster of its own. Returns the report, new, or NULL. */
-static json_t *play(const struct linting *l, const struct run_opts *opts, int patience, struct err *e)
+static json_t *play(const struct linting *l, struct playing *p, struct lab_env *env, struct err *e)
 {
     struct own_cluster own = {0};
-    struct lab_env env = {0};
     json_t *report = NULL;
     if (own_cluster_start(&own, l->cli, json_object_get(l->lab->tree, "cluster"), NULL, e) == 0 &&
-        lab_env_open(&env, l->lab, own.kubeconfig, own.work, &own.host, e) == 0) {
-        env.patience_percent = patience;
-        env.janitor = &own.janitor;
-        report = lab_run(&env, opts, e);
+        lab_env_open(env, l->lab, own.kubeconfig, own.work, &own.host, e) == 0) {
+        env->patience_percent = p->percent;
+        env->limit_ms = p->limit_ms;
+        env->janitor = &own.janitor;
+        report = lab_run(env, p->opts, e);
+        p->slowest_ms = env->slowest_ms;
     }
-    lab_env_close(&env);
+    lab_env_close(env);
     own_cluster_stop(&own, false);
     return report;
 }
@@ -46,7 +74,7 @@ static void print_checks(const json_t *report, bool passed)
     const json_t *step, *row;
     json_array_foreach(json_object_get(report, "steps"), s, step)
     {
-        if (jstr(step, "failed"))
+        if (jstr(step, "failed") && !passed)
             printf("  step %s: the solution ended with: %s\n", jstr(step, "name"), jstr(step, "failed"));
         json_array_foreach(json_object_get(step, "checks"), c, row)
         {
@@ -59,10 +87,22 @@ static void print_checks(const json_t *report, bool passed)
     }
 }
 
+/* ---- nothing done, and all done ---- */
+
+/* Steps behind the first may wait for what nobody has done. */
+static void fresh_step(void *arg, const json_t *step)
+{
+    struct lab_env *env = arg;
+    if (step != json_array_get(json_object_get(env->lab->tree, "steps"), 0))
+        env->limit_ms = FRESH_LIMIT_MS;
+}
+
 static int lint_fresh(struct linting *l, struct err *e)
 {
-    const struct run_opts opts = {.solve = false};
-    _auto_json_ json_t *report = play(l, &opts, 0, e);
+    struct lab_env env = {0};
+    const struct run_opts opts = {.solve = false, .unprepared = true, .on_step = fresh_step, .arg = &env};
+    struct playing p = {.opts = &opts};
+    _auto_json_ json_t *report = play(l, &p, &env, e);
     if (!report)
         return -1;
     if (jint(report, "points", 0) == 0) {
@@ -78,11 +118,15 @@ static int lint_fresh(struct linting *l, struct err *e)
 
 static int lint_solution(struct linting *l, struct err *e)
 {
+    struct lab_env env = {0};
     const struct run_opts opts = {.solve = true};
-    _auto_json_ json_t *report = play(l, &opts, 100, e);
+    struct playing p = {.opts = &opts, .percent = 100};
+    _auto_json_ json_t *report = play(l, &p, &env, e);
     if (!report)
         return -1;
-    if (check_all_passed(report)) {
+    l->slowest_ms = p.slowest_ms;
+    l->solved = check_all_passed(report);
+    if (l->solved) {
         printf("%s: the solution scores 100\n", l->lab->name);
         return 0;
     }
@@ -93,37 +137,132 @@ static int lint_solution(struct linting *l, struct err *e)
     return 0;
 }
 
-/* 1: survived, 0: noticed. */
-static int try_mutant(const struct linting *l, const struct mutant *m, struct err *e)
+/* ---- near-misses ---- */
+
+static enum verdict try_mutant(const struct linting *l, const struct mutant *m)
 {
     struct spoiler spoiler = {.mutant = m};
-    const struct play_opts edit = {.edit = spoil, .arg = &spoiler};
-    const struct run_opts opts = {.solve = true, .solution = &edit, .first_failure = true};
-    _auto_json_ json_t *report = play(l, &opts, SPOILT_PATIENCE, e);
-    return report ? jint(report, "points", 0) == jint(report, "of", 0) : -1;
+    const struct play_opts edit = {.action = spoil_action, .edit = spoil_object, .arg = &spoiler};
+    const struct run_opts opts = {.solve = true,
+                                  .solution = &edit,
+                                  .first_failure = true,
+                                  .unprepared = true,
+                                  .solved = spoil_solved,
+                                  .arg = &spoiler};
+    struct playing p = {.opts = &opts, .percent = 100, .limit_ms = SPOILT_LEAST_MS + SPOILT_TIMES * l->slowest_ms};
+    struct lab_env env = {0};
+    struct err e = ERR_INIT;
+    _auto_json_ json_t *report = play(l, &p, &env, &e);
+    if (!report) {
+        fprintf(stderr, "%s: %s: %s\n", l->lab->name, m->what, e.msg);
+        return UNJUDGED;
+    }
+    if (jint(report, "points", 0) < lab_points(l->lab))
+        return NOTICED;
+    return spoiler.done ? SURVIVED : NOT_THERE;
 }
 
-static int lint_mutants(struct linting *l, int only, struct err *e)
+struct batch {
+    const struct linting *l;
+    const struct mutants *all;
+    size_t stride, next;
+    enum verdict *verdicts; /* one a mutant */
+    pid_t pids[JOBS_MAX];   /* 0: free */
+    size_t of[JOBS_MAX];    /* the mutant that a child plays */
+};
+
+static int start_next(struct batch *b, size_t slot, struct err *e)
+{
+    const struct mutant *m = &b->all->items[b->next];
+    const pid_t parent = getpid();
+    fflush(NULL);
+    const pid_t pid = fork();
+    if (pid < 0)
+        return err_sys(e, errno, "fork");
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        _exit(getppid() == parent ? (int)try_mutant(b->l, m) : UNJUDGED);
+    }
+    b->pids[slot] = pid;
+    b->of[slot] = b->next;
+    b->next += b->stride;
+    return 0;
+}
+
+/* Some child ends. */
+static void reap(struct batch *b)
+{
+    int status;
+    const pid_t pid = wait(&status);
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        if (pid > 0 && b->pids[i] == pid) {
+            const int code = WIFEXITED(status) ? WEXITSTATUS(status) : UNJUDGED;
+            b->verdicts[b->of[i]] = code < UNJUDGED ? (enum verdict)code : UNJUDGED;
+            b->pids[i] = 0;
+        }
+}
+
+/* All of them, so many at a time. */
+static int play_batch(struct batch *b, int jobs, struct err *e)
+{
+    int rc = 0, busy = 0;
+    for (;;) {
+        busy = 0;
+        for (int i = 0; i < jobs; i++) {
+            if (rc == 0 && !b->pids[i] && b->next < b->all->len)
+                rc = start_next(b, (size_t)i, e);
+            busy += b->pids[i] != 0;
+        }
+        if (!busy)
+            return rc;
+        reap(b);
+    }
+}
+
+/* Tells survivors, and what is declared of near-misses but not so. */
+static void tell(struct linting *l, const struct batch *b)
+{
+    size_t count[UNJUDGED + 1] = {0}, declared = 0, tried = 0;
+    for (size_t i = 0; i < b->all->len; i += b->stride) {
+        const struct mutant *m = &b->all->items[i];
+        const enum verdict v = b->verdicts[i];
+        count[v]++;
+        tried++;
+        declared += v == SURVIVED && m->why;
+        if (v == SURVIVED && !m->why)
+            printf("%s: SURVIVED: %s\n", l->lab->name, m->what);
+        if (v == UNJUDGED)
+            printf("%s: could not be played: %s\n", l->lab->name, m->what);
+        if (v == NOTICED && m->why)
+            printf("%s: declared equivalent, but noticed: %s\n", l->lab->name, m->what);
+        l->found += (v == SURVIVED && !m->why) || v == UNJUDGED || (v == NOTICED && m->why);
+    }
+    printf("%s: %zu of %zu near-misses noticed (of %zu there are)", l->lab->name, count[NOTICED],
+           tried - count[NOT_THERE] - declared, b->all->len);
+    if (declared)
+        printf("; %zu declared equivalent", declared);
+    printf("\n");
+}
+
+static int lint_mutants(struct linting *l, const struct lint_opts *opts, struct err *e)
 {
     struct mutants all = {0};
-    size_t tried = 0, survivors = 0;
-    int rc = 0;
-    if (mutants_of(l->lab, &all, e) < 0)
+    _auto_strlist_ struct strlist unknown = {0};
+    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    const int jobs = opts->jobs ? opts->jobs : cpus > 0 ? (int)cpus : 1;
+    if (mutants_of(l->lab, &all, &unknown, e) < 0)
         return -1;
-    const size_t stride = only > 0 && (size_t)only < all.len ? (all.len + (size_t)only - 1) / (size_t)only : 1;
-    for (size_t i = 0; i < all.len && rc >= 0; i += stride) {
-        rc = try_mutant(l, &all.items[i], e);
-        tried++;
-        if (rc != 1)
-            continue;
-        survivors++;
-        printf("%s: SURVIVED: %s\n", l->lab->name, all.items[i].what);
-        fflush(stdout);
-    }
-    printf("%s: %zu of %zu near-misses noticed (of %zu there are)\n", l->lab->name, tried - survivors, tried, all.len);
-    l->found += survivors > 0;
+    for (size_t i = 0; i < unknown.len; i++, l->found++)
+        printf("%s: declared equivalent, but there is no such near-miss: %s\n", l->lab->name, unknown.items[i]);
+    const size_t only = (size_t)opts->only;
+    struct batch b = {.l = l, .all = &all, .stride = only && only < all.len ? (all.len + only - 1) / only : 1};
+    b.verdicts = xcalloc(all.len + 1, sizeof *b.verdicts);
+    const int rc = play_batch(&b, jobs < JOBS_MAX ? jobs : JOBS_MAX, e);
+    if (rc == 0)
+        tell(l, &b);
+    free(b.verdicts);
     mutants_release(&all);
-    return rc < 0 ? -1 : 0;
+    return rc;
 }
 
 int lab_lint(const struct cli *cli, const char *dir, const struct lint_opts *opts, struct err *e)
@@ -139,8 +278,13 @@ int lab_lint(const struct cli *cli, const char *dir, const struct lint_opts *opt
     fflush(stdout);
     if (!opts->play)
         return 0;
-    struct linting l = {cli, &lab, 0};
-    if (lint_fresh(&l, e) < 0 || lint_solution(&l, e) < 0 || lint_mutants(&l, opts->only, e) < 0)
+    struct linting l = {.cli = cli, .lab = &lab};
+    if (lint_fresh(&l, e) < 0 || lint_solution(&l, e) < 0)
+        return -1;
+    fflush(stdout);
+    if (!l.solved)
+        return 1; /* what is near it says nothing */
+    if (lint_mutants(&l, opts, e) < 0)
         return -1;
     return l.found ? 1 : 0;
 }

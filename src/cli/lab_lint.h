@@ -7,6 +7,7 @@
 struct lint_opts {
     bool play; /* also play it: a fresh cluster scores 0, the solution 100, near-misses less */
     int only;  /* so many near-misses at most, spread over all; 0: all */
+    int jobs;  /* so many near-misses at a time; 0: one a processor */
 };
 /* Prints what it finds. 0: nothing; 1: something. -1 with `e`: it could not be done. */
 int lab_lint(const struct cli *cli, const char *dir, const struct lint_opts *opts, struct err *e);

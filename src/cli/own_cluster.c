@@ -147,7 +147,8 @@ int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t
     const char *const argv[] = {cli->self_exe, "up",        "--detach",
                                 "--data",      c->data,     "--listen",
                                 "127.0.0.1:0", "--profile", jstr_or(wants, "profile", "eks"),
-                                "--nodes",     nodes,       NULL};
+                                "--nodes",     nodes,       "--history",
+                                "24h",         NULL};
     _auto_buf_ struct buf told = BUF_INIT;
     int code;
     janitor_tell(&c->janitor, JANITOR_STARTING);

@@ -55,18 +55,21 @@ static int lab_list(const struct cli *cli, int argc _unused_, char **argv _unuse
 
 static int lab_lint_run(const struct cli *cli, int argc, char **argv, struct err *e)
 {
-    static const struct option options[] = {
-        {"play", no_argument, NULL, 'p'}, {"near-misses", required_argument, NULL, 'm'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"play", no_argument, NULL, 'p'},
+                                            {"near-misses", required_argument, NULL, 'm'},
+                                            {"jobs", required_argument, NULL, 'j'},
+                                            {NULL, 0, NULL, 0}};
     struct lint_opts opts = {0};
     int worst = 0;
     opterr = 0;
     optind = 1;
     for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         int64_t n = 0;
-        if (opt == '?' || (opt == 'm' && (!str_to_i64(optarg, &n) || n < 1 || n > 10000)))
+        if (opt == '?' || (opt != 'p' && (!str_to_i64(optarg, &n) || n < 1 || n > 10000)))
             return cli_usage(e, "lab", "unknown flag, or a missing or wrong value");
         opts.play = true;
         opts.only = opt == 'm' ? (int)n : opts.only;
+        opts.jobs = opt == 'j' ? (int)n : opts.jobs;
     }
     if (optind == argc)
         return cli_usage(e, "lab", "lint which lab?");
@@ -109,16 +112,17 @@ const struct cli_verb verb_lab = {
     .help =
         "usage: stowage lab list\n"
         "       stowage lab start LAB [--seed TEXT], then: stowage lab check, hint, answer…\n"
-        "       stowage lab lint [--play] [--near-misses N] LAB...\n"
+        "       stowage lab lint [--play] [--near-misses N] [--jobs N] LAB...\n"
         "       stowage lab schema\n\n"
         "list: the labs in $STOWAGE_LABS, else those that came with the program. LAB is a name from there, or a "
         "folder.\n"
         "One lab is under way at a time; progress and score are kept in the data directory.\n\n" LAB_SESSION_HELP
         "\nlint: is the file right (line, column, what was expected)? With --play its checks are tested, too: a fresh\n"
         "cluster must score 0, the reference solution 100, and near-misses of it (another name, size, class, access\n"
-        "mode, namespace…) less than 100; those that do not are printed.\n"
+        "mode, namespace, deleted and created again…) less than 100; those that do not are printed.\n"
         "schema: the JSON Schema of lab.yaml, for editors.\n\n"
         "  --play             play it: some seconds, and a few for each near-miss\n"
-        "  --near-misses N    only so many near-misses, spread over all\n",
+        "  --near-misses N    only so many near-misses, spread over all\n"
+        "  --jobs N           so many of them at a time (one a processor)\n",
     .run = lab_run_verb,
 };

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/verbs_int.h"
+#include "lab/fields.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #define SIZE_MIN        (INT64_C(256) << 20)
 #define MAX_NODES       16
 #define MAX_SIMULATED   5000
+#define HISTORY_MAX_MS  (INT64_C(168) * 3600 * 1000)
 
 static const char *const profiles[] = {"eks", "killercoda", "kind", "minikube", "none"};
 
@@ -29,6 +31,7 @@ enum {
     OPT_NODEFS,
     OPT_IMAGEFS,
     OPT_UNKNOWN_IMAGES,
+    OPT_HISTORY,
     OPT_EPHEMERAL,
     OPT_DETACH,
     OPT_KUBECONFIG,
@@ -49,6 +52,7 @@ static const struct option options[] = {
     {"nodefs", required_argument, NULL, OPT_NODEFS}, /* its older name */
     {"imagefs-size", required_argument, NULL, OPT_IMAGEFS},
     {"unknown-images", required_argument, NULL, OPT_UNKNOWN_IMAGES},
+    {"history", required_argument, NULL, OPT_HISTORY},
     {"ephemeral", no_argument, NULL, OPT_EPHEMERAL},
     {"detach", no_argument, NULL, OPT_DETACH},
     {"kubeconfig", required_argument, NULL, OPT_KUBECONFIG},
@@ -92,6 +96,15 @@ static int parse_size(const char *flag, int64_t *out, struct err *e)
     return 0;
 }
 
+static int parse_history(unsigned *out, struct err *e)
+{
+    int64_t ms;
+    if (!duration_parse(optarg, &ms) || ms < 1000 || ms > HISTORY_MAX_MS)
+        return cli_usage(e, "up", "--history %s: a time from 1s to 168h", optarg);
+    *out = (unsigned)(ms / 1000);
+    return 0;
+}
+
 static int parse_flag(int opt, struct up_conf *conf, char **host, const char **data, struct err *e)
 {
     uint64_t number;
@@ -129,6 +142,8 @@ static int parse_flag(int opt, struct up_conf *conf, char **host, const char **d
         return conf->fail_unknown_images || str_eq(optarg, "stub")
                    ? 0
                    : cli_usage(e, "up", "--unknown-images %s: stub or fail", optarg);
+    case OPT_HISTORY:
+        return parse_history(&conf->history_seconds, e);
     case OPT_EPHEMERAL:
         conf->ephemeral = true;
         return 0;
@@ -202,6 +217,7 @@ const struct cli_verb verb_up = {
         "and\n"
         "                        nothing else runs in its place, and an event says so) or fail (ErrImagePull)\n"
         "  --imagefs-size SIZE   size of the one with the image layers, sparse (default 20Gi)\n"
+        "  --history TIME        how far back a watch may begin, and a list be as it was (default 5m)\n"
         "  --ephemeral           keep nothing: objects and volumes are gone when it stops\n"
         "  --detach              return once the nodes are Ready; `stowage down` stops it\n"
         "  --kubeconfig FILE     write the administrator's kubeconfig there (default DIR/kubeconfig, mode 0600)\n"

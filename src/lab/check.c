@@ -32,8 +32,12 @@ static const struct {
     {"bytes", check_bytes, false, false, false, "kubectl exec"},
     {"event", check_event, false, false, false, "kubectl describe, kubectl get events"},
     {"order", check_order, false, false, false, "kubectl get events"},
+    {"history", check_history, false, false, false, "kubectl get -w, next time"},
+    {"same", check_same, false, false, false, "kubectl get -o yaml: uid, creationTimestamp"},
+    {"recreated", check_recreated, false, false, false, "kubectl get -o yaml: uid, creationTimestamp"},
     {"quiz", check_quiz, true, true, false, "stowage lab answer"},
     {"shell", check_script, false, false, false, ""},
+    {"all", check_all, false, false, false, ""},
 };
 
 void check_result_release(struct check_result *r)
@@ -54,6 +58,10 @@ static size_t kind_of(const json_t *check)
 
 const char *check_impossible(const struct lab_env *env, const json_t *check)
 {
+    size_t i;
+    const json_t *part;
+    json_array_foreach(json_object_get(check, "all"), i,
+                       part) if (check_impossible(env, part)) return check_impossible(env, part);
     return kinds_of_check[kind_of(check)].ours && !env->host
                ? "it looks at a node from inside, which only a cluster of "
                  "Stowage allows"
@@ -69,16 +77,29 @@ int check_once(struct lab_env *env, const json_t *check, struct check_result *ou
         check_result_release(&r);
         return -1;
     }
-    buf_adds(&r.look, jstr_or(check, "look", kinds_of_check[k].where));
+    if (!r.look.len || jstr(check, "look")) {
+        buf_clear(&r.look);
+        buf_adds(&r.look, jstr_or(check, "look", kinds_of_check[k].where));
+    }
     *out = r;
     return 0;
 }
 
-static int64_t now_ms(void)
+/* The first that does not hold is the one that is told. */
+int check_all(struct lab_env *env, const json_t *list, struct check_result *out, struct err *e)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    size_t i;
+    const json_t *part;
+    out->passed = true;
+    json_array_foreach(list, i, part) if (out->passed)
+    {
+        struct check_result r = {0};
+        if (check_once(env, part, &r, e) < 0)
+            return -1;
+        check_result_release(out);
+        *out = r;
+    }
+    return 0;
 }
 
 /* What went wrong is what was observed: a pod that does not run yet, an object that is not there. */
@@ -92,7 +113,7 @@ static void fail_with(const json_t *check, struct check_result *r, struct err *e
 
 int check_await(struct lab_env *env, const json_t *check, int64_t patience_ms, struct check_result *out, struct err *e)
 {
-    const int64_t begin = now_ms();
+    const int64_t begin = env_now_ms();
     const char *impossible = check_impossible(env, check);
     if (impossible)
         return err_set(e, ERR_UNSUPPORTED, "%s: %s", jstr_or(check, "name", ""), impossible);
@@ -102,7 +123,7 @@ int check_await(struct lab_env *env, const json_t *check, int64_t patience_ms, s
             duration_parse(jstr(check, "within"), &patience_ms);
         patience_ms = patience_ms * env->patience_percent / 100;
     }
-    patience_ms = kinds_of_check[kind_of(check)].no_wait ? 0 : patience_ms;
+    patience_ms = kinds_of_check[kind_of(check)].no_wait ? 0 : env_patience(env, patience_ms);
     for (int64_t nap = FIRST_MS;; nap = nap * 3 / 2 < LONGEST_MS ? nap * 3 / 2 : LONGEST_MS) {
         struct check_result r = {0};
         const int rc = check_once(env, check, &r, e);
@@ -110,9 +131,10 @@ int check_await(struct lab_env *env, const json_t *check, int64_t patience_ms, s
             return -1;
         if (rc < 0)
             fail_with(check, &r, e);
-        const int64_t left = begin + patience_ms - now_ms();
+        const int64_t left = begin + patience_ms - env_now_ms();
         if (r.passed || left <= 0) {
-            r.ms = now_ms() - begin;
+            r.ms = env_now_ms() - begin;
+            env_took(env, begin);
             *out = r;
             return 0;
         }
@@ -157,6 +179,8 @@ json_t *check_step(struct lab_env *env, const json_t *step, void (*told)(void *a
         check_result_release(&r);
         if (told)
             told(arg, row);
+        if (env->first_failure && points < of)
+            break;
     }
     return json_pack("{s:s, s:s, s:i, s:i, s:O}", "name", jstr_or(step, "name", ""), "title",
                      jstr_or(step, "title", jstr_or(step, "name", "")), "points", points, "of", of, "checks", rows);

@@ -75,6 +75,14 @@ static bool covers(const json_t *want, const json_t *have, const char *path, str
     return differ(d, path, want, have);
 }
 
+bool object_covers(const json_t *want, const json_t *have)
+{
+    struct difference d = {0};
+    const bool all = covers(want, have, "", &d);
+    difference_release(&d);
+    return all;
+}
+
 /* All that may be meant: the one of that name, or all of the kind. Returns new in *out (an array). */
 static int candidates(struct lab_env *env, const json_t *want, json_t **out, struct err *e)
 {

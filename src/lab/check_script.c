@@ -34,14 +34,16 @@ static int judge(struct lab_env *env, const struct script *s, const json_t *what
 
 int check_script(struct lab_env *env, const json_t *what, struct check_result *out, struct err *e)
 {
-    const struct script s = {.text = jstr(what, "run"), .timeout_ms = SCRIPT_MS};
+    const struct script s = {.text = jstr(what, "run"), .timeout_ms = env_patience(env, SCRIPT_MS)};
     return judge(env, &s, what, out, e);
 }
 
 int check_node(struct lab_env *env, const json_t *what, struct check_result *out, struct err *e)
 {
-    const struct script s = {
-        .text = jstr(what, "run"), .node = jstr(what, "node"), .on_node = true, .timeout_ms = SCRIPT_MS};
+    const struct script s = {.text = jstr(what, "run"),
+                             .node = jstr(what, "node"),
+                             .on_node = true,
+                             .timeout_ms = env_patience(env, SCRIPT_MS)};
     return judge(env, &s, what, out, e);
 }
 

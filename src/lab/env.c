@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 int lab_env_open(struct lab_env *env, const struct lab *lab, const char *kubeconfig, const char *work,
                  const struct lab_host *host, struct err *e)
@@ -35,6 +36,24 @@ void lab_env_close(struct lab_env *env)
     json_decref(env->vars);
     json_decref(env->answers);
     *env = (struct lab_env){0};
+}
+
+int64_t env_patience(const struct lab_env *env, int64_t ms)
+{
+    return env->limit_ms && env->limit_ms < ms ? env->limit_ms : ms;
+}
+
+int64_t env_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void env_took(struct lab_env *env, int64_t begin)
+{
+    const int64_t ms = env_now_ms() - begin;
+    env->slowest_ms = ms > env->slowest_ms ? ms : env->slowest_ms;
 }
 
 /* Kinds come with definitions that were applied meanwhile. */

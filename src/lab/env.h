@@ -32,11 +32,20 @@ struct lab_env {
     const struct lab_host *host; /* borrowed; NULL: the cluster is not ours */
     struct janitor *janitor;     /* borrowed; NULL: scripts are not looked after when this process is killed */
     int patience_percent;        /* of every `within`: 100; less where nothing will change any more */
+    int64_t limit_ms;            /* no check, action or script takes longer; 0: what they say themselves */
+    int64_t slowest_ms;          /* the longest that one of them took so far */
+    bool first_failure;          /* a step's checks end with the first that costs a point */
 };
 /* kubeconfig: a path. work: a directory. */
 int lab_env_open(struct lab_env *env, const struct lab *lab, const char *kubeconfig, const char *work,
                  const struct lab_host *host, struct err *e);
 void lab_env_close(struct lab_env *env); /* zeroed is fine */
+
+/* So many milliseconds, or what is left of them by limit_ms. */
+int64_t env_patience(const struct lab_env *env, int64_t ms);
+/* The time, for measuring; and that something has taken until now since `begin`. */
+int64_t env_now_ms(void);
+void env_took(struct lab_env *env, int64_t begin);
 
 /* "pvc/claim-log-1" to a path of the API. ns NULL: the context's. */
 int env_path(struct lab_env *env, const char *of, const char *ns, const char *sub, struct buf *out, struct err *e);

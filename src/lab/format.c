@@ -93,6 +93,24 @@ static const struct field event_fields[] = {
 };
 static const struct shape event_shape = {"an event check", event_fields};
 
+static const char *const changes[] = {"there", "created", "changed", "deleted", NULL};
+static const struct field change_fields[] = {
+    {"of", FIELD_TEXT, "The object: pod/web; or a kind: pod", .required = true},
+    {"selector", FIELD_TEXT, "Of a kind: those with these labels"},
+    {"namespace", FIELD_TEXT, "Its namespace"},
+    {"is", FIELD_TEXT, "What became of it; there: created, changed, or there from the beginning", .values = changes},
+    {"with", FIELD_TREE, "A part of what it then was"},
+    END,
+};
+static const struct shape change_shape = {"a change", change_fields};
+
+static const struct field identity_fields[] = {
+    {"of", FIELD_TEXT, "The object: pvc/data", .required = true},
+    {"namespace", FIELD_TEXT, "Its namespace"},
+    END,
+};
+static const struct shape identity_shape = {"an object", identity_fields};
+
 static const char *const question_kinds[] = {"choice", "text", "number", NULL};
 static const struct field quiz_fields[] = {
     {"ask", FIELD_TEXT, "The question", .required = true},
@@ -112,22 +130,37 @@ static const struct field shell_fields[] = {
 };
 static const struct shape shell_shape = {"a shell check", shell_fields};
 
+/* What can be looked at. */
+#define CONDITIONS                                                                                                     \
+    {"assert", FIELD_TREE, "A part of an object that must be there: what it names must be equal", .pick = true},       \
+        {"error", FIELD_TREE, "A part of an object that must not be there", .pick = true},                             \
+        {"jsonpath", FIELD_OBJECT, "What a path of an object gives", &jsonpath_shape, .pick = true},                   \
+        {"exec", FIELD_OBJECT, "A command in a pod", &exec_shape, .pick = true},                                       \
+        {"node", FIELD_OBJECT, "A script on a node", &node_shape, .pick = true},                                       \
+        {"http", FIELD_OBJECT, "An answer of a service or pod", &http_shape, .pick = true},                            \
+        {"bytes", FIELD_OBJECT, "What is on a claim's volume", &bytes_shape, .pick = true},                            \
+        {"event", FIELD_OBJECT, "An event that was seen", &event_shape, .pick = true},                                 \
+        {"order", FIELD_LIST, "Events that were seen in this order", &event_shape, .pick = true},                      \
+        {"history", FIELD_LIST, "What became of objects since the step began, one after the other", &change_shape,     \
+         .pick = true},                                                                                                \
+        {"same", FIELD_OBJECT, "An object that must be the one it was when the step began", &identity_shape,           \
+         .pick = true},                                                                                                \
+        {"recreated", FIELD_OBJECT, "An object that must be another one than then", &identity_shape, .pick = true},    \
+        {"quiz", FIELD_OBJECT, "A question", &quiz_shape, .pick = true},                                               \
+    {                                                                                                                  \
+        "shell", FIELD_OBJECT, "A script", &shell_shape, .pick = true                                                  \
+    }
+
+static const struct field condition_fields[] = {CONDITIONS, END};
+static const struct shape condition_shape = {"a condition", condition_fields};
+
 static const struct field check_fields[] = {
     {"name", FIELD_TEXT, "What is checked, told to the student", .required = true},
     {"points", FIELD_INT, "What it counts; 1"},
     {"within", FIELD_DURATION, "How long it is waited for; 10s"},
     {"look", FIELD_TEXT, "Where to look when it fails"},
-    {"assert", FIELD_TREE, "A part of an object that must be there: what it names must be equal", .pick = true},
-    {"error", FIELD_TREE, "A part of an object that must not be there", .pick = true},
-    {"jsonpath", FIELD_OBJECT, "What a path of an object gives", &jsonpath_shape, .pick = true},
-    {"exec", FIELD_OBJECT, "A command in a pod", &exec_shape, .pick = true},
-    {"node", FIELD_OBJECT, "A script on a node", &node_shape, .pick = true},
-    {"http", FIELD_OBJECT, "An answer of a service or pod", &http_shape, .pick = true},
-    {"bytes", FIELD_OBJECT, "What is on a claim's volume", &bytes_shape, .pick = true},
-    {"event", FIELD_OBJECT, "An event that was seen", &event_shape, .pick = true},
-    {"order", FIELD_LIST, "Events that were seen in this order", &event_shape, .pick = true},
-    {"quiz", FIELD_OBJECT, "A question", &quiz_shape, .pick = true},
-    {"shell", FIELD_OBJECT, "A script", &shell_shape, .pick = true},
+    CONDITIONS,
+    {"all", FIELD_LIST, "Several conditions, which hold at the same time", &condition_shape, .pick = true},
     END,
 };
 const struct shape check_shape = {"a check", check_fields};
@@ -216,6 +249,13 @@ static const struct field cluster_fields[] = {
 };
 static const struct shape cluster_shape = {"a cluster", cluster_fields};
 
+static const struct field equivalent_fields[] = {
+    {"nearMiss", FIELD_TEXT, "As `stowage lab lint --play` names it", .required = true},
+    {"why", FIELD_TEXT, "Why it solves the lab just as well", .required = true},
+    END,
+};
+static const struct shape equivalent_shape = {"an equivalent", equivalent_fields};
+
 static const struct field lab_fields[] = {
     {"title", FIELD_TEXT, "Its title", .required = true},
     {"about", FIELD_TEXT, "What it teaches, in a sentence or two"},
@@ -225,6 +265,7 @@ static const struct field lab_fields[] = {
     {"variants", FIELD_MAP, "Names and values, of which each student gets one: ${name} in texts and manifests"},
     {"setup", FIELD_LIST, "Before the first step", &action_shape},
     {"steps", FIELD_LIST, "Its steps", &step_shape, .required = true},
+    {"equivalent", FIELD_LIST, "Near-misses of its solution that solve it just as well", &equivalent_shape},
     END,
 };
 const struct shape lab_shape = {"a lab", lab_fields};

@@ -111,7 +111,8 @@ static int act_objects(struct lab_env *env, const json_t *action, const struct p
 static int act_run(struct lab_env *env, const json_t *action, const struct play_opts *o, struct err *e)
 {
     _auto_buf_ struct buf out = BUF_INIT, errors = BUF_INIT;
-    const struct script s = {.text = jstr(action, "run"), .node = jstr(action, "node"), .timeout_ms = SCRIPT_MS};
+    const struct script s = {
+        .text = jstr(action, "run"), .node = jstr(action, "node"), .timeout_ms = env_patience(env, SCRIPT_MS)};
     int code;
     (void)o;
     if (script_run(env, &s, &code, &out, &errors, e) < 0)
@@ -149,7 +150,7 @@ static int act_wait(struct lab_env *env, const json_t *action, const struct play
     int64_t patience = WAIT_MS;
     if (jstr(wait, "within"))
         duration_parse(jstr(wait, "within"), &patience);
-    patience = patience * percent(env, o) / 100;
+    patience = env_patience(env, patience * percent(env, o) / 100);
     _auto_json_ json_t *check = json_pack("{s:s, s:O}", "name", "wait", "jsonpath", wait);
     struct check_result r = {0};
     const int rc = check_await(env, check, patience, &r, e);
@@ -166,7 +167,7 @@ static int act_delete(struct lab_env *env, const json_t *action, const struct pl
     const json_t *what = json_object_get(action, "delete");
     const char *of = jstr(what, "of"), *ns = jstr(what, "namespace");
     _auto_buf_ struct buf path = BUF_INIT;
-    const int64_t patience = (int64_t)WAIT_MS * percent(env, o) / 100;
+    const int64_t patience = env_patience(env, (int64_t)WAIT_MS * percent(env, o) / 100);
     if (env_path(env, of, ns, NULL, &path, e) < 0 ||
         client_json(env->client, "DELETE", buf_str(&path), NULL, NULL, NULL, e) < 0)
         return -1;
@@ -201,13 +202,27 @@ static const struct {
     {"wait", act_wait},   {"delete", act_delete},   {"answer", act_answer},
 };
 
+static int play_action(struct lab_env *env, const json_t *action, const struct play_opts *o, struct err *e)
+{
+    const int64_t begin = env_now_ms();
+    for (size_t k = 0; k < ARRAY_LEN(kinds_of_action); k++)
+        if (json_object_get(action, kinds_of_action[k].field) && kinds_of_action[k].act(env, action, o, e) < 0)
+            return -1;
+    env_took(env, begin);
+    return 0;
+}
+
 int play_actions(struct lab_env *env, const json_t *actions, const struct play_opts *opts, struct err *e)
 {
     size_t i;
     const json_t *action;
-    json_array_foreach(actions, i, action) for (size_t k = 0; k < ARRAY_LEN(kinds_of_action);
-                                                k++) if (json_object_get(action, kinds_of_action[k].field) &&
-                                                         kinds_of_action[k].act(env, action, opts, e) < 0) return -1;
+    json_array_foreach(actions, i, action)
+    {
+        _auto_json_ json_t *changed = opts && opts->action ? opts->action(opts->arg, action) : NULL;
+        const json_t *meant = opts && opts->action ? changed : action;
+        if (meant && play_action(env, meant, opts, e) < 0)
+            return -1;
+    }
     return 0;
 }
 

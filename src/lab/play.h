@@ -4,9 +4,11 @@
 
 #include "lab/env.h"
 
-/* In order; the first that fails ends it. `edit` (may be NULL) sees each object before it is sent and may change it;
- * one that it empties is not sent. */
+/* In order; the first that fails ends it. `action` (may be NULL) gives what is done instead of an action, new, or NULL:
+ * nothing. `edit` (may be NULL) sees each object before it is sent and may change it; one that it empties is not sent.
+ */
 struct play_opts {
+    json_t *(*action)(void *arg, const json_t *action);
     void (*edit)(void *arg, json_t *object);
     void *arg;
 };

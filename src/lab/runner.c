@@ -4,25 +4,42 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "lab/check.h"
+#include "lab/history.h"
+
+/* Where patience has a limit, and what was to be judged was not done. */
+#define AFTER_FAILURE_MS 1000
 
 int lab_begin_step(struct lab_env *env, const json_t *step, struct err *e)
 {
     if (play_actions(env, json_object_get(step, "setup"), NULL, e) < 0 ||
         play_actions(env, json_object_get(step, "faults"), NULL, e) < 0)
         return err_wrap(e, "preparing step %s", jstr(step, "name"));
-    return 0;
+    return history_begin(env, step, e);
 }
 
-static json_t *run_step(struct lab_env *env, const json_t *step, const struct run_opts *o, struct err *e)
+/* What fails of the solution is no error, but told in the step's row. */
+static void solve(struct lab_env *env, const json_t *step, const struct run_opts *o, struct err *failed)
+{
+    if (failed->code == ERR_OK && o->solve &&
+        play_actions(env, json_object_get(step, "solution"), o->solution, failed) == 0 && o->solved)
+        o->solved(o->arg, env, step, failed);
+}
+
+static json_t *run_step(struct lab_env *env, const json_t *step, bool first, const struct run_opts *o, struct err *e)
 {
     struct err failed = ERR_INIT;
     if (o->on_step)
         o->on_step(o->arg, step);
-    if (lab_begin_step(env, step, e) < 0)
+    if (lab_begin_step(env, step, &failed) < 0 && (first || !o->unprepared)) {
+        *e = failed;
         return NULL;
-    if (o->solve)
-        play_actions(env, json_object_get(step, "solution"), o->solution, &failed);
+    }
+    solve(env, step, o, &failed);
+    const int64_t limit = env->limit_ms;
+    if (limit && failed.code != ERR_OK)
+        env->limit_ms = AFTER_FAILURE_MS;
     json_t *row = check_step(env, step, o->on_check, o->arg, e);
+    env->limit_ms = limit;
     if (row && failed.code != ERR_OK)
         jset_str(row, "failed", failed.msg);
     return row;
@@ -33,13 +50,14 @@ json_t *lab_run(struct lab_env *env, const struct run_opts *opts, struct err *e)
     _auto_json_ json_t *rows = json_array();
     size_t i;
     const json_t *step;
+    env->first_failure = opts->first_failure;
     if (play_cluster(env, e) < 0) {
         err_wrap(e, "preparing the cluster");
         return NULL;
     }
     json_array_foreach(json_object_get(env->lab->tree, "steps"), i, step)
     {
-        json_t *row = run_step(env, step, opts, e);
+        json_t *row = run_step(env, step, i == 0, opts, e);
         if (!row)
             return NULL;
         json_array_append_new(rows, row);

@@ -8,6 +8,9 @@ struct run_opts {
     bool solve;                       /* play each step's solution before its checks */
     const struct play_opts *solution; /* how its objects are changed; may be NULL */
     bool first_failure;               /* end with the first check that costs a point: its step is the report's last */
+    bool unprepared;                  /* a step behind the first is judged also if it can not be prepared */
+    /* After each step's solution, before its checks; may be NULL. */
+    int (*solved)(void *arg, struct lab_env *env, const json_t *step, struct err *e);
     /* Told before each step and after each check; may be NULL. */
     void (*on_step)(void *arg, const json_t *step);
     void (*on_check)(void *arg, const json_t *row);

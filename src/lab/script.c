@@ -19,7 +19,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -31,13 +30,6 @@ struct child {
     pid_t pid;
     int in, out, err; /* our ends; -1 */
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* `stowage` is found, and finds the cluster. */
 static void add_program(const struct lab_host *host, struct strlist *vars)
@@ -159,7 +151,7 @@ static bool attend(struct child *c, int pidfd, const char *input, int64_t deadli
     while (c->out >= 0 || c->err >= 0 || !ended) {
         struct pollfd p[] = {
             {c->out, POLLIN, 0}, {c->err, POLLIN, 0}, {c->in, POLLOUT, 0}, {ended ? -1 : pidfd, POLLIN, 0}};
-        const int64_t left = deadline - now_ms();
+        const int64_t left = deadline - env_now_ms();
         const int n = poll(p, ARRAY_LEN(p), ended ? 0 : left > 0 ? (int)left : 0);
         if (n < 0 && errno == EINTR)
             continue;
@@ -198,7 +190,7 @@ static int run_argv(struct lab_env *env, char *const *argv, const char *input, i
     if (env->janitor)
         janitor_group(env->janitor, c.pid);
     _auto_close_ int pidfd = (int)syscall(SYS_pidfd_open, c.pid, 0);
-    const bool in_time = attend(&c, pidfd, input, now_ms() + timeout_ms, out, errors);
+    const bool in_time = attend(&c, pidfd, input, env_now_ms() + timeout_ms, out, errors);
     *out_code = finish(&c, in_time);
     if (env->janitor)
         janitor_group(env->janitor, 0);

@@ -37,11 +37,11 @@ static const struct {
      "lab.yaml:6:5: steps[0].checks[0].within: expected a time such as 30s or 2m, found \"soon\""},
     {HEAD "  checks:\n  - name: c\n",
      "lab.yaml:5:5: steps[0].checks[0]: a check needs exactly one of assert, error, jsonpath, exec, "
-     "node, http, bytes, event, order, quiz, shell; this has none"},
+     "node, http, bytes, event, order, history, same, recreated, quiz, shell, all; this has none"},
     {HEAD "  checks:\n  - name: c\n    error: {kind: Pod}\n    shell: {run: x}\n",
      "lab.yaml:5:5: steps[0].checks[0]: a check needs exactly one of assert, error, jsonpath, exec, node, http, bytes, "
      "event, "
-     "order, quiz, shell; this has several"},
+     "order, history, same, recreated, quiz, shell, all; this has several"},
     {"title: T\nsteps: []\ncluster: {profile: egs}\n",
      "lab.yaml:3:11: cluster.profile: expected one of eks, killercoda, kind, minikube, none, found \"egs\"; did you "
      "mean \"eks\"?"},
