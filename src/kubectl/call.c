@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 void call_end(struct call *c)
 {
@@ -160,16 +161,42 @@ static void tell_warnings(struct call *c, const struct strlist *warnings)
     }
 }
 
+/* What client-go says of a status that came without a Status. */
+static const struct {
+    int status;
+    const char *text;
+} plain_failures[] = {
+    {404, "the server could not find the requested resource"},
+    {401, "the server has asked for the client to provide credentials"},
+    {405, "the server does not allow this method on the requested resource"},
+    {406, "the server was unable to respond with a content type that the client supports"},
+    {415, "the server was not able to process the request content type"},
+    {503, "the server is currently unable to handle the request"},
+};
+
 static void keep_failure(struct call *c, const struct client_answer *a)
 {
-    json_decref(c->failure);
+    struct err e = ERR_INIT;
+    call_forget(c);
     c->failure = a->body.len ? json_loadb(a->body.data, a->body.len, 0, NULL) : NULL;
     if (str_eq(jstr(c->failure, "kind"), "Status"))
         return;
-    json_decref(c->failure);
-    struct err e = ERR_INIT;
+    call_forget(c);
     client_failure(a, &e);
-    c->failure = status_failure(e.code, a->body.len ? buf_str(&a->body) : e.msg, NULL);
+    const char *text = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(plain_failures); i++)
+        if (plain_failures[i].status == a->status)
+            text = plain_failures[i].text;
+    _auto_free_ char *body =
+        xasprintf("an error on the server (\"%s\") has prevented the request from succeeding", buf_str(&a->body));
+    c->failure = status_failure(e.code, text ? text : body, NULL);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 int call_request(struct call *c, const struct client_request *rq, struct client_answer *out, struct err *e)
@@ -182,8 +209,12 @@ int call_request(struct call *c, const struct client_request *rq, struct client_
     const char *limit = call_text(c, "request-timeout");
     if (!sent.timeout_ms && duration_ms(limit, &patience) == 0 && patience > 0)
         sent.timeout_ms = patience;
+    const int64_t began = now_ms();
     if (client_call(c->k->client, &sent, &a, e) < 0)
         return -1;
+    if (call_int(c, "v") >= 6)
+        fprintf(c->k->err, "%s %s%s %d in %lld milliseconds\n", rq->method ? rq->method : "GET", c->k->access.url,
+                rq->path, a.status, (long long)(now_ms() - began));
     tell_warnings(c, &a.warnings);
     if (a.status >= 300) {
         keep_failure(c, &a);
@@ -223,7 +254,8 @@ int call_fail(struct call *c, const char *fmt, ...)
     va_start(ap, fmt);
     buf_addv(&text, fmt, ap);
     va_end(ap);
-    fprintf(c->k->err, "%s%s\n", str_starts(buf_str(&text), "error: ") ? "" : "error: ", buf_str(&text));
+    const bool whole = str_starts(buf_str(&text), "error: ") || str_starts(buf_str(&text), "Error from server");
+    fprintf(c->k->err, "%s%s\n", whole ? "" : "error: ", buf_str(&text));
     return c->code = 1;
 }
 
@@ -268,7 +300,7 @@ static void tell_invalid(struct call *c, const json_t *status)
 static void tell_status(struct call *c, const char *before, const json_t *status)
 {
     const char *reason = jstr_or(status, "reason", ""), *message = jstr_or(status, "message", "");
-    if (str_eq(reason, "Invalid") && !*before)
+    if (str_eq(reason, "Invalid"))
         tell_invalid(c, status);
     else if (str_eq(reason, "Unauthorized"))
         fprintf(c->k->err, "error: You must be logged in to the server (%s%s)\n", before, message);
@@ -304,8 +336,7 @@ int call_error_at(struct call *c, const char *before, const struct err *e)
         return 1;
     if (c->failure && e->code != ERR_OK) {
         tell_status(c, before, c->failure);
-        json_decref(c->failure);
-        c->failure = NULL;
+        call_forget(c);
     } else if (e->code == ERR_UNAVAILABLE) {
         tell_unreachable(c, e);
     } else if (e->code != ERR_OK) { /* OK: it was told where it happened */
@@ -322,6 +353,12 @@ int call_error(struct call *c, const struct err *e)
 bool call_not_found(const struct call *c)
 {
     return str_eq(jstr(c->failure, "reason"), "NotFound");
+}
+
+void call_forget(struct call *c)
+{
+    json_decref(c->failure);
+    c->failure = NULL;
 }
 
 int call_dry_run(struct call *c, enum dry_run *out)

@@ -71,6 +71,8 @@ int call_error(struct call *c, const struct err *e);
 int call_error_at(struct call *c, const char *before, const struct err *e);
 /* The code of the last failure was the server's NotFound? */
 bool call_not_found(const struct call *c);
+/* The last refusal is none after all. */
+void call_forget(struct call *c);
 
 /* "pod", "deployment.apps": as names of objects begin. Appended. */
 void call_label(const struct kind *k, struct buf *out);

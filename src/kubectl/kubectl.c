@@ -14,8 +14,14 @@
 #include <unistd.h>
 
 static const struct kubectl_verb *const verbs[] = {
-    &kubectl_get,
-    &kubectl_describe,
+    &kubectl_apply,    //
+    &kubectl_create,   //
+    &kubectl_delete,   //
+    &kubectl_describe, //
+    &kubectl_edit,     //
+    &kubectl_get,      //
+    &kubectl_patch,    //
+    &kubectl_replace,  //
     NULL,
 };
 
@@ -29,7 +35,7 @@ static const struct kubectl_flag globals[] = {
     {"token", 0, FLAG_TEXT, NULL, "Bearer token to sign in with"},
     {"insecure-skip-tls-verify", 0, FLAG_BOOL, NULL, "Take any certificate of the server"},
     {"request-timeout", 0, FLAG_TEXT, "0", "How long one request may take: 30s, 2m; 0: as long as usual"},
-    {"v", 'v', FLAG_INT, "0", "How much to tell of what is done; nothing more is told here"},
+    {"v", 'v', FLAG_INT, "0", "From 6 on: tell each request"},
     {"warnings-as-errors", 0, FLAG_BOOL, NULL, "A warning of the server makes the exit code 1"},
     {"help", 'h', FLAG_BOOL, NULL, "What the verb does, and its flags"},
     {0},
@@ -206,8 +212,8 @@ static int start(struct call *c, int argc, char **argv)
     if (!c->verb->run) {
         if (c->words.len)
             return unknown(c->k, c->words.items[0], c->path, c->verb->subs);
-        help_print(c, c->k->out);
-        return 0;
+        help_print(c, c->k->err);
+        return 1;
     }
     const int code = run(c);
     if (code == 0 && c->warned.len && call_bool(c, "warnings-as-errors")) {

@@ -22,7 +22,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void pretty(struct buf *out, const json_t *v, int depth)
+static void pretty(struct buf *out, const json_t *v, int blanks, int depth)
 {
     const bool object = json_is_object(v);
     const size_t n = object ? json_object_size(v) : json_is_array(v) ? json_array_size(v) : 0;
@@ -43,20 +43,25 @@ static void pretty(struct buf *out, const json_t *v, int depth)
         qsort(keys, n, sizeof *keys, by_text);
     buf_adds(out, object ? "{\n" : "[\n");
     for (i = 0; i < n; i++) {
-        buf_addf(out, "%*s", 4 * (depth + 1), "");
+        buf_addf(out, "%*s", blanks * (depth + 1), "");
         if (object) {
             buf_add_json_string(out, keys[i], strlen(keys[i]));
             buf_adds(out, ": ");
         }
-        pretty(out, object ? json_object_get(v, keys[i]) : json_array_get(v, i), depth + 1);
+        pretty(out, object ? json_object_get(v, keys[i]) : json_array_get(v, i), blanks, depth + 1);
         buf_adds(out, i + 1 < n ? ",\n" : "\n");
     }
-    buf_addf(out, "%*s%c", 4 * depth, "", object ? '}' : ']');
+    buf_addf(out, "%*s%c", blanks * depth, "", object ? '}' : ']');
 }
 
 void json_pretty(struct buf *out, const json_t *tree)
 {
-    pretty(out, tree, 0);
+    pretty(out, tree, 4, 0);
+}
+
+void json_pretty_by(struct buf *out, const json_t *tree, int blanks)
+{
+    pretty(out, tree, blanks, 0);
 }
 
 /* ---- forms ---- */

@@ -56,31 +56,37 @@ struct reading {
     size_t len;
 };
 
-/* "pods,svc": each kind; "all" is a category. -1: told. */
-static int kinds_of_word(struct reading *r, const char *word, const char *name)
+/* All names of one kind, or all of it. */
+static void add_names(struct reading *r, const struct kind *k, char **names, size_t len)
+{
+    const char *ns = r->out->everywhere ? "" : r->ns;
+    for (size_t i = 0; i < len; i++)
+        targets_add(r->out, k, ns, names[i]);
+    if (len == 0)
+        targets_add(r->out, k, ns, NULL);
+}
+
+/* "pods,svc": each kind, with the names behind it; "all" is a category. -1: told. */
+static int kinds_of_word(struct reading *r, const char *word, char **names, size_t len)
 {
     _auto_strlist_ struct strlist parts = {0};
     struct err e = ERR_INIT;
     strlist_split(&parts, word, ',');
-    if (name && parts.len > 1)
-        return call_fail(r->c, "you must specify only one resource"), -1;
     const struct kinds *all = call_kinds(r->c, &e);
     if (!all)
         return call_error(r->c, &e), -1;
-    const char *ns = r->out->everywhere ? "" : r->ns;
     for (size_t i = 0; i < parts.len; i++) {
         bool category = false;
         for (size_t k = 0; k < all->len; k++)
             if (strlist_has(&all->items[k].categories, parts.items[i])) {
-                targets_add(r->out, &all->items[k], ns, name);
+                add_names(r, &all->items[k], names, len);
                 category = true;
             }
-        if (category)
-            continue;
-        const struct kind *kind = call_kind(r->c, parts.items[i]);
-        if (!kind)
+        const struct kind *kind = category ? NULL : call_kind(r->c, parts.items[i]);
+        if (!category && !kind)
             return -1;
-        targets_add(r->out, kind, ns, name);
+        if (kind)
+            add_names(r, kind, names, len);
     }
     return 0;
 }
@@ -124,25 +130,18 @@ static bool selects(const struct reading *r)
 
 static int words_of_kind(struct reading *r)
 {
-    if (r->o->kind) {
-        for (size_t i = 0; i < r->len; i++)
-            if (kinds_of_word(r, r->o->kind, r->words[i]) < 0)
-                return -1;
-        return r->len == 0 && selects(r) ? kinds_of_word(r, r->o->kind, NULL) : 0;
-    }
+    if (r->o->kind && r->len == 0 && !selects(r))
+        return 0;
+    if (r->o->kind)
+        return kinds_of_word(r, r->o->kind, r->words, r->len);
     if (r->len == 1 && !r->o->all && !selects(r))
         return call_fail(r->c, "resource(s) were provided, but no name was specified"), -1;
-    if (r->len == 1)
-        return kinds_of_word(r, r->words[0], NULL);
-    if (selects(r))
+    if (r->len > 1 && selects(r))
         return call_fail(r->c, *r->out->labels || *r->out->fields
                                    ? "name cannot be provided when a selector is specified"
                                    : "setting 'all' parameter but found a non empty selector. "),
                -1;
-    for (size_t i = 1; i < r->len; i++)
-        if (kinds_of_word(r, r->words[0], r->words[i]) < 0)
-            return -1;
-    return 0;
+    return kinds_of_word(r, r->words[0], r->words + 1, r->len - 1);
 }
 
 static int from_words(struct reading *r)
@@ -162,10 +161,27 @@ static int from_words(struct reading *r)
 
 /* ---- from files ---- */
 
+/* What an object must say before it can be sent. */
+static int check_manifest(const struct manifest *m, struct err *e)
+{
+    const bool version = *jstr_or(m->object, "apiVersion", ""), kind = *jstr_or(m->object, "kind", "");
+    if (version && kind)
+        return 0;
+    return err_set(e, ERR_BAD_REQUEST,
+                   "error validating \"%s\": error validating data: %s; if you choose to ignore these errors, turn "
+                   "validation off with --validate=false",
+                   m->source,
+                   !version && !kind ? "[apiVersion not set, kind not set]"
+                   : version         ? "kind not set"
+                                     : "apiVersion not set");
+}
+
 static int add_manifest(struct reading *r, const struct manifest *m, struct err *e)
 {
     const char *version = jstr_or(m->object, "apiVersion", ""), *kind = jstr_or(m->object, "kind", "");
     const char *name = jstr_or(m->object, "metadata.name", ""), *ns = jstr_or(m->object, "metadata.namespace", "");
+    if (r->o->checked && check_manifest(m, e) < 0)
+        return -1;
     if (!*kind) {
         _auto_free_ char *text = json_text(m->object);
         return err_set(e, ERR_BAD_REQUEST, "unable to decode \"%s\": Object 'Kind' is missing in '%s'", m->source,
@@ -186,6 +202,8 @@ static int add_manifest(struct reading *r, const struct manifest *m, struct err 
     struct target *t = &r->out->items[r->out->len - 1];
     t->object = json_incref(m->object);
     t->source = xstrdup(m->source);
+    if (r->o->checked && k->namespaced && !*ns)
+        jset_str(t->object, "metadata.namespace", r->ns);
     return 0;
 }
 
@@ -268,6 +286,22 @@ static void say_kind(const struct kind *k, json_t *object)
         jset_str(object, "kind", k->kind);
 }
 
+void targets_tell(struct call *c, const struct targets *all, const struct target *t, const struct err *e)
+{
+    const char *reason = jstr_or(c->failure, "reason", "");
+    if (t->name || (!str_eq(reason, "BadRequest") && !str_eq(reason, "NotFound"))) {
+        call_error(c, e);
+        return;
+    }
+    _auto_free_ char *what = xasprintf("\"%s/%s, Resource=%s\"", t->kind->group, t->kind->version, t->kind->plural);
+    _auto_free_ char *before =
+        *all->labels || *all->fields
+            ? xasprintf("Unable to find %s that match label selector \"%s\", field selector \"%s\": ", what,
+                        all->labels, all->fields)
+            : xasprintf("Unable to list %s: ", what);
+    call_error_at(c, before, e);
+}
+
 static int visit_list(struct call *c, const struct targets *all, const struct target *t, visit_fn *visit, void *arg)
 {
     _auto_free_ char *more = xstrdup("");
@@ -284,7 +318,7 @@ static int visit_list(struct call *c, const struct targets *all, const struct ta
         if (*more)
             call_query(&path, "continue", more);
         if (call_json(c, "GET", buf_str(&path), NULL, NULL, &list, &e) < 0) {
-            call_error(c, &e);
+            targets_tell(c, all, t, &e);
             return 0;
         }
         json_array_foreach(json_object_get(list, "items"), i, item)

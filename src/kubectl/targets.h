@@ -29,6 +29,7 @@ void targets_release(struct targets *t);
 struct targets_opts {
     bool all;         /* a kind alone means all of it (get, describe); else names, a selector or --all are needed */
     bool no_files;    /* the verb has no -f */
+    bool checked;     /* objects of files must say what they are; their namespace is filled in */
     size_t skip;      /* words at the front that are the verb's own */
     size_t leave;     /* and at the end */
     const char *kind; /* words are names of this kind (cordon, drain); NULL */
@@ -41,6 +42,8 @@ void target_path(const struct targets *all, const struct target *t, struct buf *
  * others go on (call_error; c->code). visit: -1 ends it; `ns` and `name` are in the object. Returns -1 then. */
 int targets_visit(struct call *c, const struct targets *all,
                   int (*visit)(struct call *c, const struct target *t, json_t *object, void *arg), void *arg);
+/* A request for this target was refused: tells it as kubectl does. */
+void targets_tell(struct call *c, const struct targets *all, const struct target *t, const struct err *e);
 void targets_add(struct targets *all, const struct kind *kind, const char *ns, const char *name);
 
 /* "pod", "deployment.apps" + "/" + name. Returns new. */

@@ -4,6 +4,8 @@
  * List. Rows of one kind share a table, so their columns are as wide as the widest of all; another kind begins a new
  * one below an empty line. */
 #include "api/decode.h"
+#include "api/printer.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "kubectl/print.h"
@@ -15,34 +17,23 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- tables ---- */
 
-struct showing {
-    struct server_table st;
-    struct table table;
-    const struct kind *last; /* of the rows so far */
-    bool written, cluster;   /* something is out; one of the kinds is the cluster's own */
+/* What was answered, in order: tables, and of which kind. */
+struct answers {
+    const struct kind **kinds; /* owned, each borrowed */
+    json_t *tables;            /* owned */
+    bool cluster;              /* one of the kinds is the cluster's own */
 };
 
-static void table_options(struct call *c, const struct printer *p, struct server_table *st)
+static void answers_add(struct answers *all, const struct kind *k, json_t *take_table)
 {
-    st->wide = p->wide;
-    st->no_headers = p->no_headers;
-    st->show_labels = call_bool(c, "show-labels");
-    st->label_columns = call_list(c, "label-columns");
-}
-
-static void begin_kind(struct call *c, const struct targets *all, const struct kind *k, struct showing *s)
-{
-    if (s->last == k)
-        return;
-    table_flush(&s->table, c->k->out);
-    s->last = k;
-    s->st.headed = false;
-    s->st.with_namespace = all->everywhere && k->namespaced;
-    s->st.with_kind = all->several_kinds || call_bool(c, "show-kind");
-    s->cluster |= !k->namespaced;
+    const size_t n = json_array_size(all->tables);
+    all->kinds = xrealloc(all->kinds, (n + 1) * sizeof(const struct kind *));
+    all->kinds[n] = k;
+    json_array_append_new(all->tables, take_table);
 }
 
 /* A server that makes no tables gives objects: name and age are all that can be shown of any kind. */
@@ -51,32 +42,20 @@ static json_t *as_table(const json_t *answer)
     if (str_eq(jstr(answer, "kind"), "Table"))
         return json_incref((json_t *)(uintptr_t)answer);
     const json_t *items = json_object_get(answer, "items");
-    json_t *table = json_pack("{s:[{s:s,s:s}],s:[]}", "columnDefinitions", "name", "Name", "format", "name", "rows");
+    json_t *table = json_pack("{s:[{s:s,s:s},{s:s}],s:[]}", "columnDefinitions", "name", "Name", "format", "name",
+                              "name", "Age", "rows");
     const size_t n = json_is_array(items) ? json_array_size(items) : 1;
     for (size_t i = 0; i < n; i++) {
         json_t *object = json_is_array(items) ? json_array_get(items, i) : (json_t *)(uintptr_t)answer;
+        char age[24] = "<unknown>";
+        int64_t born;
+        if (time_parse(jstr_or(object, "metadata.creationTimestamp", ""), &born) == 0)
+            human_duration((int64_t)time(NULL) * 1000000000 - born, age);
         json_array_append_new(
             json_object_get(table, "rows"),
-            json_pack("{s:[s],s:O}", "cells", jstr_or(object, "metadata.name", ""), "object", object));
+            json_pack("{s:[s,s],s:O}", "cells", jstr_or(object, "metadata.name", ""), age, "object", object));
     }
     return table;
-}
-
-static int show_table(struct call *c, const struct targets *all, const struct target *t, const json_t *answer,
-                      struct showing *s)
-{
-    struct err e = ERR_INIT;
-    _auto_json_ json_t *table = as_table(answer);
-    const char *by = call_text(c, "sort-by");
-    if (*by && sort_by(json_object_get(table, "rows"), by, "object", &e) < 0)
-        return call_error(c, &e), -1;
-    begin_kind(c, all, t->kind, s);
-    if (s->written && s->table.text.len == 0 && !s->st.headed && json_array_size(json_object_get(table, "rows")) &&
-        !s->st.no_headers)
-        fputc('\n', c->k->out);
-    server_table_add(&s->st, t->kind, table, NULL, &s->table);
-    s->written |= s->table.text.len > 0;
-    return 0;
 }
 
 /* The request for a table: one object or a piece of a list. */
@@ -95,50 +74,89 @@ static int ask(struct call *c, const struct targets *all, const struct target *t
         call_query(&path, "limit", call_text(c, "chunk-size"));
     if (*more)
         call_query(&path, "continue", more);
-    const struct client_request rq = {.path = buf_str(&path), .accept = TABLE_ACCEPT};
+    const struct client_request rq = {.path = buf_str(&path),
+                                      .accept = call_bool(c, "server-print") ? TABLE_ACCEPT : "application/json"};
     if (call_request(c, &rq, &a, e) < 0)
         return -1;
     return json_parse(buf_str(&a.body), a.body.len, out, e);
 }
 
-static int get_table(struct call *c, const struct targets *all, const struct target *t, struct showing *s)
+static void get_table(struct call *c, const struct targets *all, const struct target *t, struct answers *to)
 {
     _auto_free_ char *more = xstrdup("");
+    to->cluster |= !t->kind->namespaced;
     do {
         _auto_json_ json_t *answer = NULL;
         struct err e = ERR_INIT;
         if (ask(c, all, t, more, &answer, &e) < 0) {
             if (!(call_not_found(c) && call_bool(c, "ignore-not-found")))
-                call_error(c, &e);
-            json_decref(c->failure);
-            c->failure = NULL;
-            s->cluster |= !t->kind->namespaced;
-            return 0;
+                targets_tell(c, all, t, &e);
+            call_forget(c);
+            return;
         }
-        if (show_table(c, all, t, answer, s) < 0)
-            return -1;
+        answers_add(to, t->kind, as_table(answer));
         free(more);
         more = xstrdup(jstr_or(answer, "metadata.continue", ""));
     } while (*more);
+}
+
+static bool several_kinds(const struct answers *all)
+{
+    for (size_t i = 1; i < json_array_size(all->tables); i++)
+        if (all->kinds[i] != all->kinds[0])
+            return true;
+    return false;
+}
+
+/* Tables of one kind are one; another kind begins below an empty line. Returns whether anything was shown. */
+static bool show_tables(struct call *c, const struct targets *t, const struct printer *p, const struct answers *all)
+{
+    struct table table = {0};
+    struct server_table st = {.wide = p->wide,
+                              .no_headers = p->no_headers,
+                              .show_labels = call_bool(c, "show-labels"),
+                              .label_columns = call_list(c, "label-columns"),
+                              .with_kind = several_kinds(all) || call_bool(c, "show-kind")};
+    bool shown = false;
+    for (size_t i = 0; i < json_array_size(all->tables); i++) {
+        const struct kind *k = all->kinds[i];
+        const json_t *one = json_array_get(all->tables, i);
+        if (i > 0 && k != all->kinds[i - 1]) {
+            table_flush(&table, c->k->out);
+            st.headed = false;
+        }
+        st.with_namespace = t->everywhere && k->namespaced;
+        if (shown && !st.headed && !st.no_headers && json_array_size(json_object_get(one, "rows")))
+            fputc('\n', c->k->out);
+        server_table_add(&st, k, one, NULL, &table);
+        shown |= table.text.len > 0;
+    }
+    table_flush(&table, c->k->out);
+    server_table_release(&st);
+    table_release(&table);
+    return shown;
+}
+
+static int sort_tables(struct call *c, struct answers *all)
+{
+    const char *by = call_text(c, "sort-by");
+    struct err e = ERR_INIT;
+    size_t i;
+    json_t *table;
+    json_array_foreach(all->tables, i, table) if (*by && sort_by(json_object_get(table, "rows"), by, "object", &e) <
+                                                             0) return call_error(c, &e);
     return 0;
 }
 
-static int get_tables(struct call *c, const struct targets *all, const struct printer *p)
+static int get_tables(struct call *c, const struct targets *t, const struct printer *p)
 {
-    struct showing s = {.cluster = all->everywhere};
-    table_options(c, p, &s.st);
-    for (size_t i = 0; i < all->len; i++)
-        if (get_table(c, all, &all->items[i], &s) < 0)
-            break;
-    table_flush(&s.table, c->k->out);
-    if (!s.written && c->code == 0 && !call_bool(c, "ignore-not-found")) {
-        if (s.cluster)
-            fputs("No resources found\n", c->k->err);
-        else
-            fprintf(c->k->err, "No resources found in %s namespace.\n", c->ns);
-    }
-    server_table_release(&s.st);
-    table_release(&s.table);
+    struct answers all = {.tables = json_array(), .cluster = t->everywhere};
+    for (size_t i = 0; i < t->len; i++)
+        get_table(c, t, &t->items[i], &all);
+    if (sort_tables(c, &all) == 0 && !show_tables(c, t, p, &all) && c->code == 0 && !call_bool(c, "ignore-not-found"))
+        fprintf(c->k->err, all.cluster ? "No resources found\n" : "No resources found in %s namespace.\n", c->ns);
+    free(all.kinds);
+    json_decref(all.tables);
     return c->code;
 }
 
@@ -232,6 +250,8 @@ static int get_run(struct call *c)
         return no_kind(c);
     if (printer_init(c, &p, true) < 0 || targets_of(c, &(struct targets_opts){.all = true}, &t) < 0)
         return c->code;
+    if (*call_text(c, "subresource") && !t.single)
+        return call_fail(c, "subresource cannot be used when bulk resources are specified");
     if (watch)
         return watch_targets(c, &t, &p);
     return p.form == PRINT_TABLE ? get_tables(c, &t, &p) : get_objects(c, &t, &p);

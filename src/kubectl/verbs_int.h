@@ -4,7 +4,13 @@
 
 #include "kubectl/kubectl.h"
 
-extern const struct kubectl_verb kubectl_get;
+extern const struct kubectl_verb kubectl_apply;
+extern const struct kubectl_verb kubectl_create;
+extern const struct kubectl_verb kubectl_delete;
 extern const struct kubectl_verb kubectl_describe;
+extern const struct kubectl_verb kubectl_edit;
+extern const struct kubectl_verb kubectl_get;
+extern const struct kubectl_verb kubectl_patch;
+extern const struct kubectl_verb kubectl_replace;
 
 #endif
