@@ -593,3 +593,10 @@ json_t *cluster_status(struct cluster *c)
                      "differs", c->differs, "ingress", net.ingress, "ingressTls", net.ingress_tls, "ingressWhy",
                      net.ingress_why, "policiesWhy", net.filter_why);
 }
+
+bool cluster_quiet(struct cluster *c, uint64_t *out_revision)
+{
+    const bool quiet = control_quiet(c->control);
+    *out_revision = store_rv(c->store);
+    return quiet;
+}

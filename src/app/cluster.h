@@ -38,6 +38,8 @@ int cluster_clock_forward(struct cluster *c, int64_t ns, struct err *e);
 int64_t cluster_clock_speed(struct cluster *c, int64_t times, struct err *e);
 /* What `stowage status` shows. Returns new. */
 json_t *cluster_status(struct cluster *c);
+/* Is nothing under way but waiting? And the revision of the last change. */
+bool cluster_quiet(struct cluster *c, uint64_t *out_revision);
 /* The node a shell goes to when none is named. Borrowed. */
 const char *cluster_shell_node(const struct cluster *c);
 /* Is there such a node? */

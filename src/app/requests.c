@@ -17,6 +17,15 @@ static int op_status(struct cluster *c, const json_t *request _unused_, json_t *
     return 0;
 }
 
+static int op_quiet(struct cluster *c, const json_t *request _unused_, json_t **out, int fds[4] _unused_,
+                    struct err *e _unused_)
+{
+    uint64_t revision;
+    const bool quiet = cluster_quiet(c, &revision);
+    *out = json_pack("{s:b, s:I}", "quiet", quiet, "revision", (json_int_t)revision);
+    return 0;
+}
+
 static int op_down(struct cluster *c, const json_t *request _unused_, json_t **out, int fds[4] _unused_,
                    struct err *e _unused_)
 {
@@ -81,7 +90,8 @@ static int op_shell(struct cluster *c, const json_t *request, json_t **out, int 
     return 0;
 }
 
-static const struct request_op ops[] = {{"status", op_status}, {"down", op_down}, {"shell", op_shell}, {NULL, NULL}};
+static const struct request_op ops[] = {
+    {"status", op_status}, {"quiet", op_quiet}, {"down", op_down}, {"shell", op_shell}, {NULL, NULL}};
 static const struct request_op *const tables[] = {
     ops, disk_request_ops, clock_request_ops, node_request_ops, why_request_ops, image_request_ops};
 

@@ -158,6 +158,20 @@ void buf_add_quoted(struct buf *b, const char *s, size_t n)
     buf_addc(b, '"');
 }
 
+void buf_add_visible(struct buf *b, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        uint32_t c;
+        bool printable;
+        const size_t len = utf8_next(s + i, n - i, &c, &printable);
+        if (printable && (c != 0xfffd || len > 1))
+            buf_add(b, s + i, len);
+        else
+            buf_adds(b, s[i] == '\n' ? "\n" : s[i] == '\t' ? "\t" : "\xef\xbf\xbd");
+        i += len;
+    }
+}
+
 /* Bytes that JSON text must escape, as Go does: controls, quote, backslash, and <, >, &. */
 static const unsigned char json_special[256] = {
     1,         1,          1,         1,         1,         1,          1, 1, 1, 1, 1, 1, 1, 1, 1, 1,

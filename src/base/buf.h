@@ -42,6 +42,8 @@ void buf_add_quoted(struct buf *b, const char *s, size_t n);
 /* The character at the start of a text that is not empty, and whether Go would print it as it is (strconv.IsPrint).
  * Returns its bytes; a byte that is no UTF-8 counts as one printable U+FFFD, as in Go's range. */
 size_t utf8_next(const char *s, size_t left, uint32_t *out_char, bool *out_printable);
+/* A stranger's text: what cannot be seen (but line breaks and tabs), and bytes that are no UTF-8, become U+FFFD. */
+void buf_add_visible(struct buf *b, const char *s, size_t n);
 /* JSON string literal, quotes included, escaped as Go's encoding/json does (with <, > and & as \u00XX). */
 void buf_add_json_string(struct buf *b, const char *s, size_t n);
 /* Removes `n` bytes at the front. */

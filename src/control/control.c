@@ -352,8 +352,11 @@ static bool control_wait(struct control *c)
     pthread_mutex_lock(&c->mu);
     if (c->busy && !c->stopping)
         nap_locked(c);
-    if (!c->woken && !c->stopping)
+    if (!c->woken && !c->stopping) {
+        c->asleep = true;
         sleep_locked(c);
+        c->asleep = false;
+    }
     c->busy = c->woken && clock_mono_ns(clock_real()) - began < 2 * NAP_NS;
     c->woken = false;
     answer_locked(c);
@@ -430,6 +433,14 @@ bool control_alive(struct control *c, int wait_ms)
     }
     pthread_mutex_unlock(&c->mu);
     return alive;
+}
+
+bool control_quiet(struct control *c)
+{
+    pthread_mutex_lock(&c->mu);
+    const bool quiet = c->asleep && !c->woken && !c->jobs_running && !c->jobs_done && !c->events;
+    pthread_mutex_unlock(&c->mu);
+    return quiet;
 }
 
 void control_stop(struct control *c)

@@ -62,6 +62,8 @@ int control_start(struct control *c, struct err *e); /* first list of each watch
 void control_stop(struct control *c);                /* waits for running jobs */
 /* Do the loops run? Asks their thread, and waits so long for it at most. In step mode they do once started. */
 bool control_alive(struct control *c, int wait_ms);
+/* Is there nothing to do but to wait for a time to come? No key queued or worked on, no job, no event to be written. */
+bool control_quiet(struct control *c);
 void control_free(struct control *c);
 /* Step mode: runs everything due now; returns how many reconciles ran. */
 unsigned control_step(struct control *c);

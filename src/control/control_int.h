@@ -69,6 +69,7 @@ struct control {
     pthread_cond_t passed; /* answered grew */
     /* under mu */
     bool woken, stopping, running;
+    bool asleep;              /* the loop thread found nothing to do */
     uint64_t asked, answered; /* control_alive(): the loop thread passed by */
     unsigned jobs_running;
     struct job *jobs_done, **jobs_tail;       /* owned */

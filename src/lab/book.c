@@ -1,23 +1,23 @@
 /* book.c - see book.h.
  *
- * LAYOUT (1), in `PRAGMA user_version`
+ * LAYOUT (2), in `PRAGMA user_version`
  *     attempt(id, lab, dir, seed, began, ended, step, state)
  *     result(attempt, step, name, points, of, at)     a row a check and look at it; the last counts
  *     hint(attempt, step, cost, at)
+ *     grading, grade                                  since 2: gradebook.c
  *
- * One function, query(), binds and runs every statement; texts of SQL stand where they are used. */
-#include "lab/book.h"
+ * One function, book_query(), binds and runs every statement; texts of SQL stand where they are used. */
+#include "lab/book_int.h"
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <time.h>
 
-#define LAYOUT  1
+#define LAYOUT  2
 #define BUSY_MS 5000
 
 static const char tables[] =
@@ -29,6 +29,11 @@ static const char tables[] =
     "NOT NULL, at INTEGER NOT NULL);"
     "CREATE INDEX result_attempt ON result(attempt);"
     "CREATE TABLE hint(attempt INTEGER NOT NULL, step TEXT NOT NULL, cost INTEGER NOT NULL, at INTEGER NOT NULL);";
+static const char tables_2[] =
+    "CREATE TABLE grading(id INTEGER PRIMARY KEY, lab TEXT NOT NULL, at INTEGER NOT NULL);"
+    "CREATE TABLE grade(grading INTEGER NOT NULL, student TEXT NOT NULL, status TEXT NOT NULL, seed TEXT NOT NULL, "
+    "points INTEGER NOT NULL, of INTEGER NOT NULL, digest TEXT NOT NULL, report TEXT NOT NULL);"
+    "CREATE INDEX grade_grading ON grade(grading);";
 
 struct book {
     sqlite3 *db;
@@ -54,9 +59,8 @@ static void bind_all(sqlite3_stmt *st, const char *types, va_list ap)
             sqlite3_bind_int64(st, i + 1, va_arg(ap, int64_t));
 }
 
-/* types: one letter a parameter, 's' text, 'i' int64_t. Each row is given to `row`, which may be NULL. */
-static int query(struct book *b, void (*row)(sqlite3_stmt *st, void *arg), void *arg, struct err *e, const char *sql,
-                 const char *types, ...)
+int book_query(struct book *b, void (*row)(sqlite3_stmt *st, void *arg), void *arg, struct err *e, const char *sql,
+               const char *types, ...)
 {
     sqlite3_stmt *st = NULL;
     va_list ap;
@@ -84,14 +88,15 @@ static void take_int(sqlite3_stmt *st, void *arg)
 static int check_layout(struct book *b, struct err *e)
 {
     int64_t layout = 0;
-    if (query(b, take_int, &layout, e, "PRAGMA user_version", "") < 0)
+    if (book_query(b, take_int, &layout, e, "PRAGMA user_version", "") < 0)
         return -1;
     if (layout > LAYOUT)
         return err_set(e, ERR_UNSUPPORTED, "%s was written by a newer stowage: use that one, or another data directory",
                        b->path);
     if (layout == LAYOUT)
         return 0;
-    _auto_free_ char *make = xasprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT;", tables, LAYOUT);
+    _auto_free_ char *make = xasprintf("BEGIN IMMEDIATE; %s %s PRAGMA user_version = %d; COMMIT;",
+                                       layout < 1 ? tables : "", tables_2, LAYOUT);
     return sqlite3_exec(b->db, make, NULL, NULL, NULL) == SQLITE_OK ? 0 : failed(b, e);
 }
 
@@ -106,7 +111,7 @@ int book_open(const char *path, struct book **out, struct err *e)
         return -1;
     }
     sqlite3_busy_timeout(b->db, BUSY_MS);
-    if (query(b, NULL, NULL, e, "PRAGMA journal_mode = WAL", "") < 0 || check_layout(b, e) < 0) {
+    if (book_query(b, NULL, NULL, e, "PRAGMA journal_mode = WAL", "") < 0 || check_layout(b, e) < 0) {
         book_close(b);
         return -1;
     }
@@ -138,8 +143,8 @@ int book_begin(struct book *b, struct attempt *a, struct err *e)
 {
     _auto_free_ char *state = json_text(a->state);
     a->began = time(NULL);
-    if (query(b, NULL, NULL, e, "INSERT INTO attempt(lab, dir, seed, began, state) VALUES(?, ?, ?, ?, ?)", "sssis",
-              a->lab, a->dir, a->seed, a->began, state) < 0)
+    if (book_query(b, NULL, NULL, e, "INSERT INTO attempt(lab, dir, seed, began, state) VALUES(?, ?, ?, ?, ?)", "sssis",
+                   a->lab, a->dir, a->seed, a->began, state) < 0)
         return -1;
     a->id = sqlite3_last_insert_rowid(b->db);
     return 0;
@@ -160,9 +165,10 @@ static void take_attempt(sqlite3_stmt *st, void *arg)
 int book_current(struct book *b, struct attempt *out, struct err *e)
 {
     struct attempt a = {0};
-    if (query(b, take_attempt, &a, e,
-              "SELECT id, lab, dir, seed, began, step, state FROM attempt WHERE ended = 0 ORDER BY id DESC LIMIT 1",
-              "") < 0)
+    if (book_query(
+            b, take_attempt, &a, e,
+            "SELECT id, lab, dir, seed, began, step, state FROM attempt WHERE ended = 0 ORDER BY id DESC LIMIT 1",
+            "") < 0)
         return -1;
     if (!a.id)
         return err_set(e, ERR_NOT_FOUND, "no lab is under way: `stowage lab list`, then `stowage lab start NAME`");
@@ -173,12 +179,13 @@ int book_current(struct book *b, struct attempt *out, struct err *e)
 int book_save(struct book *b, const struct attempt *a, struct err *e)
 {
     _auto_free_ char *state = json_text(a->state);
-    return query(b, NULL, NULL, e, "UPDATE attempt SET step = ?, state = ? WHERE id = ?", "isi", a->step, state, a->id);
+    return book_query(b, NULL, NULL, e, "UPDATE attempt SET step = ?, state = ? WHERE id = ?", "isi", a->step, state,
+                      a->id);
 }
 
 int book_end(struct book *b, const struct attempt *a, struct err *e)
 {
-    return query(b, NULL, NULL, e, "UPDATE attempt SET ended = ? WHERE id = ?", "ii", (int64_t)time(NULL), a->id);
+    return book_query(b, NULL, NULL, e, "UPDATE attempt SET ended = ? WHERE id = ?", "ii", (int64_t)time(NULL), a->id);
 }
 
 /* ---- results ---- */
@@ -188,22 +195,24 @@ int book_result(struct book *b, const struct attempt *a, const json_t *step, str
     size_t i;
     const json_t *row;
     json_array_foreach(json_object_get(step, "checks"), i,
-                       row) if (query(b, NULL, NULL, e, "INSERT INTO result VALUES(?, ?, ?, ?, ?, ?)", "issiii", a->id,
-                                      jstr_or(step, "name", ""), jstr_or(row, "name", ""), jint(row, "points", 0),
-                                      jint(row, "of", 0), (int64_t)time(NULL)) < 0) return -1;
+                       row) if (book_query(b, NULL, NULL, e, "INSERT INTO result VALUES(?, ?, ?, ?, ?, ?)", "issiii",
+                                           a->id, jstr_or(step, "name", ""), jstr_or(row, "name", ""),
+                                           jint(row, "points", 0), jint(row, "of", 0),
+                                           (int64_t)time(NULL)) < 0) return -1;
     return 0;
 }
 
 int book_hint(struct book *b, const struct attempt *a, const char *step, int64_t cost, struct err *e)
 {
-    return query(b, NULL, NULL, e, "INSERT INTO hint VALUES(?, ?, ?, ?)", "isii", a->id, step, cost,
-                 (int64_t)time(NULL));
+    return book_query(b, NULL, NULL, e, "INSERT INTO hint VALUES(?, ?, ?, ?)", "isii", a->id, step, cost,
+                      (int64_t)time(NULL));
 }
 
 int book_hints(struct book *b, const struct attempt *a, const char *step, struct err *e)
 {
     int64_t n = 0;
-    if (query(b, take_int, &n, e, "SELECT count(*) FROM hint WHERE attempt = ? AND step = ?", "is", a->id, step) < 0)
+    if (book_query(b, take_int, &n, e, "SELECT count(*) FROM hint WHERE attempt = ? AND step = ?", "is", a->id, step) <
+        0)
         return -1;
     return (int)n;
 }
@@ -214,8 +223,9 @@ int book_hints(struct book *b, const struct attempt *a, const char *step, struct
 int book_points(struct book *b, const struct attempt *a, int64_t *out_points, int64_t *out_cost, struct err *e)
 {
     int64_t points = 0, cost = 0;
-    if (query(b, take_int, &points, e, "SELECT coalesce(sum(points), 0) FROM (" LAST_RESULTS ")", "i", a->id) < 0 ||
-        query(b, take_int, &cost, e, "SELECT coalesce(sum(cost), 0) FROM hint WHERE attempt = ?", "i", a->id) < 0)
+    if (book_query(b, take_int, &points, e, "SELECT coalesce(sum(points), 0) FROM (" LAST_RESULTS ")", "i", a->id) <
+            0 ||
+        book_query(b, take_int, &cost, e, "SELECT coalesce(sum(cost), 0) FROM hint WHERE attempt = ?", "i", a->id) < 0)
         return -1;
     *out_points = points > cost ? points - cost : 0;
     *out_cost = cost;
@@ -235,7 +245,7 @@ json_t *book_history(struct book *b, struct err *e)
     _auto_json_ json_t *rows = json_array();
     size_t i;
     json_t *row;
-    if (query(b, take_history, rows, e, "SELECT id, lab, began, ended FROM attempt ORDER BY id DESC", "") < 0)
+    if (book_query(b, take_history, rows, e, "SELECT id, lab, began, ended FROM attempt ORDER BY id DESC", "") < 0)
         return NULL;
     json_array_foreach(rows, i, row)
     {

@@ -35,6 +35,10 @@ struct lab_env {
     int64_t limit_ms;            /* no check, action or script takes longer; 0: what they say themselves */
     int64_t slowest_ms;          /* the longest that one of them took so far */
     bool first_failure;          /* a step's checks end with the first that costs a point */
+    /* Will waiting change nothing any more? Asked by checks that have not passed; `running`: it looks at what runs in
+     * pods, not only at objects. NULL: nobody knows, all have their whole patience. */
+    bool (*settled)(void *arg, bool running);
+    void *settled_arg;
 };
 /* kubeconfig: a path. work: a directory. */
 int lab_env_open(struct lab_env *env, const struct lab *lab, const char *kubeconfig, const char *work,

@@ -39,7 +39,7 @@ void report_text_score(const json_t *report, struct buf *out)
 
 /* ---- JUnit ---- */
 
-static void add_xml(struct buf *out, const char *text)
+void report_xml(struct buf *out, const char *text)
 {
     static const struct {
         char c;
@@ -56,21 +56,21 @@ static void add_xml(struct buf *out, const char *text)
     }
 }
 
-static void junit_case(const json_t *row, const char *step, struct buf *out)
+void report_junit_case(const json_t *row, const char *step, struct buf *out)
 {
     buf_adds(out, "    <testcase classname=\"");
-    add_xml(out, step);
+    report_xml(out, step);
     buf_adds(out, "\" name=\"");
-    add_xml(out, jstr_or(row, "name", ""));
+    report_xml(out, jstr_or(row, "name", ""));
     buf_addf(out, "\" time=\"%.3f\"", (double)jint(row, "ms", 0) / 1000);
     if (jbool(row, "passed", false)) {
         buf_adds(out, "/>\n");
         return;
     }
     buf_adds(out, ">\n      <failure message=\"expected ");
-    add_xml(out, jstr_or(row, "expected", ""));
+    report_xml(out, jstr_or(row, "expected", ""));
     buf_adds(out, "\">observed ");
-    add_xml(out, jstr_or(row, "observed", ""));
+    report_xml(out, jstr_or(row, "observed", ""));
     buf_adds(out, "</failure>\n    </testcase>\n");
 }
 
@@ -87,15 +87,15 @@ void report_junit(const json_t *report, struct buf *out)
     size_t s, c;
     const json_t *step, *row;
     buf_adds(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"");
-    add_xml(out, jstr_or(report, "lab", ""));
+    report_xml(out, jstr_or(report, "lab", ""));
     buf_adds(out, "\">\n");
     json_array_foreach(json_object_get(report, "steps"), s, step)
     {
         const json_t *checks = json_object_get(step, "checks");
         buf_adds(out, "  <testsuite name=\"");
-        add_xml(out, jstr_or(step, "name", ""));
+        report_xml(out, jstr_or(step, "name", ""));
         buf_addf(out, "\" tests=\"%zu\" failures=\"%zu\">\n", json_array_size(checks), failures(step));
-        json_array_foreach(checks, c, row) junit_case(row, jstr_or(step, "name", ""), out);
+        json_array_foreach(checks, c, row) report_junit_case(row, jstr_or(step, "name", ""), out);
         buf_adds(out, "  </testsuite>\n");
     }
     buf_adds(out, "</testsuites>\n");

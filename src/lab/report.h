@@ -12,6 +12,9 @@ void report_text_check(const json_t *row, bool colour, struct buf *out);
 /* "72.5 of 100 (29 of 40 points)". */
 void report_text_score(const json_t *report, struct buf *out);
 void report_junit(const json_t *report, struct buf *out); /* one test suite a step */
-void report_tap(const json_t *report, struct buf *out);   /* TAP version 13 */
+/* Its parts: a check as a case; a text as XML and HTML have it. */
+void report_junit_case(const json_t *row, const char *step, struct buf *out);
+void report_xml(struct buf *out, const char *text);
+void report_tap(const json_t *report, struct buf *out); /* TAP version 13 */
 
 #endif

@@ -20,8 +20,10 @@ int lab_begin_step(struct lab_env *env, const json_t *step, struct err *e)
 /* What fails of the solution is no error, but told in the step's row. */
 static void solve(struct lab_env *env, const json_t *step, const struct run_opts *o, struct err *failed)
 {
-    if (failed->code == ERR_OK && o->solve &&
-        play_actions(env, json_object_get(step, "solution"), o->solution, failed) == 0 && o->solved)
+    if (o->play)
+        o->play(o->arg, step);
+    else if (failed->code == ERR_OK && o->solve &&
+             play_actions(env, json_object_get(step, "solution"), o->solution, failed) == 0 && o->solved)
         o->solved(o->arg, env, step, failed);
 }
 

@@ -5,7 +5,9 @@
 #include "lab/play.h"
 
 struct run_opts {
-    bool solve;                       /* play each step's solution before its checks */
+    bool solve; /* play each step's solution before its checks */
+    /* Plays something else in each step instead of its solution, whatever came before; may be NULL. */
+    void (*play)(void *arg, const json_t *step);
     const struct play_opts *solution; /* how its objects are changed; may be NULL */
     bool first_failure;               /* end with the first check that costs a point: its step is the report's last */
     bool unprepared;                  /* a step behind the first is judged also if it can not be prepared */

@@ -117,6 +117,7 @@ static _Noreturn void keep(const struct jail *j, const struct jail_conf *conf, i
     proc_reset_signals();
     if (j->groups.count)
         cgroups_enter(&j->groups, GROUP);
+    proc_keep_fds(&sock, 1); /* none of the owner's: a pipe whose end somebody waits for */
     if (machine_enter_userns(&e) < 0) {
         _auto_buf_ struct buf text = BUF_INIT;
         buf_adds(&text, e.msg);
