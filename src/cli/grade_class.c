@@ -248,6 +248,21 @@ static int judge_all(struct class *c, struct err *e)
     return rc;
 }
 
+/* One machine, two students: that is told to both, and judged by people. */
+static void tell_shared_keys(json_t *rows)
+{
+    size_t i, k;
+    json_t *a, *b;
+    json_array_foreach(rows, i, a) json_array_foreach(rows, k, b)
+    {
+        const char *key = jstr(a, "bundle.key");
+        if (i == k || !key || !str_eq(key, jstr(b, "bundle.key")))
+            continue;
+        _auto_free_ char *text = xasprintf("signed by the same key as %s", jstr_or(b, "student", ""));
+        json_array_append_new(json_object_get(a, "remarks"), json_string(text));
+    }
+}
+
 json_t *grade_class(const struct cli *cli, const struct class_conf *conf, struct err *e)
 {
     struct class c = {.cli = cli, .conf = conf};
@@ -264,6 +279,7 @@ json_t *grade_class(const struct cli *cli, const struct class_conf *conf, struct
     const int rc = judge_all(&c, e);
     free(c.workers);
     strlist_release(&c.names);
+    tell_shared_keys(c.rows);
     if (rc == 0)
         return c.rows;
     json_decref(c.rows);

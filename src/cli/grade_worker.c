@@ -105,7 +105,7 @@ static int open_jail(struct worker *w, struct err *e)
 {
     _auto_access_ struct access access_to = {0};
     _auto_free_ char *dir = xasprintf("%s/jail", w->own.dir), *kubectl = find_kubectl();
-    const char *const programs[] = {kubectl, NULL};
+    const char *const programs[] = {w->cli->self_exe, kubectl, NULL};
     if (access_load(w->own.kubeconfig, NULL, &access_to, e) < 0)
         return -1;
     if (mkdir(dir, 0700) < 0)
@@ -268,6 +268,15 @@ static json_t *remarks_of(const struct worker *w)
     return list;
 }
 
+/* What a bundle says of itself, beside what came of it here. Returns new, or NULL. */
+static json_t *signed_part(struct worker *w)
+{
+    const json_t *b = w->plan.bundle;
+    return b ? json_pack("{s:s, s:s, s:I, s:I}", "key", jstr_or(b, "key", ""), "time", jstr_or(b, "time", ""), "points",
+                         (json_int_t)jint(b, "points", 0), "of", (json_int_t)jint(b, "of", 0))
+             : NULL;
+}
+
 static json_t *judge(struct worker *w, const char **out_status, struct err *e)
 {
     struct err why = ERR_INIT;
@@ -304,10 +313,13 @@ int grade_worker(const struct cli *cli, struct err *e)
         return -1;
     }
     _auto_json_ json_t *report = judge(&w, &status, e);
+    _auto_json_ json_t *bundle = signed_part(&w);
     _auto_json_ json_t *answer = json_pack("{s:s, s:O?, s:o, s:s, s:s}", "status", report ? status : "error", "report",
                                            report, "remarks", remarks_of(&w), "seed", w.seed, "digest", w.digest);
     if (!report)
         jset_str(answer, "error", e->msg);
+    if (bundle)
+        json_object_set(answer, "bundle", bundle);
     worker_release(&w);
     _auto_free_ char *text = json_dumps(answer, JSON_COMPACT);
     return puts(text) < 0 || fflush(stdout) != 0 ? err_sys(e, errno, "answer") : 0;

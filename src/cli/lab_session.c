@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/lab_place.h"
+#include "cli/lab_submit.h"
 #include "cli/own_cluster.h"
 #include "lab/book.h"
 #include "lab/check.h"
@@ -376,6 +377,12 @@ static int word_reset(struct session *s, int argc _unused_, char **argv _unused_
     return enter_step(s, e);
 }
 
+static int word_submit(struct session *s, int argc, char **argv, struct err *e)
+{
+    const struct submit_from from = {s->book, &s->attempt, &s->env, s->home};
+    return lab_submit(&from, argc, argv, e);
+}
+
 static int word_history(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
 {
     _auto_json_ json_t *rows = book_history(s->book, e);
@@ -403,7 +410,7 @@ static const struct {
     {"start", word_start, true},        {"text", word_text, false}, {"status", word_status, false},
     {"check", word_check, false},       {"hint", word_hint, false}, {"answer", word_answer, false},
     {"solution", word_solution, false}, {"next", word_next, false}, {"reset", word_reset, false},
-    {"history", word_history, true},    {"stop", word_stop, false},
+    {"history", word_history, true},    {"stop", word_stop, false}, {"submit", word_submit, false},
 };
 
 static size_t find(const char *word)

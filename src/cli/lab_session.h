@@ -1,4 +1,5 @@
-/* lab_session.h - a student's way through a lab: start, text, check, hint, answer, solution, next, status, reset, stop.
+/* lab_session.h - a student's way through a lab: start, text, check, hint, answer, solution, next, status, reset,
+ * submit, stop.
  */
 #ifndef STOWAGE_CLI_LAB_SESSION_H
 #define STOWAGE_CLI_LAB_SESSION_H
@@ -16,6 +17,7 @@ bool lab_session_has(const char *word);
     "  answer [--to NAME] TEXT   answer the step's question\n"                                                         \
     "  hint, solution, next      help, at the price it says; how it is done; go on without the points\n"               \
     "  reset                     back to the beginning of this step, in a fresh cluster\n"                             \
+    "  submit [-o FILE]          what you did as one signed file, to hand in\n"                                        \
     "  stop, history             end it, the cluster goes; what was done before\n"
 
 #endif

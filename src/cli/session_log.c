@@ -24,8 +24,9 @@ int session_log_add(const char *path, const struct session_record *r, struct err
     struct tm when;
     char stamp[32];
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &when));
-    _auto_json_ json_t *row = json_pack("{s:I, s:s, s:s, s:s, s:s, s:i}", "attempt", (json_int_t)r->attempt, "lab",
-                                        r->lab, "time", stamp, "namespace", r->ns, "line", r->line, "exit", r->exit);
+    _auto_json_ json_t *row =
+        json_pack("{s:I, s:s, s:s, s:I, s:s, s:s, s:i}", "attempt", (json_int_t)r->attempt, "lab", r->lab, "time",
+                  stamp, "step", (json_int_t)r->step, "namespace", r->ns, "line", r->line, "exit", r->exit);
     _auto_buf_ struct buf text = BUF_INIT;
     if (!row)
         return err_set(e, ERR_BAD_REQUEST, "%s: a line that is no UTF-8 is not recorded", path);

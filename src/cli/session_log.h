@@ -1,6 +1,6 @@
 /* session_log.h - the record of what a student typed in a lab: one JSON object a line, appended as each command ends.
  *
- *     {"attempt": 3, "lab": "first-volume", "time": "2025-03-01T10:00:00Z", "namespace": "default",
+ *     {"attempt": 3, "lab": "first-volume", "time": "2025-03-01T10:00:00Z", "step": 0, "namespace": "default",
  *      "line": "apply -f - <<'EOF'\n…\nEOF", "exit": 0}
  *
  * `line` holds all that was given to the command, a manifest that was pasted too, so `stowage repl -c LINE` does the
@@ -16,6 +16,7 @@
 
 struct session_record {
     int64_t attempt; /* book.h */
+    int64_t step;    /* index of the step it was typed in */
     const char *lab, *ns, *line;
     int64_t time; /* seconds since 1970 */
     int exit;

@@ -48,7 +48,7 @@ static int make_key(const char *path, struct err *e)
     if (failed(gnutls_x509_privkey_init(&key), "make a key", e) < 0)
         return -1;
     int rc = gnutls_x509_privkey_generate(key, GNUTLS_PK_EDDSA_ED25519, 0, 0);
-    rc = rc < 0 ? rc : gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem);
+    rc = rc < 0 ? rc : gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
     gnutls_x509_privkey_deinit(key);
     if (failed(rc, "make a key", e) < 0)
         return -1;

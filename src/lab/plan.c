@@ -84,25 +84,35 @@ static int step_of_path(const struct lab *lab, const char *path)
 
 /* ---- answers ---- */
 
-static bool take_answer(struct planning *p, const json_t *step, const char *check, const json_t *with)
+/* The question of that name; without one the first that has no answer, else the first. NULL: it asks nothing so. */
+static const char *question(const struct planning *p, const json_t *step, const char *check)
 {
     size_t i;
     const json_t *c;
+    const char *found = NULL;
+    bool answered = true;
     json_array_foreach(json_object_get(step, "checks"), i, c)
     {
         const char *name = jstr_or(c, "name", "");
-        if (!json_object_get(c, "quiz") ||
-            (check ? !str_eq(check, name) : json_object_get(p->plan->answers, name) != NULL))
+        if (!json_object_get(c, "quiz") || (check && !str_eq(check, name)))
             continue;
-        json_object_set_new(p->plan->answers, name,
-                            json_is_string(with) ? json_incref((json_t *)(uintptr_t)with) : json_string(""));
-        if (!json_is_string(with)) {
-            _auto_free_ char *text = json_text(with);
-            json_object_set_new(p->plan->answers, name, json_string(text));
+        const bool has = json_object_get(p->plan->answers, name) != NULL;
+        if (!found || (answered && !has)) {
+            found = name;
+            answered = has;
         }
-        return true;
     }
-    return false;
+    return found;
+}
+
+static bool take_answer(struct planning *p, const json_t *step, const char *check, const json_t *with)
+{
+    const char *name = question(p, step, check);
+    if (!name)
+        return false;
+    _auto_free_ char *text = json_is_string(with) ? xstrdup(json_string_value(with)) : json_text(with);
+    json_object_set_new(p->plan->answers, name, json_string(text));
+    return true;
 }
 
 /* By the name of a question or of a step. */
@@ -293,20 +303,67 @@ static void take_script(struct planning *p, const struct handin_file *f)
 
 /* ---- logs ---- */
 
-/* What a session was told about the lab itself is not played: it was answered or judged then. */
+/* What a session was told about the lab itself is not played. */
 static bool about_lab(const char *line)
 {
-    static const char *const words[] = {"stowage lab ", "lab ", "check", "hint", "exit", "quit"};
+    static const char *const words[] = {"stowage", "lab",  "check",    "hint",  "next",
+                                        "exit",    "quit", "solution", "status"};
+    const size_t n = strcspn(line, " \t\n");
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (str_starts(line, words[i]))
+        if (strlen(words[i]) == n && strncmp(line, words[i], n) == 0)
             return true;
     return false;
+}
+
+/* "lab answer [--to NAME] TEXT": the text, and the name in *out_name (new). NULL: it is none. */
+static const char *answer_in(const char *line, char **out_name)
+{
+    static const char *const words[] = {"stowage lab answer ", "lab answer ", "answer "};
+    const char *text = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(words) && !text; i++)
+        text = str_starts(line, words[i]) ? line + strlen(words[i]) : NULL;
+    if (text && str_starts(text, "--to ")) {
+        text += strlen("--to ");
+        const char quote = *text == '"' || *text == '\'' ? *text : ' ';
+        text += quote != ' ';
+        const char *end = strchr(text, quote);
+        if (!end)
+            return NULL;
+        *out_name = xstrndup(text, (size_t)(end - text));
+        text = end + 1;
+    }
+    return text ? text + strspn(text, " ") : NULL;
+}
+
+/* A word for the shell. Appended. */
+static void add_quoted(struct buf *out, const char *word)
+{
+    buf_addc(out, '\'');
+    for (; *word; word++)
+        buf_adds(out, *word == '\'' ? "'\\''" : (const char[]){*word, '\0'});
+    buf_addc(out, '\'');
+}
+
+/* A line of the prompt's own record is the prompt's again, in a process of its own; any other is bash's. */
+static void add_line(struct buf *part, const json_t *row, const char *line)
+{
+    if (!json_object_get(row, "exit")) {
+        buf_addf(part, "%s%s\n", jbool(row, "kubectl", false) ? "kubectl " : "", line);
+        return;
+    }
+    buf_adds(part, "stowage repl --kubeconfig \"$KUBECONFIG\" -n ");
+    add_quoted(part, jstr_or(row, "namespace", "default"));
+    buf_adds(part, " -c ");
+    add_quoted(part, line);
+    buf_addc(part, '\n');
 }
 
 static void take_log_row(struct planning *p, const char *file, const json_t *row, size_t *step, struct buf *part)
 {
     const char *name = jstr(row, "step"), *line = jstr(row, "line");
-    const int now = name ? step_of_word(p->lab, name, strlen(name)) : -1;
+    const int64_t last = (int64_t)json_array_size(steps_of(p->lab)) - 1;
+    int64_t now = name ? step_of_word(p->lab, name, strlen(name)) : jint(row, "step", -1);
+    now = now > last ? last : now; /* typed when all was done */
     if (now >= 0 && (size_t)now != *step) {
         end_part(p, *step, file, part);
         *step = (size_t)now;
@@ -314,8 +371,13 @@ static void take_log_row(struct planning *p, const char *file, const json_t *row
     const json_t *answer = json_object_get(row, "answer");
     if (json_is_object(answer))
         take_answer(p, json_array_get(steps_of(p->lab), *step), jstr(answer, "check"), json_object_get(answer, "text"));
-    if (line && !about_lab(line + strspn(line, " \t")))
-        buf_addf(part, "%s%s\n", jbool(row, "kubectl", false) ? "kubectl " : "", line);
+    _auto_free_ char *check = NULL;
+    const char *text = line ? answer_in(line + strspn(line, " \t"), &check) : NULL;
+    _auto_json_ json_t *with = text ? json_string(text) : NULL;
+    if (with && !p->plan->bundle) /* which has them as they were at the end */
+        take_answer(p, json_array_get(steps_of(p->lab), *step), check, with);
+    else if (line && !with && !about_lab(line + strspn(line, " \t")))
+        add_line(part, row, line);
 }
 
 static void take_log(struct planning *p, const struct handin_file *f)

@@ -35,6 +35,8 @@ void results_trouble(const json_t *student, struct buf *out)
     const char *refused = jstr(student, "report.refused"), *error = jstr(student, "error");
     if (refused || error)
         buf_addf(out, "%s\n", refused ? refused : error);
+    if (json_object_get(student, "bundle") && jint(student, "bundle.points", 0) != jint(student, "report.points", 0))
+        buf_addf(out, "the bundle says %lld points\n", (long long)jint(student, "bundle.points", 0));
     json_array_foreach(json_object_get(student, "remarks"), i, remark) buf_addf(out, "%s\n", json_string_value(remark));
     json_array_foreach(jat(student, "report.steps"), i, step)
     {

@@ -2,8 +2,9 @@
  *
  * A class is {"lab", "title", "graded" (seconds since 1970), "seconds", "of", "students": [..]}; a student's row is
  * {"student", "submission", "status" ("graded", "refused", "error"), "seed", "digest", "ms", "remarks": [text],
- * "report": (check.h)}. Everything a student wrote is text to all of these forms: markup, formulas and terminal codes
- * in it are shown, not obeyed.
+ * "report": (check.h)}, and of a signed bundle "bundle": {"key", "time", "points", "of"}, as its student's machine
+ * said. Everything a student wrote is text to all of these forms: markup, formulas and terminal codes in it are shown,
+ * not obeyed.
  *
  * How to add a form: a function, and a row in forms[] of results.c. THREADS: pure. */
 #ifndef STOWAGE_LAB_RESULTS_H

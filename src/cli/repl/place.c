@@ -105,6 +105,14 @@ static void look_for_lab(const struct session *s, struct attempt *out)
     book_close(book);
 }
 
+int64_t session_lab_step(const struct session *s)
+{
+    _auto_attempt_ struct attempt lab = {0};
+    if (s->attempt)
+        look_for_lab(s, &lab);
+    return lab.step;
+}
+
 /* The lab's cluster is started by every word of the lab, should it not run. */
 static void wake_lab(const struct session *s, const char *data)
 {

@@ -138,27 +138,32 @@ static int run_line(struct session *s, const char *line, bool pasted)
 }
 
 /* What was typed goes into the record of the lab. */
-static void record(struct session *s, int64_t attempt, const char *lab, const char *ns, int64_t began)
+static void record(struct session *s, int64_t attempt, const char *lab, const char *ns, int64_t began, int64_t step)
 {
     struct err e = ERR_INIT;
     while (s->typed.len && s->typed.data[s->typed.len - 1] == '\n')
         s->typed.data[--s->typed.len] = '\0';
-    const struct session_record r = {
-        .attempt = attempt, .lab = lab, .ns = ns, .line = buf_str(&s->typed), .time = began, .exit = s->last};
+    const struct session_record r = {.attempt = attempt,
+                                     .step = step,
+                                     .lab = lab,
+                                     .ns = ns,
+                                     .line = buf_str(&s->typed),
+                                     .time = began,
+                                     .exit = s->last};
     if (attempt && s->log && session_log_add(s->log, &r, &e) < 0)
         fprintf(stderr, "stowage: not recorded: %s\n", e.msg);
 }
 
 static void handle(struct session *s, const char *line, bool pasted)
 {
-    const int64_t began = time(NULL), attempt = s->attempt;
+    const int64_t began = time(NULL), attempt = s->attempt, step = session_lab_step(s);
     _auto_free_ char *lab = xstrdup(s->lab ? s->lab : ""), *ns = xstrdup(s->k.ns);
     buf_clear(&s->typed);
     buf_addf(&s->typed, "%s\n", line);
     line_remember(s->line, line);
     s->last = run_line(s, line, pasted);
     fflush(stdout);
-    record(s, attempt, lab, ns, began);
+    record(s, attempt, lab, ns, began, step);
 }
 
 static bool is_blank(const char *line)

@@ -60,6 +60,8 @@ struct io {
 int session_open(struct session *s, struct err *e);
 void session_close(struct session *s);
 /* After a word of a lab: another cluster may be meant now. */
+/* Index of the step that the lab is at; 0 without one. */
+int64_t session_lab_step(const struct session *s);
 int session_look_again(struct session *s, struct err *e);
 /* Asks the kubeconfig again, which a command has changed. */
 int session_reconnect(struct session *s, struct err *e);
