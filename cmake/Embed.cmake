@@ -1,4 +1,4 @@
-# What is embedded in the binary: the schema texts and the static guest program of the built-in images.
+# What is embedded in the binary: the schema texts, the static guest program of the built-in images, the web console.
 # Both are found by .incbin through include paths and defines; see src/api/schema_data.c and src/images/guest_data.c.
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
 file(GLOB schema_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/api/schema/*.schema)
@@ -15,8 +15,11 @@ if(guest_sources)
     DEPENDS ${guest_sources} VERBATIM)
   add_custom_target(guest_program DEPENDS ${guest})
 endif()
+# The web console: bundled by esbuild where Node.js is at hand, else left out; see web/README.md.
+include(${CMAKE_CURRENT_LIST_DIR}/Console.cmake)
+
 # An object that uses .incbin names its data in OBJECT_DEPENDS so that a change rebuilds it.
-foreach(pair "src/api/schema_data.c:${all_schema}" "src/images/guest_data.c:${CMAKE_BINARY_DIR}/generated/stowage-guest")
+foreach(pair "src/apiserver/console/assets.c:${console_pack}" "src/api/schema_data.c:${all_schema}" "src/images/guest_data.c:${CMAKE_BINARY_DIR}/generated/stowage-guest")
   string(FIND ${pair} ":" at)
   string(SUBSTRING ${pair} 0 ${at} source)
   math(EXPR after "${at} + 1")

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,6 +19,15 @@ struct apiserver;
 struct control;
 struct registry;
 struct pki;
+
+/* What the web console shows beyond the API's objects; see console/console_int.h. */
+struct console_conf {
+    /* As the control socket answers: new in *out, descriptors in fds (the caller closes them). Called on any thread.
+     * NULL: no console. */
+    int (*answer)(void *arg, const json_t *request, json_t **out, int fds[4], struct err *e);
+    void *arg;
+    const char *state_path; /* a file that keeps its port and who is signed in; NULL: none. Copied */
+};
 
 struct apiserver_conf {
     struct registry *registry;      /* borrows; node_ops are asked from it at each use */
@@ -31,6 +41,7 @@ struct apiserver_conf {
     /* Plain HTTP: kubectl never sends credentials over it, so whoever reaches the port is the administrator. Refused on
      * any address that is not a loopback one. */
     bool plain_http;
+    struct console_conf console;
     unsigned threads;         /* 0 = as many as processors, 2 to 4 */
     unsigned max_connections; /* 0 = 4096, less if the process may not open so many descriptors */
 };
@@ -42,6 +53,10 @@ int apiserver_start(const struct apiserver_conf *conf, struct apiserver **out_se
 int apiserver_listen_inside(struct apiserver *s, int take_fd, struct err *e);
 /* Ends watches and streams, waits for requests under way, and frees everything. NULL is fine. */
 void apiserver_stop(struct apiserver *s);
+
+/* Opens the console, if it is not open. *out_url: a link, new, that signs the administrator in: once, and within five
+ * minutes. UNSUPPORTED without a console. Any thread. */
+int apiserver_console_link(struct apiserver *s, char **out_url, struct err *e);
 
 uint16_t apiserver_port(const struct apiserver *s);
 /* "https://127.0.0.1:6443", as a client on this machine should use it. Borrowed. */

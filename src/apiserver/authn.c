@@ -14,6 +14,7 @@
 #include "apiserver/authn_int.h"
 
 #include "apiserver/authz_int.h"
+#include "apiserver/console/console_int.h"
 #include "apiserver/jwt_int.h"
 #include "apiserver/reply_int.h"
 #include "apiserver/server_int.h"
@@ -47,7 +48,7 @@ struct authn {
 
 static const char *const admin_groups[] = {"system:masters", "system:authenticated", NULL};
 static const char *const anonymous_groups[] = {"system:unauthenticated", NULL};
-static const struct user admin = {.name = "kubernetes-admin", .uid = "", .groups = admin_groups};
+static const struct user admin = {.name = ADMIN_NAME, .uid = "", .groups = admin_groups};
 static const struct user anonymous = {.name = "system:anonymous", .uid = "", .groups = anonymous_groups};
 
 int authn_new(const struct pki *pki, struct registry *registry, const struct clock *clock, struct authn **out,
@@ -286,22 +287,37 @@ static const char *bearer_token(struct request *rq)
     return n ? arena_strndup(&rq->arena, h, n) : NULL;
 }
 
+bool authn_token(struct authn *a, const char *token, struct request *rq)
+{
+    if (!same_secret(token, a->admin_token))
+        return service_account(a, token, rq);
+    rq->user = admin;
+    return true;
+}
+
+void authn_admin(struct request *rq)
+{
+    rq->user = admin;
+}
+
+/* Without a token: by the console's cookie, else nobody. */
+static bool without_token(struct request *rq)
+{
+    if (!console_user(rq))
+        rq->user = anonymous;
+    return true;
+}
+
 bool authn_user(struct authn *a, struct request *rq)
 {
+    if (console_at_door(rq))
+        return without_token(rq);
     if (rq->srv->plain_http) {
         rq->user = admin;
         return true;
     }
     const char *token = bearer_token(rq);
-    if (!token) {
-        rq->user = anonymous;
-        return true;
-    }
-    if (same_secret(token, a->admin_token)) {
-        rq->user = admin;
-        return true;
-    }
-    return service_account(a, token, rq);
+    return token ? authn_token(a, token, rq) : without_token(rq);
 }
 
 /* -- impersonation -- */

@@ -20,6 +20,11 @@ json_t *authn_key_set(const struct authn *a); /* returns new */
 /* Fills rq->user; without credentials the user is anonymous (or the administrator, over plain HTTP). false: credentials
  * that are not good (401). */
 bool authn_user(struct authn *a, struct request *rq);
+/* The same by this token, wherever it was found. false: nobody's. */
+bool authn_token(struct authn *a, const char *token, struct request *rq);
+#define ADMIN_NAME "kubernetes-admin"
+/* The request is the administrator's: somebody has proved it in another way. */
+void authn_admin(struct request *rq);
 /* Impersonate-* headers. false: the refusal has been sent. */
 bool authn_impersonate(struct request *rq);
 

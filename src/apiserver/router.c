@@ -11,6 +11,7 @@
 #include "apiserver/authn_int.h"
 #include "apiserver/authz_int.h"
 #include "apiserver/components_int.h"
+#include "apiserver/console/console_int.h"
 #include "apiserver/metrics_int.h"
 #include "apiserver/reply_int.h"
 #include "apiserver/server_int.h"
@@ -70,9 +71,20 @@ static bool read_target(struct request *rq)
     return false;
 }
 
+/* The console is called by its own name only, or any page could have a name of its own lead there. */
+static bool by_our_name(struct request *rq)
+{
+    if (console_host_ours(rq))
+        return true;
+    reply_text(rq, 403, "403 Forbidden: this is the console of a cluster on this machine\n");
+    return false;
+}
+
 /* Over plain HTTP whoever reaches the port is the administrator; a web page in the user's browser must not be that. */
 static bool local_request(struct request *rq)
 {
+    if (console_at_door(rq))
+        return by_our_name(rq);
     if (!rq->srv->plain_http)
         return true;
     const char *host = request_header(rq, "Host");
@@ -184,10 +196,11 @@ static void route_resource(struct request *rq)
 
 void route_request(struct request *rq)
 {
-    if (!read_target(rq) || !local_request(rq) || !known_user(rq) || !authn_impersonate(rq) || !authz_request(rq))
+    if (!read_target(rq) || !local_request(rq) || console_serve_page(rq) || !known_user(rq) || !authn_impersonate(rq) ||
+        !authz_request(rq))
         return;
     if (rq->target.is_resource)
         route_resource(rq);
-    else if (!paths_serve(rq))
+    else if (!console_serve(rq) && !paths_serve(rq))
         discovery_serve(rq);
 }

@@ -17,6 +17,7 @@
 #include "apiserver/server_int.h"
 
 #include "apiserver/authn_int.h"
+#include "apiserver/console/console_int.h"
 #include "apiserver/listener_int.h"
 #include "apiserver/pki.h"
 #include "apiserver/reply_int.h"
@@ -42,6 +43,7 @@
 
 enum {
     MAX_CONNECTIONS = 4096,
+    DOOR_CONNECTIONS = 256, /* of the console */
     IDLE_SECONDS = 120,
     /* Headers, and afterwards the buffer of streamed answers. The library clears one and a half times as much with each
      * request: 32 KiB cost a GET 3 us of 27. */
@@ -115,13 +117,21 @@ static void conn_begin_tls(struct conn *c, struct MHD_Connection *mhd)
     c->tls = tls_io_new(tls->tls_session, c->fd, tls_waits, c);
 }
 
+/* The API's own daemons listen to nothing themselves. */
+static bool came_by_door(struct MHD_Connection *mhd)
+{
+    struct MHD_Daemon *d = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_DAEMON)->daemon;
+    return MHD_get_daemon_info(d, MHD_DAEMON_INFO_LISTEN_FD)->listen_fd >= 0;
+}
+
 static struct conn *conn_new(struct apiserver *s, struct MHD_Connection *mhd)
 {
     struct conn *c = xcalloc(1, sizeof *c);
     atomic_load(&s->dealt); /* all that the listener did before: ThreadSanitizer does not see the library hand over */
     c->srv = s;
+    c->at_door = came_by_door(mhd);
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    if (!s->plain_http)
+    if (!s->plain_http && !c->at_door)
         conn_begin_tls(c, mhd);
     request_init(&c->rq);
     c->rq.srv = s;
@@ -362,26 +372,45 @@ static unsigned connection_limit(const struct apiserver_conf *conf)
     return want;
 }
 
+enum {
+    DAEMON_FLAGS = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG
+};
+
+/* What a daemon needs beside TLS or a socket, which `options` tell. */
+static struct MHD_Daemon *start_daemon_with(struct apiserver *s, unsigned flags, unsigned connections,
+                                            const struct MHD_OptionItem *options)
+{
+    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+                            s, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s,
+                            MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_MEMORY,
+                            MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+}
+
 static struct MHD_Daemon *start_daemon(struct apiserver *s, const struct apiserver_conf *conf)
 {
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
-                     MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
-    struct MHD_OptionItem tls[] = {
+    const struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_KEY, 0, conf->pki->key_pem},
         {MHD_OPTION_HTTPS_MEM_CERT, 0, conf->pki->cert_pem},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_priorities},
         {MHD_OPTION_END, 0, NULL},
     };
+    const unsigned connections = connection_limit(conf) / s->threads + 1;
     if (conf->plain_http)
-        tls[0] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-    else
-        flags |= MHD_USE_TLS;
-    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
-                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-                            s, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s,
-                            MHD_OPTION_CONNECTION_LIMIT, connection_limit(conf) / s->threads + 1,
-                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)CONN_MEMORY, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        return start_daemon_with(s, DAEMON_FLAGS | MHD_USE_NO_LISTEN_SOCKET, connections, &tls[3]);
+    return start_daemon_with(s, DAEMON_FLAGS | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TLS, connections, tls);
+}
+
+struct MHD_Daemon *server_start_plain_daemon(struct apiserver *s, int listen_fd)
+{
+    const struct MHD_OptionItem socket[] = {{MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL}, {MHD_OPTION_END, 0, NULL}};
+    sigset_t all, old; /* signals are the main thread's */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    struct MHD_Daemon *d = start_daemon_with(s, DAEMON_FLAGS, DOOR_CONNECTIONS, socket);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return d;
 }
 
 static int start_daemons(struct apiserver *s, const struct apiserver_conf *conf, struct err *e)
@@ -412,6 +441,7 @@ static void server_free(struct apiserver *s)
     if (s->waker)
         waker_disarm(s->waker, &s->sweep);
     waker_stop(s->waker);
+    console_free(s->console);
     upgrades_free(s->upgrades);
     authn_free(s->authn);
     sleeper_list_release(&s->sleepers);
@@ -440,9 +470,11 @@ int apiserver_start(const struct apiserver_conf *conf, struct apiserver **out_se
     if (waker_start(&s->waker, e) < 0 || authn_new(conf->pki, conf->registry, conf->clock, &s->authn, e) < 0)
         goto fail;
     registry_set_token_ops(conf->registry, &authn_token_ops, s->authn);
+    s->console = console_new(s, &conf->console);
     if (start_listening(s, conf, e) < 0 || start_daemons(s, conf, e) < 0 ||
         listener_start(s, TAKE_FD(s->listen_fd), &s->outside, e) < 0)
         goto fail;
+    console_resume(s->console);
     *out_server = s;
     return 0;
 fail:
@@ -467,9 +499,11 @@ void apiserver_stop(struct apiserver *s)
         return;
     listener_stop(s->inside);
     listener_stop(s->outside);
+    console_quiet(s->console);
     sleeper_list_stop(&s->sleepers);
     upgrades_stop(s->upgrades);
     stop_daemons(s);
+    console_stop(s->console);
     registry_set_token_ops(s->registry, NULL, NULL);
     server_free(s);
 }

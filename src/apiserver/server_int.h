@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 struct authn;
+struct console;
 struct listener;
 struct upgrades;
 
@@ -21,6 +22,7 @@ struct conn {
     struct request rq;
     struct last_answer last;
     int fd;
+    bool at_door; /* of the console: see console/console_int.h */
     /* Since when (mono ms) we wait for the client to send us a whole request; 0 while we work for it. Read by the
      * sweeper. */
     atomic_llong waiting_since;
@@ -48,6 +50,7 @@ struct apiserver {
     char *host_port; /* owned; as discovery names it */
     struct waker *waker;
     struct authn *authn;
+    struct console *console; /* owned, or NULL */
     struct upgrades *upgrades;
     struct listener *inside; /* owned; NULL without a socket in the cluster's network */
     struct sleeper_list sleepers;
@@ -60,5 +63,8 @@ struct apiserver {
 
     atomic_ullong requests, watches, errors; /* for /metrics */
 };
+
+/* One more thread for plain HTTP, with this listening socket (taken when it starts). NULL: it does not. */
+struct MHD_Daemon *server_start_plain_daemon(struct apiserver *s, int listen_fd);
 
 #endif

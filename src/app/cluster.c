@@ -308,6 +308,7 @@ static bool nodes_alive(void *arg)
 
 static int open_api(struct cluster *c, struct err *e)
 {
+    _auto_free_ char *console_state = xasprintf("%s/console.json", c->data.path);
     struct apiserver_conf conf = {
         .registry = c->registry,
         .control = c->control,
@@ -318,6 +319,7 @@ static int open_api(struct cluster *c, struct err *e)
         .port = (uint16_t)c->conf.port,
         .pki = &c->pki,
         .plain_http = c->conf.plain_http,
+        .console = {requests_handle, c, console_state},
     };
     if (apiserver_start(&conf, &c->api, e) < 0)
         return advise(e, "choose another address with --listen");
@@ -467,6 +469,11 @@ void cluster_close(struct cluster *c)
 }
 
 /* -- what others ask -- */
+
+int cluster_console_link(struct cluster *c, char **out_url, struct err *e)
+{
+    return apiserver_console_link(c->api, out_url, e);
+}
 
 const char *cluster_url(const struct cluster *c)
 {

@@ -36,6 +36,8 @@ int cluster_node_power(struct cluster *c, const char *node, bool on, struct err 
 int cluster_clock_forward(struct cluster *c, int64_t ns, struct err *e);
 /* 0 only asks. Returns the speed, -1 on error. */
 int64_t cluster_clock_speed(struct cluster *c, int64_t times, struct err *e);
+/* As apiserver_console_link(). */
+int cluster_console_link(struct cluster *c, char **out_url, struct err *e);
 /* What `stowage status` shows. Returns new. */
 json_t *cluster_status(struct cluster *c);
 /* Is nothing under way but waiting? And the revision of the last change. */

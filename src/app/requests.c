@@ -1,5 +1,5 @@
-/* requests.c - see requests.h. Tables: word -> function; each group of words has its file. Runs on the control socket's
- * thread. */
+/* requests.c - see requests.h. Tables: word -> function; each group of words has its file. They are called by the
+ * control socket's thread and by the console's threads, one at a time. */
 #include "app/requests.h"
 
 #include "app/requests_int.h"
@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -90,17 +91,36 @@ static int op_shell(struct cluster *c, const json_t *request, json_t **out, int 
     return 0;
 }
 
-static const struct request_op ops[] = {
-    {"status", op_status}, {"quiet", op_quiet}, {"down", op_down}, {"shell", op_shell}, {NULL, NULL}};
+static int op_console(struct cluster *c, const json_t *request _unused_, json_t **out, int fds[4] _unused_,
+                      struct err *e)
+{
+    _auto_free_ char *url = NULL;
+    if (cluster_console_link(c, &url, e) < 0)
+        return -1;
+    *out = json_pack("{s:s}", "url", url);
+    return 0;
+}
+
+static const struct request_op ops[] = {{"status", op_status}, {"quiet", op_quiet},     {"down", op_down},
+                                        {"shell", op_shell},   {"console", op_console}, {NULL, NULL}};
 static const struct request_op *const tables[] = {
     ops, disk_request_ops, clock_request_ops, node_request_ops, why_request_ops, image_request_ops};
 
-int requests_handle(void *arg, const json_t *request, json_t **out, int fds[4], struct err *e)
+static int handle(struct cluster *c, const json_t *request, json_t **out, int fds[4], struct err *e)
 {
     const char *op = jstr_or(request, "op", "");
     for (size_t t = 0; t < ARRAY_LEN(tables); t++)
         for (const struct request_op *row = tables[t]; row->op; row++)
             if (str_eq(row->op, op))
-                return row->run(arg, request, out, fds, e);
+                return row->run(c, request, out, fds, e);
     return err_set(e, ERR_BAD_REQUEST, "this cluster does not know \"%s\" (it runs another version of stowage?)", op);
+}
+
+int requests_handle(void *arg, const json_t *request, json_t **out, int fds[4], struct err *e)
+{
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&one_at_a_time);
+    int rc = handle(arg, request, out, fds, e);
+    pthread_mutex_unlock(&one_at_a_time);
+    return rc;
 }
