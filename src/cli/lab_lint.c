@@ -48,23 +48,24 @@ struct playing {
     int percent;        /* of the checks' patience */
     int64_t limit_ms;   /* see lab/env.h */
     int64_t slowest_ms; /* result */
+    struct own_cluster own;
+    struct lab_env env;
 };
 
 /* In a cluster of its own. Returns the report, new, or NULL. */
-static json_t *play(const struct linting *l, struct playing *p, struct lab_env *env, struct err *e)
+static json_t *play(const struct linting *l, struct playing *p, struct err *e)
 {
-    struct own_cluster own = {0};
     json_t *report = NULL;
-    if (own_cluster_start(&own, l->cli, json_object_get(l->lab->tree, "cluster"), NULL, e) == 0 &&
-        lab_env_open(env, l->lab, own.kubeconfig, own.work, &own.host, e) == 0) {
-        env->patience_percent = p->percent;
-        env->limit_ms = p->limit_ms;
-        env->janitor = &own.janitor;
-        report = lab_run(env, p->opts, e);
-        p->slowest_ms = env->slowest_ms;
+    if (own_cluster_start(&p->own, l->cli, json_object_get(l->lab->tree, "cluster"), NULL, e) == 0 &&
+        lab_env_open(&p->env, l->lab, p->own.kubeconfig, p->own.work, &p->own.host, e) == 0) {
+        p->env.patience_percent = p->percent;
+        p->env.limit_ms = p->limit_ms;
+        p->env.janitor = &p->own.janitor;
+        report = lab_run(&p->env, p->opts, e);
+        p->slowest_ms = p->env.slowest_ms;
     }
-    lab_env_close(env);
-    own_cluster_stop(&own, false);
+    lab_env_close(&p->env);
+    own_cluster_stop(&p->own, false);
     return report;
 }
 
@@ -74,8 +75,6 @@ static void print_checks(const json_t *report, bool passed)
     const json_t *step, *row;
     json_array_foreach(json_object_get(report, "steps"), s, step)
     {
-        if (jstr(step, "failed") && !passed)
-            printf("  step %s: the solution ended with: %s\n", jstr(step, "name"), jstr(step, "failed"));
         json_array_foreach(json_object_get(step, "checks"), c, row)
         {
             _auto_buf_ struct buf text = BUF_INIT;
@@ -99,10 +98,10 @@ static void fresh_step(void *arg, const json_t *step)
 
 static int lint_fresh(struct linting *l, struct err *e)
 {
-    struct lab_env env = {0};
-    const struct run_opts opts = {.solve = false, .unprepared = true, .on_step = fresh_step, .arg = &env};
-    struct playing p = {.opts = &opts};
-    _auto_json_ json_t *report = play(l, &p, &env, e);
+    struct playing p = {0};
+    const struct run_opts opts = {.solve = false, .unprepared = true, .on_step = fresh_step, .arg = &p.env};
+    p.opts = &opts;
+    _auto_json_ json_t *report = play(l, &p, e);
     if (!report)
         return -1;
     if (jint(report, "points", 0) == 0) {
@@ -118,10 +117,9 @@ static int lint_fresh(struct linting *l, struct err *e)
 
 static int lint_solution(struct linting *l, struct err *e)
 {
-    struct lab_env env = {0};
     const struct run_opts opts = {.solve = true};
     struct playing p = {.opts = &opts, .percent = 100};
-    _auto_json_ json_t *report = play(l, &p, &env, e);
+    _auto_json_ json_t *report = play(l, &p, e);
     if (!report)
         return -1;
     l->slowest_ms = p.slowest_ms;
@@ -150,9 +148,8 @@ static enum verdict try_mutant(const struct linting *l, const struct mutant *m)
                                   .solved = spoil_solved,
                                   .arg = &spoiler};
     struct playing p = {.opts = &opts, .percent = 100, .limit_ms = SPOILT_LEAST_MS + SPOILT_TIMES * l->slowest_ms};
-    struct lab_env env = {0};
     struct err e = ERR_INIT;
-    _auto_json_ json_t *report = play(l, &p, &env, &e);
+    _auto_json_ json_t *report = play(l, &p, &e);
     if (!report) {
         fprintf(stderr, "%s: %s: %s\n", l->lab->name, m->what, e.msg);
         return UNJUDGED;

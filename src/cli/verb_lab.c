@@ -1,15 +1,18 @@
 /* verb_lab.c - `stowage lab list|lint|schema`: the labs that are there, and whether they are well made. */
+#include "api/decode.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/lab_lint.h"
 #include "cli/lab_place.h"
 #include "cli/lab_session.h"
+#include "cli/spawn.h"
 #include "cli/verbs_int.h"
 #include "lab/format.h"
 #include "lab/lab.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -83,6 +86,41 @@ static int lab_lint_run(const struct cli *cli, int argc, char **argv, struct err
     return worst;
 }
 
+/* ---- import ---- */
+
+static int write_lab(const struct lab *lab, const char *dir, struct err *e)
+{
+    _auto_free_ char *path = xasprintf("%s/lab.yaml", dir), *text = yaml_text(lab->tree);
+    _auto_file_ FILE *f = fopen(path, "wxe");
+    if (!f)
+        return err_sys(e, errno, "%s", path);
+    return fputs(text, f) < 0 || fflush(f) != 0 ? err_sys(e, errno, "%s", path) : 0;
+}
+
+/* The folder's files are kept beside the lab.yaml, for scripts that look for them. */
+static int lab_import(const struct cli *cli, int argc, char **argv, struct err *e)
+{
+    _auto_lab_ struct lab lab = {0};
+    _auto_strlist_ struct strlist faults = {0};
+    _auto_buf_ struct buf told = BUF_INIT;
+    int code;
+    if (argc != 3)
+        return cli_usage(e, "lab", "import which folder, and to where?");
+    _auto_free_ char *dir = lab_dir(cli, argv[1]);
+    const int rc = lab_load(dir, NULL, &lab, &faults, e);
+    for (size_t i = 0; i < faults.len; i++)
+        fprintf(stderr, "%s\n", faults.items[i]);
+    if (rc < 0)
+        return -1;
+    if (mkdir(argv[2], 0777) < 0)
+        return err_sys(e, errno, "%s", argv[2]);
+    _auto_free_ char *from = xasprintf("%s/.", lab.dir);
+    const char *const copy[] = {"cp", "-R", "--", from, argv[2], NULL};
+    if (spawn_wait(copy, &told, &code, e) < 0)
+        return -1;
+    return code ? err_set(e, ERR_INTERNAL, "%s", buf_str(&told)) : write_lab(&lab, argv[2], e);
+}
+
 static int lab_schema(const struct cli *cli _unused_, int argc _unused_, char **argv _unused_, struct err *e _unused_)
 {
     _auto_json_ json_t *schema = fields_schema(&lab_shape, "Stowage lab");
@@ -94,7 +132,7 @@ static int lab_schema(const struct cli *cli _unused_, int argc _unused_, char **
 static const struct {
     const char *name;
     int (*run)(const struct cli *cli, int argc, char **argv, struct err *e);
-} words[] = {{"list", lab_list}, {"lint", lab_lint_run}, {"schema", lab_schema}};
+} words[] = {{"list", lab_list}, {"lint", lab_lint_run}, {"import", lab_import}, {"schema", lab_schema}};
 
 static int lab_run_verb(const struct cli *cli, int argc, char **argv, struct err *e)
 {
@@ -113,6 +151,7 @@ const struct cli_verb verb_lab = {
         "usage: stowage lab list\n"
         "       stowage lab start LAB [--seed TEXT], then: stowage lab check, hint, answer…\n"
         "       stowage lab lint [--play] [--near-misses N] [--jobs N] LAB...\n"
+        "       stowage lab import FOLDER NEWFOLDER\n"
         "       stowage lab schema\n\n"
         "list: the labs in $STOWAGE_LABS, else those that came with the program. LAB is a name from there, or a "
         "folder.\n"
@@ -120,6 +159,9 @@ const struct cli_verb verb_lab = {
         "\nlint: is the file right (line, column, what was expected)? With --play its checks are tested, too: a fresh\n"
         "cluster must score 0, the reference solution 100, and near-misses of it (another name, size, class, access\n"
         "mode, namespace, deleted and created again…) less than 100; those that do not are printed.\n"
+        "import: a scenario of Killercoda or Katacoda, a test of kuttl or chainsaw as a lab of ours. Such folders are "
+        "also\n"
+        "labs as they are: start, run, lint them. What can not be done here is said before, with file and line.\n"
         "schema: the JSON Schema of lab.yaml, for editors.\n\n"
         "  --play             play it: some seconds, and a few for each near-miss\n"
         "  --near-misses N    only so many near-misses, spread over all\n"

@@ -50,6 +50,12 @@ const char *client_namespace(const struct client *c)
     return c->ns;
 }
 
+void client_set_namespace(struct client *c, const char *ns)
+{
+    free(c->ns);
+    c->ns = xstrdup(ns);
+}
+
 void client_set_cancel(struct client *c, int fd)
 {
     c->cancel = fd;

@@ -21,7 +21,8 @@ int client_open(const struct access *a, struct client **out, struct err *e);
 void client_free(struct client *c); /* NULL is fine */
 void client_cleanup(struct client **c);
 #define _auto_client_ __attribute__((cleanup(client_cleanup)))
-const char *client_namespace(const struct client *c); /* of the context */
+const char *client_namespace(const struct client *c); /* of the context, or */
+void client_set_namespace(struct client *c, const char *ns);
 /* While this descriptor is readable every call ends with TIMEOUT: a way to stop it from another thread or a signal. -1:
  * none. Borrowed. */
 void client_set_cancel(struct client *c, int fd);

@@ -24,6 +24,11 @@ int lab_env_open(struct lab_env *env, const struct lab *lab, const char *kubecon
     env->work = xstrdup(work);
     env->vars = lab ? json_deep_copy(lab->vars) : json_object();
     env->answers = json_object();
+    const char *ns = lab ? jstr(lab->tree, "namespace") : NULL;
+    if (ns) {
+        client_set_namespace(env->client, ns);
+        json_object_set_new(env->vars, "NAMESPACE", json_string(ns));
+    }
     return 0;
 }
 

@@ -263,6 +263,7 @@ static const struct field lab_fields[] = {
     {"minutes", FIELD_INT, "How long it takes"},
     {"cluster", FIELD_OBJECT, "The cluster it wants", &cluster_shape},
     {"variants", FIELD_MAP, "Names and values, of which each student gets one: ${name} in texts and manifests"},
+    {"namespace", FIELD_TEXT, "Of objects that name none; it is made first, and $NAMESPACE in scripts"},
     {"setup", FIELD_LIST, "Before the first step", &action_shape},
     {"steps", FIELD_LIST, "Its steps", &step_shape, .required = true},
     {"equivalent", FIELD_LIST, "Near-misses of its solution that solve it just as well", &equivalent_shape},

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "lab/format.h"
+#include "lab/import.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,16 +111,21 @@ static int read_fd(int fd, const char *path, struct buf *out, struct err *e)
     return n < 0 ? err_sys(e, errno, "%s", path) : 0;
 }
 
-int lab_file(const struct lab *l, const char *path, struct buf *out, struct err *e)
+int lab_bytes(const struct lab *l, const char *path, struct buf *out, struct err *e)
 {
-    _auto_buf_ struct buf raw = BUF_INIT;
     _auto_close_ int dir = open(l->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return err_sys(e, errno, "%s", l->dir);
     _auto_close_ int fd = confine_open(dir, path, O_RDONLY, 0);
     if (fd < 0)
         return err_sys(e, errno, "%s/%s", l->name, path);
-    if (read_fd(fd, path, &raw, e) < 0)
+    return read_fd(fd, path, out, e);
+}
+
+int lab_file(const struct lab *l, const char *path, struct buf *out, struct err *e)
+{
+    _auto_buf_ struct buf raw = BUF_INIT;
+    if (lab_bytes(l, path, &raw, e) < 0)
         return -1;
     lab_fill(l->vars, buf_str(&raw), out);
     return 0;
@@ -246,10 +252,17 @@ int lab_load(const char *dir, const char *seed, struct lab *out, struct strlist 
         return err_sys(e, errno, "%s", dir);
     l.dir = xstrdup(real);
     l.name = xstrdup(strrchr(real, '/') + 1);
-    if (lab_file(&l, "lab.yaml", &text, e) < 0)
-        return e->sys_errno == ENOENT ? err_set(e, ERR_NOT_FOUND, "%s has no lab.yaml: it is no lab", dir) : -1;
-    if (parse(&l, &text, seed, faults, e) < 0)
-        return -1;
+    if (lab_file(&l, "lab.yaml", &text, e) == 0) {
+        if (parse(&l, &text, seed, faults, e) < 0)
+            return -1;
+    } else {
+        if (e->sys_errno != ENOENT)
+            return -1;
+        err_clear(e);
+        l.vars = json_object();
+        if (import_folder(&l, faults, e) < 0)
+            return -1;
+    }
     *out = l;
     l = (struct lab){0};
     return 0;

@@ -19,13 +19,16 @@ struct lab {
 void lab_release(struct lab *l); /* zeroed is fine */
 #define _auto_lab_ __attribute__((cleanup(lab_release)))
 
-/* Reads <dir>/lab.yaml. seed: which variant, e.g. the student's name; NULL or "": the first value of each. What is
- * wrong with the file is told in `faults`, a line each, and -1 returned with `e` BAD_REQUEST. */
+/* Reads <dir>/lab.yaml, or a folder that was written for others (import.h). seed: which variant, e.g. the student's
+ * name; NULL or "": the first value of each. What is wrong with the file is told in `faults`, a line each, and -1
+ * returned with `e` BAD_REQUEST. */
 int lab_load(const char *dir, const char *seed, struct lab *out, struct strlist *faults, struct err *e);
 
 /* The points that can be had. */
 int lab_points(const struct lab *l);
 int check_points(const json_t *check);
+/* A file below the lab's folder as it is, any bytes, appended. Never leads out of the folder. */
+int lab_bytes(const struct lab *l, const char *path, struct buf *out, struct err *e);
 /* A file below the lab's folder, its ${variables} filled in, appended. Never leads out of the folder. */
 int lab_file(const struct lab *l, const char *path, struct buf *out, struct err *e);
 /* ${name} filled in; unknown names stay. Appended. */

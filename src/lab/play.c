@@ -226,11 +226,21 @@ int play_actions(struct lab_env *env, const json_t *actions, const struct play_o
     return 0;
 }
 
+static int make_namespace(struct lab_env *env, const char *ns, struct err *e)
+{
+    _auto_json_ json_t *object =
+        json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", "v1", "kind", "Namespace", "metadata", "name", ns);
+    return play_object(env, object, NULL, e);
+}
+
 int play_cluster(struct lab_env *env, struct err *e)
 {
     size_t i;
     const json_t *disk;
     const json_t *cluster = json_object_get(env->lab->tree, "cluster");
+    const char *ns = jstr(env->lab->tree, "namespace");
+    if (ns && make_namespace(env, ns, e) < 0)
+        return -1;
     json_array_foreach(json_object_get(cluster, "disks"), i,
                        disk) if (make_disk(env, disk, e) < 0) return err_wrap(e, "disk %s", jstr(disk, "name"));
     _auto_json_ json_t *objects = filled_now(env, json_object_get(cluster, "objects"));

@@ -27,6 +27,17 @@ static void solve(struct lab_env *env, const json_t *step, const struct run_opts
         o->solved(o->arg, env, step, failed);
 }
 
+/* A row beside those of the checks, so that every report has it. */
+static void add_failure(json_t *step, const char *why, const struct run_opts *o)
+{
+    json_t *row =
+        json_pack("{s:s, s:b, s:i, s:i, s:i, s:s, s:s, s:s}", "name", "what the step does", "passed", 0, "points", 0,
+                  "of", 0, "ms", 0, "expected", "every action of it succeeds", "observed", why, "look", "");
+    json_array_append_new(json_object_get(step, "checks"), row);
+    if (o->on_check)
+        o->on_check(o->arg, row);
+}
+
 static json_t *run_step(struct lab_env *env, const json_t *step, bool first, const struct run_opts *o, struct err *e)
 {
     struct err failed = ERR_INIT;
@@ -43,7 +54,7 @@ static json_t *run_step(struct lab_env *env, const json_t *step, bool first, con
     json_t *row = check_step(env, step, o->on_check, o->arg, e);
     env->limit_ms = limit;
     if (row && failed.code != ERR_OK)
-        jset_str(row, "failed", failed.msg);
+        add_failure(row, failed.msg, o);
     return row;
 }
 

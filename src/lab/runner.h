@@ -19,7 +19,7 @@ struct run_opts {
     void *arg;
 };
 /* The cluster is prepared first. Returns the report (check.h), NULL with `e`. A solution that fails ends the step: told
- * in the report as "failed", its checks are made all the same. */
+ * in the report as one check more that failed, the others are made all the same. */
 json_t *lab_run(struct lab_env *env, const struct run_opts *opts, struct err *e);
 /* Steps before its first is: set-up and faults. */
 int lab_begin_step(struct lab_env *env, const json_t *step, struct err *e);

@@ -1,0 +1,1 @@
+kubectl -n shop exec writer -- cat /data/word | seen hello
