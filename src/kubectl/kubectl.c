@@ -14,14 +14,21 @@
 #include <unistd.h>
 
 static const struct kubectl_verb *const verbs[] = {
-    &kubectl_apply,    //
-    &kubectl_create,   //
-    &kubectl_delete,   //
-    &kubectl_describe, //
-    &kubectl_edit,     //
-    &kubectl_get,      //
-    &kubectl_patch,    //
-    &kubectl_replace,  //
+    &kubectl_api_resources, //
+    &kubectl_api_versions,  //
+    &kubectl_apply,         //
+    &kubectl_cluster_info,  //
+    &kubectl_config,        //
+    &kubectl_create,        //
+    &kubectl_delete,        //
+    &kubectl_describe,      //
+    &kubectl_diff,          //
+    &kubectl_edit,          //
+    &kubectl_explain,       //
+    &kubectl_get,           //
+    &kubectl_patch,         //
+    &kubectl_replace,       //
+    &kubectl_version,       //
     NULL,
 };
 

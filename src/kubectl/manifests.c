@@ -172,6 +172,10 @@ int manifests_read(struct call *c, struct manifests *out)
 {
     const struct strlist *paths = call_list(c, "filename");
     struct err e = ERR_INIT;
+    if (*call_text(c, "kustomize"))
+        return call_fail(c, "kustomizations are not built here: give the result of `kustomize build %s` to -f -",
+                         call_text(c, "kustomize")),
+               -1;
     for (size_t i = 0; i < paths->len; i++) {
         if (read_one(c, paths->items[i], out, &e) < 0) {
             call_error(c, &e);

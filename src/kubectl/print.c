@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "kubectl/columns.h"
+#include "kubectl/gotemplate.h"
 #include "kubectl/targets.h"
 
 #include <errno.h>
@@ -131,6 +132,14 @@ static int print_found(struct printer *p, const struct kind *k _unused_, const j
     return 0;
 }
 
+static int print_template(struct printer *p, const struct kind *k _unused_, const json_t *object, struct buf *out,
+                          struct err *e)
+{
+    if (gotemplate_print(p->text, object, p->missing_ok, out, e) == 0)
+        return 0;
+    return err_wrap(e, "error executing template \"%s\"", p->text);
+}
+
 static int print_columns(struct printer *p, const struct kind *k _unused_, const json_t *object,
                          struct buf *out _unused_, struct err *e)
 {
@@ -145,11 +154,15 @@ static const struct {
 } forms[] = {
     {"custom-columns", PRINT_COLUMNS, true, false, "custom-columns format specified but no custom columns given"},
     {"custom-columns-file", PRINT_COLUMNS, true, true, "custom-columns format specified but no custom columns given"},
+    {"go-template", PRINT_TEMPLATE, true, false, "template format specified but no template given"},
+    {"go-template-file", PRINT_TEMPLATE, true, true, "template format specified but no template given"},
     {"json", PRINT_JSON, false, false, NULL},
     {"jsonpath", PRINT_JSONPATH, true, false, "template format specified but no template given"},
     {"jsonpath-as-json", PRINT_JSONPATH_JSON, true, false, "template format specified but no template given"},
     {"jsonpath-file", PRINT_JSONPATH, true, true, "template format specified but no template given"},
     {"name", PRINT_NAME, false, false, NULL},
+    {"template", PRINT_TEMPLATE, true, false, "template format specified but no template given"},
+    {"templatefile", PRINT_TEMPLATE, true, true, "template format specified but no template given"},
     {"wide", PRINT_TABLE, false, false, NULL},
     {"yaml", PRINT_YAML, false, false, NULL},
 };
@@ -162,6 +175,7 @@ static bool for_humans(size_t form)
 static print_fn *const printers[] = {
     [PRINT_JSON] = print_json,         [PRINT_YAML] = print_yaml,           [PRINT_NAME] = print_name,
     [PRINT_JSONPATH] = print_jsonpath, [PRINT_JSONPATH_JSON] = print_found, [PRINT_COLUMNS] = print_columns,
+    [PRINT_TEMPLATE] = print_template,
 };
 
 /* ---- from flags ---- */
@@ -220,9 +234,12 @@ int printer_init(struct call *c, struct printer *p, bool human)
     if (call_knows(c, "no-headers"))
         p->no_headers = call_bool(c, "no-headers");
     const char *output = call_text(c, "output"), *equal = strchr(output, '=');
-    const size_t n = equal ? (size_t)(equal - output) : strlen(output);
-    if (n == 0)
+    size_t n = equal ? (size_t)(equal - output) : strlen(output);
+    const bool template = call_knows(c, "template") && *call_text(c, "template");
+    if (n == 0 && !template)
         return 0;
+    if (n == 0)
+        n = strlen(output = "go-template");
     for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
         const bool same = strlen(forms[i].name) == n && strncasecmp(forms[i].name, output, n) == 0;
         if (same && (human || !for_humans(i)) && (!equal || forms[i].takes_text))
