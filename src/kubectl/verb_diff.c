@@ -194,6 +194,8 @@ static int diff_files(struct call *c)
     _auto_targets_ struct targets t = {0};
     struct change ch = {.dry = DRY_SERVER, .manager = call_text(c, "field-manager")};
     struct folders f = {0};
+    if (!*ch.manager)
+        ch.manager = call_bool(c, "server-side") ? "kubectl" : "kubectl-client-side-apply";
     if (c->words.len) {
         _auto_free_ char *words = strlist_join(&c->words, " ");
         return call_usage(c, "Unexpected args: [%s]", words);
@@ -217,7 +219,7 @@ static int diff_run(struct call *c)
 static const struct kubectl_flag flags[] = {
     FLAGS_FILES("Files with what shall be"),
     FLAGS_SELECTOR,
-    FLAGS_MANAGER("kubectl-client-side-apply"),
+    FLAGS_MANAGER(NULL),
     {"server-side", 0, FLAG_BOOL, NULL, "Let the server merge, by owners of fields"},
     {"force-conflicts", 0, FLAG_BOOL, NULL, "With --server-side: take fields that others own"},
     {"show-managed-fields", 0, FLAG_BOOL, NULL, "Compare metadata.managedFields, too"},
