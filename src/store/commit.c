@@ -53,7 +53,9 @@ struct change {
     enum err_code refused;
     struct watch_event trash; /* owned: an old event for the writer to release, so that the leader need not */
     struct change *next;
-    struct store_write *write; /* borrowed: of a writer who does not wait, or NULL */
+    struct store_write *write;           /* borrowed: of a writer who does not wait, or NULL */
+    const struct store_restore *restore; /* borrowed: no put or delete, but all that leads back there; or NULL */
+    struct store_restored *restored;     /* borrowed */
 };
 
 struct store_write {
@@ -153,12 +155,15 @@ static struct batch *batch_take(struct store *s)
 
 /* -- applied -- */
 
-/* What is being made of the published snapshot. */
-struct edition {
-    struct snapshot *snap;   /* owned */
-    struct watch_event *ops; /* owned */
-    size_t len;
-};
+struct watch_event *edition_op(struct edition *ed)
+{
+    if (ed->len == ed->cap) {
+        ed->cap = ed->cap ? 2 * ed->cap : 16;
+        ed->ops = xrealloc(ed->ops, ed->cap * sizeof *ed->ops);
+    }
+    ed->ops[ed->len] = (struct watch_event){0};
+    return &ed->ops[ed->len++];
+}
 
 /* OK, or why the change cannot be. */
 static enum err_code change_check(const struct change *c, const struct sobj *now)
@@ -180,11 +185,15 @@ static const char *bucket_intern(struct store *s, const char *name)
 
 static void change_apply(struct store *s, struct change *c, struct edition *ed)
 {
+    if (c->restore) {
+        restore_apply(s, c->restore, ed, c->restored);
+        return;
+    }
     struct sobj *now = snapshot_find(ed->snap, c->bucket, c->ns, c->name);
     c->refused = change_check(c, now);
     if (c->refused != ERR_OK)
         return;
-    struct watch_event *op = &ed->ops[ed->len++];
+    struct watch_event *op = edition_op(ed);
     uint64_t rv = ++s->last_rv;
     op->prev = sobj_ref(now);
     if (c->put) {
@@ -194,7 +203,7 @@ static void change_apply(struct store *s, struct change *c, struct edition *ed)
         ed->snap = snapshot_put(ed->snap, c->obj);
     } else {
         op->type = WATCH_DELETED;
-        c->obj = sobj_tombstone(now, rv);
+        c->obj = sobj_again(now, rv, sobj_row(now));
         ed->snap = snapshot_remove(ed->snap, now);
     }
     op->obj = sobj_ref(c->obj);
@@ -204,6 +213,7 @@ static void change_apply(struct store *s, struct change *c, struct edition *ed)
 static void batch_apply(struct store *s, struct batch *b, struct edition *ed)
 {
     ed->snap = snapshot_edit(snapshot_ref(s->published));
+    ed->cap = b->len;
     ed->ops = xcalloc(b->len, sizeof *ed->ops);
     for (struct change *c = b->head; c; c = c->next)
         change_apply(s, c, ed);
@@ -213,9 +223,9 @@ static void batch_apply(struct store *s, struct batch *b, struct edition *ed)
 
 static int batch_write(struct store *s, struct batch *b, const struct edition *ed)
 {
-    if (!s->journal || ed->len == 0)
+    if (!s->journal || (ed->len == 0 && !ed->mark))
         return 0;
-    b->failed = journal_write(s->journal, ed->ops, ed->len, &b->err) < 0;
+    b->failed = journal_write(s->journal, ed->ops, ed->len, ed->mark, &b->err) < 0;
     atomic_store(&s->unwritable, b->failed);
     return b->failed ? -1 : 0;
 }
@@ -379,6 +389,16 @@ int store_delete(struct store *s, const char *bucket, const char *ns, const char
 {
     struct change c = {.bucket = bucket, .ns = ns, .name = name, .expect_rv = expect_rv};
     return change_commit(s, &c, out_last, e);
+}
+
+int store_restore(struct store *s, const struct store_restore *r, struct store_restored *out, struct err *e)
+{
+    struct store_restored told = {0};
+    struct change c = {.bucket = "", .ns = "", .name = "", .restore = r, .restored = &told};
+    if (change_commit(s, &c, NULL, e) < 0)
+        return -1;
+    *out = told;
+    return 0;
 }
 
 /* -- writers who do not wait -- */

@@ -1,7 +1,7 @@
 /* journal.c - the state on disk, in SQLite.
  *
  * LAYOUT (1)
- *     meta(key, value)                          'layout', 'revision', 'cluster'
+ *     meta(key, value)                          'layout', 'revision', 'cluster', 'mark' (of the last restore)
  *     objects(id, bucket, ns, name, rv, bytes)  the live objects, one row each
  *
  * `id` is handed out by the store and stays with the object from creation to deletion, so an update is one search by
@@ -42,7 +42,7 @@
 #define CHECKPOINT_FRAMES_MAX 4096
 #define WAL_KEEP_BYTES        "25165824"
 
-enum stmt { STMT_BEGIN, STMT_COMMIT, STMT_ROLLBACK, STMT_PUT, STMT_DELETE, STMT_REVISION, STMT_MAX };
+enum stmt { STMT_BEGIN, STMT_COMMIT, STMT_ROLLBACK, STMT_PUT, STMT_DELETE, STMT_REVISION, STMT_MARK, STMT_MAX };
 static const char *const stmt_sql[STMT_MAX] = {
     [STMT_BEGIN] = "BEGIN IMMEDIATE",
     [STMT_COMMIT] = "COMMIT",
@@ -50,6 +50,7 @@ static const char *const stmt_sql[STMT_MAX] = {
     [STMT_PUT] = "REPLACE INTO objects(id, bucket, ns, name, rv, bytes) VALUES(?, ?, ?, ?, ?, ?)",
     [STMT_DELETE] = "DELETE FROM objects WHERE id = ?",
     [STMT_REVISION] = "REPLACE INTO meta(key, value) VALUES('revision', ?)",
+    [STMT_MARK] = "REPLACE INTO meta(key, value) VALUES('mark', ?)",
 };
 
 struct journal {
@@ -170,6 +171,24 @@ static int cluster_read(struct journal *j, struct err *e)
         sqlite3_snprintf(sizeof j->cluster, j->cluster, "%s", (const char *)sqlite3_column_text(st, 0));
     sqlite3_finalize(st);
     return rc == SQLITE_ROW ? 0 : journal_err(j, rc, "reading", e);
+}
+
+int store_mark_read(const char *path, char out[STORE_MARK_LEN], struct err *e)
+{
+    struct journal *j = NULL;
+    sqlite3_stmt *st = NULL;
+    if (journal_open(path, &j, e) < 0)
+        return -1;
+    int rc = sqlite3_prepare_v2(j->db, "SELECT value FROM meta WHERE key = 'mark'", -1, &st, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+        snprintf(out, STORE_MARK_LEN, "%s", rc == SQLITE_ROW ? (const char *)sqlite3_column_text(st, 0) : "");
+    else
+        journal_err(j, rc, "reading", e);
+    sqlite3_finalize(st);
+    journal_close(j);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -1;
 }
 
 static int stmts_prepare(struct journal *j, struct err *e)
@@ -298,13 +317,21 @@ static int write_delete(struct journal *j, const struct sobj *o, int64_t row)
     return stmt_run(j, STMT_REVISION);
 }
 
-int journal_write(struct journal *j, const struct watch_event *ops, size_t count, struct err *e)
+static int write_mark(struct journal *j, const char *mark)
+{
+    sqlite3_bind_text(j->stmts[STMT_MARK], 1, mark, -1, SQLITE_STATIC);
+    return stmt_run(j, STMT_MARK);
+}
+
+int journal_write(struct journal *j, const struct watch_event *ops, size_t count, const char *mark, struct err *e)
 {
     int rc = stmt_run(j, STMT_BEGIN);
     for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
         const struct sobj *o = ops[i].obj;
         rc = ops[i].type == WATCH_DELETED ? write_delete(j, o, sobj_row(o)) : write_put(j, o, sobj_row(o));
     }
+    if (rc == SQLITE_OK && mark)
+        rc = write_mark(j, mark);
     if (rc == SQLITE_OK)
         rc = stmt_run(j, STMT_COMMIT);
     if (rc == SQLITE_OK)

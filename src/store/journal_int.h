@@ -22,8 +22,8 @@ void journal_close(struct journal *j);
 /* Hands every object to `row` (which returns 0, or -1 with `e` filled) and says the last revision used. */
 int journal_load(struct journal *j, int (*row)(const struct journal_row *r, void *arg, struct err *e), void *arg,
                  uint64_t *out_revision, struct err *e);
-/* Writes a batch in one transaction: all of it or, on error, nothing. */
-int journal_write(struct journal *j, const struct watch_event *ops, size_t count, struct err *e);
+/* Writes a batch in one transaction: all of it or, on error, nothing. mark: NULL = stays as it is. */
+int journal_write(struct journal *j, const struct watch_event *ops, size_t count, const char *mark, struct err *e);
 /* Moves the log into the file when it has grown enough; reports nothing, because nothing is lost if it cannot. `quiet`:
  * nobody seems to be in a hurry. */
 bool journal_checkpoint_due(const struct journal *j, bool quiet);

@@ -15,7 +15,6 @@ struct snapshot *snapshot_remove(struct snapshot *take_snap, const struct sobj *
 void snapshot_set_rv(struct snapshot *snap, uint64_t rv);
 /* Borrows, or NULL. */
 struct sobj *snapshot_find(const struct snapshot *snap, const char *bucket, const char *ns, const char *name);
-size_t snapshot_objects(const struct snapshot *snap);
 size_t snapshot_bytes(const struct snapshot *snap);
 
 #endif

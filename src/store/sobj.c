@@ -175,16 +175,23 @@ void sobj_stamp(struct sobj *o, const char *bucket, uint64_t rv, int64_t row)
     o->len = b->before + n + b->after;
 }
 
-struct sobj *sobj_tombstone(const struct sobj *o, uint64_t rv)
+bool sobj_same_state(const struct sobj *a, const struct sobj *b)
+{
+    const struct sobj_block *x = block_of(a), *y = block_of(b);
+    return x->before == y->before && x->after == y->after && memcmp(a->bytes, b->bytes, x->before) == 0 &&
+           memcmp(x->text + x->before + RV_DIGITS, y->text + y->before + RV_DIGITS, x->after) == 0;
+}
+
+struct sobj *sobj_again(const struct sobj *o, uint64_t rv, int64_t row)
 {
     const struct sobj_block *b = block_of(o);
     json_t *tree = json_copy(o->tree); /* shares all but the top, metadata and the revision */
     json_t *metadata = json_copy(json_object_get(tree, "metadata"));
     json_object_set_new(metadata, "resourceVersion", json_string(""));
     json_object_set_new(tree, "metadata", metadata);
-    struct sobj_block *dead = block_new(o->ns, o->name, tree, b->before, b->after);
-    memcpy(dead->text, o->bytes, b->before);
-    memcpy(dead->text + b->before + RV_DIGITS, b->text + b->before + RV_DIGITS, b->after + 1);
-    sobj_stamp(&dead->pub, o->bucket, rv, b->row);
-    return &dead->pub;
+    struct sobj_block *again = block_new(o->ns, o->name, tree, b->before, b->after);
+    memcpy(again->text, o->bytes, b->before);
+    memcpy(again->text + b->before + RV_DIGITS, b->text + b->before + RV_DIGITS, b->after + 1);
+    sobj_stamp(&again->pub, o->bucket, rv, row);
+    return &again->pub;
 }

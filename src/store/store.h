@@ -71,6 +71,7 @@ struct sobj *snapshot_get(const struct snapshot *snap, const char *bucket, const
  * after_name) unless those are NULL. `visit` borrows the object; returning non-zero stops the walk and is returned. */
 int snapshot_scan(const struct snapshot *snap, const char *bucket, const char *ns, const char *after_ns,
                   const char *after_name, int (*visit)(struct sobj *obj, void *arg), void *arg);
+size_t snapshot_objects(const struct snapshot *snap);
 size_t snapshot_count(const struct snapshot *snap, const char *bucket); /* O(log n) */
 /* Every bucket name that has objects now. */
 int snapshot_buckets(const struct snapshot *snap, int (*visit)(const char *bucket, void *arg), void *arg);
@@ -104,6 +105,34 @@ struct store_write *store_put_begin(struct store *s, const char *bucket, const c
 void store_flush(struct store *s);
 /* The outcome, as of store_put(); not yet there, it is waited for (and flushed). */
 int store_write_end(struct store_write *take_w, struct sobj **out_new /* may be NULL; new reference */, struct err *e);
+
+/* -- going back --
+ * To a state that a snapshot holds: one commit of whatever leads there. Revisions go on upwards: what is not as it was
+ * comes back at a new one, what was not there is deleted, and every watch sees just that. */
+struct store_restore {
+    const struct snapshot *to; /* of this store */
+    /* Objects that stay as they are, there or not. NULL: none. */
+    bool (*keep)(const char *bucket, const char *ns, const char *name, void *arg);
+    /* What an object shall say instead: a new tree; NULL: what it said. Called by the thread that commits; must not use
+     * the store. NULL: none is changed. */
+    json_t *(*revise)(const struct sobj *obj, void *arg);
+    /* Shall it be told as a deletion and a creation, because no update leads from one to the other? One with another
+     * uid, and one that was being deleted, always is. NULL: no other. */
+    bool (*anew)(const struct sobj *now, const struct sobj *then, void *arg);
+    void *arg;
+    const char *mark; /* in the journal from the same moment on, see store_mark_read(); NULL: no other than before */
+};
+struct store_restored {
+    size_t added, changed, removed;
+};
+#define STORE_MARK_LEN 64
+/* All of it or, on error, nothing: NO_SPACE, SYS. */
+int store_restore(struct store *s, const struct store_restore *r, struct store_restored *out, struct err *e);
+/* The last mark in a journal that nobody has open, "" if there is none. Errors as store_open(). */
+int store_mark_read(const char *path, char out[STORE_MARK_LEN], struct err *e);
+/* A snapshot as a file, which outlives the store; and back, for a store of the same journal. CORRUPT, SYS, NO_SPACE. */
+int snapshot_write(const struct snapshot *snap, const char *path, struct err *e);
+int store_read_snapshot(struct store *s, const char *path, struct snapshot **out_snap, struct err *e);
 
 /* -- watching -- */
 enum watch_type { WATCH_ADDED, WATCH_MODIFIED, WATCH_DELETED };

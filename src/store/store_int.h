@@ -98,6 +98,18 @@ size_t history_after(const struct history *h, uint64_t rv);
 void pins_trim_locked(struct store *s, int64_t now_ns);
 void pins_release(struct store *s);
 
+/* -- commit.c, restore.c: what the leader makes of the published snapshot -- */
+struct edition {
+    struct snapshot *snap;   /* owned */
+    struct watch_event *ops; /* owned; in the order of their revisions */
+    size_t len, cap;
+    const char *mark; /* borrowed: to be written with them; NULL: none */
+};
+/* A fresh one at the end. */
+struct watch_event *edition_op(struct edition *ed);
+/* By the leader: hands out revisions and rows. */
+void restore_apply(struct store *s, const struct store_restore *r, struct edition *ed, struct store_restored *out);
+
 /* -- watch.c -- */
 /* Watches to tell, gathered under mu and told without it. */
 struct notices {
