@@ -74,8 +74,8 @@ struct control *control_new(const struct control_conf *conf)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&c->wake, &attr);
     pthread_cond_init(&c->passed, &attr);
+    pthread_cond_init(&c->quiet, &attr);
     pthread_condattr_destroy(&attr);
-    pthread_cond_init(&c->quiet, NULL);
     return c;
 }
 
@@ -365,9 +365,30 @@ static bool control_wait(struct control *c)
     return go_on;
 }
 
+/* What jobs have to say when they end is of before the pause, too: it is heard. */
+static void pause_locked(struct control *c)
+{
+    while (c->paused && !c->stopping) {
+        if (c->jobs_done) {
+            pthread_mutex_unlock(&c->mu);
+            round_jobs(c);
+            pthread_mutex_lock(&c->mu);
+            continue;
+        }
+        c->resting = !c->jobs_running;
+        c->woken = false;
+        answer_locked(c);
+        pthread_cond_broadcast(&c->passed);
+        pthread_cond_wait(&c->wake, &c->mu);
+    }
+    c->resting = false;
+    c->woken = true; /* there may be something that came meanwhile */
+}
+
 static bool control_stopping(struct control *c)
 {
     pthread_mutex_lock(&c->mu);
+    pause_locked(c);
     bool stopping = c->stopping;
     answer_locked(c);
     pthread_mutex_unlock(&c->mu);
@@ -441,6 +462,27 @@ bool control_quiet(struct control *c)
     const bool quiet = c->asleep && !c->woken && !c->jobs_running && !c->jobs_done && !c->events;
     pthread_mutex_unlock(&c->mu);
     return quiet;
+}
+
+bool control_pause(struct control *c, int wait_ms)
+{
+    const struct timespec until = ms_from_now(wait_ms);
+    int rc = 0;
+    pthread_mutex_lock(&c->mu);
+    c->paused = true;
+    pthread_cond_signal(&c->wake);
+    while (c->started && !c->resting && rc == 0)
+        rc = pthread_cond_timedwait(&c->passed, &c->mu, &until);
+    pthread_mutex_unlock(&c->mu);
+    return rc == 0;
+}
+
+void control_go_on(struct control *c)
+{
+    pthread_mutex_lock(&c->mu);
+    c->paused = false;
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->mu);
 }
 
 void control_stop(struct control *c)

@@ -65,6 +65,10 @@ bool control_alive(struct control *c, int wait_ms);
 /* Is there nothing to do but to wait for a time to come? No key queued or worked on, no job, no event to be written. */
 bool control_quiet(struct control *c);
 void control_free(struct control *c);
+/* The loops rest, and what they gave to workers has ended: nothing of theirs is under way until control_go_on(). Waits
+ * so long for work in hand at most; false: some of it goes on. Watches gather meanwhile. */
+bool control_pause(struct control *c, int wait_ms);
+void control_go_on(struct control *c);
 /* Step mode: runs everything due now; returns how many reconciles ran. */
 unsigned control_step(struct control *c);
 /* To be called after moving the clock, so that timers are looked at again. */

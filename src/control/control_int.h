@@ -66,11 +66,12 @@ struct control {
     pthread_mutex_t mu;
     pthread_cond_t wake;   /* something to do for the loop thread */
     pthread_cond_t quiet;  /* jobs_running became 0 */
-    pthread_cond_t passed; /* answered grew */
+    pthread_cond_t passed; /* answered grew, or resting began */
     /* under mu */
     bool woken, stopping, running;
     bool asleep;              /* the loop thread found nothing to do */
     uint64_t asked, answered; /* control_alive(): the loop thread passed by */
+    bool paused, resting;     /* control_pause(): asked for; the loop thread rests */
     unsigned jobs_running;
     struct job *jobs_done, **jobs_tail;       /* owned */
     struct occurrence *events, **events_tail; /* owned: recorded, not yet written */
