@@ -9,8 +9,8 @@
  *         v            v                          two records is finished or undone by cloud_repair.c.
  *       (gone)      deleting --> (gone)
  *
- * LOCK ORDER: a hold, then `mu`; nobody waits for a second hold while having one, but for a clone's source (the older
- * disk; it never waits for the younger). THREADS: safe from any thread. */
+ * LOCK ORDER: `calls` (cloud_frozen.c), a hold, then `mu`; nobody waits for a second hold while having one, but for a
+ * clone's source (the older disk; it never waits for the younger). THREADS: safe from any thread. */
 #include "csi/cloud_int.h"
 
 #include "base/mem.h"
@@ -80,6 +80,7 @@ int cloud_open(const struct cloud_conf *conf, struct cloud **out, struct err *e)
     c->clock = conf->clock;
     c->dir = conf->dir ? xstrdup(conf->dir) : NULL;
     c->region = xstrdup(conf->region);
+    cloud_calls_init(c);
     pthread_mutex_init(&c->mu, NULL);
     pthread_cond_init(&c->freed, NULL);
     c->machine->cloud = c;
@@ -94,10 +95,8 @@ int cloud_open(const struct cloud_conf *conf, struct cloud **out, struct err *e)
     return 0;
 }
 
-void cloud_close(struct cloud *c)
+void cloud_clear_locked(struct cloud *c)
 {
-    if (!c)
-        return;
     for (size_t i = 0; i < c->disk_count; i++) {
         cloud_disk_release(&c->disks[i]->disk);
         free(c->disks[i]);
@@ -106,10 +105,19 @@ void cloud_close(struct cloud *c)
         cloud_snapshot_release(c->snapshots[i]);
         free(c->snapshots[i]);
     }
+    c->disk_count = c->snapshot_count = 0;
+}
+
+void cloud_close(struct cloud *c)
+{
+    if (!c)
+        return;
+    cloud_clear_locked(c);
     free(c->disks);
     free(c->snapshots);
     free(c->dir);
     free(c->region);
+    pthread_rwlock_destroy(&c->calls);
     pthread_mutex_destroy(&c->mu);
     pthread_cond_destroy(&c->freed);
     c->machine->cloud = NULL;

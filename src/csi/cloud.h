@@ -161,6 +161,20 @@ size_t cloud_snapshots(struct cloud *c, struct cloud_snapshot **out);
 void cloud_snapshots_free(struct cloud_snapshot *list, size_t n);
 int cloud_snapshot_delete(struct cloud *c, const char *id, struct err *e);
 
+/* -- all of it at one moment, for checkpoints -- */
+/* Waits until no operation is under way and lets none begin before the thaw, by the same thread. Reading goes on. */
+void cloud_freeze(struct cloud *c);
+void cloud_thaw(struct cloud *c);
+/* The inventory as its records: {"disks": […], "snapshots": […]}. Returns new. */
+json_t *cloud_records(struct cloud *c);
+/* What a disk's record calls its bytes (machine_ops.disk_*); false: it is no record. */
+bool cloud_record_backing(const json_t *record, char out[CLOUD_ID_LEN + 16]);
+/* Makes inventory and files those of such records. The machine is the caller's: no disk may be attached there, and each
+ * must have the bytes that its record means; cloud_resume() attaches. Frozen. */
+int cloud_replace(struct cloud *c, const json_t *records, struct err *e);
+/* The files only, of a cloud that is not open: a replacement that was begun is brought to its end. */
+int cloud_replace_files(const char *dir, const json_t *records, struct err *e);
+
 /* -- how it is shown: the members `aws ec2 describe-volumes` prints, and nothing private. Return new. -- */
 json_t *cloud_disk_json(const struct cloud_disk *d);
 json_t *cloud_modification_json(const struct cloud_disk *d); /* of the last one; describe-volumes-modifications */

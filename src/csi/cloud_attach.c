@@ -145,6 +145,7 @@ static int attach_held(struct cloud *c, struct cloud_entry *entry, const char *i
 int cloud_disk_attach(struct cloud *c, const char *id, const char *instance, const char *device, bool read_only,
                       struct cloud_attachment *out, struct err *e)
 {
+    CLOUD_CALL(c);
     struct cloud_attachment a = {0};
     struct cloud_entry *entry = cloud_hold(c, id, e);
     if (!entry)
@@ -205,6 +206,7 @@ static int detach_held(struct cloud *c, struct cloud_entry *entry, const char *i
 int cloud_disk_detach(struct cloud *c, const char *id, const char *instance, const char *device, bool force,
                       struct err *e)
 {
+    CLOUD_CALL(c);
     struct cloud_entry *entry = cloud_hold(c, id, e);
     if (!entry)
         return -1;

@@ -228,6 +228,7 @@ static struct cloud_entry *begin(struct cloud *c, const struct cloud_disk *take_
 
 int cloud_disk_create(struct cloud *c, const struct cloud_create *req, struct cloud_disk *out, struct err *e)
 {
+    CLOUD_CALL(c);
     _auto_disk_ struct cloud_disk d = {0};
     if (plan(c, req, &d, e) < 0)
         return -1;
@@ -252,6 +253,7 @@ int cloud_disk_create(struct cloud *c, const struct cloud_create *req, struct cl
 
 int cloud_disk_adopt(struct cloud *c, const char *id, const char *zone, struct err *e)
 {
+    CLOUD_CALL(c);
     struct disk_info have;
     struct cloud_disk d = {.provider = CLOUD_EC2, .state = CLOUD_AVAILABLE, .tags = NULL};
     const struct cloud_type *type = cloud_type_of(CLOUD_EC2, "gp3");
@@ -296,6 +298,7 @@ static void unplug_everywhere(struct cloud *c, const struct cloud_disk *d)
 
 int cloud_disk_delete(struct cloud *c, const char *id, struct err *e)
 {
+    CLOUD_CALL(c);
     struct cloud_entry *entry = cloud_hold(c, id, e);
     if (!entry)
         return -1;
@@ -376,6 +379,7 @@ static int change_held(struct cloud *c, struct cloud_entry *entry, const struct 
 int cloud_disk_modify(struct cloud *c, const char *id, const struct cloud_change *change, struct cloud_disk *out,
                       struct err *e)
 {
+    CLOUD_CALL(c);
     struct cloud_entry *entry = cloud_hold(c, id, e);
     if (!entry)
         return -1;
@@ -425,6 +429,7 @@ static int tag_snapshot(struct cloud *c, const char *id, const char *key, const 
 
 int cloud_tag(struct cloud *c, const char *id, const char *key, const char *value, struct err *e)
 {
+    CLOUD_CALL(c);
     if (str_starts(id, "snap-"))
         return tag_snapshot(c, id, key, value, e);
     struct cloud_entry *entry = cloud_hold(c, id, e);

@@ -16,9 +16,10 @@ struct cloud_entry { /* a disk in the inventory */
 struct cloud {
     struct machine *machine; /* borrowed */
     const struct clock *clock;
-    char *dir;          /* owned; NULL: nothing is kept */
-    char *region;       /* owned */
-    pthread_mutex_t mu; /* guards all below; never held while the machine works */
+    char *dir;              /* owned; NULL: nothing is kept */
+    char *region;           /* owned */
+    pthread_rwlock_t calls; /* read: an operation that changes something is under way; write: frozen */
+    pthread_mutex_t mu;     /* guards all below; never held while the machine works */
     pthread_cond_t freed;
     struct cloud_entry **disks; /* owned, oldest first */
     size_t disk_count, disk_cap;
@@ -28,7 +29,17 @@ struct cloud {
     size_t instance_count;
 };
 
+/* -- cloud_frozen.c -- */
+/* At the top of every public function that changes disks or snapshots: waits while the cloud is frozen, and keeps it
+ * from being so until the function returns. None of them may call another. */
+#define CLOUD_CALL(c) __attribute__((cleanup(cloud_call_end), unused)) struct cloud *call_of_ = cloud_call(c)
+struct cloud *cloud_call(struct cloud *c);
+void cloud_call_end(struct cloud **c);
+void cloud_calls_init(struct cloud *c);
+
 /* -- cloud.c: the inventory -- */
+/* Disks and snapshots, all of them; the caller has `mu`, or is the only one. */
+void cloud_clear_locked(struct cloud *c);
 /* Waits until nobody else works on the disk and takes it for the caller: only the holder changes `disk`, under the
  * lock. NULL with the provider's "not found". */
 struct cloud_entry *cloud_hold(struct cloud *c, const char *id, struct err *e);

@@ -78,6 +78,7 @@ static bool made_before(struct cloud *c, const char *token, struct cloud_snapsho
 int cloud_snapshot_create(struct cloud *c, const char *volume, const char *token, const char *description,
                           const json_t *tags, struct cloud_snapshot *out, struct err *e)
 {
+    CLOUD_CALL(c);
     struct cloud_entry *entry = cloud_hold(c, volume, e);
     if (!entry)
         return -1;
@@ -102,6 +103,7 @@ int cloud_snapshot_create(struct cloud *c, const char *volume, const char *token
 
 int cloud_snapshot_delete(struct cloud *c, const char *id, struct err *e)
 {
+    CLOUD_CALL(c);
     _auto_snapshot_ struct cloud_snapshot s = {0};
     struct err why = ERR_INIT;
     if (cloud_snapshot_get(c, id, &s, e) < 0 || put_snapshot(c, &s, CLOUD_PENDING, 100, e) < 0)

@@ -57,6 +57,11 @@ const struct node_ops *kubelet_node_ops(void);
 /* Switches a node's machine off (every process and mount of it ends at once, its kubelet falls silent) and on again.
  * Any thread but the loops'; blocks. Disks stay attached, the node's own filesystem stays. */
 int kubelet_node_power(struct kubelet *k, const char *node, bool on, struct err *e);
+/* The same for several at once: those for which which[index] is set. `on`: ready() is called when the machines run and
+ * before anything else happens on them; NULL: nothing is to be done then. What fails is said, and left off. */
+int kubelet_nodes_power(struct kubelet *k, const bool which[], bool on, int (*ready)(void *arg, struct err *e),
+                        void *arg, struct err *e);
+bool kubelet_node_is_on(const struct kubelet *k, int index);
 /* After control_stop(), and when nobody calls node_ops any more. Waits for its own threads (log readers, hooks,
  * probes), which it tells to end. Leaves the machine to its owner. NULL is fine. */
 void kubelet_close(struct kubelet *k);

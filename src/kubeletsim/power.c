@@ -50,7 +50,8 @@ static int switch_off(struct kubelet *k, struct node_run *n, struct err *e)
     return rc;
 }
 
-static int switch_on(struct kubelet *k, struct node_run *n, struct err *e)
+/* Its machine runs, and nobody speaks for it yet. */
+static int machine_on(struct kubelet *k, struct node_run *n, struct err *e)
 {
     const struct node_spec spec = {n->name, n->index, k->conf.nodefs_bytes};
     if (k->m->ops->node_start(k->m, &spec, e) < 0)
@@ -58,21 +59,82 @@ static int switch_on(struct kubelet *k, struct node_run *n, struct err *e)
     n->started = kubelet_now(k);
     random_uuid(n->boot_id);
     node_clear_leftovers(k, n);
+    return 0;
+}
+
+static void switched_on(struct kubelet *k, struct node_run *n)
+{
     __atomic_store_n(&n->back, true, __ATOMIC_RELEASE);
     __atomic_store_n(&n->off, false, __ATOMIC_RELEASE);
-    return 0;
+    wake_node(k, n);
+}
+
+/* ---- several at once: each takes its time ---- */
+
+struct switching {
+    struct kubelet *k;
+    struct node_run *n;
+    bool on, begun;
+    pthread_t thread;
+    int rc;
+    struct err err;
+};
+
+static void *switch_main(void *arg)
+{
+    struct switching *s = arg;
+    s->rc = s->on ? machine_on(s->k, s->n, &s->err) : switch_off(s->k, s->n, &s->err);
+    if (s->rc == 0 && !s->on)
+        wake_node(s->k, s->n);
+    return NULL;
+}
+
+static int switch_machines(struct kubelet *k, const bool which[], bool on, bool done[], struct err *e)
+{
+    struct switching all[NODES_MAX] = {0};
+    int rc = 0;
+    for (int i = 0; i < k->conf.nodes; i++) {
+        all[i] = (struct switching){.k = k, .n = &k->nodes[i], .on = on};
+        all[i].begun = which[i] && node_is_off(&k->nodes[i]) == on &&
+                       pthread_create(&all[i].thread, NULL, switch_main, &all[i]) == 0;
+    }
+    for (int i = 0; i < k->conf.nodes; i++) {
+        if (!all[i].begun)
+            continue;
+        pthread_join(all[i].thread, NULL);
+        done[i] = all[i].rc == 0;
+        if (all[i].rc < 0) {
+            *e = all[i].err;
+            rc = err_wrap(e, "node %s", k->nodes[i].name);
+        }
+    }
+    return rc;
+}
+
+int kubelet_nodes_power(struct kubelet *k, const bool which[], bool on, int (*ready)(void *arg, struct err *e),
+                        void *arg, struct err *e)
+{
+    bool done[NODES_MAX] = {false};
+    int rc = switch_machines(k, which, on, done, e);
+    if (on && ready && ready(arg, e) < 0)
+        rc = -1;
+    for (int i = 0; on && i < k->conf.nodes; i++)
+        if (done[i])
+            switched_on(k, &k->nodes[i]);
+    return rc;
 }
 
 int kubelet_node_power(struct kubelet *k, const char *node, bool on, struct err *e)
 {
-    int index = kubelet_node_index(k, node);
+    const int index = kubelet_node_index(k, node);
+    bool which[NODES_MAX] = {false};
     if (index < 0)
         return err_set(e, ERR_NOT_FOUND, "no node \"%s\" (`kubectl get nodes` lists them)", node);
-    struct node_run *n = &k->nodes[index];
-    if (node_is_off(n) == !on)
-        return 0;
-    if ((on ? switch_on(k, n, e) : switch_off(k, n, e)) < 0)
-        return -1;
-    wake_node(k, n);
-    return 0;
+    which[index] = true;
+    return kubelet_nodes_power(k, which, on, NULL, NULL, e);
+}
+
+bool kubelet_node_is_on(const struct kubelet *k, int index)
+{
+    return !node_is_off(&k->nodes[index]);
 }

@@ -134,6 +134,14 @@ static int op_disk_copy(struct machine *m, const char *from, const char *to, int
     return call_do(m, "", OP_DISK_COPY, &c, e);
 }
 
+static int op_node_copy(struct machine *m, const char *node, const char *to, struct err *e)
+{
+    _auto_call_ struct call c = CALL_INIT;
+    wire_str(&c.body, node);
+    wire_str(&c.body, to);
+    return call_do(m, "", OP_NODE_COPY, &c, e);
+}
+
 static int op_disk_info(struct machine *m, const char *id, struct disk_info *out, struct err *e)
 {
     _auto_call_ struct call c = CALL_INIT;
@@ -576,6 +584,7 @@ const struct machine_ops client_ops = {
     .disk_grow = op_disk_grow,
     .disk_delete = op_disk_delete,
     .disk_copy = op_disk_copy,
+    .node_copy = op_node_copy,
     .disk_info = op_disk_info,
     .disk_attach = op_disk_attach,
     .disk_detach = op_disk_detach,

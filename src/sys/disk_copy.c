@@ -250,7 +250,7 @@ static int copy_directory(const struct disk_copy *c, struct err *e)
 {
     const char *const argv[] = {"cp", "-a", "--reflink=auto", "-T", c->from_dir, c->end_dir, NULL};
     _auto_buf_ struct buf text = BUF_INIT;
-    if (access(c->from_dir, F_OK) < 0 || proc_run(argv, &text) == 0)
+    if (!c->from_dir || access(c->from_dir, F_OK) < 0 || proc_run(argv, &text) == 0)
         return 0;
     files_remove_tree(c->end_dir, &(struct err){0});
     return err_set(e, ERR_SYS, "copy %s: %s", c->from_dir, buf_str(&text));
@@ -274,7 +274,7 @@ static int copy(const struct disk_copy *c, pid_t node_pid, struct err *e)
     if (ioctl(c->to, FICLONE, c->from) == 0)
         return ftruncate(c->to, c->bytes) < 0 ? err_sys(e, errno, "size") : 0;
     read_ahead(c);
-    return c->loop >= 0 ? copy_live(c, node_pid, e) : c->server ? copy_stopped(c, e) : copy_sparse(c, e);
+    return c->loop_number >= 0 ? copy_live(c, node_pid, e) : c->server ? copy_stopped(c, e) : copy_sparse(c, e);
 }
 
 int disk_copy_run(struct disk_copy *c, pid_t node_pid, struct err *e)

@@ -8,11 +8,11 @@
 #include <sys/types.h>
 
 struct disk_copy {
-    int from, to;     /* owned; the source's file, the unfinished copy */
-    int64_t bytes;    /* size of the copy */
-    char *part, *end; /* owned; its path while it is made, and afterwards */
-    int loop;         /* borrowed: the source's loop device, -1 = not attached */
-    int loop_number;
+    int from, to;             /* owned; the source's file, the unfinished copy */
+    int64_t bytes;            /* size of the copy */
+    char *part, *end;         /* owned; its path while it is made, and afterwards */
+    int loop;                 /* borrowed: the source's loop device, -1 = not attached */
+    int loop_number;          /* of a node's own filesystem, too; -1 = none */
     pid_t server;             /* of its filesystem, where there are no loop devices; 0: none */
     char *from_dir, *end_dir; /* owned; the directory that stands for its filesystem, if there is one */
     char node[64];            /* where it is attached, or "" */
@@ -21,7 +21,7 @@ struct disk_copy {
 #define DISK_COPY_INIT                                                                                                 \
     (struct disk_copy)                                                                                                 \
     {                                                                                                                  \
-        .from = -1, .to = -1, .loop = -1                                                                               \
+        .from = -1, .to = -1, .loop = -1, .loop_number = -1                                                            \
     }
 void disk_copy_release(struct disk_copy *c); /* closes; leaves the files as they are */
 /* Copies and gives the copy its name; the unfinished file is removed if that fails. node_pid: the node's first process,

@@ -28,7 +28,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define DISK_ID_MAX   200
@@ -387,13 +389,12 @@ int disks_remove(struct disks *d, const char *id, struct err *e)
     return 0;
 }
 
-static int copy_files(struct disk_copy *c, const char *from, const char *to, const char *id, const char *to_id,
-                      struct err *e)
+/* c->from is open. */
+static int copy_files(struct disk_copy *c, const char *to, const char *id, const char *to_id, struct err *e)
 {
     struct stat st;
-    c->from = open(from, O_RDONLY | O_CLOEXEC);
-    if (c->from < 0 || fstat(c->from, &st) < 0)
-        return missing(errno, id, e);
+    if (fstat(c->from, &st) < 0)
+        return err_sys(e, errno, "disk %s", id);
     c->bytes = c->bytes ? (c->bytes + 511) / 512 * 512 : st.st_size;
     if (c->bytes < st.st_size || c->bytes > DISK_SIZE_MAX)
         return err_set(e, ERR_BAD_REQUEST, "a copy of disk \"%s\" cannot have %lld bytes", id, (long long)c->bytes);
@@ -407,27 +408,70 @@ static int copy_files(struct disk_copy *c, const char *from, const char *to, con
     return c->to < 0 ? err_sys(e, errno, "create %s", c->part) : 0;
 }
 
-int disks_copy_open(struct disks *d, const char *from, const char *to, int64_t bytes, struct disk_copy *out,
-                    struct err *e)
+int disks_copy_into(struct disks *d, int take_from, const char *from, const char *to, int64_t bytes,
+                    struct disk_copy *out, struct err *e)
 {
-    _auto_free_ char *source = file_of(d, from, e), *target = source ? file_of(d, to, e) : NULL;
-    if (!target)
-        return -1;
     *out = DISK_COPY_INIT;
+    out->from = take_from;
     out->bytes = bytes;
-    if (copy_files(out, source, target, from, to, e) < 0) {
+    _auto_free_ char *target = file_of(d, to, e);
+    if (!target || copy_files(out, target, from, to, e) < 0) {
         disk_copy_release(out);
         return -1;
     }
+    out->end_dir = dir_of(d, to);
+    return 0;
+}
+
+int disks_copy_open(struct disks *d, const char *from, const char *to, int64_t bytes, struct disk_copy *out,
+                    struct err *e)
+{
+    _auto_free_ char *source = file_of(d, from, e);
+    const int fd = source ? open(source, O_RDONLY | O_CLOEXEC) : -1;
+    if (source && fd < 0)
+        return missing(errno, from, e);
+    if (!source || disks_copy_into(d, fd, from, to, bytes, out, e) < 0)
+        return -1;
     const struct disk *k = find(d, from);
     out->from_dir = dir_of(d, from);
-    out->end_dir = dir_of(d, to);
     if (k) {
         out->loop = k->loop.fd;
-        out->loop_number = k->loop.number;
+        out->loop_number = k->loop.fd >= 0 ? k->loop.number : -1;
         snprintf(out->node, sizeof out->node, "%s", k->node);
         snprintf(out->device, sizeof out->device, "%s", k->device);
     }
+    return 0;
+}
+
+/* The loop device below a node's root; -1: it is none. */
+static int root_loop(pid_t node_pid)
+{
+    char path[32], link[128], at[512] = "";
+    struct stat st;
+    int number = -1;
+    snprintf(path, sizeof path, "/proc/%d/root", (int)node_pid);
+    if (stat(path, &st) < 0)
+        return -1;
+    snprintf(link, sizeof link, "/sys/dev/block/%u:%u", major(st.st_dev), minor(st.st_dev));
+    const char *name = readlink(link, at, sizeof at - 1) > 0 ? strrchr(at, '/') : NULL;
+    return name && sscanf(name, "/loop%d", &number) == 1 ? number : -1;
+}
+
+/* An ordinary user's node has a directory instead of a filesystem. */
+int disks_copy_node(struct disks *d, const char *data_dir, const char *node, pid_t node_pid, const char *to,
+                    struct disk_copy *out, struct err *e)
+{
+    _auto_free_ char *dir = xasprintf("%s/nodes/%s", data_dir, node), *file = xasprintf("%s/nodefs.img", dir);
+    const bool directory = d->kind != DISK_KIND_LOOP;
+    const int fd = directory ? memfd_create(node, MFD_CLOEXEC) : open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(e, errno, "node %s", node);
+    if (disks_copy_into(d, fd, node, to, 0, out, e) < 0)
+        return -1;
+    out->loop_number = node_pid && !directory ? root_loop(node_pid) : -1;
+    out->from_dir = directory ? xasprintf("%s/root", dir) : NULL;
+    snprintf(out->node, sizeof out->node, "%s", node);
+    snprintf(out->device, sizeof out->device, "%s", ROOT_DEVICE);
     return 0;
 }
 

@@ -24,6 +24,10 @@ bool disks_child_ended(struct disks *d, pid_t pid, int status);
 int disks_grow(struct disks *d, const char *id, int64_t bytes, struct err *e);
 int disks_remove(struct disks *d, const char *id, struct err *e);
 /* Opens what a copy needs; disk_copy_run() does it, in a child of the helper. */
+int disks_copy_into(struct disks *d, int take_from, const char *from, const char *to, int64_t bytes,
+                    struct disk_copy *out, struct err *e); /* of a file that is no disk, but `from` to the user */
+int disks_copy_node(struct disks *d, const char *data_dir, const char *node, pid_t node_pid, const char *to,
+                    struct disk_copy *out, struct err *e); /* of what the node has on its own filesystem */
 int disks_copy_open(struct disks *d, const char *from, const char *to, int64_t bytes, struct disk_copy *out,
                     struct err *e);
 /* The images that are attached now, and their loop devices; a shared one once. Returns how many; *out: the caller

@@ -477,6 +477,7 @@ static const struct machine_ops ops = {
     .disk_grow = fake_disk_grow,
     .disk_delete = fake_disk_delete,
     .disk_copy = fake_disk_copy,
+    .node_copy = fake_node_copy,
     .disk_info = fake_disk_info,
     .disk_attach = fake_disk_attach,
     .disk_detach = fake_disk_detach,

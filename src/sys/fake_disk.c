@@ -82,6 +82,21 @@ int fake_disk_copy(struct machine *m, const char *from, const char *to, int64_t 
     return fake_leave(f, 0);
 }
 
+int fake_node_copy(struct machine *m, const char *node, const char *to, struct err *e)
+{
+    struct fake *f = fake_of(m);
+    if (fake_enter(f, e) < 0)
+        return -1;
+    const struct fake_row *row = fake_find(f, FAKE_NODE, NULL, node);
+    if (!row)
+        return fake_leave(f, err_set(e, ERR_NOT_FOUND, "node \"%s\" does not run", node));
+    if (fake_find(f, FAKE_DISK, NULL, to))
+        return fake_leave(f, err_set(e, ERR_ALREADY_EXISTS, "disk \"%s\" already exists", to));
+    const int64_t bytes = row->bytes;
+    fake_add(f, FAKE_DISK, "", to)->bytes = bytes;
+    return fake_leave(f, 0);
+}
+
 int fake_disk_info(struct machine *m, const char *id, struct disk_info *out, struct err *e)
 {
     struct fake *f = fake_of(m);

@@ -53,6 +53,7 @@ int fake_disk_create(struct machine *m, const char *id, int64_t bytes, struct er
 int fake_disk_grow(struct machine *m, const char *id, int64_t bytes, struct err *e);
 int fake_disk_delete(struct machine *m, const char *id, struct err *e);
 int fake_disk_copy(struct machine *m, const char *from, const char *to, int64_t bytes, struct err *e);
+int fake_node_copy(struct machine *m, const char *node, const char *to, struct err *e);
 int fake_disk_info(struct machine *m, const char *id, struct disk_info *out, struct err *e);
 int fake_disk_attach(struct machine *m, const char *id, const char *node, const char *device, unsigned how,
                      struct err *e);

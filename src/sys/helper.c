@@ -407,22 +407,12 @@ static _Noreturn void copy_child(struct helper *h, struct helper_copy *c, const 
     _exit(0);
 }
 
-static void on_disk_copy(struct helper *h, uint32_t id, struct wire_in *in)
+/* Begins a copy whose files are open, and takes it. */
+static void copy_start(struct helper *h, uint32_t id, const char *from, const struct disk_copy *take_copy)
 {
     struct err e = ERR_INIT;
-    const char *from = wire_need_str(in), *to = wire_need_str(in);
-    const int64_t bytes = wire_get_i64(in);
     struct helper_copy *c = xcalloc(1, sizeof *c);
-    c->id = id;
-    if (in->bad)
-        err_set(&e, ERR_BAD_REQUEST, "malformed request");
-    if (in->bad || disks_copy_open(h->disks, from, to, bytes, &c->copy, &e) < 0) {
-        reply(h, id, &e, NULL, -1);
-        free(c);
-        return;
-    }
-    c->copy.server = serve_pid(&h->servers, c->copy.node, c->copy.device);
-    c->next = h->copies;
+    *c = (struct helper_copy){.next = h->copies, .id = id, .copy = *take_copy};
     h->copies = c;
     c->pid = fork();
     if (c->pid == 0)
@@ -435,6 +425,35 @@ static void on_disk_copy(struct helper *h, uint32_t id, struct wire_in *in)
         disk_copy_release(&c->copy);
         free(c);
     }
+}
+
+static void on_disk_copy(struct helper *h, uint32_t id, struct wire_in *in)
+{
+    struct err e = ERR_INIT;
+    struct disk_copy copy = DISK_COPY_INIT;
+    const char *from = wire_need_str(in), *to = wire_need_str(in);
+    const int64_t bytes = wire_get_i64(in);
+    if (in->bad)
+        err_set(&e, ERR_BAD_REQUEST, "malformed request");
+    if (in->bad || disks_copy_open(h->disks, from, to, bytes, &copy, &e) < 0) {
+        reply(h, id, &e, NULL, -1);
+        return;
+    }
+    copy.server = serve_pid(&h->servers, copy.node, copy.device);
+    copy_start(h, id, from, &copy);
+}
+
+static void on_node_copy(struct helper *h, uint32_t id, struct wire_in *in)
+{
+    struct err e = ERR_INIT;
+    struct disk_copy copy = DISK_COPY_INIT;
+    const char *node = wire_need_str(in), *to = wire_need_str(in);
+    if (in->bad || !node_name_ok(node))
+        err_set(&e, ERR_BAD_REQUEST, "malformed request");
+    if (e.code == ERR_OK && disks_copy_node(h->disks, h->data_dir, node, node_pid(h, node), to, &copy, &e) == 0)
+        copy_start(h, id, node, &copy);
+    else
+        reply(h, id, &e, NULL, -1);
 }
 
 /* The node has made its file's filesystem ready; now somebody has to serve it. */
@@ -644,6 +663,8 @@ static void on_request(struct helper *h, struct msg *m)
         layer_jobs_start(&h->layers, h->images, h->sock, m->id, m->kind, &in);
     else if (m->kind == OP_DISK_COPY)
         on_disk_copy(h, m->id, &in);
+    else if (m->kind == OP_NODE_COPY)
+        on_node_copy(h, m->id, &in);
     else if (m->kind == OP_FS_SERVE)
         on_fs_serve(h, m->id, &in);
     else

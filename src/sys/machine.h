@@ -219,6 +219,8 @@ struct machine_ops {
      * Shared blocks where the machine's filesystem can (reflink), else a sparse copy. bytes: size of the new disk, 0 =
      * that of `from`; BAD_REQUEST if smaller, ALREADY_EXISTS. Nothing is left when it fails. May take long. */
     int (*disk_copy)(struct machine *m, const char *from, const char *to, int64_t bytes, struct err *e);
+    /* A new disk `to` with what the node's own filesystem holds, as disk_copy(); the node may run, or not. */
+    int (*node_copy)(struct machine *m, const char *node, const char *to, struct err *e);
     int (*disk_info)(struct machine *m, const char *id, struct disk_info *out, struct err *e); /* NOT_FOUND */
     int (*disk_attach)(struct machine *m, const char *id, const char *node, const char *device, unsigned how,
                        struct err *e); /* how: enum disk_how */

@@ -11,6 +11,8 @@
 #include "sys/machine.h"
 #include "sys/wire.h"
 
+#define ROOT_DEVICE "/dev/xvda1" /* of a node's own filesystem */
+
 struct node;
 struct container;
 struct sandbox;

@@ -34,8 +34,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROOT_DEVICE "/dev/xvda1"
-
 /* ---- directories and links ---- */
 
 static const struct {

@@ -19,6 +19,7 @@
     X(DISK_GROW, "disk_grow")                                                                                          \
     X(DISK_DELETE, "disk_delete")                                                                                      \
     X(DISK_COPY, "disk_copy")                                                                                          \
+    X(NODE_COPY, "node_copy")                                                                                          \
     X(DISK_INFO, "disk_info")                                                                                          \
     X(DISK_ATTACH, "disk_attach")                                                                                      \
     X(DISK_DETACH, "disk_detach")                                                                                      \

@@ -71,6 +71,7 @@ WRAP(disk_grow, (M, const char *id, int64_t bytes, E), (inner, id, bytes, e), "%
 WRAP(disk_delete, (M, const char *id, E), (inner, id, e), "%s", id)
 WRAP(disk_copy, (M, const char *from, const char *to, int64_t bytes, E), (inner, from, to, bytes, e), "%s -> %s, %lld", from, to,
      (long long)bytes)
+WRAP(node_copy, (M, N, const char *to, E), (inner, node, to, e), "%s -> %s", node, to)
 WRAP(disk_info, (M, const char *id, struct disk_info *out, E), (inner, id, out, e), "%s", id)
 WRAP(disk_attach, (M, const char *id, N, const char *device, unsigned how, E), (inner, id, node, device, how, e),
      "%s, %s, %s%s%s", id, node, device, how & DISK_READ_ONLY ? ", ro" : "", how & DISK_SHARED ? ", shared" : "")
@@ -160,6 +161,7 @@ static const struct machine_ops ops = {
     .disk_grow = trace_disk_grow,
     .disk_delete = trace_disk_delete,
     .disk_copy = trace_disk_copy,
+    .node_copy = trace_node_copy,
     .disk_info = trace_disk_info,
     .disk_attach = trace_disk_attach,
     .disk_detach = trace_disk_detach,
