@@ -19,6 +19,7 @@
 #include "apiserver/apiserver.h"
 #include "apiserver/pki.h"
 #include "app/beside.h"
+#include "app/checkpoint.h"
 #include "app/datadir.h"
 #include "app/nodefiles.h"
 #include "app/privileges.h"
@@ -83,6 +84,7 @@ struct cluster {
     struct hollow *hollow; /* simulated nodes */
     struct apiserver *api;
     struct local_server *local;
+    struct checkpoints *checkpoints;
     struct binder_env binder_env;
     struct controllers_env controllers_env;
     char *kubeconfig;
@@ -370,7 +372,8 @@ static int start(struct cluster *c, struct err *e)
 {
     sigset_t set;
     choose_machine(c);
-    if (datadir_open(c->conf.data_dir, c->conf.ephemeral, &c->data, e) < 0 || begin_machine(c, e) < 0)
+    if (datadir_open(c->conf.data_dir, c->conf.ephemeral, &c->data, e) < 0 ||
+        checkpoint_recover(c->data.path, c->conf.ephemeral, e) < 0 || begin_machine(c, e) < 0)
         return -1;
     schema_init();
     resource_init();
@@ -393,6 +396,8 @@ static int start(struct cluster *c, struct err *e)
         return -1;
     c->started = true;
     c->clockwork = clockwork_open(c->data.path, &c->clock, c->control);
+    if (checkpoints_open(c, &c->checkpoints, e) < 0)
+        return -1;
     return local_serve(c->data.path, requests_handle, c, &c->local, e);
 }
 
@@ -450,6 +455,7 @@ void cluster_close(struct cluster *c)
     kubelet_close(c->kubelet);
     hollow_close(c->hollow);
     pool_free(c->pool);
+    checkpoints_close(c->checkpoints);
     pulse_free(c->pulse);
     cloud_close(c->cloud);
     if (c->machine)
@@ -518,6 +524,38 @@ struct registry *cluster_registry(struct cluster *c)
 struct images *cluster_images(struct cluster *c)
 {
     return c->images;
+}
+
+struct store *cluster_store(struct cluster *c)
+{
+    return c->store;
+}
+
+struct control *cluster_control(struct cluster *c)
+{
+    return c->control;
+}
+
+struct kubelet *cluster_kubelet(struct cluster *c)
+{
+    return c->kubelet;
+}
+
+int cluster_nodes(const struct cluster *c)
+{
+    return c->conf.nodes;
+}
+
+struct checkpoints *cluster_checkpoints(struct cluster *c)
+{
+    return c->checkpoints;
+}
+
+int cluster_restored(struct cluster *c, struct err *e)
+{
+    if (*c->why)
+        simulated_restore(c->registry, c->machine);
+    return registry_bootstrap(c->registry, c->conf.host, apiserver_port(c->api), e);
 }
 
 struct pool *cluster_pool(struct cluster *c)

@@ -10,7 +10,11 @@
 
 #include <jansson.h>
 
+struct checkpoints;
 struct cluster;
+struct control;
+struct kubelet;
+struct store;
 
 /* MUST be called while the process has one thread (the node helper is forked). On success SIGINT, SIGTERM, SIGHUP and
  * SIGPIPE are blocked in every thread: wait for them with cluster_wait(). */
@@ -28,6 +32,13 @@ struct machine *cluster_machine(struct cluster *c);
 struct cloud *cluster_cloud(struct cluster *c);
 struct registry *cluster_registry(struct cluster *c);
 struct images *cluster_images(struct cluster *c);
+struct store *cluster_store(struct cluster *c);
+struct control *cluster_control(struct cluster *c);
+struct kubelet *cluster_kubelet(struct cluster *c);
+int cluster_nodes(const struct cluster *c); /* real ones */
+struct checkpoints *cluster_checkpoints(struct cluster *c);
+/* The objects were replaced: what they say of this process is put right. */
+int cluster_restored(struct cluster *c, struct err *e);
 struct pool *cluster_pool(struct cluster *c); /* for what takes long */
 const char *cluster_data_dir(const struct cluster *c);
 /* The cluster's own clock, and how far it is ahead of the machine's. */

@@ -103,8 +103,13 @@ static int op_console(struct cluster *c, const json_t *request _unused_, json_t 
 
 static const struct request_op ops[] = {{"status", op_status}, {"quiet", op_quiet},     {"down", op_down},
                                         {"shell", op_shell},   {"console", op_console}, {NULL, NULL}};
-static const struct request_op *const tables[] = {
-    ops, disk_request_ops, clock_request_ops, node_request_ops, why_request_ops, image_request_ops};
+static const struct request_op *const tables[] = {ops,
+                                                  disk_request_ops,
+                                                  clock_request_ops,
+                                                  node_request_ops,
+                                                  why_request_ops,
+                                                  image_request_ops,
+                                                  checkpoint_request_ops};
 
 static int handle(struct cluster *c, const json_t *request, json_t **out, int fds[4], struct err *e)
 {

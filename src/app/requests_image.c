@@ -1,8 +1,7 @@
 /* requests_image.c - the control socket's answers about images: what `stowage image` asks.
  *
- * DESIGN: bringing and taking images takes as long as disks do, and the socket has one thread; so a worker does it, and
- * the answer's descriptor is a pipe through which the result comes when there is one: {"lines": […]}, or {"error",
- * "code"}. What is only told comes in a file, since a long list is more than a packet holds.
+ * DESIGN: bringing and taking images takes as long as disks do, so a worker does it (requests_job.c); what it has to
+ * say are "lines". What is only told comes in a file, since a long list is more than a packet holds.
  *
  * THREADS: the control socket's; jobs on the cluster's pool, which ends before the images do. */
 #include "app/requests_int.h"
@@ -68,30 +67,23 @@ static int op_history(struct cluster *c, const json_t *r, json_t **out, int fds[
 
 /* ---- what takes long ---- */
 
-struct job {
-    struct cluster *cluster;
-    json_t *request; /* owned; a copy */
-    int pipe, file;  /* owned; file: of an export */
-    int (*run)(struct job *j, struct strlist *lines, struct err *e);
-};
-
-static const char *first_ref(const struct job *j)
+static const char *first_ref(const struct request_job *j)
 {
     const char *ref = json_string_value(json_array_get(json_object_get(j->request, "refs"), 0));
     return ref ? ref : "";
 }
 
-static int run_import(struct job *j, struct strlist *lines, struct err *e)
+static int run_import(struct request_job *j, struct strlist *lines, struct err *e)
 {
     return images_import(cluster_images(j->cluster), first_ref(j), jstr(j->request, "name"), lines, e);
 }
 
-static int run_pull(struct job *j, struct strlist *lines, struct err *e)
+static int run_pull(struct request_job *j, struct strlist *lines, struct err *e)
 {
     return images_pull(cluster_images(j->cluster), first_ref(j), lines, e);
 }
 
-static int run_export(struct job *j, struct strlist *lines _unused_, struct err *e)
+static int run_export(struct request_job *j, struct strlist *lines _unused_, struct err *e)
 {
     _auto_strlist_ struct strlist refs = {0};
     size_t i;
@@ -104,7 +96,7 @@ static int run_export(struct job *j, struct strlist *lines _unused_, struct err 
     return images_export(cluster_images(j->cluster), (const char *const *)refs.items, j->file, e);
 }
 
-static int run_tag(struct job *j, struct strlist *lines _unused_, struct err *e)
+static int run_tag(struct request_job *j, struct strlist *lines _unused_, struct err *e)
 {
     return images_tag(cluster_images(j->cluster), first_ref(j), jstr_or(j->request, "name", ""), e);
 }
@@ -137,7 +129,7 @@ static bool is_used(const struct image_info *info, void *arg)
     return strlist_has(used, info->id);
 }
 
-static int run_remove(struct job *j, struct strlist *lines, struct err *e)
+static int run_remove(struct request_job *j, struct strlist *lines, struct err *e)
 {
     _auto_strlist_ struct strlist used = {0};
     _auto_objlist_ struct objlist pods = {0};
@@ -159,61 +151,24 @@ static int run_remove(struct job *j, struct strlist *lines, struct err *e)
     return 0;
 }
 
-/* -- the worker -- */
-
-static void work(void *arg)
-{
-    struct job *j = arg;
-    struct err e = ERR_INIT;
-    _auto_strlist_ struct strlist lines = {0};
-    _auto_json_ json_t *result = json_object();
-    json_t *told = json_array();
-    const int rc = j->run(j, &lines, &e);
-    for (size_t i = 0; i < lines.len; i++)
-        json_array_append_new(told, json_string(lines.items[i]));
-    json_object_set_new(result, "lines", told);
-    if (rc < 0)
-        json_object_update_new(result, json_pack("{s:s, s:i}", "error", e.msg, "code", (int)e.code));
-    json_dumpfd(result, j->pipe, JSON_COMPACT); /* nobody may listen any more */
-    close(j->pipe);
-    if (j->file >= 0)
-        close(j->file);
-    json_decref(j->request);
-    free(j);
-}
-
-static int start(struct cluster *c, const json_t *r, int (*run)(struct job *j, struct strlist *lines, struct err *e),
-                 int file, json_t **out, int fds[4], struct err *e)
-{
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return err_sys(e, errno, "pipe");
-    struct job *j = xcalloc(1, sizeof *j);
-    *j = (struct job){c, json_deep_copy(r), ends[1], file, run};
-    fds[0] = ends[0];
-    *out = json_object();
-    pool_submit(cluster_pool(c), work, j);
-    return 0;
-}
-
 static int op_import(struct cluster *c, const json_t *r, json_t **out, int fds[4], struct err *e)
 {
-    return start(c, r, run_import, -1, out, fds, e);
+    return request_job_start(c, r, run_import, -1, out, fds, e);
 }
 
 static int op_pull(struct cluster *c, const json_t *r, json_t **out, int fds[4], struct err *e)
 {
-    return start(c, r, run_pull, -1, out, fds, e);
+    return request_job_start(c, r, run_pull, -1, out, fds, e);
 }
 
 static int op_tag(struct cluster *c, const json_t *r, json_t **out, int fds[4], struct err *e)
 {
-    return start(c, r, run_tag, -1, out, fds, e);
+    return request_job_start(c, r, run_tag, -1, out, fds, e);
 }
 
 static int op_remove(struct cluster *c, const json_t *r, json_t **out, int fds[4], struct err *e)
 {
-    return start(c, r, run_remove, -1, out, fds, e);
+    return request_job_start(c, r, run_remove, -1, out, fds, e);
 }
 
 /* The archive is a file without a name in the data directory; whoever asked reads it when it is told to be whole. */
@@ -223,7 +178,7 @@ static int op_export(struct cluster *c, const json_t *r, json_t **out, int fds[4
     const int theirs = file < 0 ? -1 : fcntl(file, F_DUPFD_CLOEXEC, 0);
     if (theirs < 0)
         return err_sys(e, errno, "a file for the archive");
-    if (start(c, r, run_export, file, out, fds, e) < 0) {
+    if (request_job_start(c, r, run_export, file, out, fds, e) < 0) {
         close(theirs);
         return -1;
     }

@@ -173,6 +173,25 @@ int local_call(const char *data_dir, const json_t *request, json_t **out, int fd
     return 0;
 }
 
+json_t *local_call_long(const char *data_dir, const json_t *request, int fds[LOCAL_MAX_FDS], struct err *e)
+{
+    _auto_json_ json_t *answer = NULL;
+    if (local_call(data_dir, request, &answer, fds, e) < 0)
+        return NULL;
+    json_t *told = fds[0] < 0 ? NULL : json_loadfd(fds[0], 0, NULL);
+    if (fds[0] >= 0)
+        close(fds[0]);
+    fds[0] = -1;
+    const char *error = told && json_is_object(told) ? jstr(told, "error") : NULL;
+    if (!told)
+        err_set(e, ERR_UNAVAILABLE, "the cluster ended before it answered");
+    if (!error)
+        return told;
+    err_set(e, (enum err_code)jint(told, "code", ERR_INTERNAL), "%s", error);
+    json_decref(told);
+    return NULL;
+}
+
 struct local_server {
     int sock, dir, wake;
     local_handler handler;

@@ -18,6 +18,9 @@
  * UNAVAILABLE when no cluster runs there. */
 int local_call(const char *data_dir, const json_t *request, json_t **out, int fds[LOCAL_MAX_FDS], struct err *e);
 
+/* As local_call(), of what takes long: the result comes through fds[0], which is closed here. Returns new, or NULL. */
+json_t *local_call_long(const char *data_dir, const json_t *request, int fds[LOCAL_MAX_FDS], struct err *e);
+
 /* -- server -- */
 struct local_server;
 /* Answers one request: new in *out, descriptors (closed by the caller of this function after sending) in fds. */

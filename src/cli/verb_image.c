@@ -32,30 +32,11 @@ struct call {
 
 /* ---- asking ---- */
 
-static json_t *read_answer(int fd, struct err *e)
-{
-    json_t *told = fd < 0 ? NULL : json_loadfd(fd, 0, NULL);
-    if (!told)
-        err_set(e, ERR_UNAVAILABLE, "the cluster ended before it answered");
-    return told;
-}
-
 /* What is told, or the result of what took long. Returns new, or NULL. fds[1] is left to the caller. */
 static json_t *ask(const struct call *call, const char *op, int fds[LOCAL_MAX_FDS], struct err *e)
 {
-    _auto_json_ json_t *answer = NULL;
     json_object_set_new(call->request, "op", json_string(op));
-    if (local_call(call->dir, call->request, &answer, fds, e) < 0)
-        return NULL;
-    json_t *told = read_answer(fds[0], e);
-    if (fds[0] >= 0)
-        close(fds[0]);
-    const char *error = told && json_is_object(told) ? jstr(told, "error") : NULL;
-    if (!error)
-        return told;
-    err_set(e, (enum err_code)jint(told, "code", ERR_INTERNAL), "%s", error);
-    json_decref(told);
-    return NULL;
+    return local_call_long(call->dir, call->request, fds, e);
 }
 
 static void print_json(const json_t *j)
