@@ -1,4 +1,5 @@
-# What is embedded in the binary: the schema texts, the static guest program of the built-in images, the web console.
+# What is embedded in the binary: the schema texts, the default roles, the static guest program of the built-in images, the web
+# console.
 # Both are found by .incbin through include paths and defines; see src/api/schema_data.c and src/images/guest_data.c.
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
 file(GLOB schema_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/api/schema/*.schema)
@@ -19,7 +20,9 @@ endif()
 include(${CMAKE_CURRENT_LIST_DIR}/Console.cmake)
 
 # An object that uses .incbin names its data in OBJECT_DEPENDS so that a change rebuilds it.
-foreach(pair "src/apiserver/console/assets.c:${console_pack}" "src/api/schema_data.c:${all_schema}" "src/images/guest_data.c:${CMAKE_BINARY_DIR}/generated/stowage-guest")
+foreach(pair "src/apiserver/console/assets.c:${console_pack}" "src/api/schema_data.c:${all_schema}"
+             "src/registry/rbac/defaults.c:${CMAKE_SOURCE_DIR}/src/registry/rbac/defaults.txt"
+             "src/images/guest_data.c:${CMAKE_BINARY_DIR}/generated/stowage-guest")
   string(FIND ${pair} ":" at)
   string(SUBSTRING ${pair} 0 ${at} source)
   math(EXPR after "${at} + 1")

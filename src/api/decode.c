@@ -57,7 +57,6 @@ static const struct {
     {"events.k8s.io/v1beta1", " Event ", "core"},
     {"v1", " LimitRange ResourceQuota ReplicationController PodTemplate List ", "core"},
     {"batch/v1", " Job CronJob ", "batch"},
-    {"rbac.authorization.k8s.io/v1", " Role RoleBinding ClusterRole ClusterRoleBinding ", "rbac"},
     {"policy/v1", " PodDisruptionBudget ", "policy"},
     {"autoscaling/v1", " HorizontalPodAutoscaler ", "autoscaling"},
     {"autoscaling/v2", " HorizontalPodAutoscaler ", "autoscaling"},

@@ -40,6 +40,8 @@ static const struct {
     {"batch.v1.Job", default_job},
     {"autoscaling.v2.HorizontalPodAutoscalerSpec", default_autoscaler_spec},
     {"autoscaling.v2.HorizontalPodAutoscalerBehavior", default_autoscaler_behavior},
+    {"rbac.v1.Subject", default_subject},
+    {"rbac.v1.RoleRef", default_role_ref},
 };
 
 static const struct schema_type *hook_types[ARRAY_LEN(hooks)]; /* of the rows above */

@@ -89,3 +89,19 @@ void default_deployment_strategy(json_t *strategy)
     if (str_eq(jstr(strategy, "type"), "RollingUpdate") && !json_object_get(strategy, "rollingUpdate"))
         json_object_set_new_nocheck(strategy, "rollingUpdate", json_object());
 }
+
+#define RBAC_GROUP "rbac.authorization.k8s.io"
+
+/* Whose group it is, follows from the kind. */
+void default_subject(json_t *subject)
+{
+    const char *kind = jstr_or(subject, "kind", "");
+    if (str_empty(jstr(subject, "apiGroup")) && (str_eq(kind, "User") || str_eq(kind, "Group")))
+        jset_str(subject, "apiGroup", RBAC_GROUP);
+}
+
+void default_role_ref(json_t *ref)
+{
+    if (str_empty(jstr(ref, "apiGroup")))
+        jset_str(ref, "apiGroup", RBAC_GROUP);
+}

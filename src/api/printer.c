@@ -68,6 +68,8 @@ static const struct printer *const printers[] = {
     &printer_content,
     &printer_snapshot_class,
     &printer_attributes_class,
+    &printer_role_binding,
+    &printer_cluster_role_binding,
 };
 
 static const struct printer *printer_of(const struct resource *r)

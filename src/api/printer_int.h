@@ -35,6 +35,7 @@ extern const struct printer printer_ingress, printer_ingress_class, printer_netw
 extern const struct printer printer_hpa, printer_priority_class, printer_runtime_class, printer_replication_controller;
 extern const struct printer printer_deployment, printer_replicaset, printer_controllerrevision, printer_budget;
 extern const struct printer printer_statefulset, printer_daemonset, printer_job, printer_cronjob, printer_quota;
+extern const struct printer printer_role_binding, printer_cluster_role_binding;
 extern const struct printer printer_event, printer_event_v1;
 
 /* -- values -- */

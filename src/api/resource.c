@@ -93,6 +93,10 @@ static const struct subresource attachment_subs[] = {SUB_STATUS("VolumeAttachmen
 #define NETWORKING(k, p, s)                                                                                            \
     .group = "networking.k8s.io", .version = "v1", .kind = k, .plural = p, .singular = s, .type = "networking.v1." k,  \
     .go_kind = "networking." k, .generation = true
+#define RBAC(k, p, s, hash)                                                                                            \
+    .group = "rbac.authorization.k8s.io", .version = "v1", .kind = k, .plural = p, .singular = s,                      \
+    .type = "rbac.v1." k, .go_kind = "rbac." k, STORED(k, p ".rbac.authorization.k8s.io", hash),                       \
+    .create_on_update = true
 #define SNAPSHOT(k, p, s)                                                                                              \
     .group = "snapshot.storage.k8s.io", .version = "v1", .kind = k, .plural = p, .singular = s,                        \
     .type = "snapshot.v1." k, .go_kind = "v1." k
@@ -217,6 +221,12 @@ static struct resource rows[] = {
      .subs = budget_subs,
      .generation = true,
      .needs_rv = true},
+
+    /* -- rbac.authorization.k8s.io -- */
+    {RBAC("ClusterRoleBinding", "clusterrolebindings", "clusterrolebinding", "48tpQ8gZHFc=")},
+    {RBAC("ClusterRole", "clusterroles", "clusterrole", "bYE5ZWDrJ44=")},
+    {RBAC("RoleBinding", "rolebindings", "rolebinding", "eGsCzGH6b1g="), .namespaced = true},
+    {RBAC("Role", "roles", "role", "7FuwZcIIItM="), .namespaced = true},
 
     /* -- storage.k8s.io -- */
     {STORAGE("CSIDriver", "csidrivers", "csidriver"), STORED("CSIDriver", "csidrivers.storage.k8s.io", "hL6j/rwBV5w="),

@@ -354,7 +354,7 @@ static bool may_impersonate(struct request *rq, const char *resource, const char
         a.ns = arena_strndup(&rq->arena, ns, strcspn(ns, ":"));
         a.name = strchr(ns, ':') + 1;
     }
-    if (authz_allows(&rq->user, &a))
+    if (authz_allows(rq, &a))
         return true;
     authz_refuse(rq, &a);
     return false;

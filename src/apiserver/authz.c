@@ -1,88 +1,23 @@
-/* authz.c - authorization.
- *
- * DESIGN: what every cluster grants before anybody writes a role: masters may all; whoever is authenticated may
- * discover the API and ask about himself; service accounts may read the issuer's documents; and anybody may ask
- * whether the server lives and which version it is. A table of those grants, and the words of the refusal. Roles are
- * not consulted yet.
- * Source: the bootstrap cluster roles system:discovery, system:basic-user, system:public-info-viewer,
- * system:service-account-issuer-discovery; responsewriters/errors.go forbiddenMessage.
- * THREADS: pure. */
+/* authz.c - authorization: the request's target as a question to the roles (registry/rbac.h), and the words of the
+ * refusal. Source: responsewriters/errors.go forbiddenMessage. THREADS: the request's. */
 #include "apiserver/authz_int.h"
 
 #include "api/status.h"
 #include "apiserver/reply_int.h"
+#include "apiserver/server_int.h"
 #include "base/mem.h"
 
 #include <string.h>
 
-struct grant_path {
-    const char *group; /* NULL: everybody */
-    const char *path;  /* one that ends in * is a prefix */
-};
-static const struct grant_path path_grants[] = {
-    {NULL, "/healthz"},
-    {NULL, "/livez"},
-    {NULL, "/readyz"},
-    {NULL, "/version"},
-    {NULL, "/version/"},
-    {"system:authenticated", "/api"},
-    {"system:authenticated", "/api/*"},
-    {"system:authenticated", "/apis"},
-    {"system:authenticated", "/apis/*"},
-    {"system:authenticated", "/openapi"},
-    {"system:authenticated", "/openapi/*"},
-    {"system:serviceaccounts", "/.well-known/openid-configuration"},
-    {"system:serviceaccounts", "/.well-known/openid-configuration/"},
-    {"system:serviceaccounts", "/openid/v1/jwks"},
-    {"system:serviceaccounts", "/openid/v1/jwks/"},
-};
-
-static const struct {
-    const char *group, *verb, *api_group, *resource;
-} resource_grants[] = {
-    {"system:authenticated", "create", "authorization.k8s.io", "selfsubjectaccessreviews"},
-    {"system:authenticated", "create", "authorization.k8s.io", "selfsubjectrulesreviews"},
-    {"system:authenticated", "create", "authentication.k8s.io", "selfsubjectreviews"},
-};
-
-static bool in_group(const struct user *u, const char *group)
+static struct who asker(const struct request *rq)
 {
-    for (const char *const *g = u->groups; g && *g; g++)
-        if (strcmp(*g, group) == 0)
-            return true;
-    return false;
+    return (struct who){rq->user.name, rq->user.groups};
 }
 
-static bool path_matches(const char *pattern, const char *path)
+bool authz_allows(struct request *rq, const struct access *a)
 {
-    size_t n = strlen(pattern);
-    if (pattern[n - 1] == '*')
-        return strncmp(pattern, path, n - 1) == 0;
-    return strcmp(pattern, path) == 0;
-}
-
-static bool path_granted(const struct user *u, const struct access *a)
-{
-    if (strcmp(a->verb, "get") != 0)
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(path_grants); i++)
-        if (path_matches(path_grants[i].path, a->path) && (!path_grants[i].group || in_group(u, path_grants[i].group)))
-            return true;
-    return false;
-}
-
-bool authz_allows(const struct user *u, const struct access *a)
-{
-    if (in_group(u, "system:masters"))
-        return true;
-    if (!a->is_resource)
-        return path_granted(u, a);
-    for (size_t i = 0; i < ARRAY_LEN(resource_grants); i++)
-        if (in_group(u, resource_grants[i].group) && strcmp(a->verb, resource_grants[i].verb) == 0 &&
-            strcmp(a->group, resource_grants[i].api_group) == 0 &&
-            strcmp(a->resource, resource_grants[i].resource) == 0)
-            return true;
-    return false;
+    const struct who w = asker(rq);
+    return rbac_allows(rq->srv->registry, &w, a, NULL);
 }
 
 static json_t *refusal_details(const struct access *a)
@@ -112,6 +47,10 @@ void authz_refuse(struct request *rq, const struct access *a)
     } else {
         text = arena_printf(m, "forbidden: User \"%s\" cannot %s path \"%s\"", rq->user.name, a->verb, a->path);
     }
+    const struct who w = asker(rq);
+    _auto_buf_ struct buf why = BUF_INIT;
+    if (!rbac_allows(rq->srv->registry, &w, a, &why) && why.len > 0)
+        text = arena_printf(m, "%s: %s", text, buf_str(&why));
     reply_status(rq, status_failure(ERR_FORBIDDEN, text, refusal_details(a)));
 }
 
@@ -126,7 +65,7 @@ bool authz_request(struct request *rq)
                        .ns = t->ns,
                        .name = t->name,
                        .path = t->path};
-    if (authz_allows(&rq->user, &a))
+    if (authz_allows(rq, &a))
         return true;
     authz_refuse(rq, &a);
     return false;

@@ -3,15 +3,9 @@
 #define STOWAGE_APISERVER_AUTHZ_INT_H
 
 #include "apiserver/request_int.h"
+#include "registry/rbac.h"
 
-struct access {
-    const char *verb;
-    bool is_resource;
-    const char *group, *resource, *sub, *ns, *name; /* resources */
-    const char *path;                               /* everything else */
-};
-
-bool authz_allows(const struct user *user, const struct access *a);
+bool authz_allows(struct request *rq, const struct access *a);
 /* Asks for the request's own target. false: 403 has been sent. */
 bool authz_request(struct request *rq);
 /* Sends the authorizer's 403. */

@@ -41,6 +41,7 @@
 #include "images/image.h"
 #include "kubeletsim/hollow.h"
 #include "kubeletsim/kubelet.h"
+#include "registry/rbac.h"
 #include "registry/registry.h"
 #include "scheduler/scheduler.h"
 #include "store/store.h"
@@ -70,7 +71,7 @@ struct cluster {
     struct clockwork *clockwork;
     struct machine *machine, *starting;
     struct cloud *cloud;
-    struct beside keys, mounting;
+    struct beside keys, mounting, roles;
     struct pki pki; /* once the keys are made */
     struct store *store;
     struct registry *registry;
@@ -192,6 +193,12 @@ static int mount_imagefs(void *arg, struct err *e)
         return -1;
     c->boot = kubelet_boot_begin(c->machine, &c->clock.clock, c->conf.nodes, c->conf.nodefs_bytes);
     return 0;
+}
+
+static int make_roles(void *arg, struct err *e)
+{
+    const struct cluster *c = arg;
+    return rbac_bootstrap(c->registry, e);
 }
 
 static int make_keys(void *arg, struct err *e)
@@ -388,8 +395,11 @@ static int start(struct cluster *c, struct err *e)
         return -1;
     c->pool = pool_new("stowage-job", POOL_THREADS);
     c->pulse = pulse_new(c->machine, c->pool, c->conf.nodes);
-    if (registry_bootstrap(c->registry, c->conf.host, c->conf.port ? c->conf.port : ANY_PORT, e) < 0 ||
-        profile_apply(c->registry, c->conf.profile, e) < 0 || open_nodes(c, e) < 0 || beside_end(&c->keys, e) < 0)
+    if (registry_bootstrap(c->registry, c->conf.host, c->conf.port ? c->conf.port : ANY_PORT, e) < 0)
+        return -1;
+    beside_begin(&c->roles, make_roles, c);
+    if (profile_apply(c->registry, c->conf.profile, e) < 0 || open_nodes(c, e) < 0 || beside_end(&c->keys, e) < 0 ||
+        beside_end(&c->roles, e) < 0)
         return -1;
     add_loops(c);
     if (open_api(c, e) < 0 || open_inside(c, e) < 0 || write_kubeconfigs(c, e) < 0 || control_start(c->control, e) < 0)
@@ -451,6 +461,7 @@ void cluster_close(struct cluster *c)
         control_free(c->control);
     beside_end(&c->mounting, &(struct err){0});
     beside_end(&c->keys, &(struct err){0});
+    beside_end(&c->roles, &(struct err){0});
     kubelet_boot_free(c->boot);
     kubelet_close(c->kubelet);
     hollow_close(c->hollow);

@@ -11,7 +11,7 @@
 
 extern const struct loop_def replicaset_loop, replication_controller_loop, deployment_loop, namespace_loop,
     service_account_loop, root_ca_loop, endpoints_loop, endpointslice_loop, mirror_loop, load_balancer_loop,
-    node_lifecycle_loop, node_monitor_loop, pod_gc_loop, disruption_loop;
+    cluster_roles_loop, node_lifecycle_loop, node_monitor_loop, pod_gc_loop, disruption_loop;
 extern const struct loop_def autoscaler_loop, statefulset_loop, daemonset_loop, job_loop, job_ttl_loop, cronjob_loop;
 /* Watches every stored kind, so its watch list is built on first use. */
 const struct loop_def *gc_loop(void);

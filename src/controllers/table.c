@@ -8,6 +8,7 @@ const struct loop_def *const *controllers_loops(size_t *n)
     static const struct loop_def *loops[] = {
         NULL, /* gc_loop() */
         NULL, /* quota_loop() */
+        &cluster_roles_loop,
         &replicaset_loop,
         &replication_controller_loop,
         &deployment_loop,

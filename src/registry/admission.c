@@ -37,6 +37,10 @@ static const struct admission {
     {"CustomResourceDefinitions", "customresourcedefinitions.apiextensions.k8s.io", ADMIT_CREATE | ADMIT_DELETE, NULL,
      admit_definition},
     {"PersistentVolumeClaimResize", "persistentvolumeclaims", ADMIT_UPDATE, NULL, admit_claim_resize},
+    {"RBAC", "roles.rbac.authorization.k8s.io", ADMIT_CREATE | ADMIT_UPDATE, NULL, admit_role},
+    {"RBAC", "clusterroles.rbac.authorization.k8s.io", ADMIT_CREATE | ADMIT_UPDATE, NULL, admit_role},
+    {"RBAC", "rolebindings.rbac.authorization.k8s.io", ADMIT_CREATE | ADMIT_UPDATE, NULL, admit_role_binding},
+    {"RBAC", "clusterrolebindings.rbac.authorization.k8s.io", ADMIT_CREATE | ADMIT_UPDATE, NULL, admit_role_binding},
     {"ResourceQuota", NULL, ADMIT_CREATE | ADMIT_UPDATE, NULL, admit_quota}, /* last: what it grants is used */
 };
 

@@ -34,5 +34,7 @@ int admit_claim_resize(struct op *op, struct admit *a);
 int admit_limit_defaults(struct op *op, struct admit *a);
 int admit_limits(struct op *op, struct admit *a);
 int admit_quota(struct op *op, struct admit *a);
+int admit_role(struct op *op, struct admit *a);
+int admit_role_binding(struct op *op, struct admit *a);
 
 #endif

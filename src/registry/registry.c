@@ -47,6 +47,10 @@ static const struct {
     {&RES.ingresses, "networking.k8s.io", "ingresses"},
     {&RES.ingressclasses, "networking.k8s.io", "ingressclasses"},
     {&RES.networkpolicies, "networking.k8s.io", "networkpolicies"},
+    {&RES.roles, "rbac.authorization.k8s.io", "roles"},
+    {&RES.clusterroles, "rbac.authorization.k8s.io", "clusterroles"},
+    {&RES.rolebindings, "rbac.authorization.k8s.io", "rolebindings"},
+    {&RES.clusterrolebindings, "rbac.authorization.k8s.io", "clusterrolebindings"},
 };
 
 static void fill_names(void)

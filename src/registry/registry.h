@@ -157,7 +157,8 @@ struct resource_names {
         *csidrivers, *csinodes, *configmaps, *secrets, *services, *endpoints, *endpointslices, *events,
         *serviceaccounts, *deployments, *replicasets, *statefulsets, *daemonsets, *jobs, *cronjobs, *resourcequotas,
         *limitranges, *controllerrevisions, *leases, *poddisruptionbudgets, *ingresses, *ingressclasses,
-        *networkpolicies, *priorityclasses, *autoscalers, *runtimeclasses, *replicationcontrollers;
+        *networkpolicies, *priorityclasses, *autoscalers, *runtimeclasses, *replicationcontrollers, *roles,
+        *clusterroles, *rolebindings, *clusterrolebindings;
 };
 extern struct resource_names RES; /* filled by registry_new() */
 

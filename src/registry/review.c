@@ -1,40 +1,43 @@
 /* review.c - kinds that are questions: access reviews, who am I, is this token good. Answered, never stored.
  *
- * Authorization of this cluster is simple so far: members of system:masters may do everything and so may the cluster's
- * own components; nobody else is asked about. One function, may(), decides; when real rules come they go there.
+ * What somebody may do, roles and bindings say (registry/rbac.h).
  *
  * Source: pkg/registry/authorization, pkg/registry/authentication. */
 #include "registry/meta_int.h"
+#include "registry/rbac_int.h"
 #include "registry/registry_int.h"
 #include "registry/sub_int.h"
 
 #include "base/str.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define ADMIN_GROUP "system:masters"
-
-struct who {
-    const char *user;
-    bool admin;
+/* Who is asked about: the caller, or whom the review names. */
+struct asked {
+    struct who who;
+    const char **groups; /* owned; of `who`, when the review names them */
 };
 
-static bool may(const struct who *w)
+static void asked_release(struct asked *a)
 {
-    return w->admin || str_starts(w->user, "system:node:") || str_starts(w->user, "system:kube-");
+    free(a->groups);
 }
 
-static struct who who_asks(const struct reg_ctx *ctx)
+static struct asked asked_self(const struct reg_ctx *ctx)
 {
-    struct who w = {.user = ctx->user ? ctx->user : ""};
-    for (size_t i = 0; ctx->groups && ctx->groups[i]; i++)
-        w.admin = w.admin || strcmp(ctx->groups[i], ADMIN_GROUP) == 0;
-    return w;
+    return (struct asked){.who = {ctx->user ? ctx->user : "", ctx->groups}};
 }
 
-static struct who who_is_meant(const json_t *spec)
+static struct asked asked_other(const json_t *spec)
 {
-    return (struct who){.user = jstr_or(spec, "user", ""), .admin = jarr_has(spec, "groups", ADMIN_GROUP)};
+    const json_t *groups = json_object_get(spec, "groups");
+    size_t n = json_array_size(groups);
+    struct asked a = {.who = {.name = jstr_or(spec, "user", "")}, .groups = xcalloc(n + 1, sizeof *a.groups)};
+    for (size_t i = 0; i < n; i++)
+        a.groups[i] = json_string_value(json_array_get(groups, i));
+    a.who.groups = a.groups;
+    return a;
 }
 
 /* -- access reviews -- */
@@ -61,7 +64,22 @@ static void check_attributes(const json_t *spec, struct field_errors *errs)
 
 static int answer_access(struct op *op, json_t *review, const struct who *w)
 {
-    json_object_set_new(review, "status", json_pack("{sb}", "allowed", may(w)));
+    const json_t *spec = json_object_get(review, "spec");
+    const json_t *on = json_object_get(spec, "resourceAttributes"),
+                 *path = json_object_get(spec, "nonResourceAttributes");
+    const struct access a = {.verb = jstr_or(on ? on : path, "verb", ""),
+                             .is_resource = on != NULL,
+                             .group = jstr_or(on, "group", ""),
+                             .resource = jstr_or(on, "resource", ""),
+                             .sub = jstr_or(on, "subresource", ""),
+                             .ns = jstr_or(on, "namespace", ""),
+                             .name = jstr_or(on, "name", ""),
+                             .path = jstr_or(path, "path", "")};
+    _auto_buf_ struct buf why = BUF_INIT;
+    json_t *status = json_pack("{sb}", "allowed", rbac_allows(op->r, w, &a, &why));
+    if (why.len > 0)
+        json_object_set_new(status, "reason", json_string(buf_str(&why)));
+    json_object_set_new(review, "status", status);
     return op_answer_tree(op, 201, json_incref(review));
 }
 
@@ -71,8 +89,8 @@ static int self_access(struct op *op, json_t *review)
     check_attributes(json_object_get(review, "spec"), &errs);
     if (errs.len > 0)
         return invalid(op, &errs);
-    struct who w = who_asks(op->ctx);
-    return answer_access(op, review, &w);
+    const struct asked a = asked_self(op->ctx);
+    return answer_access(op, review, &a.who);
 }
 
 static int subject_access(struct op *op, json_t *review)
@@ -87,47 +105,59 @@ static int subject_access(struct op *op, json_t *review)
         fe_invalid_str(&errs, "spec.resourceAttributes.namespace", ns, "must match metadata.namespace");
     if (errs.len > 0)
         return invalid(op, &errs);
-    struct who w = who_is_meant(spec);
-    return answer_access(op, review, &w);
+    _cleanup_(asked_release) struct asked a = asked_other(spec);
+    return answer_access(op, review, &a.who);
 }
 
-/* -- rules: what everybody may, then what an administrator may -- */
+/* -- rules: what somebody may do in a namespace -- */
 
-static json_t *rule(const char *verb, const char *what, json_t *take_list)
+struct rules {
+    json_t *resources, *paths;
+};
+
+/* A rule without what it does not say. */
+static json_t *rule_part(const json_t *rule, const char *const *keys)
 {
-    return json_pack("{s[s] so}", "verbs", verb, what, take_list);
+    json_t *out = json_object();
+    for (; *keys; keys++)
+        if (json_array_size(json_object_get(rule, *keys)) > 0)
+            json_object_set(out, *keys, json_object_get(rule, *keys));
+    return out;
 }
 
-static json_t *resource_rule(const char *verb, const char *group, json_t *take_resources)
+static int add_rule(const struct rbac_grant *g, void *arg)
 {
-    return json_pack("{s[s] s[s] so}", "verbs", verb, "apiGroups", group, "resources", take_resources);
+    static const char *const of_resources[] = {"verbs", "apiGroups", "resources", "resourceNames", NULL};
+    static const char *const of_paths[] = {"verbs", "nonResourceURLs", NULL};
+    struct rules *r = arg;
+    if (json_array_size(json_object_get(g->rule, "resources")) > 0)
+        json_array_append_new(r->resources, rule_part(g->rule, of_resources));
+    if (json_array_size(json_object_get(g->rule, "nonResourceURLs")) > 0)
+        json_array_append_new(r->paths, rule_part(g->rule, of_paths));
+    return 0;
 }
 
 static int self_rules(struct op *op, json_t *review)
 {
-    if (!*jstr_or(review, "spec.namespace", ""))
+    const char *ns = jstr_or(review, "spec.namespace", "");
+    const struct asked a = asked_self(op->ctx);
+    struct rules r = {json_array(), json_array()};
+    _auto_strlist_ struct strlist missing = {0};
+    _auto_buf_ struct buf fault = BUF_INIT;
+    if (!*ns) {
+        json_decref(r.resources);
+        json_decref(r.paths);
         return op_fail_code(op, ERR_BAD_REQUEST, "no namespace on request");
-    struct who w = who_asks(op->ctx);
-    json_t *resources = json_array(), *paths = json_array();
-    json_array_append_new(resources,
-                          resource_rule("create", "authorization.k8s.io",
-                                        json_pack("[ss]", "selfsubjectaccessreviews", "selfsubjectrulesreviews")));
-    json_array_append_new(resources,
-                          resource_rule("create", "authentication.k8s.io", json_pack("[s]", "selfsubjectreviews")));
-    json_array_append_new(paths,
-                          rule("get", "nonResourceURLs",
-                               json_pack("[sssssssssss]", "/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez",
-                                         "/openapi", "/openapi/*", "/readyz", "/version", "/version/")));
-    if (may(&w)) {
-        json_array_append_new(resources, resource_rule("*", "*", json_pack("[s]", "*")));
-        json_array_append_new(paths, rule("*", "nonResourceURLs", json_pack("[s]", "*")));
     }
-    json_array_append_new(paths, rule("get", "nonResourceURLs",
-                                      json_pack("[sssss]", "/healthz", "/livez", "/readyz", "/version", "/version/")));
+    rbac_each_rule(op->r, &a.who, ns, add_rule, &r, &missing);
+    json_t *status =
+        json_pack("{so so sb}", "resourceRules", r.resources, "nonResourceRules", r.paths, "incomplete", 0);
+    if (missing.len > 0) {
+        rbac_missing_text(&fault, &missing);
+        json_object_set_new(status, "evaluationError", json_string(buf_str(&fault)));
+    }
     json_object_set_new(review, "spec", json_object());
-    json_object_set_new(
-        review, "status",
-        json_pack("{so so sb}", "resourceRules", resources, "nonResourceRules", paths, "incomplete", 0));
+    json_object_set_new(review, "status", status);
     return op_answer_tree(op, 201, json_incref(review));
 }
 

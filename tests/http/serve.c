@@ -22,6 +22,7 @@
 #include "api/schema.h"
 #include "base/mem.h"
 #include "registry/node_ops.h"
+#include "registry/rbac.h"
 #include "registry/registry.h"
 
 #include <arpa/inet.h>
@@ -253,7 +254,8 @@ static int house_open(struct house *h, const struct args *a, struct err *e)
                                  .pki = &h->pki,
                                  .plain_http = a->plain};
     if (apiserver_start(&api, &h->api, e) < 0 ||
-        registry_bootstrap(h->registry, "127.0.0.1", apiserver_port(h->api), e) < 0)
+        registry_bootstrap(h->registry, "127.0.0.1", apiserver_port(h->api), e) < 0 ||
+        rbac_bootstrap(h->registry, e) < 0)
         return -1;
     struct kubeconfig k = {.name = "stowage", .server = apiserver_url(h->api)};
     if (!a->plain) {

@@ -84,7 +84,9 @@ while True:
     if first & 15 == 8:
         s.sendall(bytes([0x88, 0x82, 0, 0, 0, 0]) + message[:2])
         break
-    if message[0] == 1:
+    if first & 15 == 9: # a ping, before any output: the answer has the same bytes
+        s.sendall(bytes([0x8a, 0x80 | length, 0, 0, 0, 0]) + message)
+    elif message[0] == 1:
         total += length - 1
     elif message[0] == 3:
         status = message[1:].decode()

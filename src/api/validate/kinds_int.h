@@ -15,6 +15,7 @@ change_rules pod_create, pod_update, pod_status_update, namespace_create, namesp
 change_rules statefulset_create, statefulset_update, daemonset_create, daemonset_update, job_create, job_update,
     cronjob_create, cronjob_update, quota_create, quota_update, limitrange_create, limitrange_update;
 change_rules autoscaler_create, autoscaler_update;
+change_rules role_create, role_update, role_binding_create, role_binding_update;
 change_rules priority_class_create, priority_class_update, runtime_class_create, runtime_class_update,
     controller_create, controller_update;
 change_rules ingress_create, ingress_update, ingress_class_create, ingress_class_update, network_policy_create,
