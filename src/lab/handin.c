@@ -230,24 +230,29 @@ static bool is_zip(const struct buf *text)
     return text->len > 4 && (memcmp(text->data, "PK\3\4", 4) == 0 || memcmp(text->data, "PK\5\6", 4) == 0);
 }
 
-static int read_file(struct handin *h, int fd, const char *path, struct err *e)
+static int take_bytes(struct handin *h, const char *name, const struct buf *text, struct err *e)
 {
-    const char *slash = strrchr(path, '/');
-    _auto_buf_ struct buf text = BUF_INIT;
-    if (read_all(fd, slash ? slash + 1 : path, HANDIN_BYTES_MAX, &text, e) < 0)
-        return -1;
-    if (is_tar(&text))
-        return untar(h, &text, e);
-    if (is_zip(&text))
-        return handin_unzip(h, text.data, text.len, e);
-    struct handin_file *f = handin_add(h, slash ? slash + 1 : path, e);
+    if (is_tar(text))
+        return untar(h, text, e);
+    if (is_zip(text))
+        return handin_unzip(h, text->data, text->len, e);
+    struct handin_file *f = handin_add(h, name, e);
     if (!f)
         return e->code ? -1 : err_set(e, ERR_BAD_REQUEST, "there is nothing in it to judge");
-    if (text.len > handin_room(h))
+    if (text->len > handin_room(h))
         return too_large(f->path, e);
-    buf_add(&f->data, buf_str(&text), text.len);
+    buf_add(&f->data, buf_str(text), text->len);
     handin_added(h);
     return 0;
+}
+
+static int read_file(struct handin *h, int fd, const char *path, struct err *e)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    _auto_buf_ struct buf text = BUF_INIT;
+    if (read_all(fd, name, HANDIN_BYTES_MAX, &text, e) < 0)
+        return -1;
+    return take_bytes(h, name, &text, e);
 }
 
 /* ---- all ---- */
@@ -268,6 +273,28 @@ static int by_path(const void *a, const void *b)
     return strverscmp(((const struct handin_file *)a)->path, ((const struct handin_file *)b)->path);
 }
 
+static void finish(struct handin *h, bool packed)
+{
+    if (h->len)
+        qsort(h->files, h->len, sizeof *h->files, by_path);
+    const size_t common = packed ? common_folder(h) : 0;
+    for (size_t i = 0; i < h->len && common; i++)
+        memmove(h->files[i].path, h->files[i].path + common, strlen(h->files[i].path + common) + 1);
+}
+
+int handin_take(const char *name, const void *data, size_t len, struct handin *out, struct err *e)
+{
+    _auto_handin_ struct handin h = {0};
+    _auto_buf_ struct buf text = BUF_INIT;
+    buf_add(&text, data, len);
+    if (take_bytes(&h, name, &text, e) < 0)
+        return -1;
+    finish(&h, true);
+    *out = h;
+    h = (struct handin){0};
+    return 0;
+}
+
 int handin_read(const char *path, struct handin *out, struct err *e)
 {
     _auto_handin_ struct handin h = {0};
@@ -279,11 +306,7 @@ int handin_read(const char *path, struct handin *out, struct err *e)
         return err_set(e, ERR_BAD_REQUEST, "%s is neither a folder nor a file", path);
     if ((S_ISDIR(st.st_mode) ? take_folder(&h, TAKE_FD(fd), "", 0, e) : read_file(&h, fd, path, e)) < 0)
         return -1;
-    if (h.len)
-        qsort(h.files, h.len, sizeof *h.files, by_path);
-    const size_t common = common_folder(&h);
-    for (size_t i = 0; i < h.len && common && !S_ISDIR(st.st_mode); i++)
-        memmove(h.files[i].path, h.files[i].path + common, strlen(h.files[i].path + common) + 1);
+    finish(&h, !S_ISDIR(st.st_mode));
     *out = h;
     h = (struct handin){0};
     return 0;

@@ -32,6 +32,8 @@ void handin_release(struct handin *h); /* zeroed is fine */
 /* A folder; an archive (tar, also with gzip or zstd; zip), which is known by its first bytes; or a file as it is.
  * TOO_LARGE, CORRUPT, BAD_REQUEST: it can not be taken, and why. */
 int handin_read(const char *path, struct handin *out, struct err *e);
+/* The same of bytes that are here already: an archive, or a file of that name. */
+int handin_take(const char *name, const void *data, size_t len, struct handin *out, struct err *e);
 /* Of names and bytes: the same for the same content, packed or not. */
 void handin_digest(const struct handin *h, char out[SHA256_TEXT_LEN]);
 const struct handin_file *handin_find(const struct handin *h, const char *path); /* NULL: none */

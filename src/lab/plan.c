@@ -286,8 +286,9 @@ static void take_script(struct planning *p, const struct handin_file *f)
         if (name) {
             name += strspn(name, ": \t");
             const int next = step_of_word(p->lab, name, strcspn(name, " \t\r\n"));
-            end_part(p, step, f->path, &part);
-            if (next < 0)
+            if (next >= 0)
+                end_part(p, step, f->path, &part);
+            else
                 strlist_addf(&p->plan->remarks, "%s: there is no step \"%.*s\"", f->path, (int)strcspn(name, " \t\r\n"),
                              name);
             step = next < 0 ? step : (size_t)next;
