@@ -14,21 +14,34 @@
 #include <unistd.h>
 
 static const struct kubectl_verb *const verbs[] = {
+    &kubectl_annotate,      //
     &kubectl_api_resources, //
     &kubectl_api_versions,  //
     &kubectl_apply,         //
+    &kubectl_auth,          //
+    &kubectl_autoscale,     //
     &kubectl_cluster_info,  //
     &kubectl_config,        //
+    &kubectl_cordon,        //
     &kubectl_create,        //
     &kubectl_delete,        //
     &kubectl_describe,      //
     &kubectl_diff,          //
+    &kubectl_drain,         //
     &kubectl_edit,          //
+    &kubectl_events,        //
     &kubectl_explain,       //
     &kubectl_get,           //
+    &kubectl_label,         //
     &kubectl_patch,         //
     &kubectl_replace,       //
+    &kubectl_rollout,       //
+    &kubectl_scale,         //
+    &kubectl_taint,         //
+    &kubectl_top,           //
+    &kubectl_uncordon,      //
     &kubectl_version,       //
+    &kubectl_wait,          //
     NULL,
 };
 

@@ -4,20 +4,33 @@
 
 #include "kubectl/kubectl.h"
 
+extern const struct kubectl_verb kubectl_annotate;
 extern const struct kubectl_verb kubectl_api_resources;
 extern const struct kubectl_verb kubectl_api_versions;
 extern const struct kubectl_verb kubectl_apply;
+extern const struct kubectl_verb kubectl_auth;
+extern const struct kubectl_verb kubectl_autoscale;
 extern const struct kubectl_verb kubectl_cluster_info;
 extern const struct kubectl_verb kubectl_config;
+extern const struct kubectl_verb kubectl_cordon;
 extern const struct kubectl_verb kubectl_create;
 extern const struct kubectl_verb kubectl_delete;
 extern const struct kubectl_verb kubectl_describe;
 extern const struct kubectl_verb kubectl_diff;
+extern const struct kubectl_verb kubectl_drain;
 extern const struct kubectl_verb kubectl_edit;
+extern const struct kubectl_verb kubectl_events;
 extern const struct kubectl_verb kubectl_explain;
 extern const struct kubectl_verb kubectl_get;
+extern const struct kubectl_verb kubectl_label;
 extern const struct kubectl_verb kubectl_patch;
 extern const struct kubectl_verb kubectl_replace;
+extern const struct kubectl_verb kubectl_rollout;
+extern const struct kubectl_verb kubectl_scale;
+extern const struct kubectl_verb kubectl_taint;
+extern const struct kubectl_verb kubectl_top;
+extern const struct kubectl_verb kubectl_uncordon;
 extern const struct kubectl_verb kubectl_version;
+extern const struct kubectl_verb kubectl_wait;
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "kubectl/describe/describe.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -211,7 +212,7 @@ static int by_order(const void *a, const void *b)
     return strcmp(((const struct grant *)a)->order, ((const struct grant *)b)->order);
 }
 
-static void put_grants(struct page *p, const json_t *rules)
+void describe_rules(struct buf *out, const json_t *rules)
 {
     struct grants g = {0};
     for (size_t i = 0; i < json_array_size(rules); i++)
@@ -223,21 +224,31 @@ static void put_grants(struct page *p, const json_t *rules)
     }
     if (g.len > 0)
         qsort(g.items, g.len, sizeof *g.items, by_order);
+    for (size_t i = 0; i < g.len; i++) {
+        _auto_free_ char *verbs = strlist_join(&g.items[i].verbs, " ");
+        buf_addf(out, "%s\t%s\t%s\t[%s]\n", g.items[i].what, g.items[i].urls, g.items[i].names, verbs);
+    }
+    grants_release(&g);
+}
+
+static void put_rules(struct page *p, const json_t *rules)
+{
+    _auto_buf_ struct buf text = BUF_INIT;
+    _auto_strlist_ struct strlist lines = {0};
+    describe_rules(&text, rules);
+    strlist_split(&lines, buf_str(&text), '\n');
     page_put(p, 0, "PolicyRule:\n");
     page_put(p, 1, "Resources\tNon-Resource URLs\tResource Names\tVerbs\n");
     page_put(p, 1, "---------\t-----------------\t--------------\t-----\n");
-    for (size_t i = 0; i < g.len; i++) {
-        _auto_free_ char *verbs = strlist_join(&g.items[i].verbs, " ");
-        page_put(p, 1, "%s\t%s\t%s\t[%s]\n", g.items[i].what, g.items[i].urls, g.items[i].names, verbs);
-    }
-    grants_release(&g);
+    for (size_t i = 0; i + 1 < lines.len; i++)
+        page_put(p, 1, "%s\n", lines.items[i]);
 }
 
 const struct row rows_role[] = {
     {"Name:", ROW_SHOW, "metadata.name", NULL, NULL, 0},
     {"Labels:", ROW_LABELS, "metadata.labels", NULL, NULL, 0},
     {"Annotations:", ROW_ANNOTATIONS, "metadata.annotations", NULL, NULL, 0},
-    {NULL, ROW_CALL, "rules", NULL, put_grants, 0},
+    {NULL, ROW_CALL, "rules", NULL, put_rules, 0},
     ROWS_END,
 };
 

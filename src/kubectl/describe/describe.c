@@ -136,3 +136,16 @@ void describe_object(struct buf *out, const json_t *object, const json_t *relate
     page_flush(&p);
     buf_release(&p.raw);
 }
+
+void describe_pod_template(struct buf *out, const json_t *template_object)
+{
+    struct page p = {.out = out};
+    page_pod_template(&p, template_object);
+    buf_add(out, buf_str(&p.raw), p.raw.len);
+    buf_release(&p.raw);
+}
+
+void describe_value(struct buf *out, const json_t *value)
+{
+    value_text(out, value);
+}

@@ -31,5 +31,14 @@ enum describe_events describe_events_of(const char *group, const char *kind);
 
 /* Appends the description. now: wall ns, for ages. */
 void describe_object(struct buf *out, const json_t *object, const json_t *related, int64_t now);
+/* A pod template, with its tabs as they are: what `rollout history --revision` prints. */
+void describe_pod_template(struct buf *out, const json_t *template_object);
+
+/* "5m (x3 over 10m)": when an event was seen. */
+void describe_event_age(struct buf *out, const json_t *event, int64_t now);
+/* Rules as a role's table has them, a line of cells divided by tabs each, in kubectl's order. */
+void describe_rules(struct buf *out, const json_t *rules);
+/* As Go's %v. */
+void describe_value(struct buf *out, const json_t *value);
 
 #endif

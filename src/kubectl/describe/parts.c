@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "kubectl/describe/describe.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -189,7 +190,7 @@ static const char *last_of(const json_t *event)
     return jstr_or(event, "lastTimestamp", "");
 }
 
-static void event_age(struct buf *out, const json_t *event, int64_t now)
+void describe_event_age(struct buf *out, const json_t *event, int64_t now)
 {
     const char *first = jstr(event, "eventTime") != NULL ? jstr(event, "eventTime") : jstr(event, "firstTimestamp");
     const json_t *series = jat(event, "series");
@@ -207,7 +208,7 @@ static void event_age(struct buf *out, const json_t *event, int64_t now)
 static void put_event(struct page *p, const json_t *event)
 {
     _auto_buf_ struct buf age = BUF_INIT;
-    event_age(&age, event, p->now);
+    describe_event_age(&age, event, p->now);
     const char *from = jstr_or(event, "source.component", ""), *message = jstr_or(event, "message", "");
     if (from[0] == '\0')
         from = jstr_or(event, "reportingComponent", "");

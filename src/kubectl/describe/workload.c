@@ -1,5 +1,6 @@
 /* workload.c - who makes pods: deployments, replica sets, stateful sets, daemon sets, jobs. THREADS: pure. */
 #include "kubectl/describe/page_int.h"
+#include "kubectl/rollout_state.h"
 
 #include "api/printer.h"
 #include "base/clock.h"
@@ -100,18 +101,6 @@ static void put_rolling(struct page *p, const json_t *rolling)
     page_put(p, 0, "RollingUpdateStrategy:\t%s max surge\n", buf_str(&text));
 }
 
-/* Is it the deployment's own template, but for the hash that its labels got? */
-static bool same_template(const json_t *a, const json_t *b)
-{
-    _auto_json_ json_t *x = json_clone(a), *y = json_clone(b);
-    json_t *const both[] = {x, y};
-    for (size_t i = 0; i < ARRAY_LEN(both); i++) {
-        json_object_del(jmake_obj(both[i], "metadata.labels"), "pod-template-hash");
-        jdel(both[i], "metadata.creationTimestamp");
-    }
-    return json_equal(x, y) == 1;
-}
-
 /* The oldest of the sets that have the deployment's template; NULL if none has. */
 static const json_t *newest_set(const json_t *sets, const json_t *d)
 {
@@ -119,7 +108,7 @@ static const json_t *newest_set(const json_t *sets, const json_t *d)
     for (size_t i = 0; i < json_array_size(sets); i++) {
         const json_t *s = json_array_get(sets, i);
         if (!is_controlled_by(s, jstr(d, "metadata.uid")) ||
-            !same_template(jat(s, "spec.template"), jat(d, "spec.template")))
+            !template_equal(jat(s, "spec.template"), jat(d, "spec.template")))
             continue;
         if (found == NULL ||
             strcmp(jstr_or(s, "metadata.creationTimestamp", ""), jstr_or(found, "metadata.creationTimestamp", "")) < 0)
