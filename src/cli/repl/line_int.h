@@ -38,6 +38,8 @@ void line_remember(struct line *l, const char *text);
 void line_history(struct line *l, FILE *out);
 
 /* -- typed.c -- */
+/* $XDG_STATE_HOME/stowage/<name>, its folder made. Returns new, or NULL: there is no home. */
+char *state_path(const char *name);
 /* Holds it a value that others must not read? Flags of kubectl that take one, assignments that sound like one. */
 bool typed_secret(const char *text);
 void typed_append(const char *path, const char *text);

@@ -369,13 +369,12 @@ static size_t shell_until(const struct pipeline *p, size_t from)
 }
 
 /* Readable when Ctrl-C came or the reader of our pipe is gone: nobody follows a watch for nothing. */
-static int cancel_with(int cancel, pid_t reader)
+static int cancel_with(int cancel, int gone)
 {
     const int both = epoll_create1(EPOLL_CLOEXEC);
-    _auto_close_ int gone = (int)syscall(SYS_pidfd_open, reader, 0);
     struct epoll_event event = {.events = EPOLLIN};
     epoll_ctl(both, EPOLL_CTL_ADD, cancel, &event);
-    if (fcntl(gone, F_GETFD) >= 0)
+    if (gone >= 0)
         epoll_ctl(both, EPOLL_CTL_ADD, gone, &event);
     return both;
 }
@@ -405,7 +404,8 @@ static int run_into_shell(struct session *s, const struct pipeline *p, size_t i,
         close(ends[1]);
         return 1;
     }
-    _auto_close_ int cancel = cancel_with(s->cancel, pid);
+    _auto_close_ int gone = (int)syscall(SYS_pidfd_open, pid, 0);
+    _auto_close_ int cancel = cancel_with(s->cancel, gone);
     const struct io writing = {into, io->err, io->in, io->given};
     set_cancel(s, cancel);
     run_ours(s, &p->stages[i], &writing);

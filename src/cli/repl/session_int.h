@@ -95,6 +95,8 @@ struct program {
 pid_t program_start(const struct program *p, struct err *e);
 int program_wait(const struct session *s, pid_t pid); /* its exit code */
 bool program_there(const char *name);                 /* in PATH */
+/* On a machine without kubectl the shell's commands find ours by that name, on whatever cluster the prompt has. */
+void offer_kubectl(const struct session *s);
 void jobs_add(struct session *s, pid_t pid, const char *text);
 void jobs_notice(struct session *s, FILE *out); /* those that have ended */
 void jobs_end(struct session *s);

@@ -37,6 +37,17 @@ static void make_folders(const char *path)
     }
 }
 
+char *state_path(const char *name)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (str_empty(state) && str_empty(home))
+        return NULL;
+    char *path = str_empty(state) ? xasprintf("%s/.local/state/stowage/%s", home, name)
+                                  : xasprintf("%s/stowage/%s", state, name);
+    make_folders(path);
+    return path;
+}
+
 void typed_append(const char *path, const char *text)
 {
     int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;

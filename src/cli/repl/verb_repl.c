@@ -105,15 +105,6 @@ static int open_script(const char *command, const char *path, FILE **out, struct
     return 0;
 }
 
-/* $XDG_STATE_HOME/stowage/repl_history. Returns new, or NULL. */
-static char *history_path(void)
-{
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (!str_empty(state))
-        return xasprintf("%s/stowage/repl_history", state);
-    return str_empty(home) ? NULL : xasprintf("%s/.local/state/stowage/repl_history", home);
-}
-
 static void greet(const struct session *s)
 {
     if (s->own.up)
@@ -126,12 +117,13 @@ static void greet(const struct session *s)
 
 static int run(struct session *s, FILE *script, struct err *e)
 {
-    _auto_free_ char *store = script ? NULL : history_path();
+    _auto_free_ char *store = script ? NULL : state_path("repl_history");
     const char *no_colour = getenv("NO_COLOR");
     s->interactive = !script;
     s->colour = isatty(STDOUT_FILENO) && str_empty(no_colour);
     if (session_open(s, e) < 0)
         return -1;
+    offer_kubectl(s);
     const struct line_conf conf = {script, store, s->cancel, session_complete, s};
     s->line = line_new(&conf);
     if (s->interactive)

@@ -33,6 +33,10 @@ def completes(t, begun, *whole):
     return seen
 
 
+def manifest(name):
+    return "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\ndata:\n  a: b\n" % name
+
+
 def at_the_prompt():
     say("commands, and the line that comes back")
     t = begin("--kubeconfig", KUBECONFIG)
@@ -124,6 +128,46 @@ def at_the_prompt():
     t.expect("get ns default")
     t.line(" -o name")
     t.expect("namespace/default", t.prompt)
+
+    say("manifests: pasted, typed behind apply -f -, typed by themselves, dropped")
+    t.paste(manifest("pasted"))
+    t.expect("kind: ConfigMap", "configmap/pasted created", t.prompt)
+    t.paste(manifest("unended").rstrip("\n"))
+    t.expect("unended")
+    t.line("")
+    t.expect("configmap/unended created", t.prompt)
+    t.line("apply -f -")
+    t.expect("---end", "… ")
+    for line in manifest("typed").splitlines():
+        t.line(line)
+        t.expect(line, "… ")
+    t.line("---end")
+    t.expect("configmap/typed created", t.prompt)
+    t.line("apiVersion: v1")
+    t.expect("… ")
+    t.line("kind: ConfigMap")
+    t.expect("… ")
+    t.line("metadata: {name: bare}")
+    t.expect("… ")
+    t.send(CTRL_D)
+    t.expect("configmap/bare created", t.prompt)
+    t.line("create -f -")
+    t.expect("… ")
+    t.line("apiVersion: v1")
+    t.expect("… ")
+    t.send(CTRL_C)
+    t.expect("^C", t.prompt)
+    t.line("kubectl apply -f - <<EOF")
+    t.expect("… ")
+    t.paste(manifest("here") + "EOF\n")
+    t.expect("configmap/here created", t.prompt)
+    t.line("create cm drawn --from-literal=a=b --dry-run=client -o yaml | sed s/drawn/piped/ | apply -f - > %s/said" % FOLDER)
+    t.expect(t.prompt)
+    t.line("get cm -o name | grep -c configmap/")
+    t.expect("\n7\n", t.prompt)
+    completes(t, "delete cm pas", "pasted ")
+    t.line("delete cm pasted piped typed bare here unended")
+    t.expect('configmap "unended" deleted', t.prompt)
 
     say("letters of several bytes are one")
     t.line("echo größe\x7f\x7fß")

@@ -41,6 +41,11 @@ E')"
 eq "programs by their name" "a b" "$(repl -c 'printf "%s %s\n" a b')"
 eq "the shell" "3" "$(repl -c '!echo 1; for i in 1 2; do echo $i; done | wc -l' | tail -n 1 | sed 's/2/3/')"
 eq "kubectl in the shell is this cluster's" "node/controlplane" "$(PATH=$(dirname "$(command -v "$KUBECTL")"):$PATH repl -c '!kubectl get nodes -o name | head -n 1')"
+no_kubectl="$WORK/no kubectl"
+mkdir "$no_kubectl"
+for program in head cut cat sh; do ln -s "$(command -v $program)" "$no_kubectl/$program"; done
+eq "and ours where there is none" "node/controlplane" "$(PATH=$no_kubectl repl -c '!kubectl get nodes -o name | head -n 1')"
+eq "who follows for nobody stops" "NAME" "$(repl -c 'get nodes -w | head -n 1 | cut -c1-4')"
 eq "a namespace to work in" "kube-system" "$(repl -n kube-public -c 'use kube-system; ns' | sed -n 's/^\* //p')"
 fails repl -c 'use nowhere'
 has "one that is not there" 'namespaces "nowhere" not found' "$out"
