@@ -37,6 +37,7 @@ void client_free(struct client *c)
     free(c->token);
     free(c->ns);
     free(c->agent);
+    free(c->identity);
     free(c);
 }
 
@@ -67,6 +68,27 @@ void client_set_agent(struct client *c, const char *agent)
     c->agent = xstrdup(agent);
 }
 
+static int add_identity(struct buf *out, const char *header, const char *value, struct err *e)
+{
+    if (!*value || strpbrk(value, "\r\n"))
+        return err_set(e, ERR_BAD_REQUEST, "\"%s\" is no name of a user or group", value);
+    buf_addf(out, "%s: %s\r\n", header, value);
+    return 0;
+}
+
+int client_set_identity(struct client *c, const char *user, const struct strlist *groups, struct err *e)
+{
+    _auto_buf_ struct buf lines = BUF_INIT;
+    if (add_identity(&lines, "Impersonate-User", user, e) < 0)
+        return -1;
+    for (size_t i = 0; groups && i < groups->len; i++)
+        if (add_identity(&lines, "Impersonate-Group", groups->items[i], e) < 0)
+            return -1;
+    free(c->identity);
+    c->identity = buf_steal(&lines, NULL);
+    return 0;
+}
+
 void client_answer_release(struct client_answer *a)
 {
     free(a->type);
@@ -94,6 +116,8 @@ void client_head(const struct client *c, const char *method, const char *path, s
              c->remote.authority, c->agent);
     if (c->token)
         buf_addf(out, "Authorization: Bearer %s\r\n", c->token);
+    if (c->identity)
+        buf_adds(out, c->identity);
 }
 
 static void write_request(const struct client *c, const struct client_request *rq, struct buf *out)

@@ -28,6 +28,9 @@ void client_set_namespace(struct client *c, const char *ns);
 void client_set_cancel(struct client *c, int fd);
 /* As User-Agent tells it: "kubectl/v1.32.0 …". Field managers follow from its first word. Copied. */
 void client_set_agent(struct client *c, const char *agent);
+/* Every request is made as this user, with these groups (may be NULL), who signed in must be allowed to
+ * (Impersonate-…). BAD_REQUEST: a name that no header can tell. */
+int client_set_identity(struct client *c, const char *user, const struct strlist *groups, struct err *e);
 
 #define CLIENT_TIMEOUT_MS 30000
 

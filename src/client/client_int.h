@@ -9,6 +9,7 @@ struct client {
     struct remote remote;
     struct conn *conn; /* kept alive, or NULL */
     char *token, *ns, *agent;
+    char *identity; /* whole lines of headers, or NULL */
     int cancel;
 };
 

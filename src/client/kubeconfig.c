@@ -228,14 +228,25 @@ static int take_user(const json_t *user, struct access *a, struct err *e)
     return json_is_object(exec) ? ask_plugin(exec, a, e) : 0;
 }
 
-static int fill(const json_t *all, const char *context, struct access *a, struct err *e)
+/* The row that is meant: the one named in place of the context's, else the context's own, which may be missing. */
+static int pick(const json_t *all, const char *list, const char *instead, const char *own, const char *refusal,
+                const json_t **out, struct err *e)
 {
-    const char *name = context ? context : jstr_or(all, "current", "");
-    const json_t *ctx = by_name(jat(all, "contexts"), name);
-    if (!ctx && (context || *name))
+    *out = by_name(jat(all, list), str_empty(instead) ? own : instead);
+    return *out || str_empty(instead) ? 0 : err_set(e, ERR_NOT_FOUND, refusal, instead);
+}
+
+static int fill(const json_t *all, const struct access_from *from, struct access *a, struct err *e)
+{
+    const char *name = from->context ? from->context : jstr_or(all, "current", "");
+    const json_t *ctx = by_name(jat(all, "contexts"), name), *cluster, *user;
+    if (!ctx && (from->context || *name))
         return err_set(e, ERR_NOT_FOUND, "context \"%s\" does not exist", name);
-    const json_t *cluster = by_name(jat(all, "clusters"), jstr_or(ctx, "context.cluster", ""));
-    const json_t *user = by_name(jat(all, "users"), jstr_or(ctx, "context.user", ""));
+    if (pick(all, "clusters", from->cluster, jstr_or(ctx, "context.cluster", ""), "no server found for cluster \"%s\"",
+             &cluster, e) < 0 ||
+        pick(all, "users", from->user, jstr_or(ctx, "context.user", ""), "auth info \"%s\" does not exist", &user, e) <
+            0)
+        return -1;
     if (!cluster || str_empty(jstr(cluster, "cluster.server")))
         return err_set(e, ERR_NOT_FOUND,
                        "no cluster is configured: start one with `stowage up`, or set KUBECONFIG to its file");
@@ -249,13 +260,18 @@ static int fill(const json_t *all, const char *context, struct access *a, struct
     return user ? take_user(user, a, e) : 0;
 }
 
-int access_load(const char *path, const char *context, struct access *out, struct err *e)
+int access_load_from(const struct access_from *from, struct access *out, struct err *e)
 {
     _auto_json_ json_t *all = json_object();
     _auto_access_ struct access a = {0};
-    if (join_all(all, path, e) < 0 || fill(all, context, &a, e) < 0)
+    if (join_all(all, from->path, e) < 0 || fill(all, from, &a, e) < 0)
         return -1;
     *out = a;
     a = (struct access){0};
     return 0;
+}
+
+int access_load(const char *path, const char *context, struct access *out, struct err *e)
+{
+    return access_load_from(&(struct access_from){.path = path, .context = context}, out, e);
 }

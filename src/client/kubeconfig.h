@@ -27,4 +27,11 @@ void access_release(struct access *a); /* zeroed is fine */
  * no such file, context, cluster or user; an exec plug-in of the user is run (its stderr goes to ours). */
 int access_load(const char *path, const char *context, struct access *out, struct err *e);
 
+/* The same with parts of the context replaced; NULL or "": as the context has it. */
+struct access_from {
+    const char *path, *context;
+    const char *cluster, *user;
+};
+int access_load_from(const struct access_from *from, struct access *out, struct err *e);
+
 #endif

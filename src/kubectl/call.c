@@ -10,6 +10,7 @@
 #include "api/status.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "kubectl/files.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -33,29 +34,62 @@ void call_end(struct call *c)
 
 /* ---- the cluster ---- */
 
+/* What flags say in place of the kubeconfig: texts, and files whose text is meant. */
+static int take_flags(struct call *c, struct access *a, struct err *e)
+{
+    const struct {
+        const char *flag;
+        char **text;
+        bool file;
+    } rows[] = {{"server", &a->url, false},
+                {"token", &a->token, false},
+                {"tls-server-name", &a->server_name, false},
+                {"certificate-authority", &a->ca_pem, true},
+                {"client-certificate", &a->cert_pem, true},
+                {"client-key", &a->key_pem, true}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *value = call_text(c, rows[i].flag);
+        _auto_buf_ struct buf text = BUF_INIT;
+        if (!*value)
+            continue;
+        if (rows[i].file && file_text(value, &text) < 0)
+            return err_set(e, ERR_BAD_REQUEST, "unable to read %s %s for %s due to open %s: %s", rows[i].flag, value,
+                           a->context, value, file_why(errno));
+        free(*rows[i].text);
+        *rows[i].text = rows[i].file ? buf_steal(&text, NULL) : xstrdup(value);
+    }
+    a->insecure |= call_bool(c, "insecure-skip-tls-verify");
+    return 0;
+}
+
 static int open_access(struct call *c, struct err *e)
 {
     struct kubectl *k = c->k;
+    const struct access_from from = {k->kubeconfig, k->context, call_text(c, "cluster"), call_text(c, "user")};
     if (k->ns)
         return 0;
-    const char *server = call_text(c, "server");
-    if (access_load(k->kubeconfig, k->context, &k->access, e) < 0) {
-        if (e->code != ERR_NOT_FOUND || k->context || str_empty(server))
+    if (access_load_from(&from, &k->access, e) < 0) {
+        if (e->code != ERR_NOT_FOUND || k->context || !*call_text(c, "server"))
             return -1;
         err_clear(e);
         k->access = (struct access){.ns = xstrdup("default"), .context = xstrdup("")};
     }
-    if (!str_empty(server)) {
-        free(k->access.url);
-        k->access.url = xstrdup(server);
-    }
-    if (!str_empty(call_text(c, "token"))) {
-        free(k->access.token);
-        k->access.token = xstrdup(call_text(c, "token"));
-    }
-    k->access.insecure |= call_bool(c, "insecure-skip-tls-verify");
+    if (take_flags(c, &k->access, e) < 0)
+        return -1;
     k->ns = xstrdup(str_empty(k->access.ns) ? "default" : k->access.ns);
     return 0;
+}
+
+/* --as, --as-group. */
+static int take_identity(struct call *c, struct err *e)
+{
+    const char *user = call_text(c, "as");
+    if (*user)
+        return client_set_identity(c->k->client, user, call_list(c, "as-group"), e);
+    return call_list(c, "as-group")->len
+               ? err_set(e, ERR_BAD_REQUEST, "requesting uid, groups or user-extra for %s without impersonating a user",
+                         c->k->access.context)
+               : 0;
 }
 
 struct client *call_client(struct call *c)
@@ -64,7 +98,7 @@ struct client *call_client(struct call *c)
     struct err e = ERR_INIT;
     if (k->client)
         return k->client;
-    if (open_access(c, &e) < 0 || client_open(&k->access, &k->client, &e) < 0) {
+    if (open_access(c, &e) < 0 || client_open(&k->access, &k->client, &e) < 0 || take_identity(c, &e) < 0) {
         call_error(c, &e);
         return NULL;
     }
@@ -270,6 +304,15 @@ int call_usage(struct call *c, const char *fmt, ...)
     return c->code = 1;
 }
 
+bool call_unexpected(struct call *c)
+{
+    if (c->words.len == 0)
+        return false;
+    _auto_free_ char *words = strlist_join(&c->words, " ");
+    call_usage(c, "Unexpected args: [%s]", words);
+    return true;
+}
+
 /* "The Pod "x" is invalid: …": what is wrong with it, one cause in the line, several below it. */
 static void tell_invalid(struct call *c, const json_t *status)
 {
@@ -337,6 +380,8 @@ int call_error_at(struct call *c, const char *before, const struct err *e)
     if (c->failure && e->code != ERR_OK) {
         tell_status(c, before, c->failure);
         call_forget(c);
+    } else if (e->code == ERR_UNAUTHORIZED) {
+        fprintf(c->k->err, "error: You must be logged in to the server (%s%s)\n", before, e->msg);
     } else if (e->code == ERR_UNAVAILABLE) {
         tell_unreachable(c, e);
     } else if (e->code != ERR_OK) { /* OK: it was told where it happened */

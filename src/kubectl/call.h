@@ -64,6 +64,8 @@ int call_json(struct call *c, const char *method, const char *path, const json_t
 int call_fail(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "error: …\nSee 'kubectl get -h' for help and examples" */
 int call_usage(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A verb that takes no words was given some? true: told. */
+bool call_unexpected(struct call *c);
 /* What went wrong, in kubectl's words: a refusal of the server from c->failure ("Error from server (NotFound): …"), a
  * server that is not there, anything else as "error: …". */
 int call_error(struct call *c, const struct err *e);

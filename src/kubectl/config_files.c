@@ -4,6 +4,7 @@
 #include "api/decode.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "kubectl/files.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -43,16 +44,10 @@ static json_t *empty_config(void)
 
 static int read_file(struct config_file *f, struct err *e)
 {
-    _auto_file_ FILE *file = fopen(f->path, "re");
     _auto_buf_ struct buf text = BUF_INIT;
-    char piece[8192];
     f->tree = empty_config();
-    if (!file && errno == ENOENT)
-        return 0;
-    if (!file)
-        return err_sys(e, errno, "error loading config file \"%s\"", f->path);
-    for (size_t n; (n = fread(piece, 1, sizeof piece, file)) > 0;)
-        buf_add(&text, piece, n);
+    if (file_text(f->path, &text) < 0)
+        return errno == ENOENT ? 0 : err_sys(e, errno, "error loading config file \"%s\"", f->path);
     f->exists = true;
     json_t *tree = NULL;
     if (yaml_parse(buf_str(&text), text.len, &tree, NULL, e) < 0)

@@ -4,6 +4,7 @@
 #include "base/sha256.h"
 #include "base/str.h"
 #include "kubectl/creating.h"
+#include "kubectl/files.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -63,27 +64,11 @@ static int add(struct data *d, const char *key, const char *value, size_t n)
 
 /* ---- files ---- */
 
-static int read_whole(const char *path, struct buf *out)
-{
-    _auto_file_ FILE *f = fopen(path, "re");
-    char piece[8192];
-    if (!f)
-        return -1;
-    for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0;)
-        buf_add(out, piece, n);
-    return ferror(f) ? -1 : 0;
-}
-
-static const char *why(int error)
-{
-    return error == ENOENT ? "no such file or directory" : error == EACCES ? "permission denied" : strerror(error);
-}
-
 static int add_file(struct data *d, const char *key, const char *path)
 {
     _auto_buf_ struct buf text = BUF_INIT;
-    if (read_whole(path, &text) < 0)
-        return call_fail(d->c, "error reading %s: %s", path, why(errno)), -1;
+    if (file_text(path, &text) < 0)
+        return call_fail(d->c, "error reading %s: %s", path, file_why(errno)), -1;
     return add(d, key, buf_str(&text), text.len);
 }
 
@@ -92,7 +77,7 @@ static int add_folder(struct data *d, const char *path)
     _auto_strlist_ struct strlist names = {0};
     DIR *dir = opendir(path);
     if (!dir)
-        return call_fail(d->c, "error listing files in %s: %s", path, why(errno)), -1;
+        return call_fail(d->c, "error listing files in %s: %s", path, file_why(errno)), -1;
     for (const struct dirent *x; (x = readdir(dir));)
         strlist_add(&names, x->d_name);
     closedir(dir);
@@ -120,7 +105,7 @@ static int add_from_file(struct data *d, const char *source)
     if (equal && !*path)
         return call_fail(d->c, "file path for key name %s missing", key), -1;
     if (stat(path, &st) < 0)
-        return call_fail(d->c, "error reading %s: %s", path, why(errno)), -1;
+        return call_fail(d->c, "error reading %s: %s", path, file_why(errno)), -1;
     if (S_ISDIR(st.st_mode)) {
         if (equal)
             return call_fail(d->c, "cannot give a key name for a directory path"), -1;
@@ -150,8 +135,8 @@ static int add_env_file(struct data *d, const char *path)
 {
     _auto_buf_ struct buf text = BUF_INIT;
     _auto_strlist_ struct strlist lines = {0};
-    if (read_whole(path, &text) < 0)
-        return call_fail(d->c, "error reading %s: %s", path, why(errno)), -1;
+    if (file_text(path, &text) < 0)
+        return call_fail(d->c, "error reading %s: %s", path, file_why(errno)), -1;
     strlist_split(&lines, buf_str(&text), '\n');
     for (size_t i = 0; i < lines.len; i++) {
         char *line = lines.items[i] + strspn(lines.items[i], " \t");
@@ -314,8 +299,8 @@ static int add_pem(struct data *d, const char *key, const char *flag)
 {
     _auto_buf_ struct buf text = BUF_INIT;
     const char *path = call_text(d->c, flag);
-    if (read_whole(path, &text) < 0)
-        return call_fail(d->c, "Cannot read file %s, open %s: %s", path, path, why(errno)), -1;
+    if (file_text(path, &text) < 0)
+        return call_fail(d->c, "Cannot read file %s, open %s: %s", path, path, file_why(errno)), -1;
     return add(d, key, buf_str(&text), text.len);
 }
 

@@ -532,9 +532,9 @@ static int command(struct run *r, bool piped, json_t *last, json_t **out)
     const int f = take_function(r);
     while (rc == 0 && len < ARGS_MAX) {
         rc = operand(r, &args[len], &none);
-        if (rc < 0 || none)
+        if (none)
             break;
-        len++;
+        len++; /* also of one that failed: it may have a value */
         if (f < 0)
             break;
     }
@@ -621,7 +621,7 @@ static int else_part(struct run *r, bool live)
 {
     enum stop stop;
     const bool was = r->live;
-    json_t *value = NULL;
+    _auto_json_ json_t *value = NULL;
     bool assigned;
     r->live = live;
     skip_blanks(r);
@@ -630,7 +630,6 @@ static int else_part(struct run *r, bool live)
         if (value_of(r, &value, &assigned) < 0 || take_end(r) < 0)
             return -1;
         const int rc = branches(r, live && is_true(value), with && is_true(value) ? value : r->dot);
-        json_decref(value);
         r->live = was;
         return rc;
     }
@@ -660,14 +659,13 @@ static int branches(struct run *r, bool taken, const json_t *dot)
 
 static int do_if(struct run *r, bool with)
 {
-    json_t *value = NULL;
+    _auto_json_ json_t *value = NULL;
     bool assigned;
     const size_t vars = r->vars_len;
     if (value_of(r, &value, &assigned) < 0 || take_end(r) < 0)
         return -1;
     const bool taken = is_true(value);
     const int rc = branches(r, taken, with && taken ? value : r->dot);
-    json_decref(value);
     vars_drop(r, vars);
     return rc;
 }

@@ -53,6 +53,12 @@ static const struct kubectl_flag globals[] = {
     {"kubeconfig", 0, FLAG_TEXT, NULL, "The kubeconfig's path"},
     {"server", 's', FLAG_TEXT, NULL, "Address and port of the API server"},
     {"token", 0, FLAG_TEXT, NULL, "Bearer token to sign in with"},
+    {"as", 0, FLAG_TEXT, NULL, "The user to act as"},
+    {"as-group", 0, FLAG_ARRAY, NULL, "A group to act in; again for more"},
+    {"certificate-authority", 0, FLAG_TEXT, NULL, "Path of the certificate that the server's is judged by"},
+    {"client-certificate", 0, FLAG_TEXT, NULL, "Path of a certificate to sign in with"},
+    {"client-key", 0, FLAG_TEXT, NULL, "Path of its key"},
+    {"tls-server-name", 0, FLAG_TEXT, NULL, "The name the server's certificate must have"},
     {"insecure-skip-tls-verify", 0, FLAG_BOOL, NULL, "Take any certificate of the server"},
     {"request-timeout", 0, FLAG_TEXT, "0", "How long one request may take: 30s, 2m; 0: as long as usual"},
     {"v", 'v', FLAG_INT, "0", "From 6 on: tell each request"},
@@ -188,8 +194,19 @@ static const struct kubectl_verb *resolve(struct kubectl *k, int *argc, char **a
 
 static bool elsewhere(const struct call *c)
 {
-    static const char *const flags[] = {
-        "kubeconfig", "context", "cluster", "user", "server", "token", "insecure-skip-tls-verify"};
+    static const char *const flags[] = {"kubeconfig",
+                                        "context",
+                                        "cluster",
+                                        "user",
+                                        "server",
+                                        "token",
+                                        "as",
+                                        "as-group",
+                                        "insecure-skip-tls-verify",
+                                        "certificate-authority",
+                                        "client-certificate",
+                                        "client-key",
+                                        "tls-server-name"};
     for (size_t i = 0; i < ARRAY_LEN(flags); i++)
         if (call_given(c, flags[i]))
             return true;

@@ -7,6 +7,7 @@
 #include "api/decode.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "kubectl/files.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,8 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define TEXT_MAX (64 * 1024 * 1024)
 
 void manifests_release(struct manifests *m)
 {
@@ -77,31 +76,17 @@ int manifests_parse(const char *text, size_t len, const char *source, struct man
 
 /* ---- texts ---- */
 
-static int read_fd(int fd, const char *source, struct manifests *out, struct err *e)
+static int parse(const struct buf *text, const char *source, struct manifests *out, struct err *e)
 {
-    _auto_buf_ struct buf text = BUF_INIT;
-    for (;;) {
-        const ssize_t n = read(fd, buf_reserve(&text, 65536), 65536);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_sys(e, errno, "read %s", source);
-        if (n == 0)
-            break;
-        text.len += (size_t)n;
-        if (text.len > TEXT_MAX)
-            return err_set(e, ERR_TOO_LARGE, "%s is too long", source);
-    }
-    return manifests_parse(buf_str(&text), text.len, source, out, e);
+    return manifests_parse(buf_str(text), text->len, source, out, e);
 }
 
 static int read_file(const char *path, struct manifests *out, struct err *e)
 {
-    _auto_file_ FILE *f = fopen(path, "re");
-    if (!f)
-        return err_set(e, ERR_NOT_FOUND, "open %s: %s", path,
-                       errno == ENOENT ? "no such file or directory" : strerror(errno));
-    return read_fd(fileno(f), path, out, e);
+    _auto_buf_ struct buf text = BUF_INIT;
+    if (file_text(path, &text) < 0)
+        return err_set(e, ERR_NOT_FOUND, "open %s: %s", path, file_why(errno));
+    return parse(&text, path, out, e);
 }
 
 static bool is_manifest(const char *name)
@@ -157,8 +142,9 @@ static int read_url(const char *url, struct manifests *out, struct err *e)
 static int read_one(struct call *c, const char *path, struct manifests *out, struct err *e)
 {
     struct stat st;
+    _auto_buf_ struct buf text = BUF_INIT;
     if (str_eq(path, "-"))
-        return read_fd(c->k->in, "STDIN", out, e);
+        return fd_text(c->k->in, &text) < 0 ? err_sys(e, errno, "STDIN") : parse(&text, "STDIN", out, e);
     if (str_starts(path, "http://") || str_starts(path, "https://"))
         return read_url(path, out, e);
     if (stat(path, &st) < 0)

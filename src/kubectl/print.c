@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "kubectl/columns.h"
+#include "kubectl/files.h"
 #include "kubectl/gotemplate.h"
 #include "kubectl/targets.h"
 
@@ -193,17 +194,11 @@ static int unknown_form(struct call *c, const char *output, bool human)
 
 static char *read_text(struct call *c, const char *path)
 {
-    _auto_file_ FILE *f = fopen(path, "re");
     _auto_buf_ struct buf text = BUF_INIT;
-    char piece[4096];
-    if (!f) {
-        call_fail(c, "error reading template %s, open %s: %s", path, path,
-                  errno == ENOENT ? "no such file or directory" : strerror(errno));
-        return NULL;
-    }
-    for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0;)
-        buf_add(&text, piece, n);
-    return buf_steal(&text, NULL);
+    if (file_text(path, &text) == 0)
+        return buf_steal(&text, NULL);
+    call_fail(c, "error reading template %s, open %s: %s", path, path, file_why(errno));
+    return NULL;
 }
 
 static int take_form(struct call *c, struct printer *p, size_t form, const char *value)

@@ -218,10 +218,8 @@ static int tell_list(struct applying *a)
 static int check_flags(struct call *c)
 {
     const bool files = call_list(c, "filename")->len || *call_text(c, "kustomize");
-    if (c->words.len) {
-        _auto_free_ char *words = strlist_join(&c->words, " ");
-        return call_usage(c, "Unexpected args: [%s]", words);
-    }
+    if (call_unexpected(c))
+        return c->code;
     if (!files)
         return call_fail(c, "must specify one of -f and -k");
     if (call_bool(c, "force-conflicts") && !call_bool(c, "server-side"))

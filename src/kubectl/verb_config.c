@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "kubectl/config_files.h"
+#include "kubectl/files.h"
 #include "kubectl/print.h"
 #include "kubectl/verbs_int.h"
 
@@ -315,7 +316,6 @@ static int take_pem(struct call *c, json_t *inner, const char *member)
     const char *path = call_text(c, member);
     _auto_free_ char *data = xasprintf("%s-data", member);
     _auto_buf_ struct buf pem = BUF_INIT, text = BUF_INIT;
-    char piece[4096];
     if (!call_given(c, member))
         return 0;
     json_object_del(inner, data);
@@ -324,12 +324,8 @@ static int take_pem(struct call *c, json_t *inner, const char *member)
         json_object_set_new(inner, member, json_string(whole ? whole : path));
         return 0;
     }
-    _auto_file_ FILE *file = fopen(path, "re");
-    if (!file)
-        return call_fail(c, "could not read %s data from %s: open %s: %s", member, path, path,
-                         errno == ENOENT ? "no such file or directory" : strerror(errno));
-    for (size_t n; (n = fread(piece, 1, sizeof piece, file)) > 0;)
-        buf_add(&pem, piece, n);
+    if (file_text(path, &pem) < 0)
+        return call_fail(c, "could not read %s data from %s: open %s: %s", member, path, path, file_why(errno));
     base64_encode(buf_str(&pem), pem.len, &text);
     json_object_del(inner, member);
     json_object_set_new(inner, data, json_string(buf_str(&text)));
@@ -545,15 +541,11 @@ static const struct kubectl_flag set_context_flags[] = {
     {0},
 };
 static const struct kubectl_flag set_cluster_flags[] = {
-    {"certificate-authority", 0, FLAG_TEXT, NULL, "Path of the authority's certificate"},
     {"embed-certs", 0, FLAG_BOOL, NULL, "What is in the files, not their paths"},
-    {"tls-server-name", 0, FLAG_TEXT, NULL, "The name its certificate must have"},
     {"proxy-url", 0, FLAG_TEXT, NULL, "A proxy on the way"},
     {0},
 };
 static const struct kubectl_flag set_credentials_flags[] = {
-    {"client-certificate", 0, FLAG_TEXT, NULL, "Path of the user's certificate"},
-    {"client-key", 0, FLAG_TEXT, NULL, "Path of its key"},
     {"embed-certs", 0, FLAG_BOOL, NULL, "What is in the files, not their paths"},
     {"username", 0, FLAG_TEXT, NULL, "Name for basic authentication"},
     {"password", 0, FLAG_TEXT, NULL, "Password for it"},

@@ -116,10 +116,8 @@ static int create_run(struct call *c)
 {
     _auto_targets_ struct targets t = {0};
     struct change ch;
-    if (c->words.len) {
-        _auto_free_ char *words = strlist_join(&c->words, " ");
-        return call_usage(c, "Unexpected args: [%s]", words);
-    }
+    if (call_unexpected(c))
+        return c->code;
     if (call_list(c, "filename")->len == 0 && !*call_text(c, "kustomize"))
         return call_fail(c, "must specify one of -f and -k");
     if (*call_text(c, "raw"))

@@ -196,10 +196,8 @@ static int diff_files(struct call *c)
     struct folders f = {0};
     if (!*ch.manager)
         ch.manager = call_bool(c, "server-side") ? "kubectl" : "kubectl-client-side-apply";
-    if (c->words.len) {
-        _auto_free_ char *words = strlist_join(&c->words, " ");
-        return call_usage(c, "Unexpected args: [%s]", words);
-    }
+    if (call_unexpected(c))
+        return c->code;
     if (call_list(c, "filename")->len == 0 && !*call_text(c, "kustomize"))
         return call_fail(c, "must specify one of -f and -k");
     if (targets_of(c, &(struct targets_opts){.checked = true}, &t) < 0 || c->code)

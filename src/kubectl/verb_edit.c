@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "kubectl/editing.h"
+#include "kubectl/files.h"
 #include "kubectl/manifests.h"
 #include "kubectl/three_way.h"
 #include "kubectl/verbs_int.h"
@@ -64,13 +65,7 @@ static int write_file(const char *path, const struct buf *text, struct err *e)
 
 static int read_back(const char *path, struct buf *out, struct err *e)
 {
-    _auto_file_ FILE *f = fopen(path, "re");
-    char piece[8192];
-    if (!f)
-        return err_sys(e, errno, "%s", path);
-    for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0;)
-        buf_add(out, piece, n);
-    return 0;
+    return file_text(path, out) < 0 ? err_sys(e, errno, "%s", path) : 0;
 }
 
 /* Without lines that begin with '#'. */

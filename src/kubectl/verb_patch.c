@@ -3,6 +3,7 @@
 #include "api/patch.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "kubectl/files.h"
 #include "kubectl/modify.h"
 #include "kubectl/three_way.h"
 #include "kubectl/verbs_int.h"
@@ -25,19 +26,6 @@ struct patching {
     size_t seen;
 };
 
-static int read_text(struct call *c, const char *path, struct buf *out)
-{
-    _auto_file_ FILE *f = fopen(path, "re");
-    char piece[4096];
-    if (!f)
-        return call_fail(c, "unable to read patch file: open %s: %s", path,
-                         errno == ENOENT ? "no such file or directory" : strerror(errno)),
-               -1;
-    for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0;)
-        buf_add(out, piece, n);
-    return 0;
-}
-
 static int read_patch(struct call *c, struct patching *p)
 {
     _auto_buf_ struct buf text = BUF_INIT;
@@ -52,8 +40,8 @@ static int read_patch(struct call *c, struct patching *p)
         return call_fail(c, "must specify --patch or --patch-file containing the contents of the patch"), -1;
     if (*call_text(c, "patch") && *file)
         return call_fail(c, "cannot specify --patch and --patch-file together"), -1;
-    if (*file && read_text(c, file, &text) < 0)
-        return -1;
+    if (*file && file_text(file, &text) < 0)
+        return call_fail(c, "unable to read patch file: open %s: %s", file, file_why(errno)), -1;
     if (!*file)
         buf_adds(&text, call_text(c, "patch"));
     const bool json = buf_str(&text)[strspn(buf_str(&text), " \t\r\n")] == '{';
