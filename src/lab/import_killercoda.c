@@ -194,8 +194,12 @@ struct part {
 static bool read_named(struct import *im, const char *file, struct buf *out)
 {
     struct err e = ERR_INIT;
-    if (lab_file(im->lab, file, out, &e) == 0)
-        return true;
+    if (lab_file(im->lab, file, out, &e) == 0) {
+        _auto_json_ json_t *text = json_string(buf_str(out));
+        if (!text)
+            import_fault(im, file, 1, "this is no text in UTF-8");
+        return text;
+    }
     _auto_buf_ struct buf index = BUF_INIT;
     struct err ignored = ERR_INIT;
     lab_file(im->lab, "index.json", &index, &ignored);
