@@ -94,8 +94,14 @@ static void records_are_found_again(void **state)
     (void)state;
     struct err e = ERR_INIT;
     _auto_free_ char *path = session_log_path(dir);
-    const struct session_record first = {3, "first-volume", "default", "apply -f -\na: \"b\"\n---end", 1700000000, 0};
-    const struct session_record other = {2, "other", "x", "get pods", 1700000001, 1};
+    const struct session_record first = {.attempt = 3,
+                                         .step = 2,
+                                         .lab = "first-volume",
+                                         .ns = "default",
+                                         .line = "apply -f -\na: \"b\"\n---end",
+                                         .time = 1700000000};
+    const struct session_record other = {
+        .attempt = 2, .lab = "other", .ns = "x", .line = "get pods", .time = 1700000001, .exit = 1};
     _auto_json_ json_t *none = session_log_read(path, 3, &e);
     assert_int_equal(json_array_size(none), 0);
     assert_int_equal(session_log_add(path, &first, &e), 0);
@@ -111,9 +117,10 @@ static void records_are_found_again(void **state)
     assert_string_equal(jstr(row, "line"), first.line);
     assert_string_equal(jstr(row, "time"), "2023-11-14T22:13:20Z");
     assert_string_equal(jstr(row, "namespace"), "default");
+    assert_int_equal(jint(row, "step", -1), 2);
     assert_int_equal(jint(row, "exit", -1), 0);
     assert_int_equal(mode_of(path), 0600);
-    const struct session_record odd = {3, "l", "n", "\xff", 0, 0};
+    const struct session_record odd = {.attempt = 3, .lab = "l", .ns = "n", .line = "\xff"};
     assert_int_equal(session_log_add(path, &odd, &e), -1);
 }
 
