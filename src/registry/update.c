@@ -14,6 +14,7 @@
 #include "registry/sub_int.h"
 
 #include "api/validate.h"
+#include "base/json_share.h"
 #include "base/str.h"
 
 #include <inttypes.h>
@@ -139,6 +140,15 @@ static enum outcome remove_emptied(struct op *op, json_t *take_obj, const struct
     return (enum outcome)op_answer_tree(op, 200, take_obj);
 }
 
+/* Versions hold what they have in common once. The store writes into each one's metadata, so that is its own. */
+static void share_with(json_t *obj, const json_t *live)
+{
+    json_share(obj, live);
+    json_t *meta = json_object_get(obj, "metadata");
+    if (meta == json_object_get(live, "metadata"))
+        json_object_set_new(obj, "metadata", json_copy(meta));
+}
+
 static enum outcome commit(struct op *op, json_t *take_obj, struct sobj *cur, const json_t *live)
 {
     json_object_set(meta_of(take_obj), "resourceVersion",
@@ -149,6 +159,8 @@ static enum outcome commit(struct op *op, json_t *take_obj, struct sobj *cur, co
         json_decref(take_obj);
         return (enum outcome)op_answer_obj(op, 200, sobj_ref(cur));
     }
+    if (!op->ctx->dry_run)
+        share_with(take_obj, live);
     meta_seal(op->res, take_obj);
     if (op->ctx->dry_run)
         return (enum outcome)op_answer_tree(op, 200, take_obj);

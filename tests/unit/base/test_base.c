@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/json_share.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/sm.h"
@@ -154,6 +155,35 @@ static void versions_are_compared_member_by_member(void **state _unused_)
     }
 }
 
+static void versions_share_what_is_equal(void **state _unused_)
+{
+    _auto_json_ json_t *old =
+        json_loads("{\"a\":{\"x\":1,\"y\":[{\"s\":\"t\"},{\"u\":2}]},\"b\":{\"c\":null}}", 0, NULL);
+    _auto_json_ json_t *new =
+        json_loads("{\"a\":{\"x\":1,\"y\":[{\"s\":\"t\"},{\"u\":3}]},\"b\":{\"c\":null}}", 0, NULL);
+    _auto_free_ char *was = json_text(old), *is = json_text(new);
+    assert_false(json_share(new, old));
+    assert_ptr_equal(json_object_get(new, "b"), json_object_get(old, "b"));
+    assert_ptr_not_equal(json_object_get(new, "a"), json_object_get(old, "a"));
+    assert_ptr_equal(json_array_get(jat(new, "a.y"), 0), json_array_get(jat(old, "a.y"), 0));
+    assert_ptr_not_equal(json_array_get(jat(new, "a.y"), 1), json_array_get(jat(old, "a.y"), 1));
+    _auto_free_ char *old_text = json_text(old), *new_text = json_text(new);
+    assert_string_equal(old_text, was);
+    assert_string_equal(new_text, is);
+    /* what somebody else holds is not edited, only replaced as a whole */
+    _auto_json_ json_t *third = json_object();
+    _auto_json_ json_t *held = json_loads("{\"x\":1,\"y\":[{\"s\":\"t\"},{\"u\":4}]}", 0, NULL);
+    json_object_set(third, "a", held);
+    json_t *item = json_array_get(json_object_get(held, "y"), 0);
+    assert_false(json_share(third, old));
+    assert_ptr_equal(json_array_get(jat(third, "a.y"), 0), item);
+    /* another order is another text */
+    _auto_json_ json_t *moved = json_loads("{\"m\":{\"c\":1,\"d\":2}}", 0, NULL);
+    _auto_json_ json_t *first = json_loads("{\"m\":{\"d\":2,\"c\":1}}", 0, NULL);
+    assert_false(json_share(moved, first));
+    assert_ptr_not_equal(json_object_get(moved, "m"), json_object_get(first, "m"));
+}
+
 /* Wherever in a text it stands, a character is escaped. */
 static void escapes_do_not_depend_on_the_place(void **state _unused_)
 {
@@ -281,6 +311,7 @@ int main(void)
         cmocka_unit_test(json_paths_read_and_edit),
         cmocka_unit_test(json_clones_and_compares),
         cmocka_unit_test(versions_are_compared_member_by_member),
+        cmocka_unit_test(versions_share_what_is_equal),
         cmocka_unit_test(escapes_do_not_depend_on_the_place),
         cmocka_unit_test(numbers_parse_whole_texts_only),
         cmocka_unit_test(times_round_trip),
