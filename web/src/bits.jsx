@@ -6,7 +6,7 @@ import { bytes } from "./quantity.js";
 // A live collection: Map of "ns/name" -> object (or table row), and what came with it.
 export function useWatch(path, options = {}) {
   const [state, setState] = useState({ items: new Map(), ready: false });
-  useEffect(() => path ? watch(path, (items, info) => setState({ items, ready: true, ...info }), options) : undefined, [path]);
+  useEffect(() => path ? watch(path, (items, info) => setState({ items: new Map(items), ready: true, ...info }) /* a new one: what is made of it is made anew */, options) : undefined, [path]);
   return state;
 }
 
