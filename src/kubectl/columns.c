@@ -14,7 +14,6 @@ int columns_check(const char *spec, bool of_file, char **text, struct err *e)
 {
     _auto_strlist_ struct strlist columns = {0}, joined = {0};
     if (of_file) {
-        _auto_strlist_ struct strlist lines = {0};
         _auto_free_ char *heads = xstrdup(spec);
         char *paths = strchr(heads, '\n'), *more = NULL;
         if (!paths)

@@ -42,18 +42,18 @@ static void put_tls(json_t *o, const char *text, const char *host)
     json_array_append_new(jmake_arr(o, "spec.tls"), row);
 }
 
-/* -1: told. */
-static int add_rule(struct call *c, json_t *o, const char *text)
+/* -1: it is no rule. */
+static int read_rule(json_t *o, const char *text)
 {
     const char *equal = strchr(text, '='), *slash = strchr(text, '/'), *comma = equal ? strchr(equal, ',') : NULL;
     if (!equal)
-        goto refused;
+        return -1;
     const size_t host_len = slash && slash < equal ? (size_t)(slash - text) : (size_t)(equal - text);
     _auto_free_ char *host = xstrndup(text, host_len);
     _auto_free_ char *path = xstrndup(text + host_len, (size_t)(equal - text) - host_len);
     json_t *backend = backend_of(equal + 1, comma ? (size_t)(comma - equal) - 1 : strlen(equal + 1));
     if (!backend)
-        goto refused;
+        return -1;
     const size_t n = strlen(path);
     const bool prefix = n && path[n - 1] == '*';
     if (prefix)
@@ -64,9 +64,6 @@ static int add_rule(struct call *c, json_t *o, const char *text)
     if (comma && str_starts(comma + 1, "tls"))
         put_tls(o, comma + 1, host);
     return 0;
-refused:
-    call_fail(c, "rule %s is invalid and should be in format host/path=svcname:svcport[,tls[=secret]]", text);
-    return -1;
 }
 
 static int fill(struct call *c, json_t *o)
@@ -89,8 +86,10 @@ static int fill(struct call *c, json_t *o)
         jset(o, "spec.defaultBackend", backend);
     }
     for (size_t i = 0; i < rules->len; i++)
-        if (add_rule(c, o, rules->items[i]) < 0)
-            return -1;
+        if (read_rule(o, rules->items[i]) < 0)
+            return call_fail(c, "rule %s is invalid and should be in format host/path=svcname:svcport[,tls[=secret]]",
+                             rules->items[i]),
+                   -1;
     return 0;
 }
 

@@ -54,9 +54,9 @@ static int refused(struct call *c, const char *failed, const struct err *e)
     return 1;
 }
 
-int creating_send(struct call *c, json_t *object, const char *plural, bool namespaced, const char *failed)
+int creating_send(struct call *c, json_t *take_object, const char *plural, bool namespaced, const char *failed)
 {
-    _auto_json_ json_t *owned = object, *made = NULL;
+    _auto_json_ json_t *object = take_object, *made = NULL;
     _auto_buf_ struct buf path = BUF_INIT;
     struct err e = ERR_INIT;
     struct change ch;
@@ -91,7 +91,6 @@ int creating_send(struct call *c, json_t *object, const char *plural, bool names
 static int create_raw(struct call *c, const char *path)
 {
     _auto_client_answer_ struct client_answer a = {0};
-    _auto_json_ json_t *body = NULL;
     _auto_targets_ struct targets t = {0};
     struct err e = ERR_INIT;
     if (targets_of(c, &(struct targets_opts){0}, &t) < 0)

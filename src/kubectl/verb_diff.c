@@ -52,10 +52,8 @@ static int write_object(struct folders *f, const char *folder, const char *name,
 {
     _auto_free_ char *path = xasprintf("%s/%s", folder, name), *text = object ? yaml_text(object) : xstrdup("");
     _auto_file_ FILE *file = fopen(path, "we");
-    if (!file || fputs(text, file) < 0 || fflush(file) != 0)
-        return err_sys(e, errno, "%s", path);
     strlist_add(&f->files, path);
-    return 0;
+    return !file || fputs(text, file) < 0 || fflush(file) != 0 ? err_sys(e, errno, "%s", path) : 0;
 }
 
 /* ---- secrets ---- */
