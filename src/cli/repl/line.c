@@ -323,6 +323,7 @@ static enum line_got edit(struct line *l, char **out)
 {
     int n = 0;
     l->interrupted = false;
+    el_set(l->el, EL_PREP_TERM, 1); /* raw before it is seen: no key behind the prompt is shown twice */
     begin_line();
     fputs(PASTE_BEGINS, stdout);
     fflush(stdout);
