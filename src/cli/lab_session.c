@@ -2,11 +2,15 @@
  *
  *     start ──► step 1 ──check passes──► step 2 … ──► done ──► stop
  *                 ▲  └── next (no points) ──┘
- *                 └── reset: a fresh cluster, earlier steps solved, this one begun
+ *                 └── reset: the cluster as it was when this step began
  *
  * DESIGN: the cluster is a process of its own below <data>/labs/cluster, the progress is in the book (lab/book.h); each
  * word is a process that reads both, acts and writes. So a crash of anything loses nothing of the progress, and a
- * cluster that was killed is started again by the next word. */
+ * cluster that was killed is started again by the next word.
+ *
+ * When a step begins, the cluster is kept as a checkpoint, and the book has what belongs to it (state "begun": the step,
+ * variables, answers). A reset goes back to both in milliseconds; where there is no such checkpoint (of an earlier
+ * version, or there was no room for it) a fresh cluster is brought to that step by playing what comes before it. */
 #include "cli/lab_session.h"
 
 #include "api/decode.h"
@@ -15,6 +19,7 @@
 #include "base/str.h"
 #include "cli/lab_place.h"
 #include "cli/lab_submit.h"
+#include "cli/local.h"
 #include "cli/own_cluster.h"
 #include "lab/book.h"
 #include "lab/check.h"
@@ -150,6 +155,46 @@ static int print_score(const struct session *s, struct err *e)
     return 0;
 }
 
+/* ---- back to where the step began ---- */
+
+#define STEP_CHECKPOINT "lab-step"
+
+static int checkpoint(const struct session *s, const char *op, struct err *e)
+{
+    int fds[LOCAL_MAX_FDS] = {-1, -1, -1, -1};
+    _auto_json_ json_t *request =
+        json_pack("{s:s, s:s, s:b}", "op", op, "name", STEP_CHECKPOINT, "replace", true);
+    _auto_json_ json_t *told = local_call_long(s->cluster.data, request, fds, e);
+    return told ? 0 : -1;
+}
+
+/* The step has begun. That it cannot be kept ends no lab: a reset takes longer then. */
+static int keep_step(struct session *s, struct err *e)
+{
+    struct err none = ERR_INIT;
+    if (checkpoint(s, "checkpoint-save", &none) < 0)
+        json_object_del(s->attempt.state, "begun");
+    else
+        json_object_set_new(s->attempt.state, "begun",
+                            json_pack("{s:I, s:o, s:o}", "step", (json_int_t)s->attempt.step, "vars",
+                                      json_deep_copy(s->env.vars), "answers", json_deep_copy(s->env.answers)));
+    return save(s, e);
+}
+
+/* False: it must be played. */
+static bool go_back(struct session *s)
+{
+    const json_t *begun = json_object_get(s->attempt.state, "begun");
+    struct err none = ERR_INIT;
+    if (jint(begun, "step", -1) != s->attempt.step || checkpoint(s, "checkpoint-restore", &none) < 0)
+        return false;
+    json_object_clear(s->env.vars);
+    json_object_clear(s->env.answers);
+    json_object_update(s->env.vars, json_object_get(begun, "vars"));
+    json_object_update(s->env.answers, json_object_get(begun, "answers"));
+    return true;
+}
+
 /* ---- going on ---- */
 
 /* The step is prepared and shown; behind the last one that is said. */
@@ -158,7 +203,7 @@ static int enter_step(struct session *s, struct err *e)
     const json_t *step = step_now(s);
     if (step && lab_begin_step(&s->env, step, e) < 0)
         return -1;
-    if (save(s, e) < 0)
+    if ((step ? keep_step(s, e) : save(s, e)) < 0)
         return -1;
     if (step)
         return print_step(s, e);
@@ -358,7 +403,7 @@ static int word_stop(struct session *s, int argc _unused_, char **argv _unused_,
 }
 
 /* A fresh cluster, and what came before this step done as the lab itself would. */
-static int word_reset(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
+static int replay(struct session *s, struct err *e)
 {
     size_t i;
     const json_t *step;
@@ -381,6 +426,13 @@ static int word_submit(struct session *s, int argc, char **argv, struct err *e)
 {
     const struct submit_from from = {s->book, &s->attempt, &s->env, s->home};
     return lab_submit(&from, argc, argv, e);
+}
+
+static int word_reset(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
+{
+    if (!go_back(s))
+        return replay(s, e);
+    return save(s, e) < 0 ? -1 : print_step(s, e);
 }
 
 static int word_history(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)

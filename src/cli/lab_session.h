@@ -16,7 +16,7 @@ bool lab_session_has(const char *word);
     "  check                     judge this step; when all is right the next one begins\n"                             \
     "  answer [--to NAME] TEXT   answer the step's question\n"                                                         \
     "  hint, solution, next      help, at the price it says; how it is done; go on without the points\n"               \
-    "  reset                     back to the beginning of this step, in a fresh cluster\n"                             \
+    "  reset                     back to the beginning of this step, objects and volumes\n"                             \
     "  submit [-o FILE]          what you did as one signed file, to hand in\n"                                        \
     "  stop, history             end it, the cluster goes; what was done before\n"
 
