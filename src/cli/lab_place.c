@@ -39,9 +39,12 @@ char *lab_dir(const struct cli *cli, const char *word)
 /* A student who pointed STOWAGE_DATA at the lab's own cluster means the same book. */
 static char *without_cluster(char *take_dir)
 {
-    static const char inside[] = "/labs/cluster/data";
-    if (str_ends(take_dir, inside))
-        take_dir[strlen(take_dir) - strlen(inside)] = '\0';
+    char *labs = strstr(take_dir, "/labs/");
+    for (char *next = labs; next; next = strstr(next + 1, "/labs/"))
+        labs = next;
+    const char *in = labs ? labs + strlen("/labs/") : "", *rest = strchr(in, '/');
+    if (rest && str_eq(rest, "/data") && (str_starts(in, "cluster/") || str_starts(in, "task-")))
+        *labs = '\0';
     return take_dir;
 }
 
@@ -54,4 +57,9 @@ char *lab_home(const char *data, struct err *e)
         return NULL;
     }
     return TAKE(home);
+}
+
+char *lab_cluster_dir(const char *home, int64_t task)
+{
+    return task ? xasprintf("%s/task-%lld", home, (long long)task) : xasprintf("%s/cluster", home);
 }

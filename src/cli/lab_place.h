@@ -4,6 +4,8 @@
 
 #include "cli/cli.h"
 
+#include <stdint.h>
+
 /* The folder of the labs that are there: $STOWAGE_LABS, else beside the installed program, else beside the one that was
  * built, else here. Returns new, or NULL. */
 char *labs_dir(const struct cli *cli);
@@ -11,5 +13,8 @@ char *labs_dir(const struct cli *cli);
 char *lab_dir(const struct cli *cli, const char *word);
 /* <data>/labs, made: the book, and the cluster of the lab that is under way. Returns new, or NULL with `e`. */
 char *lab_home(const char *data, struct err *e);
+/* The folder there of the cluster of the lab that is under way; task: of an exam, its attempt's number; else 0. Returns
+ * new. */
+char *lab_cluster_dir(const char *home, int64_t task);
 
 #endif

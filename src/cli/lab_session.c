@@ -8,10 +8,11 @@
  * word is a process that reads both, acts and writes. So a crash of anything loses nothing of the progress, and a
  * cluster that was killed is started again by the next word.
  *
- * When a step begins, the cluster is kept as a checkpoint, and the book has what belongs to it (state "begun": the step,
- * variables, answers). A reset goes back to both in milliseconds; where there is no such checkpoint (of an earlier
- * version, or there was no room for it) a fresh cluster is brought to that step by playing what comes before it. */
-#include "cli/lab_session.h"
+ * When a step begins, the cluster is kept as a checkpoint, and the book has what belongs to it (state "begun": the
+ * step, variables, answers). A reset goes back to both in milliseconds; where there is no such checkpoint (of an
+ * earlier version, or there was no room for it) a fresh cluster is brought to that step by playing what comes before
+ * it. */
+#include "cli/lab_session_int.h"
 
 #include "api/decode.h"
 #include "base/json.h"
@@ -20,9 +21,8 @@
 #include "cli/lab_place.h"
 #include "cli/lab_submit.h"
 #include "cli/local.h"
-#include "cli/own_cluster.h"
-#include "lab/book.h"
 #include "lab/check.h"
+#include "lab/history.h"
 #include "lab/report.h"
 #include "lab/runner.h"
 
@@ -33,18 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
-struct session {
-    const struct cli *cli;
-    char *home;
-    struct book *book;
-    struct attempt attempt;
-    struct lab lab;
-    struct own_cluster cluster;
-    struct lab_env env;
-    bool colour;
-};
-
-static void session_close(struct session *s)
+void lab_session_close(struct session *s)
 {
     lab_env_close(&s->env);
     own_cluster_stop(&s->cluster, true);
@@ -56,7 +45,7 @@ static void session_close(struct session *s)
 
 /* ---- opening ---- */
 
-static int open_book(struct session *s, const struct cli *cli, const char *data, struct err *e)
+int lab_session_open_book(struct session *s, const struct cli *cli, const char *data, struct err *e)
 {
     const char *no_colour = getenv("NO_COLOR");
     s->cli = cli;
@@ -68,7 +57,7 @@ static int open_book(struct session *s, const struct cli *cli, const char *data,
     return book_open(path, &s->book, e);
 }
 
-static int load(struct session *s, const char *dir, const char *seed, struct err *e)
+int lab_session_load(struct session *s, const char *dir, const char *seed, struct err *e)
 {
     _auto_strlist_ struct strlist faults = {0};
     const int rc = lab_load(dir, seed, &s->lab, &faults, e);
@@ -78,9 +67,9 @@ static int load(struct session *s, const char *dir, const char *seed, struct err
 }
 
 /* The cluster runs (it is started when it does not), and is spoken to. */
-static int open_cluster(struct session *s, struct err *e)
+int lab_session_open_cluster(struct session *s, struct err *e)
 {
-    _auto_free_ char *dir = xasprintf("%s/cluster", s->home);
+    _auto_free_ char *dir = lab_cluster_dir(s->home, s->attempt.exam ? s->attempt.id : 0);
     if (own_cluster_start(&s->cluster, s->cli, json_object_get(s->lab.tree, "cluster"), dir, e) < 0)
         return -1;
     if (lab_env_open(&s->env, &s->lab, s->cluster.kubeconfig, s->cluster.work, &s->cluster.host, e) < 0)
@@ -90,17 +79,17 @@ static int open_cluster(struct session *s, struct err *e)
 }
 
 /* The lab under way and its cluster; answers and disks as they were. */
-static int open_current(struct session *s, struct err *e)
+int lab_session_open_current(struct session *s, struct err *e)
 {
-    if (book_current(s->book, &s->attempt, e) < 0 || load(s, s->attempt.dir, s->attempt.seed, e) < 0 ||
-        open_cluster(s, e) < 0)
+    if (book_current(s->book, &s->attempt, e) < 0 || lab_session_load(s, s->attempt.dir, s->attempt.seed, e) < 0 ||
+        lab_session_open_cluster(s, e) < 0)
         return -1;
     json_object_update(s->env.vars, json_object_get(s->attempt.state, "vars"));
     json_object_update(s->env.answers, json_object_get(s->attempt.state, "answers"));
     return 0;
 }
 
-static int save(struct session *s, struct err *e)
+int lab_session_save(struct session *s, struct err *e)
 {
     json_object_set(s->attempt.state, "vars", s->env.vars);
     json_object_set(s->attempt.state, "answers", s->env.answers);
@@ -109,14 +98,14 @@ static int save(struct session *s, struct err *e)
 
 /* ---- what is shown ---- */
 
-static const json_t *step_now(const struct session *s)
+const json_t *lab_session_step(const struct session *s)
 {
     return json_array_get(json_object_get(s->lab.tree, "steps"), (size_t)s->attempt.step);
 }
 
-static int print_step(const struct session *s, struct err *e)
+int lab_session_print_step(const struct session *s, struct err *e)
 {
-    const json_t *step = step_now(s);
+    const json_t *step = lab_session_step(s);
     size_t i, k;
     const json_t *check, *choice;
     if (!step)
@@ -148,7 +137,8 @@ static int print_score(const struct session *s, struct err *e)
     int64_t points, cost;
     if (book_points(s->book, &s->attempt, &points, &cost, e) < 0)
         return -1;
-    printf("%s: %lld of %d points", s->lab.name, (long long)points, lab_points(&s->lab));
+    printf("%s: %lld of %lld points", s->lab.name, (long long)points,
+           (long long)jint(s->attempt.state, "of", lab_points(&s->lab)));
     if (cost)
         printf(" (hints took %lld)", (long long)cost);
     printf("\n");
@@ -162,8 +152,7 @@ static int print_score(const struct session *s, struct err *e)
 static int checkpoint(const struct session *s, const char *op, struct err *e)
 {
     int fds[LOCAL_MAX_FDS] = {-1, -1, -1, -1};
-    _auto_json_ json_t *request =
-        json_pack("{s:s, s:s, s:b}", "op", op, "name", STEP_CHECKPOINT, "replace", true);
+    _auto_json_ json_t *request = json_pack("{s:s, s:s, s:b}", "op", op, "name", STEP_CHECKPOINT, "replace", true);
     _auto_json_ json_t *told = local_call_long(s->cluster.data, request, fds, e);
     return told ? 0 : -1;
 }
@@ -178,7 +167,7 @@ static int keep_step(struct session *s, struct err *e)
         json_object_set_new(s->attempt.state, "begun",
                             json_pack("{s:I, s:o, s:o}", "step", (json_int_t)s->attempt.step, "vars",
                                       json_deep_copy(s->env.vars), "answers", json_deep_copy(s->env.answers)));
-    return save(s, e);
+    return lab_session_save(s, e);
 }
 
 /* False: it must be played. */
@@ -192,30 +181,35 @@ static bool go_back(struct session *s)
     json_object_clear(s->env.answers);
     json_object_update(s->env.vars, json_object_get(begun, "vars"));
     json_object_update(s->env.answers, json_object_get(begun, "answers"));
-    return true;
+    return history_begin(&s->env, lab_session_step(s), &none) == 0; /* what the reset did is none of the student's */
 }
 
 /* ---- going on ---- */
 
 /* The step is prepared and shown; behind the last one that is said. */
-static int enter_step(struct session *s, struct err *e)
+int lab_session_enter_step(struct session *s, struct err *e)
 {
-    const json_t *step = step_now(s);
+    const json_t *step = lab_session_step(s);
     if (step && lab_begin_step(&s->env, step, e) < 0)
         return -1;
-    if ((step ? keep_step(s, e) : save(s, e)) < 0)
+    if ((step ? keep_step(s, e) : lab_session_save(s, e)) < 0)
         return -1;
     if (step)
-        return print_step(s, e);
-    printf("\nThat was the last step. `stowage lab stop` ends the lab.\n");
+        return lab_session_print_step(s, e);
+    if (s->attempt.exam)
+        printf("\nThis task is done. `stowage lab exam status` tells of the others.\n");
+    else
+        printf("\nThat was the last step. `stowage lab stop` ends the lab.\n");
     return print_score(s, e);
 }
 
 static int next_step(struct session *s, struct err *e)
 {
-    if (step_now(s))
+    if (json_object_get(s->attempt.state, "only"))
+        s->attempt.step = (int64_t)json_array_size(json_object_get(s->lab.tree, "steps"));
+    else if (lab_session_step(s))
         s->attempt.step++;
-    return enter_step(s, e);
+    return lab_session_enter_step(s, e);
 }
 
 /* ---- words; each is given a session with a lab under way, but start ---- */
@@ -238,7 +232,7 @@ static int word_start(struct session *s, int argc, char **argv, struct err *e)
                        s->attempt.lab);
     err_clear(e);
     _auto_free_ char *dir = lab_dir(s->cli, argv[optind]);
-    if (load(s, dir, seed, e) < 0 || open_cluster(s, e) < 0 || play_cluster(&s->env, e) < 0)
+    if (lab_session_load(s, dir, seed, e) < 0 || lab_session_open_cluster(s, e) < 0 || play_cluster(&s->env, e) < 0)
         return -1;
     s->attempt = (struct attempt){
         .lab = xstrdup(s->lab.name), .dir = xstrdup(s->lab.dir), .seed = xstrdup(seed), .state = json_object()};
@@ -247,25 +241,58 @@ static int word_start(struct session *s, int argc, char **argv, struct err *e)
     printf(
         "%s\n%s\n\nPoint kubectl and stowage at the lab's cluster:\n  export KUBECONFIG=%s\n  export STOWAGE_DATA=%s\n",
         jstr(s->lab.tree, "title"), jstr_or(s->lab.tree, "about", ""), s->cluster.kubeconfig, s->cluster.data);
-    return enter_step(s, e);
+    return lab_session_enter_step(s, e);
 }
 
 static int word_text(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
 {
-    return print_step(s, e);
+    return lab_session_print_step(s, e);
+}
+
+static int print_steps(const struct session *s, struct err *e)
+{
+    size_t i;
+    const json_t *step;
+    json_array_foreach(json_object_get(s->lab.tree, "steps"), i, step)
+    {
+        const char *name = jstr_or(step, "name", ""), *title = jstr_or(step, "title", name);
+        const int hints = book_hints(s->book, &s->attempt, name, e);
+        int64_t points;
+        if (hints < 0 || book_step_points(s->book, &s->attempt, name, &points, e) < 0)
+            return -1;
+        const int64_t at = (int64_t)i;
+        printf("%s %zu. %s: %lld of %lld points",
+               at < s->attempt.step    ? "done"
+               : at == s->attempt.step ? "  ->"
+                                       : "    ",
+               i + 1, title, (long long)points, (long long)lab_step_points(step));
+        if (hints)
+            printf(", %d of %zu hints", hints, json_array_size(json_object_get(step, "hints")));
+        printf("\n");
+    }
+    return 0;
 }
 
 static int word_status(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
 {
-    const json_t *steps = json_object_get(s->lab.tree, "steps"), *step = step_now(s);
-    const int64_t minutes = (time(NULL) - s->attempt.began) / 60;
+    const json_t *steps = json_object_get(s->lab.tree, "steps"), *step = lab_session_step(s);
+    const int64_t minutes = (time(NULL) - s->attempt.began) / 60, usual = jint(s->lab.tree, "minutes", 0);
     if (step)
         printf("%s: step %lld of %zu, %s\n", s->lab.name, (long long)s->attempt.step + 1, json_array_size(steps),
                jstr_or(step, "title", jstr(step, "name")));
     else
         printf("%s: all %zu steps are done\n", s->lab.name, json_array_size(steps));
-    printf("begun %lld minutes ago\nexport KUBECONFIG=%s\nexport STOWAGE_DATA=%s\n", (long long)minutes,
-           s->cluster.kubeconfig, s->cluster.data);
+    if (print_steps(s, e) < 0)
+        return -1;
+    printf("begun %lld minutes ago", (long long)minutes);
+    if (usual)
+        printf("; it is meant to take %lld", (long long)usual);
+    if (*s->attempt.seed)
+        printf("; the variant of \"%s\"", s->attempt.seed);
+    printf("\n%s", step && jint(json_object_get(s->attempt.state, "begun"), "step", -1) == s->attempt.step
+                       ? "`stowage lab reset` goes back to this step's beginning\n"
+                       : "");
+    printf("export KUBECONFIG=%s\nexport STOWAGE_DATA=%s\n", s->cluster.kubeconfig, s->cluster.data);
     return print_score(s, e);
 }
 
@@ -280,19 +307,23 @@ static void print_row(void *arg, const json_t *row)
 
 static int word_check(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
 {
-    const json_t *step = step_now(s);
+    const json_t *step = lab_session_step(s);
     size_t i;
     const json_t *row;
     bool all = true;
     if (!step)
         return print_score(s, e);
+    const int64_t now = time(NULL); /* what is asked for in time counts */
     _auto_json_ json_t *report = check_step(&s->env, step, print_row, s, e);
-    if (!report || book_result(s->book, &s->attempt, report, e) < 0)
+    if (!report || book_result_at(s->book, &s->attempt, report, now, e) < 0)
         return -1;
     json_array_foreach(json_object_get(report, "checks"), i, row) all = all && jbool(row, "passed", false);
     if (all)
         return next_step(s, e);
-    printf("Not yet. `stowage lab hint` helps, `stowage lab next` goes on without the points.\n");
+    if (s->attempt.exam)
+        printf("Not yet. `stowage lab exam status` tells how much time is left.\n");
+    else
+        printf("Not yet. `stowage lab hint` helps, `stowage lab next` goes on without the points.\n");
     return 1;
 }
 
@@ -303,7 +334,7 @@ static int word_next(struct session *s, int argc _unused_, char **argv _unused_,
 
 static int word_hint(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
 {
-    const json_t *step = step_now(s), *hints = json_object_get(step, "hints");
+    const json_t *step = lab_session_step(s), *hints = json_object_get(step, "hints");
     const int taken = step ? book_hints(s->book, &s->attempt, jstr(step, "name"), e) : 0;
     if (taken < 0)
         return -1;
@@ -333,7 +364,7 @@ static int word_answer(struct session *s, int argc, char **argv, struct err *e)
         buf_addf(&text, "%s%s", text.len ? " " : "", argv[a]);
     if (!text.len)
         return cli_usage(e, "lab", "answer what?");
-    const json_t *checks = json_object_get(step_now(s), "checks"), *meant = NULL;
+    const json_t *checks = json_object_get(lab_session_step(s), "checks"), *meant = NULL;
     json_array_foreach(checks, i, check)
     {
         const char *name = jstr(check, "name");
@@ -346,7 +377,7 @@ static int word_answer(struct session *s, int argc, char **argv, struct err *e)
         return err_set(e, ERR_NOT_FOUND, to ? "this step has no question \"%s\"" : "this step asks nothing%s",
                        to ? to : "");
     json_object_set_new(s->env.answers, jstr(meant, "name"), json_string(buf_str(&text)));
-    if (save(s, e) < 0)
+    if (lab_session_save(s, e) < 0)
         return -1;
     printf("noted. `stowage lab check` judges it.\n");
     return 0;
@@ -372,7 +403,7 @@ static int word_solution(struct session *s, int argc _unused_, char **argv _unus
 {
     size_t i, k;
     const json_t *action, *object;
-    json_array_foreach(json_object_get(step_now(s), "solution"), i, action)
+    json_array_foreach(json_object_get(lab_session_step(s), "solution"), i, action)
     {
         if (print_files(s, json_object_get(action, "apply"), e) < 0)
             return -1;
@@ -402,14 +433,11 @@ static int word_stop(struct session *s, int argc _unused_, char **argv _unused_,
     return 0;
 }
 
-/* A fresh cluster, and what came before this step done as the lab itself would. */
-static int replay(struct session *s, struct err *e)
+int lab_session_replay(struct session *s, struct err *e)
 {
     size_t i;
     const json_t *step;
-    lab_env_close(&s->env);
-    own_cluster_stop(&s->cluster, false);
-    if (open_cluster(s, e) < 0 || play_cluster(&s->env, e) < 0)
+    if (play_cluster(&s->env, e) < 0)
         return -1;
     json_array_foreach(json_object_get(s->lab.tree, "steps"), i, step)
     {
@@ -419,7 +447,7 @@ static int replay(struct session *s, struct err *e)
             play_actions(&s->env, json_object_get(step, "solution"), NULL, e) < 0)
             return -1;
     }
-    return enter_step(s, e);
+    return lab_session_enter_step(s, e);
 }
 
 static int word_submit(struct session *s, int argc, char **argv, struct err *e)
@@ -430,9 +458,12 @@ static int word_submit(struct session *s, int argc, char **argv, struct err *e)
 
 static int word_reset(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
 {
-    if (!go_back(s))
-        return replay(s, e);
-    return save(s, e) < 0 ? -1 : print_step(s, e);
+    if (!go_back(s)) { /* a fresh cluster */
+        lab_env_close(&s->env);
+        own_cluster_stop(&s->cluster, false);
+        return lab_session_open_cluster(s, e) < 0 ? -1 : lab_session_replay(s, e);
+    }
+    return lab_session_save(s, e) < 0 ? -1 : lab_session_print_step(s, e);
 }
 
 static int word_history(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
@@ -448,8 +479,11 @@ static int word_history(struct session *s, int argc _unused_, char **argv _unuse
         struct tm when;
         char text[32];
         strftime(text, sizeof text, "%Y-%m-%d %H:%M", localtime_r(&began, &when));
-        printf("%s  %-28s %4lld points%s\n", text, jstr(row, "lab"), (long long)jint(row, "points", 0),
+        printf("%s  %-28s %4lld points%s", text, jstr(row, "lab"), (long long)jint(row, "points", 0),
                jint(row, "ended", 0) ? "" : "  (under way)");
+        if (jint(row, "exam", 0))
+            printf("  (exam %lld)", (long long)jint(row, "exam", 0));
+        printf("\n");
     }
     return 0;
 }
@@ -457,12 +491,14 @@ static int word_history(struct session *s, int argc _unused_, char **argv _unuse
 static const struct {
     const char *name;
     int (*run)(struct session *s, int argc, char **argv, struct err *e);
-    bool bare; /* no lab need be under way */
+    bool bare;  /* no lab need be under way */
+    bool helps; /* not in an exam */
 } words[] = {
-    {"start", word_start, true},        {"text", word_text, false}, {"status", word_status, false},
-    {"check", word_check, false},       {"hint", word_hint, false}, {"answer", word_answer, false},
-    {"solution", word_solution, false}, {"next", word_next, false}, {"reset", word_reset, false},
-    {"history", word_history, true},    {"stop", word_stop, false}, {"submit", word_submit, false},
+    {"start", word_start, true, false},       {"text", word_text, false, false}, {"status", word_status, false, false},
+    {"check", word_check, false, false},      {"hint", word_hint, false, true},  {"answer", word_answer, false, false},
+    {"solution", word_solution, false, true}, {"next", word_next, false, false}, {"reset", word_reset, false, false},
+    {"history", word_history, true, false},   {"stop", word_stop, false, true},  {"submit", word_submit, false, true},
+    {"exam", lab_exam, true, false},
 };
 
 static size_t find(const char *word)
@@ -478,15 +514,28 @@ bool lab_session_has(const char *word)
     return find(word) < ARRAY_LEN(words);
 }
 
+static int not_in_exam(const struct session *s, const char *word, struct err *e)
+{
+    struct exam x;
+    struct err none = ERR_INIT;
+    if (book_exam(s->book, &x, &none) < 0)
+        return 0;
+    return err_set(e, ERR_FORBIDDEN, "\"%s\" is not to be had in an exam; `stowage lab exam end` ends it", word);
+}
+
 int lab_session(const struct cli *cli, int argc, char **argv, struct err *e)
 {
     const size_t i = find(argv[0]);
     struct session s = {0};
-    int rc = open_book(&s, cli, NULL, e);
+    int rc = lab_session_open_book(&s, cli, NULL, e);
+    if (rc == 0 && words[i].run != lab_exam)
+        rc = lab_exam_over(&s, e);
+    if (rc == 0 && words[i].helps)
+        rc = not_in_exam(&s, argv[0], e);
     if (rc == 0 && !words[i].bare)
-        rc = open_current(&s, e);
+        rc = lab_session_open_current(&s, e);
     if (rc == 0)
         rc = words[i].run(&s, argc, argv, e);
-    session_close(&s);
+    lab_session_close(&s);
     return rc;
 }

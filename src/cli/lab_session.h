@@ -16,8 +16,10 @@ bool lab_session_has(const char *word);
     "  check                     judge this step; when all is right the next one begins\n"                             \
     "  answer [--to NAME] TEXT   answer the step's question\n"                                                         \
     "  hint, solution, next      help, at the price it says; how it is done; go on without the points\n"               \
-    "  reset                     back to the beginning of this step, objects and volumes\n"                             \
+    "  reset                     back to the beginning of this step, objects and volumes\n"                            \
     "  submit [-o FILE]          what you did as one signed file, to hand in\n"                                        \
+    "  exam LAB[:STEP]... [--minutes N]  several tasks against the clock, in any order, without help\n"                \
+    "  exam status, task N, end  how much time is left, and the points; another task; its end before its time\n"       \
     "  stop, history             end it, the cluster goes; what was done before\n"
 
 #endif

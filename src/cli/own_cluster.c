@@ -159,6 +159,11 @@ int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t
     return c->up ? 0 : err_set(e, ERR_INTERNAL, "the cluster did not start: %s", buf_str(&told));
 }
 
+int own_cluster_find(struct own_cluster *c, const struct cli *cli, const char *dir, struct err *e)
+{
+    return access(dir, F_OK) < 0 ? err_sys(e, errno, "%s", dir) : named_folder(c, cli, dir, e);
+}
+
 void own_cluster_stop(struct own_cluster *c, bool keep)
 {
     if (c->up && !keep)

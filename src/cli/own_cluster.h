@@ -23,6 +23,8 @@ struct own_cluster {
  * removed with own_cluster_stop(). Zeroed is fine for stop. The struct must not move while env uses its host. */
 int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t *wants, const char *dir,
                       struct err *e);
+/* The one in that folder, whether it runs or not, to be stopped; NOT_FOUND if there is no such folder. */
+int own_cluster_find(struct own_cluster *c, const struct cli *cli, const char *dir, struct err *e);
 void own_cluster_stop(struct own_cluster *c, bool keep);
 
 /* No cluster, only the folder: for work in somebody else's. */

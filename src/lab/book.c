@@ -1,10 +1,11 @@
 /* book.c - see book.h.
  *
- * LAYOUT (2), in `PRAGMA user_version`
+ * LAYOUT (3), in `PRAGMA user_version`
  *     attempt(id, lab, dir, seed, began, ended, step, state)
  *     result(attempt, step, name, points, of, at)     a row a check and look at it; the last counts
  *     hint(attempt, step, cost, at)
  *     grading, grade                                  since 2: gradebook.c
+ *     exam(id, began, until, ended, task), attempt.exam    since 3: book_exam.c
  *
  * One function, book_query(), binds and runs every statement; texts of SQL stand where they are used. */
 #include "lab/book_int.h"
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define LAYOUT  2
+#define LAYOUT  3
 #define BUSY_MS 5000
 
 static const char tables[] =
@@ -34,6 +35,10 @@ static const char tables_2[] =
     "CREATE TABLE grade(grading INTEGER NOT NULL, student TEXT NOT NULL, status TEXT NOT NULL, seed TEXT NOT NULL, "
     "points INTEGER NOT NULL, of INTEGER NOT NULL, digest TEXT NOT NULL, report TEXT NOT NULL);"
     "CREATE INDEX grade_grading ON grade(grading);";
+static const char tables_3[] =
+    "ALTER TABLE attempt ADD COLUMN exam INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE exam(id INTEGER PRIMARY KEY, began INTEGER NOT NULL, until INTEGER NOT NULL, ended INTEGER NOT NULL "
+    "DEFAULT 0, task INTEGER NOT NULL DEFAULT 0);";
 
 struct book {
     sqlite3 *db;
@@ -95,8 +100,8 @@ static int check_layout(struct book *b, struct err *e)
                        b->path);
     if (layout == LAYOUT)
         return 0;
-    _auto_free_ char *make = xasprintf("BEGIN IMMEDIATE; %s %s PRAGMA user_version = %d; COMMIT;",
-                                       layout < 1 ? tables : "", tables_2, LAYOUT);
+    _auto_free_ char *make = xasprintf("BEGIN IMMEDIATE; %s %s %s PRAGMA user_version = %d; COMMIT;",
+                                       layout < 1 ? tables : "", layout < 2 ? tables_2 : "", tables_3, LAYOUT);
     return sqlite3_exec(b->db, make, NULL, NULL, NULL) == SQLITE_OK ? 0 : failed(b, e);
 }
 
@@ -143,8 +148,8 @@ int book_begin(struct book *b, struct attempt *a, struct err *e)
 {
     _auto_free_ char *state = json_text(a->state);
     a->began = time(NULL);
-    if (book_query(b, NULL, NULL, e, "INSERT INTO attempt(lab, dir, seed, began, state) VALUES(?, ?, ?, ?, ?)", "sssis",
-                   a->lab, a->dir, a->seed, a->began, state) < 0)
+    if (book_query(b, NULL, NULL, e, "INSERT INTO attempt(lab, dir, seed, began, state, exam) VALUES(?, ?, ?, ?, ?, ?)",
+                   "sssisi", a->lab, a->dir, a->seed, a->began, state, a->exam) < 0)
         return -1;
     a->id = sqlite3_last_insert_rowid(b->db);
     return 0;
@@ -160,15 +165,16 @@ static void take_attempt(sqlite3_stmt *st, void *arg)
     a->began = sqlite3_column_int64(st, 4);
     a->step = sqlite3_column_int64(st, 5);
     a->state = json_loads((const char *)sqlite3_column_text(st, 6), 0, NULL);
+    a->exam = sqlite3_column_int64(st, 7);
 }
 
 int book_current(struct book *b, struct attempt *out, struct err *e)
 {
     struct attempt a = {0};
-    if (book_query(
-            b, take_attempt, &a, e,
-            "SELECT id, lab, dir, seed, began, step, state FROM attempt WHERE ended = 0 ORDER BY id DESC LIMIT 1",
-            "") < 0)
+    if (book_query(b, take_attempt, &a, e,
+                   "SELECT id, lab, dir, seed, began, step, state, exam FROM attempt WHERE ended = 0 "
+                   "ORDER BY id IN (SELECT task FROM exam WHERE ended = 0) DESC, id DESC LIMIT 1",
+                   "") < 0)
         return -1;
     if (!a.id)
         return err_set(e, ERR_NOT_FOUND, "no lab is under way: `stowage lab list`, then `stowage lab start NAME`");
@@ -192,13 +198,18 @@ int book_end(struct book *b, const struct attempt *a, struct err *e)
 
 int book_result(struct book *b, const struct attempt *a, const json_t *step, struct err *e)
 {
+    return book_result_at(b, a, step, 0, e);
+}
+
+int book_result_at(struct book *b, const struct attempt *a, const json_t *step, int64_t at, struct err *e)
+{
     size_t i;
     const json_t *row;
     json_array_foreach(json_object_get(step, "checks"), i,
                        row) if (book_query(b, NULL, NULL, e, "INSERT INTO result VALUES(?, ?, ?, ?, ?, ?)", "issiii",
                                            a->id, jstr_or(step, "name", ""), jstr_or(row, "name", ""),
                                            jint(row, "points", 0), jint(row, "of", 0),
-                                           (int64_t)time(NULL)) < 0) return -1;
+                                           at ? at : (int64_t)time(NULL)) < 0) return -1;
     return 0;
 }
 
@@ -218,7 +229,20 @@ int book_hints(struct book *b, const struct attempt *a, const char *step, struct
 }
 
 /* SQLite: with max() beside them, bare columns are those of the row that has it. */
-#define LAST_RESULTS "SELECT points, max(rowid) FROM result WHERE attempt = ? GROUP BY step, name"
+#define LAST_RESULTS                                                                                                   \
+    "SELECT step, points, max(rowid) FROM result WHERE attempt = ?1 AND at <= "                                        \
+    "(SELECT coalesce(max(until), 9223372036854775807) FROM exam WHERE id = "                                          \
+    "(SELECT attempt.exam FROM attempt WHERE attempt.id = ?1)) GROUP BY step, name"
+
+int book_step_points(struct book *b, const struct attempt *a, const char *step, int64_t *out_points, struct err *e)
+{
+    int64_t points = 0;
+    if (book_query(b, take_int, &points, e, "SELECT coalesce(sum(points), 0) FROM (" LAST_RESULTS ") WHERE step = ?2",
+                   "is", a->id, step) < 0)
+        return -1;
+    *out_points = points;
+    return 0;
+}
 
 int book_points(struct book *b, const struct attempt *a, int64_t *out_points, int64_t *out_cost, struct err *e)
 {
@@ -234,10 +258,11 @@ int book_points(struct book *b, const struct attempt *a, int64_t *out_points, in
 
 static void take_history(sqlite3_stmt *st, void *arg)
 {
-    json_array_append_new(arg, json_pack("{s:I, s:s, s:I, s:I}", "id", (json_int_t)sqlite3_column_int64(st, 0), "lab",
-                                         (const char *)sqlite3_column_text(st, 1), "began",
+    json_array_append_new(arg, json_pack("{s:I, s:s, s:I, s:I, s:I}", "id", (json_int_t)sqlite3_column_int64(st, 0),
+                                         "lab", (const char *)sqlite3_column_text(st, 1), "began",
                                          (json_int_t)sqlite3_column_int64(st, 2), "ended",
-                                         (json_int_t)sqlite3_column_int64(st, 3)));
+                                         (json_int_t)sqlite3_column_int64(st, 3), "exam",
+                                         (json_int_t)sqlite3_column_int64(st, 4)));
 }
 
 json_t *book_history(struct book *b, struct err *e)
@@ -245,7 +270,8 @@ json_t *book_history(struct book *b, struct err *e)
     _auto_json_ json_t *rows = json_array();
     size_t i;
     json_t *row;
-    if (book_query(b, take_history, rows, e, "SELECT id, lab, began, ended FROM attempt ORDER BY id DESC", "") < 0)
+    if (book_query(b, take_history, rows, e, "SELECT id, lab, began, ended, exam FROM attempt ORDER BY id DESC", "") <
+        0)
         return NULL;
     json_array_foreach(rows, i, row)
     {

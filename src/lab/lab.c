@@ -275,12 +275,20 @@ int check_points(const json_t *check)
     return (int)jint(check, "points", 1);
 }
 
+int lab_step_points(const json_t *step)
+{
+    int total = 0;
+    size_t i;
+    const json_t *check;
+    json_array_foreach(json_object_get(step, "checks"), i, check) total += check_points(check);
+    return total;
+}
+
 int lab_points(const struct lab *l)
 {
     int total = 0;
-    size_t s, c;
-    const json_t *step, *check;
-    json_array_foreach(json_object_get(l->tree, "steps"), s, step)
-        json_array_foreach(json_object_get(step, "checks"), c, check) total += check_points(check);
+    size_t i;
+    const json_t *step;
+    json_array_foreach(json_object_get(l->tree, "steps"), i, step) total += lab_step_points(step);
     return total;
 }

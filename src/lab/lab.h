@@ -26,6 +26,7 @@ int lab_load(const char *dir, const char *seed, struct lab *out, struct strlist 
 
 /* The points that can be had. */
 int lab_points(const struct lab *l);
+int lab_step_points(const json_t *step);
 int check_points(const json_t *check);
 /* A file below the lab's folder as it is, any bytes, appended. Never leads out of the folder. */
 int lab_bytes(const struct lab *l, const char *path, struct buf *out, struct err *e);

@@ -131,7 +131,8 @@ static void wake_lab(const struct session *s, const char *data)
 static int connect_lab(struct session *s, const struct attempt *lab, struct err *e)
 {
     _auto_free_ char *labs = xasprintf("%s/labs", s->home);
-    _auto_free_ char *data = xasprintf("%s/cluster/data", labs), *config = xasprintf("%s/kubeconfig", data);
+    _auto_free_ char *dir = lab_cluster_dir(labs, lab->exam ? lab->id : 0);
+    _auto_free_ char *data = xasprintf("%s/data", dir), *config = xasprintf("%s/kubeconfig", data);
     free(s->log);
     s->log = session_log_path(labs);
     s->attempt = lab->id;
