@@ -128,7 +128,7 @@ is_back() {
     eq "the same pod" "$uid" "$(k get pod web -o 'jsonpath={.metadata.uid}')"
     eq "started, not restarted" 0 "$(k get pod web -o 'jsonpath={.status.containerStatuses[0].restartCount}')"
     eq "a page" one "$(in_web 'cat /data/page')"
-    eq "files that were deleted" "doomed x" "$(in_web 'echo $(cat /data/doomed /data/deep/file)')"
+    eq "files that were deleted" "doomed x " "$(in_web "cat /data/doomed /data/deep/file | tr '\\n' ' '")"
     eq "none that came later" "" "$(in_web 'ls /data/new 2>/dev/null || true')"
     eq "an emptyDir" cached "$(in_web 'cat /cache/file')"
     eq "a hostPath" host "$(in_web 'cat /host/file')"

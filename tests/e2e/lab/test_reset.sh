@@ -62,7 +62,7 @@ is_back() {
     fails k get configmap mine
     k wait --for=condition=Ready pod/web --timeout=100s >/dev/null
     eq "the page" first "$(page)"
-    eq "other files" "lost+found page" "$(echo $(k exec web -- ls /d))"
+    eq "other files" "lost+found page " "$(k exec web -- ls /d | tr '\n' ' ')"
     out=$(lab check) && die "it passed: $out"
     has "no answer" "what" "$out"
     lacks "an answer given before" wrong "$out"
