@@ -97,6 +97,7 @@ static json_t *job_of(const struct class *c, const char *entry, const char *stud
     json_t *job = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:i}", "lab", o->lab, "student", student, "timeout",
                             (json_int_t)o->timeout_ms, "memory", (json_int_t)o->memory_bytes, "disk",
                             (json_int_t)o->disk_bytes, "cluster-memory", (json_int_t)o->cluster_bytes, "pids", o->pids);
+    jset_int(job, "cluster-disk", o->cluster_disk_bytes);
     jset_str(job, "path", path);
     if (o->seed_from_name || o->seed)
         jset_str(job, "seed", o->seed_from_name ? student : o->seed);

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/disk_warden.h"
 #include "cli/own_cluster.h"
 #include "cli/settle.h"
 #include "lab/grade.h"
@@ -44,11 +45,13 @@ struct worker {
     struct lab_env env;
     struct settle settle;
     struct jail *jail;
+    struct disk_warden warden;
     char seed[256], digest[SHA256_TEXT_LEN];
 };
 
 static void worker_release(struct worker *w)
 {
+    disk_warden_stop(&w->warden);
     lab_env_close(&w->env);
     jail_close(w->jail);
     own_cluster_stop(&w->own, false);
@@ -224,10 +227,15 @@ static json_t *judge_ours(struct worker *w, struct err *e)
     jail_bound_cluster(w->own.data, jint(w->job, "cluster-memory", 0), CLUSTER_PIDS);
     w->env.janitor = &w->own.janitor;
     settle_watch(&w->settle, &w->env);
-    if (plan_has_scripts(&w->plan) && open_jail(w, e) < 0)
+    if ((plan_has_scripts(&w->plan) && open_jail(w, e) < 0) ||
+        disk_warden_start(&w->warden, w->own.data, jint(w->job, "cluster-disk", 0), e) < 0)
         return NULL;
     const struct grade_opts opts = {.timeout_ms = jint(w->job, "timeout", 0), .script = run_script, .self = w};
-    return grade_submission(&w->env, &w->plan, &opts, e);
+    json_t *report = grade_submission(&w->env, &w->plan, &opts, e);
+    if (!disk_warden_stop(&w->warden))
+        return report;
+    json_decref(report);
+    return grade_refused(&w->lab, "its pods wrote more to disks than they may (--cluster-disk)");
 }
 
 /* ---- the submission ---- */

@@ -59,6 +59,8 @@ static bool settled(void *arg, bool running)
     const int64_t now = clock_mono_ms(clock_real());
     const bool known = local_call(s->env->host->data, request, &answer, NULL, &e) == 0;
     const int64_t revision = jint(answer, "revision", -1);
+    if (!known && e.code == ERR_UNAVAILABLE)
+        return true; /* it is no more */
     if (!known || !jbool(answer, "quiet", false) || revision != s->revision) {
         s->revision = revision;
         s->since_ms = now;

@@ -28,6 +28,7 @@
 #define MEMORY_BYTES  (INT64_C(512) << 20)
 #define DISK_BYTES    (INT64_C(64) << 20)
 #define CLUSTER_BYTES (INT64_C(2) << 30)
+#define CLUSTER_DISK  (INT64_C(8) << 30)
 #define PIDS          128
 
 struct grade_args {
@@ -241,6 +242,7 @@ enum {
     OPT_TIMEOUT,
     OPT_MEMORY,
     OPT_CLUSTER_MEMORY,
+    OPT_CLUSTER_DISK,
     OPT_DISK,
     OPT_PIDS,
     OPT_OUT,
@@ -258,6 +260,7 @@ static const struct option options[] = {
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"memory", required_argument, NULL, OPT_MEMORY},
     {"cluster-memory", required_argument, NULL, OPT_CLUSTER_MEMORY},
+    {"cluster-disk", required_argument, NULL, OPT_CLUSTER_DISK},
     {"disk", required_argument, NULL, OPT_DISK},
     {"pids", required_argument, NULL, OPT_PIDS},
     {"out", required_argument, NULL, OPT_OUT},
@@ -313,6 +316,8 @@ static bool take_option(struct grade_args *a, int opt)
         return take_size(optarg, &c->memory_bytes);
     case OPT_CLUSTER_MEMORY:
         return take_size(optarg, &c->cluster_bytes);
+    case OPT_CLUSTER_DISK:
+        return take_size(optarg, &c->cluster_disk_bytes);
     case OPT_DISK:
         return take_size(optarg, &c->disk_bytes);
     case OPT_PIDS:
@@ -348,6 +353,7 @@ static int run_grade(const struct cli *cli, int argc, char **argv, struct err *e
                                      .timeout_ms = TIMEOUT_MS,
                                      .memory_bytes = MEMORY_BYTES,
                                      .cluster_bytes = CLUSTER_BYTES,
+                                     .cluster_disk_bytes = CLUSTER_DISK,
                                      .disk_bytes = DISK_BYTES,
                                      .pids = PIDS}};
     if (argc == 2 && str_eq(argv[1], "--worker")) /* ourselves: grade_class.c */
@@ -388,6 +394,7 @@ const struct cli_verb verb_grade = {
         "  --memory SIZE        of its scripts (512Mi); --disk SIZE: their files (64Mi); --pids N: their processes "
         "(128)\n"
         "  --cluster-memory SIZE  of all its pods (2Gi), where control groups are to be had\n"
+        "  --cluster-disk SIZE  of all that they write to disks (8Gi); beyond it the submission is refused\n"
         "  --seed-from name     each student's variant is that of the entry's name; --seed TEXT: everybody's\n"
         "  --book FILE          the gradebook (labs/book.db in the data directory); --no-book: none\n"
         "  --student NAME       history: of this one\n"

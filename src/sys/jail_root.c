@@ -41,9 +41,9 @@ static const struct {
     {"run", 0755, false},
     {"tmp", 01777, false},
     {"home", 0755, false},
-    {JAIL_HOME + 1, 0700, true},
+    {&JAIL_HOME[1], 0700, true},
     {"opt", 0755, false},
-    {JAIL_PROGRAMS + 1, 0755, false},
+    {&JAIL_PROGRAMS[1], 0755, false},
     {"var", 0755, false},
     {"var/tmp", 01777, false},
 };
@@ -131,7 +131,7 @@ static int show_programs(const char *const *programs, struct err *e)
 {
     for (; programs && *programs; programs++) {
         const char *slash = strrchr(*programs, '/');
-        _auto_free_ char *path = xasprintf("%s/%s", JAIL_PROGRAMS + 1, slash ? slash + 1 : *programs);
+        _auto_free_ char *path = xasprintf("%s/%s", &JAIL_PROGRAMS[1], slash ? slash + 1 : *programs);
         if (touch(path) < 0 || show_read_only(*programs, path) < 0)
             return err_sys(e, errno, "the jail's %s", path);
     }

@@ -38,6 +38,13 @@ script() {
 }
 folder() { student "$1" "$2" "${3:-graded}"; mkdir -p "$subs/$1"; }
 
+# pod COMMAND: what applies a pod that runs it
+pod() {
+    printf "kubectl apply -f - <<'Y'\n"
+    printf '{apiVersion: v1, kind: Pod, metadata: {name: bad}, spec: {containers: [{name: c, image: busybox, command: [sh, -c, "%s"], ' "$1" | sed 's/{apiVersion: v1,/apiVersion: v1\n/; s/ kind: Pod,/kind: Pod\n/; s/ metadata:/metadata:/; s/}, spec: /}\nspec: /'
+    printf 'volumeMounts: [{name: d, mountPath: /data}]}], volumes: [{name: d, emptyDir: {}}]}\nY\nkubectl wait --for=condition=Ready pod/bad --timeout=60s\n'
+}
+
 # good_students DIR: of every form
 good_students() {
     subs=$1
@@ -116,6 +123,9 @@ spec:
 Y
 kubectl wait --for=jsonpath='{.status.phase}'=Succeeded pod/out --timeout=60s; kubectl logs out >&2; exit 5
 S
+    # What these do to their own cluster, the script's last commands among it, is theirs: exit 0.
+    { pod 'f() { f | f & }; f; sleep 1000000'; echo 'exit 0'; } | script pod-forks 4 good
+    { pod 'tail -n 1 /dev/zero'; echo 'exit 0'; } | script pod-eats-memory 4 good
     folder links 0 refused
     ln -s "$WORK/secret" "$subs/links/make.yaml"
     ln -s / "$subs/links/root"

@@ -17,7 +17,7 @@ LC_ALL=C sort -o "$WORK/expected" "$WORK/expected"
 fingerprint >"$WORK/before"
 
 say "$(wc -l <"$WORK/expected") submissions, each with its points"
-grade --timeout 20s --disk 16Mi --memory 128Mi --pids 64 --out "$WORK/out" --format table "$WORK/lab" "$WORK/subs" >"$WORK/table" || die "$(cat "$WORK/table")"
+grade --timeout 20s --disk 16Mi --memory 128Mi --pids 64 --cluster-memory 512Mi --out "$WORK/out" --format table "$WORK/lab" "$WORK/subs" >"$WORK/table" || die "$(cat "$WORK/table")"
 results "$WORK/out/results.json" >"$WORK/seen"
 diff "$WORK/expected" "$WORK/seen" || die "other results (expected <, seen >): $(jq -c '.students[] | {student, error, remarks, notes: [.report.steps[].notes]}' "$WORK/out/results.json")"
 
@@ -63,9 +63,20 @@ P
 
 say "again: the same, but for times"
 same() { jq -S 'del(.graded, .seconds, .students[].ms, .students[].report.steps[].checks[].ms)' "$1"; }
-grade --timeout 20s --disk 16Mi --memory 128Mi --pids 64 --jobs 3 --out "$WORK/again" "$WORK/lab" "$WORK/subs" >/dev/null
+grade --timeout 20s --disk 16Mi --memory 128Mi --pids 64 --cluster-memory 512Mi --jobs 3 --out "$WORK/again" "$WORK/lab" "$WORK/subs" >/dev/null
 same "$WORK/out/results.json" >"$WORK/first.json"
 same "$WORK/again/results.json" | diff "$WORK/first.json" - || die "another result"
+
+say "a pod that fills its disk ends its cluster, and no more"
+mkdir "$WORK/filler"
+subs=$WORK/filler
+{
+    pod 'i=0; while :; do dd if=/dev/zero of=/data/$i bs=1M count=64 conv=fsync; i=$((i + 1)); done'
+    echo 'while kubectl get --raw /readyz >/dev/null 2>&1; do sleep 0.2; done'
+} | script fills 0 good
+grade --no-book --timeout 10m --cluster-disk 512Mi --format json "$WORK/lab" "$WORK/filler" >"$WORK/filled.json"
+eq "refused" "fills 0 refused" "$(results "$WORK/filled.json")"
+has "why" "wrote more to disks than they may" "$(cat "$WORK/filled.json")"
 
 say "the gradebook remembers both"
 eq "twice" 2 "$("$STOWAGE" grade history --book "$WORK/book.db" lab --student folder | grep -c '100.0  4/4  graded')"

@@ -131,10 +131,12 @@ static void is_bounded(void **state _unused_)
 {
     int code;
     _auto_free_ char *bomb = said("f() { f | f & }; f; sleep 1000", 1000, &code);
+    assert_non_null(bomb);
     assert_int_equal(code, 124);
     expect("echo after the bomb", "after the bomb\n");
     _auto_free_ char *hog = said("exec tail -n 1 /dev/zero", PATIENCE_MS, &code); /* keeps a line that never ends */
     assert_int_not_equal(code, 0);
+    assert_non_null(hog);
     expect("(head -c 100M /dev/zero >big; head -c 100M /dev/zero >more) >out 2>&1; "
            "du -sk . | awk '{ print ($1 <= 9 * 1024) }'; rm -f big more",
            "1\n");
