@@ -36,6 +36,20 @@ expect "robot discovers" 200 "$(as_robot "$url/version")"
 expect "robot reads the keys" 200 "$(as_robot "$url/.well-known/openid-configuration")"
 expect "robot may not list" 403 "$(as_robot "$url$ns/pods")"
 expect_in "robot's name" 'User \"system:serviceaccount:default:robot\" cannot list resource \"pods\"' "$(bare "$url$ns/pods" -H "Authorization: Bearer $robot")"
+rbac=/apis/rbac.authorization.k8s.io/v1/namespaces/default
+grant() { api POST "$rbac/rolebindings" -d "{\"metadata\":{\"name\":\"$1\"},\"roleRef\":{\"kind\":\"Role\",\"name\":\"$2\"},\"subjects\":[{\"kind\":\"ServiceAccount\",\"name\":\"robot\",\"namespace\":\"default\"}]}" >/dev/null; }
+api POST "$rbac/roles" -d '{"metadata":{"name":"lists"},"rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]}' >/dev/null
+grant lists lists
+expect "robot may list by a role" 200 "$(as_robot "$url$ns/pods")"
+expect "not elsewhere" 403 "$(as_robot "$url/api/v1/namespaces/kube-system/pods")"
+expect "nor do more" 403 "$(as_robot "$url$ns/pods/x")"
+grant dangling nosuch
+expect_in "a role that is not there" 'in the namespace \"default\": RBAC: role.rbac.authorization.k8s.io \"nosuch\" not found' "$(bare "$url$ns/secrets" -H "Authorization: Bearer $robot")"
+access() { api POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews -H 'Impersonate-User: system:serviceaccount:default:robot' -d "{\"spec\":{\"resourceAttributes\":{\"namespace\":\"default\",\"verb\":\"$1\",\"resource\":\"pods\"}}}"; }
+expect_in "why he may" '"allowed":true,"reason":"RBAC: allowed by RoleBinding \"lists/default\" of Role \"lists\" to ServiceAccount \"robot/default\""' "$(access list)"
+expect_in "what he may not" '"allowed":false' "$(access delete)"
+api DELETE "$rbac/rolebindings/lists" >/dev/null
+expect "until it is taken away" 403 "$(as_robot "$url$ns/pods")"
 review=$(api POST /apis/authentication.k8s.io/v1/tokenreviews -d "{\"apiVersion\":\"authentication.k8s.io/v1\",\"kind\":\"TokenReview\",\"spec\":{\"token\":\"$robot\"}}")
 expect_in "a review of it" '"authenticated":true' "$review"
 expect_in "whose it is" '"username":"system:serviceaccount:default:robot"' "$review"
