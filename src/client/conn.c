@@ -155,9 +155,8 @@ static int dial(struct conn *c, const struct remote *r, int64_t deadline, struct
     freeaddrinfo(list);
     if (rc == 0 || e->code == ERR_TIMEOUT)
         return rc;
-    char why[sizeof e->msg];
-    memcpy(why, e->msg, sizeof why);
-    return err_set(e, ERR_UNAVAILABLE, "dial tcp %s:%s: %s", r->host, r->port, why);
+    e->code = ERR_UNAVAILABLE; /* sys_errno stays: who calls tells a refusal from silence by it */
+    return err_wrap(e, "dial tcp %s:%s", r->host, r->port);
 }
 
 static int tls_error(struct conn *c, int rc, struct err *e)

@@ -356,11 +356,11 @@ static void tell_status(struct call *c, const char *before, const json_t *status
 /* The server is not there, or its name or certificate is not what was expected. */
 static void tell_unreachable(struct call *c, const struct err *e)
 {
-    const char *url = c->k->access.url ? c->k->access.url : "";
-    const char *host = strstr(url, "://") ? strstr(url, "://") + 3 : url;
-    if (e->sys_errno == ECONNREFUSED)
-        fprintf(c->k->err, "The connection to the server %s was refused - did you specify the right host or port?\n",
-                host);
+    const char *host = str_starts(e->msg, "dial tcp ") ? e->msg + strlen("dial tcp ") : "";
+    const char *end = strstr(host, ": connect");
+    if (e->sys_errno == ECONNREFUSED && end)
+        fprintf(c->k->err, "The connection to the server %.*s was refused - did you specify the right host or port?\n",
+                (int)(end - host), host);
     else
         fprintf(c->k->err, "Unable to connect to the server: %s\n", e->msg);
 }

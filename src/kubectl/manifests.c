@@ -94,7 +94,8 @@ static bool is_manifest(const char *name)
     return str_ends(name, ".json") || str_ends(name, ".yaml") || str_ends(name, ".yml");
 }
 
-static int read_folder(const char *path, bool recursive, struct manifests *out, struct err *e)
+/* *count: of files that were read. */
+static int read_folder(const char *path, bool recursive, struct manifests *out, size_t *count, struct err *e)
 {
     _auto_strlist_ struct strlist names = {0};
     DIR *d = opendir(path);
@@ -112,13 +113,24 @@ static int read_folder(const char *path, bool recursive, struct manifests *out, 
         if (stat(full, &st) < 0)
             continue; /* a link to nowhere */
         if (S_ISDIR(st.st_mode))
-            rc = recursive ? read_folder(full, recursive, out, e) : 0;
+            rc = recursive ? read_folder(full, recursive, out, count, e) : 0;
         else if (is_manifest(full))
             rc = read_file(full, out, e);
         if (rc < 0)
             return -1;
+        *count += S_ISREG(st.st_mode) && is_manifest(full);
     }
     return 0;
+}
+
+static int read_folders(const char *path, bool recursive, struct manifests *out, struct err *e)
+{
+    size_t count = 0;
+    if (read_folder(path, recursive, out, &count, e) < 0)
+        return -1;
+    return count ? 0
+                 : err_set(e, ERR_NOT_FOUND, "error reading [%s]: recognized file extensions are [.json .yaml .yml]",
+                           path);
 }
 
 /* http://host:port/path, by the client's own HTTP. */
@@ -150,7 +162,7 @@ static int read_one(struct call *c, const char *path, struct manifests *out, str
     if (stat(path, &st) < 0)
         return err_set(e, ERR_NOT_FOUND, "the path \"%s\" does not exist", path);
     if (S_ISDIR(st.st_mode))
-        return read_folder(path, call_bool(c, "recursive"), out, e);
+        return read_folders(path, call_bool(c, "recursive"), out, e);
     return read_file(path, out, e);
 }
 

@@ -77,44 +77,12 @@ int change_create(struct call *c, struct change *ch, const struct kind *kind, co
 
 /* ---- what was applied last ---- */
 
-/* Compact, keys in order, as Go writes a map. */
-static void write_sorted(struct buf *out, const json_t *v)
-{
-    _auto_strlist_ struct strlist keys = {0};
-    const char *key;
-    json_t *value;
-    size_t i;
-    if (json_is_array(v)) {
-        json_array_foreach(v, i, value)
-        {
-            buf_addc(out, i ? ',' : '[');
-            write_sorted(out, value);
-        }
-        buf_adds(out, json_array_size(v) ? "]" : "[]");
-        return;
-    }
-    if (!json_is_object(v)) {
-        json_write(out, v);
-        return;
-    }
-    json_object_foreach((json_t *)(uintptr_t)v, key, value) strlist_add(&keys, key);
-    strlist_sort(&keys);
-    buf_addc(out, '{');
-    for (i = 0; i < keys.len; i++) {
-        buf_adds(out, i ? "," : "");
-        buf_add_json_string(out, keys.items[i], strlen(keys.items[i]));
-        buf_addc(out, ':');
-        write_sorted(out, json_object_get(v, keys.items[i]));
-    }
-    buf_addc(out, '}');
-}
-
 char *last_applied_text(const json_t *object)
 {
     _auto_json_ json_t *copy = json_clone(object);
     _auto_buf_ struct buf text = BUF_INIT;
     json_object_del(jmake_obj(copy, "metadata.annotations"), LAST_APPLIED);
-    write_sorted(&text, copy);
+    json_compact(&text, copy);
     buf_addc(&text, '\n');
     return buf_steal(&text, NULL);
 }

@@ -66,6 +66,37 @@ void json_pretty_by(struct buf *out, const json_t *tree, int blanks)
     pretty(out, tree, blanks, 0);
 }
 
+void json_compact(struct buf *out, const json_t *v)
+{
+    _auto_strlist_ struct strlist keys = {0};
+    const char *key;
+    json_t *value;
+    size_t i;
+    if (json_is_array(v)) {
+        json_array_foreach(v, i, value)
+        {
+            buf_addc(out, i ? ',' : '[');
+            json_compact(out, value);
+        }
+        buf_adds(out, json_array_size(v) ? "]" : "[]");
+        return;
+    }
+    if (!json_is_object(v)) {
+        json_write(out, v);
+        return;
+    }
+    json_object_foreach((json_t *)(uintptr_t)v, key, value) strlist_add(&keys, key);
+    strlist_sort(&keys);
+    buf_addc(out, '{');
+    for (i = 0; i < keys.len; i++) {
+        buf_adds(out, i ? "," : "");
+        buf_add_json_string(out, keys.items[i], strlen(keys.items[i]));
+        buf_addc(out, ':');
+        json_compact(out, json_object_get(v, keys.items[i]));
+    }
+    buf_addc(out, '}');
+}
+
 /* ---- forms ---- */
 
 typedef int print_fn(struct printer *p, const struct kind *kind, const json_t *object, struct buf *out, struct err *e);
@@ -192,12 +223,12 @@ static int unknown_form(struct call *c, const char *output, bool human)
     return -1;
 }
 
-static char *read_text(struct call *c, const char *path)
+static char *read_text(struct call *c, const char *what, const char *path)
 {
     _auto_buf_ struct buf text = BUF_INIT;
     if (file_text(path, &text) == 0)
         return buf_steal(&text, NULL);
-    call_fail(c, "error reading template %s, open %s: %s", path, path, file_why(errno));
+    call_fail(c, "error reading %s %s, open %s: %s", what, path, path, file_why(errno));
     return NULL;
 }
 
@@ -210,7 +241,8 @@ static int take_form(struct call *c, struct printer *p, size_t form, const char 
         return 0;
     if (!*text)
         return call_fail(c, "%s", forms[form].need), -1;
-    p->text = forms[form].from_file ? read_text(c, text) : xstrdup(text);
+    p->text = forms[form].from_file ? read_text(c, p->form == PRINT_COLUMNS ? "template" : "--template", text)
+                                    : xstrdup(text);
     if (!p->text)
         return -1;
     struct err e = ERR_INIT;

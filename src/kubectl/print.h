@@ -40,7 +40,9 @@ const char *dry_run_note(enum dry_run dry);
 
 /* Pretty JSON with keys in order. Appended, no newline at its end. */
 void json_pretty(struct buf *out, const json_t *tree);
-/* The same with so many blanks a level. */
+/* In one line, keys in order. Appended. */
+void json_compact(struct buf *out, const json_t *tree);
+/* Pretty with so many blanks a level. */
 void json_pretty_by(struct buf *out, const json_t *tree, int blanks);
 
 #endif

@@ -107,7 +107,7 @@ static void add_row(const struct server_table *t, const struct kind *kind, const
     size_t i;
     if (event) {
         begin_cell(out, &first);
-        buf_adds(&out->text, event);
+        buf_addf(&out->text, "%-8s", event); /* as wide as MODIFIED */
     }
     if (t->with_namespace) {
         begin_cell(out, &first);

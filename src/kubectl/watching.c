@@ -25,9 +25,13 @@ struct watching {
 
 static int show_object(struct watching *w, const char *type, json_t *object, struct err *e)
 {
-    _auto_json_ json_t *wrapped = NULL;
-    if (w->events)
-        wrapped = json_pack("{s:O,s:s}", "object", object, "type", type);
+    _auto_json_ json_t *wrapped = w->events ? json_pack("{s:O,s:s}", "object", object, "type", type) : NULL;
+    if (wrapped && w->p->form == PRINT_JSON) { /* one line an event, for programs that read them as they come */
+        _auto_buf_ struct buf text = BUF_INIT;
+        json_compact(&text, object);
+        fprintf(w->c->k->out, "{\"type\":\"%s\",\"object\":%s}\n", type, buf_str(&text));
+        return 0;
+    }
     if (printer_object(w->c, w->p, w->t->kind, wrapped ? wrapped : object, NULL, e) < 0)
         return -1;
     printer_end(w->c, w->p);

@@ -64,6 +64,13 @@ same get nodes --subresource=status -o name
 same get pod p -o jsonpath-as-json='{.spec.containers[*].image}'
 same get csinodes,csidrivers
 same get pods -lfoo -ojson
+same get pods -s https://127.0.0.1:1
+same get pods,svc -w
+same get nodes -o jsonpath-file=/nope
+same get pods --as=nobody
+same get pods --user=nobody
+mkdir "$WORK/empty"
+same create -f "$WORK/empty"
 
 # A watch shows what is there and what comes, in columns that stay.
 timeout 60 "$STOWAGE" kubectl get configmaps -w >"$WORK/watch" 2>&1 &
