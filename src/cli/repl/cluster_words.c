@@ -14,15 +14,17 @@
 
 static const struct cluster_word words[] = {
     {"why", "why", NULL, false, NULL, "why a claim, a volume or a pod is as it is"},
-    {"disk", "disk", NULL, false, "ls show create rm attach detach snapshot", "the cloud's disks"},
+    {"disk", "disk", NULL, false, "create ls attach detach modify snapshot rm show", "the cloud's disks"},
     {"node", "node", NULL, false, "stop start", "switch a node's machine off and on"},
-    {"image", "image", NULL, false, "ls pull import build export rm history", "the images that are here"},
+    {"image", "image", NULL, false, "ls import pull export inspect history tag rm build-deb",
+     "the images that are here"},
     {"clock", "clock", NULL, false, "forward speed", "what time it is there; `clock forward 6m`"},
     {"checkpoint", "checkpoint", NULL, false, "save ls restore diff rm", "keep the whole cluster, and go back to it"},
     {"shell", "shell", NULL, false, NULL, "a shell on a node"},
     {"status", "status", NULL, false, NULL, "the cluster: where, since when, what is real"},
     {"doctor", "doctor", NULL, false, NULL, "what this machine can do"},
-    {"lab", "lab", NULL, true, "list start status text check hint answer solution next reset exam submit stop history",
+    {"lab", "lab", NULL, true,
+     "list start status text check hint answer solution next reset exam submit stop history lint import",
      "do a lab: `lab list`, `lab start NAME`"},
     {"check", "lab", "check", true, NULL, "judge this step of the lab"},
     {"hint", "lab", "hint", true, NULL, "a hint for it"},
@@ -91,12 +93,14 @@ int cluster_word_run(struct session *s, const struct cluster_word *w, int argc, 
     strlist_add(&line, w->first);
     if (w->second)
         strlist_add(&line, w->second);
-    if (str_eq(w->name, "why") && !names_namespace(argc, argv)) {
+    for (int i = 1; i < argc; i++)
+        strlist_add(&line, argv[i]);
+    const bool names_object =
+        str_eq(w->name, "why") || (str_eq(w->name, "disk") && argc > 1 && str_eq(argv[1], "show"));
+    if (names_object && !names_namespace(argc, argv)) {
         strlist_add(&line, "--namespace");
         strlist_add(&line, s->k.ns);
     }
-    for (int i = 1; i < argc; i++)
-        strlist_add(&line, argv[i]);
     setenv("STOWAGE_DATA", w->lab ? s->home : s->data, 1);
     const int code = start(s, &line, io);
     if (s->data)

@@ -346,11 +346,12 @@ static void offer_told_flags(const struct completing *c, const char *verb)
 static void complete_cluster_word(const struct completing *c, const struct cluster_word *w, const struct strlist *words)
 {
     const char *second = words->len > 1 ? words->items[1] : "";
+    const bool names_object = str_eq(w->name, "why") || (str_eq(w->name, "disk") && str_eq(second, "show"));
     if (c->begun[0] == '-')
         offer_told_flags(c, w->first);
-    else if (str_eq(w->name, "why") && strchr(c->begun, '/'))
+    else if (names_object && strchr(c->begun, '/'))
         offer_kinds(c);
-    else if (str_eq(w->name, "why"))
+    else if (names_object)
         offer_list(c, "pvc/ pv/ pod/");
     else if (w->subs && words->len == 1)
         offer_list(c, w->subs);

@@ -75,7 +75,7 @@ static bool kubectl_word(const char *word)
 
 static bool shell_word(const char *word)
 {
-    static const char *const keywords[] = {"for", "while", "until", "if", "case", "(", "{", "[", "[[", "."};
+    static const char *const keywords[] = {"(", "[[", "."};
     for (size_t i = 0; i < ARRAY_LEN(keywords); i++)
         if (str_eq(word, keywords[i]))
             return true;
@@ -326,6 +326,15 @@ static int shell_text(const struct expansion *x, const struct pipeline *p, size_
 {
     if (strstr(p->stages[from].raw, "$?"))
         buf_addf(out, "(exit %d)\n", x->last);
+    if (p->shell) {
+        /* What a loop does is asked each time it is done; what it goes over, once. */
+        const char *raw = p->stages[0].raw;
+        const size_t head = str_starts(raw, "for ") ? strcspn(raw, ";\n") : 0;
+        _auto_free_ char *list = xstrndup(raw, head);
+        const int rc = expand_for_shell(x, list, text_ours, out, e);
+        buf_adds(out, raw + head);
+        return rc;
+    }
     for (size_t i = from; i < to; i++) {
         buf_adds(out, i > from ? "|" : "");
         if (expand_for_shell(x, p->stages[i].raw, text_ours, out, e) < 0)

@@ -246,13 +246,70 @@ static struct stage *add_stage(struct pipeline *p)
     return &p->stages[p->len++];
 }
 
+/* ---- loops and conditions: the shell's ---- */
+
+static bool is_one_of(const char *word, size_t n, const char *blank_separated)
+{
+    for (const char *p = blank_separated; *p; p += strspn(p, " ")) {
+        const size_t len = strcspn(p, " ");
+        if (len == n && memcmp(p, word, n) == 0)
+            return true;
+        p += len;
+    }
+    return false;
+}
+
+#define OPENS  "for while until if case {"
+#define CLOSES "done fi esac }"
+#define GOES   "do then else elif"
+
+static bool at_compound(const char *p)
+{
+    bool open;
+    return is_one_of(p, word_length(p, &open), OPENS);
+}
+
+/* Past the word that closes what is opened at `p`, and what follows it in its line; NULL: that has not come. */
+static const char *past_compound(const char *p)
+{
+    int depth = 0;
+    for (bool command = true; *p;) {
+        bool open;
+        const size_t n = word_length(p, &open);
+        if (n == 0) {
+            command = strchr(";|&\n", *p) || (command && strchr(" \t", *p));
+            p++;
+            continue;
+        }
+        depth += command && is_one_of(p, n, OPENS);
+        depth -= command && is_one_of(p, n, CLOSES);
+        command = command && is_one_of(p, n, OPENS " " GOES);
+        p += n;
+        if (depth == 0)
+            return p + strcspn(p, "\n");
+    }
+    return NULL;
+}
+
+static void take_raw(struct parser *x, struct pipeline *p, const char *end)
+{
+    p->shell = true;
+    add_stage(p)->raw = xstrndup(x->p, (size_t)(end - x->p));
+    x->p = end;
+}
+
 static int take_pipeline(struct parser *x, struct pipeline *p)
 {
     if (*x->p == '!') {
-        const size_t n = strcspn(++x->p, "\n");
-        p->shell = true;
-        add_stage(p)->raw = xstrndup(x->p, n);
-        x->p += n;
+        x->p++;
+        take_raw(x, p, x->p + strcspn(x->p, "\n"));
+        return 0;
+    }
+    if (at_compound(x->p)) {
+        const char *end = past_compound(x->p);
+        if (!end)
+            return goes_on(x, "a loop or a condition has no end");
+        take_raw(x, p, end);
         return 0;
     }
     for (;;) {

@@ -2,6 +2,7 @@
  *
  *     script   = pipeline { (";" | newline | "&&" | "||" | "&") pipeline }
  *     pipeline = stage { "|" stage }          or  "!" anything to the end of the line
+ *                                             or  for, while, if, case… up to their end, and to that of its line
  *     stage    = { word | ["2" | "&"] ">" word | ">>" word | "<" word | "<<" ["-"] word }
  *
  * Words are kept as they were typed, quotes and dollars too: a variable may be set by the command before. expand_int.h
@@ -40,7 +41,7 @@ enum joint { JOINT_ALWAYS, JOINT_AND, JOINT_OR };
 struct pipeline {
     enum joint joint; /* with the one before */
     bool background;  /* "&" at its end */
-    bool shell;       /* "!": its one stage's raw text is for the user's shell */
+    bool shell;       /* "!", a loop: its one stage's raw text is for the user's shell */
     struct stage *stages;
     size_t len;
 };

@@ -207,6 +207,13 @@ def alone():
     assert "\x1b[36m" in t.raw, "no colours on a terminal"
     t.line("clock")
     t.expect("T", "Z", t.prompt)
+    t.line("use kube-system")
+    t.expect("stowage:kube-system> ")
+    t.line("why pvc/none")
+    t.expect('"none" not found in namespace kube-system')
+    t.expect("stowage:kube-system> ")
+    t.line("use default")
+    t.expect(t.prompt)
     t.line("status")
     t.expect("nodes        1, Ready", t.prompt)
     os.kill(t.pid, signal.SIGTERM)

@@ -40,6 +40,9 @@ to $X
 E')"
 eq "programs by their name" "a b" "$(repl -c 'printf "%s %s\n" a b')"
 eq "the shell" "3" "$(repl -c '!echo 1; for i in 1 2; do echo $i; done | wc -l' | tail -n 1 | sed 's/2/3/')"
+eq "loops are its, too" "<controlplane><node01>" "$(repl -c 'for n in $(get nodes -o name | sort); do
+    printf "<%s>" ${n#node/}
+done')"
 eq "kubectl in the shell is this cluster's" "node/controlplane" "$(PATH=$(dirname "$(command -v "$KUBECTL")"):$PATH repl -c '!kubectl get nodes -o name | head -n 1')"
 no_kubectl="$WORK/no kubectl"
 mkdir "$no_kubectl"

@@ -66,6 +66,10 @@ static void lines_become_commands(void **state)
         {"run x -- sh -c 'a; b' \"c d\"", "[run,x,--,sh,-c,'a; b',\"c d\"]"},
         {"cat <<EOF | k apply -f -\na: $X\nEOF\nget po", "[cat <<a: $X\n|k,apply,-f,-];[get,po]"},
         {"apply -f - <<-'E'\n\t a\n\tE\n", "[apply,-f,- <<' a\n]"},
+        {"for i in 1 2; do echo $i; done | wc; get po", "[!for i in 1 2; do echo $i; done | wc; get po]"},
+        {"if true\nthen\n echo done\nfi\nget po", "[!if true\nthen\n echo done\nfi];[get,po]"},
+        {"while a; do for b in c; do d; done; done && e", "[!while a; do for b in c; do d; done; done && e]"},
+        {"forget it; echo for x", "[forget,it];[echo,for,x]"},
         /* what goes on in another line */
         {"get 'a", "more"},
         {"get \"a", "more"},
@@ -75,6 +79,8 @@ static void lines_become_commands(void **state)
         {"logs $(get po", "more"},
         {"apply -f - <<EOF\na: b", "more"},
         {"apply -f - <<EOF", "more"},
+        {"for i in 1 2; do\n", "more"},
+        {"if a; then if b; then c; fi\n", "more"},
         /* and what is nothing */
         {"| wc", "bad"},
         {"; get", "bad"},
