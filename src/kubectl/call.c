@@ -191,6 +191,7 @@ static void tell_warnings(struct call *c, const struct strlist *warnings)
         if (strlist_has(&c->warned, warnings->items[i]))
             continue;
         strlist_add(&c->warned, warnings->items[i]);
+        fflush(c->k->out); /* in the order in which it was said, where both go to one place */
         fprintf(c->k->err, "Warning: %s\n", warnings->items[i]);
     }
 }
@@ -289,6 +290,7 @@ int call_fail(struct call *c, const char *fmt, ...)
     buf_addv(&text, fmt, ap);
     va_end(ap);
     const bool whole = str_starts(buf_str(&text), "error: ") || str_starts(buf_str(&text), "Error from server");
+    fflush(c->k->out);
     fprintf(c->k->err, "%s%s\n", whole ? "" : "error: ", buf_str(&text));
     return c->code = 1;
 }
@@ -375,6 +377,7 @@ static bool cancelled(const struct call *c, const struct err *e)
 int call_error_at(struct call *c, const char *before, const struct err *e)
 {
     c->code = 1;
+    fflush(c->k->out);
     if (cancelled(c, e))
         return 1;
     if (c->failure && e->code != ERR_OK) {

@@ -36,6 +36,7 @@ static int cordon_node(struct call *c, struct change *ch, const struct kind *kin
         return -1;
     }
     change_tell(c, ch, kind, node, buf_str(&done));
+    fflush(c->k->out);
     return 0;
 }
 
@@ -152,8 +153,7 @@ static void ask_daemon_set(struct call *c, struct leaving *l, const json_t *owne
     }
     bool orphan = call_not_found(c) && call_bool(c, "force");
     say(l, orphan ? POD_WARNS : POD_FORBIDS, orphan, jstr_or(c->failure, "message", e.msg));
-    json_decref(c->failure);
-    c->failure = NULL;
+    call_forget(c);
 }
 
 static bool has_local_storage(const json_t *pod)
@@ -295,8 +295,7 @@ static int try_evict(struct draining *d, struct leaving *l, struct err *e)
     const char *message = d->c->failure != NULL ? jstr_or(d->c->failure, "message", e->msg) : e->msg;
     _auto_free_ char *why = xstrdup(message);
     const bool missing = call_not_found(d->c), budget = str_eq(jstr(d->c->failure, "reason"), "TooManyRequests");
-    json_decref(d->c->failure);
-    d->c->failure = NULL;
+    call_forget(d->c);
     err_clear(e);
     if (missing) {
         l->state = GONE;
@@ -309,27 +308,40 @@ static int try_evict(struct draining *d, struct leaving *l, struct err *e)
     return 0;
 }
 
-/* Is another pod, or none, where it was? */
-static void look(struct draining *d, struct leaving *l)
+/* The pod as it is; *out_gone: another one, or none, is where it was. */
+static int ask_gone(struct draining *d, const json_t *pod, json_t **out_now, bool *out_gone, struct err *e)
 {
     _auto_buf_ struct buf path = BUF_INIT;
+    kind_path(d->pods, jstr(pod, "metadata.namespace"), jstr_or(pod, "metadata.name", ""), NULL, &path);
+    if (call_json(d->c, "GET", buf_str(&path), NULL, NULL, out_now, e) == 0) {
+        *out_gone = !str_eq(jstr(*out_now, "metadata.uid"), jstr(pod, "metadata.uid"));
+        return 0;
+    }
+    if (!call_not_found(d->c))
+        return err_wrap(e, "error when waiting for pod \"%s\" in namespace \"%s\" to terminate",
+                        jstr_or(pod, "metadata.name", ""), jstr_or(pod, "metadata.namespace", ""));
+    call_forget(d->c);
+    err_clear(e);
+    *out_gone = true;
+    return 0;
+}
+
+static int look(struct draining *d, struct leaving *l, struct err *e)
+{
     _auto_json_ json_t *now = NULL;
-    struct err e = ERR_INIT;
-    kind_path(d->pods, jstr(l->pod, "metadata.namespace"), jstr_or(l->pod, "metadata.name", ""), NULL, &path);
-    int rc = call_json(d->c, "GET", buf_str(&path), NULL, NULL, &now, &e);
-    bool gone = rc < 0 ? call_not_found(d->c) : !str_eq(jstr(now, "metadata.uid"), jstr(l->pod, "metadata.uid"));
-    json_decref(d->c->failure);
-    d->c->failure = NULL;
-    if (rc == 0 && !gone && is_long_deleted(d->c, now)) {
+    bool gone;
+    if (ask_gone(d, l->pod, &now, &gone, e) < 0)
+        return -1;
+    if (gone) {
+        l->state = GONE;
+        change_tell(d->c, d->change, d->pods, l->pod, call_bool(d->c, "disable-eviction") ? "deleted" : "evicted");
+        fflush(d->c->k->out);
+    } else if (is_long_deleted(d->c, now)) {
         l->state = GONE;
         fprintf(d->c->k->out, "pod %s has DeletionTimestamp older than %lld seconds, skipping\n",
                 jstr_or(l->pod, "metadata.name", ""), (long long)call_int(d->c, "skip-wait-for-delete-timeout"));
     }
-    if (!gone)
-        return;
-    l->state = GONE;
-    change_tell(d->c, d->change, d->pods, l->pod, call_bool(d->c, "disable-eviction") ? "deleted" : "evicted");
-    fflush(d->c->k->out);
+    return 0;
 }
 
 /* Once over all pods; how many are not gone. -1 with `e`. */
@@ -343,8 +355,8 @@ static int round_of(struct draining *d, struct leavings *l, struct err *e)
             continue;
         if (one->state == TO_EVICT && now >= one->again && try_evict(d, one, e) < 0)
             return -1;
-        if (one->state == TO_GO)
-            look(d, one);
+        if (one->state == TO_GO && look(d, one, e) < 0)
+            return -1;
         left += one->state != GONE;
     }
     return left;

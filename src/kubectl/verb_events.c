@@ -1,4 +1,7 @@
-/* verb_events.c - `kubectl events`: in order of time, of one object or all, and as they come. */
+/* verb_events.c - `kubectl events`: in order of time, of one object or all, and as they come.
+ *
+ * Those of one moment stay in the server's order. (kubectl's own sort is not stable: it shuffles them when they are
+ * more than a dozen.) */
 #include "api/printer.h"
 #include "base/clock.h"
 #include "base/json.h"

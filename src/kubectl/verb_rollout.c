@@ -37,6 +37,22 @@ static bool is_one_of(const struct kind *k, const char *const *kinds, size_t n)
 }
 static const char *const rolled[] = {"Deployment", "DaemonSet", "StatefulSet"};
 
+/* Why a kind has no past: kubectl knows those that make pods, and of the others not even that. what: "history". */
+static void refuse_kind(const struct kind *k, const char *what, const char *none, struct err *e)
+{
+    static const char *const known[] = {
+        "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "ReplicationController", "StatefulSet", "CronJob"};
+    _auto_free_ char *kind = group_kind(k);
+    bool has_pods = false;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        has_pods |= str_eq(k->kind, known[i]);
+    if (has_pods)
+        err_set(e, ERR_BAD_REQUEST, "no %s has been implemented for \"%s\"", none, kind);
+    else
+        err_set(e, ERR_BAD_REQUEST, "error retrieving %s for \"%s\", no visitor method exists for {%s %s}", what, kind,
+                k->group, k->kind);
+}
+
 static int none_found(struct call *c)
 {
     fprintf(c->k->err, "No resources found in %s namespace.\n", call_namespace(c));
@@ -173,9 +189,8 @@ static int history_of(struct call *c, const struct target *t, json_t *object, vo
     _auto_buf_ struct buf text = BUF_INIT;
     int64_t number = call_int(c, "revision");
     if (past_of(c, t, object, &list, &past, &e) < 0) {
-        _auto_free_ char *kind = group_kind(t->kind);
         if (e.msg[0] == '\0')
-            err_set(&e, ERR_BAD_REQUEST, "no history viewer has been implemented for \"%s\"", kind);
+            refuse_kind(t->kind, "history", "history viewer", &e);
         call_error(c, &e);
         return 0;
     }
@@ -255,9 +270,9 @@ static int undo_one(struct call *c, const struct target *t, json_t *object, stru
     _auto_buf_ struct buf done = BUF_INIT;
     int64_t number = call_int(c, "to-revision");
     if (past_of(c, t, object, &list, &past, e) < 0) {
-        _auto_free_ char *kind = group_kind(t->kind);
-        return e->msg[0] == '\0' ? err_set(e, ERR_BAD_REQUEST, "no rollbacker has been implemented for \"%s\"", kind)
-                                 : -1;
+        if (e->msg[0] == '\0')
+            refuse_kind(t->kind, "rollbacker", "rollbacker", e);
+        return -1;
     }
     const struct revision *to = number >= 0 ? rollout_past_find(&past, number) : NULL;
     if (undo_refused(t, object, &past, to, number, e) < 0)

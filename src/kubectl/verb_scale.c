@@ -92,8 +92,7 @@ static int scale_named(struct call *c, const struct targets *all, const struct t
     if (!call_not_found(c))
         return call_error(c, &e), -1;
     strlist_add(&s->missing, jstr_or(c->failure, "message", e.msg));
-    json_decref(c->failure);
-    c->failure = NULL;
+    call_forget(c);
     return 0;
 }
 

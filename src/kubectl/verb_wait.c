@@ -189,17 +189,20 @@ static int seen(void *arg, const json_t *object, bool gone, struct err *e)
 
 /* ---- one object ---- */
 
-/* A refusal of the server has words of its own already. */
+/* A refusal of the server has words of its own already; who gave up waiting (Ctrl-C) is told nothing. */
 static void failed(struct call *c, struct waiting *w, const struct err *e)
 {
+    if (c->failure == NULL && e->code == ERR_TIMEOUT) {
+        call_error(c, e);
+        return;
+    }
     const char *reason = jstr(c->failure, "reason");
     if (c->failure != NULL)
         strlist_addf(&w->errors, "Error from server (%s): %s", reason != NULL ? reason : "",
                      jstr_or(c->failure, "message", e->msg));
     else
         strlist_add(&w->errors, e->msg);
-    json_decref(c->failure);
-    c->failure = NULL;
+    call_forget(c);
 }
 
 static void vanished(struct waiting *w, const struct kind *k, const char *name)
@@ -275,8 +278,7 @@ static void follow_named(struct call *c, const struct targets *all, const struct
             failed(c, w, &e);
             return;
         }
-        json_decref(c->failure);
-        c->failure = NULL;
+        call_forget(c);
         if (w->wish.kind == WISH_DELETE)
             return;
         if (clock_mono_ms(clock_real()) >= w->deadline) {

@@ -367,19 +367,12 @@ const struct row rows_ingress_class[] = {
 
 static void put_cidrs(struct page *p, const json_t *object)
 {
-    static const struct condition_column columns[] = {
-        {"Type", "----", "type", false, false},
-        {"Status", "------", "status", false, false},
-        {"LastTransitionTime", "------------------", "lastTransitionTime", false, true},
-        {"Reason", "------", "reason", false, false},
-        {"Message", "-------", "message", false, false},
-    };
     _auto_buf_ struct buf text = BUF_INIT;
     value_join(&text, jat(object, "spec.cidrs"), ", ");
     page_put(p, 0, "CIDRs:\t%s\n", buf_str(&text));
     if (json_array_size(jat(object, "status.conditions")) > 0)
         page_put(p, 0, "Status:\n");
-    page_conditions(p, jat(object, "status.conditions"), "Conditions:", columns, ARRAY_LEN(columns));
+    page_conditions_timed(p, jat(object, "status.conditions"));
 }
 
 const struct row rows_service_cidr[] = {

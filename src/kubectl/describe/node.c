@@ -86,15 +86,7 @@ static void put_lease(struct page *p, const json_t *node)
 
 static void put_conditions(struct page *p, const json_t *node)
 {
-    static const struct condition_column columns[] = {
-        {"Type", "----", "type", true, false},
-        {"Status", "------", "status", true, false},
-        {"LastHeartbeatTime", "-----------------", "lastHeartbeatTime", true, true},
-        {"LastTransitionTime", "------------------", "lastTransitionTime", true, true},
-        {"Reason", "------", "reason", true, false},
-        {"Message", "-------", "message", false, false},
-    };
-    page_conditions(p, jat(node, "status.conditions"), "Conditions:", columns, ARRAY_LEN(columns));
+    page_conditions_seen(p, jat(node, "status.conditions"), "LastHeartbeatTime", "lastHeartbeatTime");
 }
 
 static void put_addresses(struct page *p, const json_t *node)

@@ -87,6 +87,9 @@ struct condition_column {
 void page_conditions(struct page *p, const json_t *list, const char *title, const struct condition_column *columns,
                      size_t n);
 void page_conditions_short(struct page *p, const json_t *list); /* Type Status Reason */
+void page_conditions_timed(struct page *p, const json_t *list); /* and since when, and why in words */
+/* With a second time: when it was last looked at. */
+void page_conditions_seen(struct page *p, const json_t *list, const char *title, const char *member);
 void page_events(struct page *p, const json_t *events);
 void page_pod_template(struct page *p, const json_t *template_object);
 void page_containers(struct page *p, const char *label, const json_t *containers, const json_t *statuses,

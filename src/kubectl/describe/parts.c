@@ -121,6 +121,31 @@ void page_conditions_short(struct page *p, const json_t *list)
     page_conditions(p, list, "Conditions:", columns, ARRAY_LEN(columns));
 }
 
+void page_conditions_timed(struct page *p, const json_t *list)
+{
+    static const struct condition_column columns[] = {
+        {"Type", "----", "type", false, false},
+        {"Status", "------", "status", false, false},
+        {"LastTransitionTime", "------------------", "lastTransitionTime", false, true},
+        {"Reason", "------", "reason", false, false},
+        {"Message", "-------", "message", false, false},
+    };
+    page_conditions(p, list, "Conditions:", columns, ARRAY_LEN(columns));
+}
+
+void page_conditions_seen(struct page *p, const json_t *list, const char *title, const char *member)
+{
+    const struct condition_column columns[] = {
+        {"Type", "----", "type", true, false},
+        {"Status", "------", "status", true, false},
+        {title, "-----------------", member, true, true},
+        {"LastTransitionTime", "------------------", "lastTransitionTime", true, true},
+        {"Reason", "------", "reason", true, false},
+        {"Message", "-------", "message", false, false},
+    };
+    page_conditions(p, list, "Conditions:", columns, ARRAY_LEN(columns));
+}
+
 /* -- tolerations and the like -- */
 
 static int by_member(const json_t *a, const json_t *b, const char *member)

@@ -127,15 +127,8 @@ const struct row rows_quota[] = {
 
 static void put_bounds(struct page *p, const json_t *ns)
 {
-    static const struct condition_column columns[] = {
-        {"Type", "----", "type", false, false},
-        {"Status", "------", "status", false, false},
-        {"LastTransitionTime", "------------------", "lastTransitionTime", false, true},
-        {"Reason", "------", "reason", false, false},
-        {"Message", "-------", "message", false, false},
-    };
     const json_t *quotas = jat(p->related, "quotas"), *limits = jat(p->related, "limits");
-    page_conditions(p, jat(ns, "status.conditions"), "Conditions:", columns, ARRAY_LEN(columns));
+    page_conditions_timed(p, jat(ns, "status.conditions"));
     page_put(p, 0, "\n%s\n", json_array_size(quotas) == 0 ? "No resource quota." : "Resource Quotas");
     for (size_t i = 0; i < json_array_size(quotas); i++) {
         const json_t *q = json_array_get(quotas, i);

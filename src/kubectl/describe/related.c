@@ -77,8 +77,7 @@ static int ask_one(struct call *c, const struct describe_want *w, const json_t *
         return -1;
     const char *why = c->failure != NULL ? jstr_or(c->failure, "message", e->msg) : e->msg;
     json_object_set_new(jmake_obj(related, "errors"), w->name, json_string(why));
-    json_decref(c->failure);
-    c->failure = NULL;
+    call_forget(c);
     err_clear(e);
     return 0;
 }
@@ -107,8 +106,7 @@ static void ask_events_of(struct call *c, const struct kind *kind, const json_t 
         buf_addf(&path, "/namespaces/%s", ns);
     buf_addf(&path, "/events?fieldSelector=%s&limit=500", buf_str(&terms));
     if (ask_list(c, buf_str(&path), list, &e) < 0) {
-        json_decref(c->failure); /* who may not see events is told of none, as by kubectl */
-        c->failure = NULL;
+        call_forget(c); /* who may not see events is told of none, as by kubectl */
     }
 }
 

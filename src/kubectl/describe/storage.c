@@ -181,17 +181,9 @@ static void put_users(struct page *p, const json_t *claim)
 
 static void put_pvc(struct page *p, const json_t *claim)
 {
-    static const struct condition_column columns[] = {
-        {"Type", "----", "type", true, false},
-        {"Status", "------", "status", true, false},
-        {"LastProbeTime", "-----------------", "lastProbeTime", true, true},
-        {"LastTransitionTime", "------------------", "lastTransitionTime", true, true},
-        {"Reason", "------", "reason", true, false},
-        {"Message", "-------", "message", false, false},
-    };
     page_claim(p, claim, true);
     put_users(p, claim);
-    page_conditions(p, jat(claim, "status.conditions"), "Conditions:", columns, ARRAY_LEN(columns));
+    page_conditions_seen(p, jat(claim, "status.conditions"), "LastProbeTime", "lastProbeTime");
 }
 
 const struct row rows_pvc[] = {{NULL, ROW_CALL, NULL, NULL, put_pvc, 0}, ROWS_END};

@@ -31,13 +31,15 @@ exit codes: real $real_code, ours $our_code
 $(diff "$WORK/real.out.m" "$WORK/ours.out.m" | head -n 40)
 $(diff "$WORK/real.err.m" "$WORK/ours.err.m" | head -n 20)"
 }
-# same_change RESET ARGS...: what changes something is asked of the real one, undone by the shell command RESET, and asked of ours
+# same_change RESET ARGS...: what changes something is asked of the real one and of ours, each after the shell command RESET, which
+# brings back what both begin with
 same_change() {
     reset=$1
     shift
     real_code=0 our_code=0
+    eval "$reset" >/dev/null 2>&1 || true # there may be nothing to undo
     k "$@" >"$WORK/real.out" 2>"$WORK/real.err" </dev/null || real_code=$?
-    eval "$reset" >/dev/null
+    eval "$reset" >/dev/null 2>&1 || true
     ours "$@" >"$WORK/ours.out" 2>"$WORK/ours.err" </dev/null || our_code=$?
     for f in real.out real.err ours.out ours.err; do cp "$WORK/$f" "$WORK/$f.m"; done
     cmp -s "$WORK/real.out" "$WORK/ours.out" && cmp -s "$WORK/real.err" "$WORK/ours.err" && [ $real_code = $our_code ] || differs "$@"

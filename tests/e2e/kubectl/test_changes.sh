@@ -52,7 +52,6 @@ for words in k=v:PreferNoSchedule k- k=v:Bad k=v ''; do
 done
 same_change "$back" taint pods web k=v:NoSchedule
 same_change "$back" taint node nothing k=v:NoSchedule
-k taint nodes node01 k=v:PreferNoSchedule >/dev/null
 back='k taint nodes node01 k=v:PreferNoSchedule --overwrite'
 for words in k=w:PreferNoSchedule 'k=w:PreferNoSchedule --overwrite' k:PreferNoSchedule- k:NoExecute-; do
     same_change "$back" taint nodes node01 $words
@@ -107,7 +106,7 @@ same rollout undo sts/db
 same rollout undo deploy/front --to-revision=5
 same rollout restart cm/conf
 same_change 'k rollout resume deploy/front' rollout pause deploy/front
-same_change true rollout resume deploy/front
+same_change 'k rollout pause deploy/front' rollout resume deploy/front
 k rollout pause deploy/front >/dev/null
 same rollout undo deploy/front
 same rollout restart deploy/front
@@ -118,7 +117,7 @@ within 60 "the deployment" rolled_out deploy/front
 out=$(ours rollout status deploy/front)
 eq "status" 'deployment "front" successfully rolled out' "$out"
 same_change 'k rollout undo deploy/front' rollout undo deploy/front
-eq "image" nginx "$(k get deploy front -o jsonpath='{.spec.template.spec.containers[0].image}')"
+eq "image" httpd "$(k get deploy front -o jsonpath='{.spec.template.spec.containers[0].image}')"
 same rollout history deploy/front
 ours rollout restart sts/db >/dev/null
 within 60 "the stateful set" rolled_out sts/db
