@@ -77,3 +77,33 @@ $grow"
 judged
 has "four of five" "80 of 100" "$out"
 has "which" "FAIL old went before new came" "$out"
+
+say "a student: what was done before a reset does not count; a cluster that was killed says that it has forgotten"
+export STOWAGE_DATA="$WORK/mine"
+mine=$WORK/mine/labs/cluster/data
+end() { code=$?; "$STOWAGE" down --data "$mine" >/dev/null 2>&1 || true; (exit $code); finish; }
+trap end EXIT
+up() { k --kubeconfig "$mine/kubeconfig" get --raw /readyz; }
+solve() { env KUBECONFIG="$mine/kubeconfig" bash -ec "$(printf 'kubectl delete cm old\n%s\n%s\n%s' "$new" "$again" "$grow")" >/dev/null; }
+"$STOWAGE" lab start "$lab" >/dev/null
+solve
+"$STOWAGE" lab reset >/dev/null
+fails "$STOWAGE" lab check
+has "undone" "observed  cm/old: there" "$out"
+solve
+out=$("$STOWAGE" lab check)
+has "done again" "5 of 5 points" "$("$STOWAGE" lab status)"
+"$STOWAGE" lab stop >/dev/null
+"$STOWAGE" lab start "$lab" >/dev/null
+solve
+pid=$("$STOWAGE" status --data "$mine" | sed -n 's,^process *,,p')
+kill -9 "$pid"
+within 30 "it is down" not up
+fails "$STOWAGE" lab check
+has "forgotten" "has forgotten what was before: begin the step anew" "$out"
+has "but who is who is known" "ok   kept is kept" "$out"
+"$STOWAGE" lab reset >/dev/null
+solve
+"$STOWAGE" lab check >/dev/null
+has "all" "5 of 5 points" "$("$STOWAGE" lab status)"
+"$STOWAGE" lab stop >/dev/null
