@@ -22,9 +22,7 @@ static void put_data(struct page *p, const json_t *map)
     page_put(p, 0, "\nBinaryData\n====\n");
     for (size_t i = 0; i < json_array_size(binary_keys); i++) {
         const char *key = json_string_value(json_array_get(binary_keys, i));
-        size_t n;
-        _auto_free_ char *bytes = base64_of(json_string_value(json_object_get(binary, key)), &n);
-        page_put(p, 0, "%s: %zu bytes\n", key, n);
+        page_put(p, 0, "%s: %zu bytes\n", key, base64_size(json_string_value(json_object_get(binary, key))));
     }
     page_put(p, 0, "\n");
 }

@@ -72,6 +72,7 @@ void value_controller(struct buf *out, const json_t *object);
 json_t *keys_sorted(const json_t *object);
 /* Bytes of a base64 text. Returns new. */
 char *base64_of(const char *text, size_t *out_len);
+size_t base64_size(const char *text); /* how many */
 
 /* -- parts (parts.c and families) -- */
 void page_labels(struct page *p, const char *indent, const char *title, const json_t *labels);

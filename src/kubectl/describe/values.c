@@ -182,3 +182,10 @@ char *base64_of(const char *text, size_t *out_len)
         buf_clear(&b);
     return buf_steal(&b, out_len);
 }
+
+size_t base64_size(const char *text)
+{
+    size_t n;
+    free(base64_of(text, &n));
+    return n;
+}
