@@ -111,6 +111,7 @@ static _Noreturn void become_script(const struct jail_boot *boot, const struct m
     struct err e = ERR_INIT;
     const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     proc_reset_signals();
+    prctl(PR_SET_DUMPABLE, 1); /* our files of /proc are ours again: a user namespace is mapped by them */
     setsid();
     dup2(null, STDIN_FILENO);
     dup2(m->fds[0], STDOUT_FILENO);
