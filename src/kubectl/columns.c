@@ -27,8 +27,10 @@ int columns_check(const char *spec, bool of_file, char **text, struct err *e)
         if (i != columns.len)
             return err_set(e, ERR_BAD_REQUEST, "number of headers (%zu) and field specifications (%zu) don't match",
                            columns.len, i);
+        if (i == 0)
+            return err_set(e, ERR_BAD_REQUEST, "custom-columns format specified but no custom columns given");
         free(*text);
-        *text = strlist_join(&joined, ",");
+        *text = strlist_join(&joined, "\n");
         return 0;
     }
     strlist_split(&columns, spec, ',');
@@ -37,7 +39,11 @@ int columns_check(const char *spec, bool of_file, char **text, struct err *e)
         if (!colon || strchr(colon + 1, ':'))
             return err_set(e, ERR_BAD_REQUEST, "unexpected custom-columns spec: %s, expected <header>:<json-path-expr>",
                            columns.items[i]);
+        for (char *p = columns.items[i]; *p; p++)
+            *p = *p == '\n' ? ' ' : *p; /* lines divide columns from here on */
     }
+    free(*text);
+    *text = strlist_join(&columns, "\n");
     return 0;
 }
 
@@ -77,7 +83,7 @@ int columns_print(const char *spec, const json_t *object, bool no_headers, struc
     _auto_strlist_ struct strlist columns = {0};
     const json_t *items = json_object_get(object, "items"), *item;
     size_t i;
-    strlist_split(&columns, spec, ',');
+    strlist_split(&columns, spec, '\n');
     for (i = 0; !no_headers && i < columns.len; i++)
         buf_addf(&out->text, "%s%.*s", i ? "\t" : "", (int)strcspn(columns.items[i], ":"), columns.items[i]);
     if (!no_headers)

@@ -692,8 +692,10 @@ static void range_names(struct run *r, struct names *out)
         r->at = after + 2;
         return;
     }
+    if (*after != ',')
+        return;
     const char *second = after + 1 + strspn(after + 1, " ");
-    if (*after != ',' || *second != '$')
+    if (*second != '$')
         return;
     const size_t m = 1 + name_len(second + 1);
     const char *sign = second + m + strspn(second + m, " ");

@@ -144,12 +144,13 @@ static void custom_columns(void **state)
     _auto_json_ json_t *list = tree("{\"items\":[{\"n\":\"a\",\"l\":[1,2]},{\"n\":\"b\"}]}");
     struct err e = ERR_INIT;
     char *text = NULL;
-    assert_int_equal(columns_print("N:.n,L:.l[*]", list, false, &t, &e), 0);
+    assert_int_equal(columns_check("N:.n,L:.l[*]", false, &text, &e), 0);
+    assert_int_equal(columns_print(text, list, false, &t, &e), 0);
     flushes_to(&t, "N     L\na     1,2\nb     <none>\n");
     assert_int_equal(columns_check("N", false, &text, &e), -1);
     assert_string_equal(e.msg, "unexpected custom-columns spec: N, expected <header>:<json-path-expr>");
     assert_int_equal(columns_check("N  L\n.n .l\n", true, &text, &e), 0);
-    assert_string_equal(text, "N:.n,L:.l");
+    assert_string_equal(text, "N:.n\nL:.l");
     free(text);
 }
 
