@@ -67,8 +67,10 @@ static int trash(const char *disks, const char *id, const char *file, const char
         return -1;
     if (there(file))
         return move(file, trash_file, e);
-    _auto_close_ int fd = there(trash_dir) ? open(trash_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
-    return 0;
+    if (!there(trash_dir))
+        return 0;
+    _auto_close_ int fd = open(trash_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    return fd < 0 ? err_sys(e, errno, "make %s", trash_file) : 0;
 }
 
 /* What is staged as `id` becomes `file` and `dir`. */
