@@ -44,9 +44,10 @@ static int write_file(const char *dir, const char *name, const struct buf *text,
 {
     _auto_free_ char *path = xasprintf("%s/%s", dir, name);
     _auto_file_ FILE *f = fopen(path, "we");
-    if (!f || fwrite(buf_str(text), 1, text->len, f) != text->len || fflush(f) != 0)
+    if (!f)
         return err_sys(e, errno, "%s", path);
-    return 0;
+    const bool written = fwrite(buf_str(text), 1, text->len, f) == text->len && fflush(f) == 0;
+    return written ? 0 : err_sys(e, errno, "%s", path);
 }
 
 /* The class with one student only. Returns new. */
