@@ -46,8 +46,7 @@ static int write_file(const char *dir, const char *name, const struct buf *text,
     _auto_file_ FILE *f = fopen(path, "we");
     if (!f)
         return err_sys(e, errno, "%s", path);
-    const bool written = fwrite(buf_str(text), 1, text->len, f) == text->len && fflush(f) == 0;
-    return written ? 0 : err_sys(e, errno, "%s", path);
+    return fwrite(buf_str(text), 1, text->len, f) != text->len || fflush(f) != 0 ? err_sys(e, errno, "%s", path) : 0;
 }
 
 /* The class with one student only. Returns new. */
