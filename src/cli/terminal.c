@@ -1,18 +1,16 @@
 /* terminal.c - see terminal.h.
  *
- * DESIGN: one poll loop over at most four pairs; the terminal's settings are put back on every way out, signals
- * included. Window changes arrive through a signalfd, so nothing happens in a signal handler. */
+ * DESIGN: one poll loop over at most four pairs; the user's side is base/term.h's. */
 #include "cli/terminal.h"
 
 #include "base/mem.h"
+#include "base/term.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
-#include <termios.h>
 #include <unistd.h>
 
 struct pump {
@@ -71,17 +69,13 @@ static int read_exit(int exit_fd, char out_message[256])
     return end.code;
 }
 
-static void pump_all(struct pump *pumps, int count, int outputs, int pty)
+static void pump_all(struct pump *pumps, int count, int outputs, struct term *user, int pty)
 {
-    sigset_t winch;
-    sigemptyset(&winch);
-    sigaddset(&winch, SIGWINCH);
-    _auto_close_ int sfd = pty >= 0 ? signalfd(-1, &winch, SFD_CLOEXEC) : -1;
     while (outputs > 0) {
         struct pollfd p[4];
         for (int i = 0; i < count; i++)
             p[i] = (struct pollfd){pumps[i].from, POLLIN, 0};
-        p[count] = (struct pollfd){sfd, POLLIN, 0};
+        p[count] = (struct pollfd){user->signals, POLLIN, 0};
         if (poll(p, (nfds_t)count + 1, -1) < 0 && errno != EINTR)
             return;
         for (int i = 0; i < count; i++) {
@@ -94,35 +88,23 @@ static void pump_all(struct pump *pumps, int count, int outputs, int pty)
             pumps[i].from = -1;
         }
         if (p[count].revents) {
-            struct signalfd_siginfo info;
-            if (read(sfd, &info, sizeof info) > 0)
-                follow_size(pty);
+            term_take(user);
+            follow_size(pty);
         }
     }
 }
 
 int terminal_run(bool tty, int in, int out, int err, int exit_fd, char out_message[256])
 {
-    struct termios saved, raw;
-    sigset_t winch, old;
-    bool restore = tty && tcgetattr(STDIN_FILENO, &saved) == 0;
-    sigemptyset(&winch);
-    sigaddset(&winch, SIGWINCH);
-    sigprocmask(SIG_BLOCK, &winch, &old);
+    struct term user = {.signals = -1};
     signal(SIGPIPE, SIG_IGN);
-    if (restore) {
-        raw = saved;
-        cfmakeraw(&raw);
-        tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+    if (tty && term_begin(&user, STDIN_FILENO, true))
         follow_size(in);
-    }
     /* Direction 0 is the user's input; its end alone never ends the session. */
     struct pump pumps[3] = {
         {STDIN_FILENO, in, !tty}, {tty ? in : out, STDOUT_FILENO, false}, {err, STDERR_FILENO, false}};
-    pump_all(pumps, tty ? 2 : 3, tty ? 1 : 2, tty ? in : -1);
-    if (restore)
-        tcsetattr(STDIN_FILENO, TCSANOW, &saved);
-    sigprocmask(SIG_SETMASK, &old, NULL);
+    pump_all(pumps, tty ? 2 : 3, tty ? 1 : 2, &user, in);
+    term_end(&user);
     int code = read_exit(exit_fd, out_message);
     int fds[] = {pumps[0].from == -1 && !tty ? -1 : in, out, err, exit_fd};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)

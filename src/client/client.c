@@ -38,6 +38,7 @@ void client_free(struct client *c)
     free(c->ns);
     free(c->agent);
     free(c->identity);
+    json_decref(c->refusal);
     free(c);
 }
 
@@ -205,6 +206,11 @@ int client_failure(const struct client_answer *a, struct err *e)
         if (codes[i].status == a->status)
             code = codes[i].code;
     return err_set(e, code, "the server answered %d: %.200s", a->status, buf_str(&a->body));
+}
+
+json_t *client_take_refusal(struct client *c)
+{
+    return TAKE(c->refusal);
 }
 
 int client_json(struct client *c, const char *method, const char *path, const json_t *body, const char *type,

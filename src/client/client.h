@@ -65,6 +65,9 @@ int client_json(struct client *c, const char *method, const char *path, const js
                 json_t **out, struct err *e);
 /* Of a status that is no success: the error it tells. Returns -1. */
 int client_failure(const struct client_answer *a, struct err *e);
+/* The Status with which the server refused the last stream (stream.h, forward.h), once; NULL: there was none. Returns
+ * new. */
+json_t *client_take_refusal(struct client *c);
 
 /* Events of a watch, until `on_event` returns other than 0, the server ends it, or the time is over. Returns what
  * on_event returned last, else 0; -1 with `e`. `path` has watch=true in its query. */

@@ -11,6 +11,7 @@ struct client {
     char *token, *ns, *agent;
     char *identity; /* whole lines of headers, or NULL */
     int cancel;
+    json_t *refusal; /* see client_take_refusal() */
 };
 
 /* The first lines of a request, without the empty one at their end. */

@@ -34,10 +34,10 @@ struct pair {
     bool data_ended, error_ended;
 };
 
-struct forward {
+struct client_forward {
     struct websocket *ws;
     struct spdy spdy;
-    const struct forward_conf *conf; /* while forward_run() */
+    const struct forward_conf *conf; /* while client_forward_run() */
     struct pair **pairs;             /* owned */
     size_t count, cap;
     unsigned next_request;
@@ -55,7 +55,7 @@ static void pair_free(struct pair *p)
     free(p);
 }
 
-static uint32_t open_stream(struct forward *f, const struct pair *p, const char *type)
+static uint32_t open_stream(struct client_forward *f, const struct pair *p, const char *type)
 {
     char port[16], request[16];
     snprintf(port, sizeof port, "%d", p->port->remote);
@@ -64,7 +64,7 @@ static uint32_t open_stream(struct forward *f, const struct pair *p, const char 
     return spdy_open(&f->spdy, headers, ARRAY_LEN(headers));
 }
 
-static void pair_begin(struct forward *f, const struct forward_port *port, int fd)
+static void pair_begin(struct client_forward *f, const struct forward_port *port, int fd)
 {
     struct pair *p = xcalloc(1, sizeof *p);
     *p = (struct pair){.port = port, .request = f->next_request++, .fd = fd};
@@ -76,7 +76,7 @@ static void pair_begin(struct forward *f, const struct forward_port *port, int f
     p->error_id = open_stream(f, p, "error");
 }
 
-static struct pair *pair_of(const struct forward *f, uint32_t id)
+static struct pair *pair_of(const struct client_forward *f, uint32_t id)
 {
     for (size_t i = 0; i < f->count; i++)
         if (id && (f->pairs[i]->data_id == id || f->pairs[i]->error_id == id))
@@ -85,7 +85,7 @@ static struct pair *pair_of(const struct forward *f, uint32_t id)
 }
 
 /* The server has nothing more for the local side, or the local side is gone. */
-static void pair_close(struct forward *f, struct pair *p)
+static void pair_close(struct client_forward *f, struct pair *p)
 {
     if (p->fd >= 0)
         close(p->fd);
@@ -98,7 +98,7 @@ static void pair_close(struct forward *f, struct pair *p)
 }
 
 /* Pairs of which nothing is left; what went wrong with one ends the forward. */
-static void sweep(struct forward *f)
+static void sweep(struct client_forward *f)
 {
     size_t kept = 0;
     for (size_t i = 0; i < f->count; i++) {
@@ -121,7 +121,7 @@ static void sweep(struct forward *f)
 
 static void on_reply(void *arg, uint32_t id)
 {
-    struct forward *f = arg;
+    struct client_forward *f = arg;
     struct pair *p = pair_of(f, id);
     if (!p)
         return;
@@ -158,26 +158,26 @@ static void on_reset(void *arg, uint32_t id)
 
 static void on_goaway(void *arg)
 {
-    ((struct forward *)arg)->lost = true;
+    ((struct client_forward *)arg)->lost = true;
 }
 
 static const struct spdy_events events = {.data = on_data, .reset = on_reset, .goaway = on_goaway, .reply = on_reply};
 
 static int from_server(void *arg, const uint8_t *data, size_t n, struct err *e)
 {
-    struct forward *f = arg;
+    struct client_forward *f = arg;
     spdy_input(&f->spdy, data, n);
     return f->spdy.failed ? err_set(e, ERR_CORRUPT, "the server broke the protocol") : 0;
 }
 
 static void to_server(void *arg, const void *data, size_t len)
 {
-    websocket_send(((struct forward *)arg)->ws, "", 0, data, len);
+    websocket_send(((struct client_forward *)arg)->ws, "", 0, data, len);
 }
 
 /* ---- the local side ---- */
 
-static void accept_one(struct forward *f, const struct forward_port *port)
+static void accept_one(struct client_forward *f, const struct forward_port *port)
 {
     const int fd = accept4(port->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
@@ -186,7 +186,7 @@ static void accept_one(struct forward *f, const struct forward_port *port)
     pair_begin(f, port, fd);
 }
 
-static void from_local(struct forward *f, struct pair *p)
+static void from_local(struct client_forward *f, struct pair *p)
 {
     char chunk[CHUNK];
     const ssize_t n = recv(p->fd, chunk, sizeof chunk, 0);
@@ -200,7 +200,7 @@ static void from_local(struct forward *f, struct pair *p)
     }
 }
 
-static void to_local(struct forward *f, struct pair *p)
+static void to_local(struct client_forward *f, struct pair *p)
 {
     const ssize_t n = send(p->fd, p->queue.data, p->queue.len, MSG_NOSIGNAL);
     if (n > 0)
@@ -209,13 +209,13 @@ static void to_local(struct forward *f, struct pair *p)
         pair_close(f, p);
 }
 
-static short local_events(const struct forward *f, const struct pair *p)
+static short local_events(const struct client_forward *f, const struct pair *p)
 {
     const bool read = p->open && !p->local_ended && websocket_queued(f->ws) < QUEUE_MAX;
     return (short)((read ? POLLIN : 0) | (p->queue.len ? POLLOUT : 0));
 }
 
-static bool queues_have_room(const struct forward *f)
+static bool queues_have_room(const struct client_forward *f)
 {
     for (size_t i = 0; i < f->count; i++)
         if (f->pairs[i]->queue.len > QUEUE_MAX)
@@ -225,7 +225,7 @@ static bool queues_have_room(const struct forward *f)
 
 /* ---- the pump ---- */
 
-static int turn(struct forward *f, struct err *e)
+static int turn(struct client_forward *f, struct err *e)
 {
     const struct forward_conf *conf = f->conf;
     const size_t pairs = f->count, count = conf->count + pairs;
@@ -253,9 +253,9 @@ static int turn(struct forward *f, struct err *e)
     return 0;
 }
 
-int forward_open(struct client *c, const char *path, struct forward **out, struct err *e)
+int client_forward_open(struct client *c, const char *path, struct client_forward **out, struct err *e)
 {
-    struct forward *f = xcalloc(1, sizeof *f);
+    struct client_forward *f = xcalloc(1, sizeof *f);
     const struct websocket_conf conf = {.path = path,
                                         .protocols = PROTOCOL,
                                         .message = from_server,
@@ -270,7 +270,7 @@ int forward_open(struct client *c, const char *path, struct forward **out, struc
     return 0;
 }
 
-void forward_free(struct forward *f)
+void client_forward_free(struct client_forward *f)
 {
     if (!f)
         return;
@@ -282,12 +282,12 @@ void forward_free(struct forward *f)
     free(f);
 }
 
-void forward_cleanup(struct forward **f)
+void client_forward_cleanup(struct client_forward **f)
 {
-    forward_free(*f);
+    client_forward_free(*f);
 }
 
-int forward_run(struct forward *f, const struct forward_conf *conf, struct err *e)
+int client_forward_run(struct client_forward *f, const struct forward_conf *conf, struct err *e)
 {
     f->conf = conf;
     while (!f->lost && !websocket_ended(f->ws))

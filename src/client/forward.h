@@ -24,13 +24,13 @@ struct forward_conf {
     void *arg;
 };
 
-struct forward;
+struct client_forward;
 /* path: "/api/v1/namespaces/ns/pods/name/portforward". A refusal is what the server says. */
-int forward_open(struct client *c, const char *path, struct forward **out, struct err *e);
-void forward_free(struct forward *f); /* NULL is fine */
-void forward_cleanup(struct forward **f);
-#define _auto_forward_ __attribute__((cleanup(forward_cleanup)))
+int client_forward_open(struct client *c, const char *path, struct client_forward **out, struct err *e);
+void client_forward_free(struct client_forward *f); /* NULL is fine */
+void client_forward_cleanup(struct client_forward **f);
+#define _auto_client_forward_ __attribute__((cleanup(client_forward_cleanup)))
 /* Until the server is lost (UNAVAILABLE) or it is interrupted (TIMEOUT, see client_set_cancel()): always -1. */
-int forward_run(struct forward *f, const struct forward_conf *conf, struct err *e);
+int client_forward_run(struct client_forward *f, const struct forward_conf *conf, struct err *e);
 
 #endif

@@ -67,19 +67,27 @@ static void queue(struct run *r, uint8_t channel, const void *data, size_t n)
     websocket_send(r->ws, &channel, 1, data, n);
 }
 
-static void read_stdin(struct run *r)
+static void send_stdin(struct run *r, const void *piece, size_t n)
 {
-    char piece[PIECE];
-    const ssize_t n = read(r->s->in, piece, sizeof piece);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
     if (n > 0) {
-        queue(r, CH_STDIN, piece, (size_t)n);
+        queue(r, CH_STDIN, piece, n);
         return;
     }
     r->in_open = false;
     if (str_eq(websocket_protocol(r->ws), "v5.channel.k8s.io"))
         queue(r, CH_CLOSE, "\0", 1);
+}
+
+static int read_stdin(struct run *r, struct err *e)
+{
+    char piece[PIECE];
+    const ssize_t n =
+        r->s->supply ? r->s->supply(r->s->arg, piece, sizeof piece, e) : read(r->s->in, piece, sizeof piece);
+    if (n < 0 && r->s->supply)
+        return -1;
+    if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+        send_stdin(r, piece, n > 0 ? (size_t)n : 0);
+    return 0;
 }
 
 static void tell_size(struct run *r)
@@ -96,17 +104,16 @@ static void tell_size(struct run *r)
 static int turn(struct run *r, int64_t deadline, struct err *e)
 {
     const int64_t left = deadline < 0 ? -1 : deadline - conn_now_ms();
-    const bool more = r->in_open && websocket_queued(r->ws) < QUEUE_MAX;
-    struct pollfd p[] = {{more ? r->s->in : -1, POLLIN, 0}, {r->s->resize, POLLIN, 0}};
+    const bool more = r->in_open && websocket_queued(r->ws) < QUEUE_MAX, at_once = more && r->s->supply;
+    struct pollfd p[] = {{more && !at_once ? r->s->in : -1, POLLIN, 0}, {r->s->resize, POLLIN, 0}};
     if (deadline >= 0 && left <= 0)
         return err_set(e, ERR_TIMEOUT, "the command did not end in time");
-    if (websocket_turn(r->ws, true, p, ARRAY_LEN(p), left > INT32_MAX ? INT32_MAX : (int)left, e) < 0)
+    const int patience = at_once ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+    if (websocket_turn(r->ws, true, p, ARRAY_LEN(p), patience, e) < 0)
         return -1;
     if (p[1].revents)
         tell_size(r);
-    if (p[0].revents)
-        read_stdin(r);
-    return 0;
+    return at_once || p[0].revents ? read_stdin(r, e) : 0;
 }
 
 static int pump(struct run *r, int64_t deadline, struct err *e)
@@ -122,7 +129,7 @@ static int pump(struct run *r, int64_t deadline, struct err *e)
 int client_run(struct client *c, const struct client_stream *s, int *out_code, struct err *e)
 {
     const int64_t deadline = s->timeout_ms > 0 ? conn_now_ms() + s->timeout_ms : -1;
-    struct run r = {.s = s, .in_open = s->in >= 0, .code = -1};
+    struct run r = {.s = s, .in_open = s->in >= 0 || s->supply, .code = -1};
     const struct websocket_conf conf = {.path = s->path,
                                         .protocols = "v5.channel.k8s.io, v4.channel.k8s.io",
                                         .message = on_message,

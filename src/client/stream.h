@@ -7,10 +7,14 @@
 
 #include "client/client.h"
 
+#include <sys/types.h>
+
 struct client_stream {
     const char *path; /* ".../exec?command=…" with its query */
     int in;           /* read to its end and sent; -1: no stdin. Not closed */
-    int resize;       /* readable: the terminal has another size, see size(); -1: none */
+    /* In the place of `in`: up to n bytes for stdin, 0 at its end, -1 ends the call with `e`. NULL: none. */
+    ssize_t (*supply)(void *arg, void *buf, size_t n, struct err *e);
+    int resize; /* readable: the terminal has another size, see size(); -1: none */
     /* What the process writes: 1 stdout, 2 stderr. -1 ends the call with `e`. */
     int (*output)(void *arg, int which, const void *data, size_t n, struct err *e);
     /* Empties `resize` and tells the size. */

@@ -6,6 +6,7 @@
 #include "client/websocket_int.h"
 
 #include "api/base64.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -62,11 +63,15 @@ static int gather(void *arg, const void *data, size_t n, struct err *e)
     return 0;
 }
 
-static int refused(struct websocket *w, const struct head *h, struct err *e)
+static int refused(struct client *c, struct websocket *w, const struct head *h, struct err *e)
 {
     _auto_client_answer_ struct client_answer a = {.status = h->status};
     if (body_read(w->conn, h, w->conf.deadline, gather, &a.body, e) < 0)
         return -1;
+    json_decref(c->refusal);
+    c->refusal = a.body.len ? json_loadb(a.body.data, a.body.len, 0, NULL) : NULL;
+    if (!str_eq(jstr(c->refusal, "kind"), "Status"))
+        json_decref(TAKE(c->refusal));
     return client_failure(&a, e);
 }
 
@@ -87,7 +92,7 @@ static int upgrade(struct client *c, struct websocket *w, struct err *e)
         conn_send(w->conn, request.data, request.len, deadline, e) < 0 ||
         answer_head_read(w->conn, deadline, &h, e) < 0)
         return -1;
-    return h.status == 101 ? check_accepted(w, &h, buf_str(&key), e) : refused(w, &h, e);
+    return h.status == 101 ? check_accepted(w, &h, buf_str(&key), e) : refused(c, w, &h, e);
 }
 
 /* ---- frames ---- */
