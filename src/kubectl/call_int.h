@@ -12,6 +12,9 @@ void call_end(struct call *c);
 /* "1h5m", "30s", "1.5s"; a bare number is seconds. -1: it is none. */
 int duration_ms(const char *text, int64_t *out);
 
+/* complete.c: what the last word may become. Returns the exit code. */
+int complete_words(struct kubectl *k, int argc, char **argv);
+
 void help_print(const struct call *c, FILE *out);
 void help_print_all(FILE *out);
 

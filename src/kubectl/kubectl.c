@@ -18,25 +18,36 @@ static const struct kubectl_verb *const verbs[] = {
     &kubectl_api_resources, //
     &kubectl_api_versions,  //
     &kubectl_apply,         //
+    &kubectl_attach,        //
     &kubectl_auth,          //
     &kubectl_autoscale,     //
     &kubectl_cluster_info,  //
+    &kubectl_completion,    //
     &kubectl_config,        //
     &kubectl_cordon,        //
+    &kubectl_cp,            //
     &kubectl_create,        //
+    &kubectl_debug,         //
     &kubectl_delete,        //
     &kubectl_describe,      //
     &kubectl_diff,          //
     &kubectl_drain,         //
     &kubectl_edit,          //
     &kubectl_events,        //
+    &kubectl_exec,          //
     &kubectl_explain,       //
+    &kubectl_expose,        //
     &kubectl_get,           //
     &kubectl_label,         //
+    &kubectl_logs,          //
     &kubectl_patch,         //
+    &kubectl_port_forward,  //
+    &kubectl_proxy,         //
     &kubectl_replace,       //
     &kubectl_rollout,       //
+    &kubectl_run,           //
     &kubectl_scale,         //
+    &kubectl_set,           //
     &kubectl_taint,         //
     &kubectl_top,           //
     &kubectl_uncordon,      //
@@ -275,6 +286,8 @@ static void turn_help(int *argc, char **argv)
 int kubectl_main(struct kubectl *k, int argc, char **argv)
 {
     int left = argc - 1, code = 0;
+    if (argc > 1 && str_eq(argv[1], "__complete"))
+        return complete_words(k, argc - 2, argv + 2);
     _auto_free_ char **rest = xcalloc((size_t)argc + 1, sizeof *rest);
     memcpy(rest, argv + 1, (size_t)left * sizeof *rest);
     turn_help(&left, rest);

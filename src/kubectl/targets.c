@@ -113,9 +113,8 @@ static int words_with_slashes(struct reading *r)
         if (!strchr(r->words[i], '/'))
             return call_fail(r->c,
                              "there is no need to specify a resource type as a separate argument when passing "
-                             "arguments in resource/name form (e.g. '%s resource/<resource_name>' instead of "
-                             "'%s resource resource/<resource_name>'",
-                             r->c->path, r->c->path),
+                             "arguments in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of "
+                             "'kubectl get resource resource/<resource_name>'"),
                    -1;
     for (size_t i = 0; i < r->len; i++)
         if (one_of_word(r, r->words[i]) < 0)
@@ -239,7 +238,7 @@ static const char *flag_text(const struct call *c, const char *name)
 
 int targets_of(struct call *c, const struct targets_opts *o, struct targets *out)
 {
-    _auto_targets_ struct targets t = {.labels = xstrdup(flag_text(c, "selector")),
+    _auto_targets_ struct targets t = {.labels = xstrdup(o->own_selector ? "" : flag_text(c, "selector")),
                                        .fields = xstrdup(flag_text(c, "field-selector")),
                                        .everywhere = flag_on(c, "all-namespaces")};
     const size_t skip = o->skip < c->words.len ? o->skip : c->words.len;

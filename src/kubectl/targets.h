@@ -27,12 +27,13 @@ void targets_release(struct targets *t);
 #define _auto_targets_ __attribute__((cleanup(targets_release)))
 
 struct targets_opts {
-    bool all;         /* a kind alone means all of it (get, describe); else names, a selector or --all are needed */
-    bool no_files;    /* the verb has no -f */
-    bool checked;     /* objects of files must say what they are; their namespace is filled in */
-    size_t skip;      /* words at the front that are the verb's own */
-    size_t leave;     /* and at the end */
-    const char *kind; /* words are names of this kind (cordon, drain); NULL */
+    bool all;          /* a kind alone means all of it (get, describe); else names, a selector or --all are needed */
+    bool no_files;     /* the verb has no -f */
+    bool own_selector; /* --selector is the verb's own, it chooses no objects */
+    bool checked;      /* objects of files must say what they are; their namespace is filled in */
+    size_t skip;       /* words at the front that are the verb's own */
+    size_t leave;      /* and at the end */
+    const char *kind;  /* words are names of this kind (cordon, drain); NULL */
 };
 /* From the words and flags of the call. -1: told. */
 int targets_of(struct call *c, const struct targets_opts *o, struct targets *out);

@@ -1,0 +1,125 @@
+#!/bin/bash
+# run, expose, set, debug, proxy and completion of our own kubectl, beside the real one.
+. "$SOURCE_DIR/tests/e2e/lib.sh"
+. "$SOURCE_DIR/tests/e2e/kubectl/streams.sh"
+
+# again RESET ARGS...: what changes something is undone before each of both
+again() {
+    reset=$1
+    shift
+    eval "$reset" >/dev/null 2>&1 || true
+    run_as real k "$@"
+    eval "$reset" >/dev/null 2>&1 || true
+    run_as ours ours "$@"
+    for f in out err code; do
+        for who in real ours; do sed -E "${MASK:-}" "$WORK/$who.$f" >"$WORK/$who.$f.m"; done
+        diff "$WORK/real.$f.m" "$WORK/ours.$f.m" >"$WORK/difference" || die "not the same ($f): kubectl $*
+$(cat "$WORK/difference")"
+    done
+}
+
+say "run: what is made, and what is refused"
+both run x --image=nginx --port 80 --expose --dry-run=client -o yaml
+both run x --image=nginx -n kube-system --dry-run=client -o yaml --env A=b --env C= --labels a=b,c=d --privileged -it \
+    --attach=false --annotations a=b --command -- sh -c ls
+both run x --image=nginx --overrides='{"spec":{"nodeName":"n"}}' --dry-run=client -o yaml
+both run x --image=nginx --overrides='{"spec":{"containers":[{"name":"x","tty":true}]}}' --override-type=strategic --dry-run=client -o yaml
+for args in "x --image=nginx --dry-run=server" "x --image=nginx --dry-run=client" "x --image=nginx --dry-run=client -o name" "--image=nginx" \
+    "x --image=Bad" "x --image=nginx --overrides=x" "x --image=nginx --port=x" "x --image=nginx --env=x" "x --image=nginx -l a" \
+    "x --image=nginx --restart=No" "x --image=nginx --annotations=x" "x --image=nginx --rm" "x --image=nginx -t" "x --image=nginx --expose" \
+    "x --image=nginx -i --dry-run=client" "x --image=nginx --image-pull-policy=Some" "two --image=nginx"; do
+    # shellcheck disable=SC2086
+    both run $args
+done
+MASK='s/^E[0-9]+ [0-9:.]+ +[0-9]+ /E /' both run x
+again "k delete pod/p svc/p --now" run p --image=nginx --port=80 --expose
+say "run: attached until the end; the exit code is the container's"
+eq "output" "hello" "$(ours run one --image=busybox --restart=Never --rm -i -q -- sh -c 'sleep 2; echo hello' 2>/dev/null)"
+fails k get pod one
+code=0
+printf 'a line\n' | ours run three --image=busybox --restart=Never --rm -i -q -- sh -c 'read -r x; exit 3' >"$WORK/out" 2>"$WORK/err" || code=$?
+eq "its code" 3 "$code"
+has "why" "pod default/three terminated (Error)" "$(cat "$WORK/err")"
+printf 'echo is $((40+2))\r exit\r' >"$WORK/keys"
+has "a shell" "is 42" "$(script -qec "$STOWAGE kubectl run sh --image=busybox --restart=Never --rm -it -- sh" /dev/null <"$WORK/keys" | tr -d '\r')"
+
+say "expose"
+k label deploy web tier=front >/dev/null
+gone='k delete svc a b c d e'
+again "$gone" expose deploy web --name a
+again "$gone" expose deploy web --name a --dry-run=client -o yaml
+again "$gone" expose deploy web --port 90 --target-port http --name b --type NodePort
+again "$gone" expose svc web --name c --port 90 --target-port=8080 --selector a=b -l x=y --session-affinity=ClientIP
+again "$gone" expose deploy/web --name d --cluster-ip=None
+again "$gone" expose svc web --name e
+for args in "pod done" "cm kube-root-ca.crt" "deploy nope" "" "deploy" "svc web --name f --port=80,81 --external-ip=1.2.3.4 --dry-run=server" \
+    "deploy web --name g --session-affinity=x" "deploy web --name h --port=x" "deploy web --name i --selector=x" \
+    "svc web --name j --protocol=UDP --dry-run=client -o yaml"; do
+    # shellcheck disable=SC2086
+    both expose $args
+done
+
+say "set"
+k create deploy d2 --image=nginx >/dev/null
+back='k set image deploy/d2 nginx=nginx; k set env deploy/d2 A- B- C-; k set sa deploy/d2 default; k set selector svc web app=web'
+for args in "image deploy/d2 nginx=httpd" "image deployment d2 *=httpd" "image deploy/d2 nginx=nginx" "image deploy/d2 nginx=httpd --dry-run=server" \
+    "image deploy/d2 nginx=httpd --dry-run=client" "image deploy/d2" "image deploy/d2 x=y" "image deploy/d2 nginx=a web" \
+    "image cm/kube-root-ca.crt a=b" "image deploy/d2 a=b *=d" "image a=b" "image" \
+    "env deploy/d2 A=b B=c" "env deploy/d2 A=b B- --list" "env deploy/d2 --list" "env deploy/d2 A" "env cm/kube-root-ca.crt A=b" \
+    "env deploy/d2 A=b -c nope" "env deploy/d2 C- C=d" "env" "resources deploy/d2 --limits=cpu=1,memory=1Gi --requests=cpu=10m --dry-run=server" \
+    "resources deploy/d2" "resources deploy/d2 --limits=cpu" "resources deploy/d2 --limits=cpu=x" "resources deploy/d2 --limits=cpu=1 -c x" \
+    "sa deploy/d2 robot" "sa deploy/d2" "sa" "selector svc/web a=b" "selector svc web" "selector deploy/web a=b" "subject" "subject deploy/d2 --user x"; do
+    # shellcheck disable=SC2086
+    again "$back" set $args
+done
+eval "$back" >/dev/null
+ours set image deploy/d2 nginx=httpd >/dev/null
+ours set env deploy/d2 COLOUR=blue >/dev/null
+ours set env deploy/d2 --from=cm/kube-root-ca.crt --prefix=X_ >/dev/null 2>&1
+ours set resources deploy/d2 --limits=cpu=1 >/dev/null
+eq "what became of it" "httpd blue 1 kube-root-ca.crt" "$(k get deploy d2 -o 'jsonpath={.spec.template.spec.containers[0].image} {.spec.template.spec.containers[0].env[0].value} {.spec.template.spec.containers[0].resources.limits.cpu} {.spec.template.spec.containers[0].env[1].valueFrom.configMapKeyRef.name}')"
+eq "as the real one lists it" "$(k set env deploy/d2 --list)" "$(ours set env deploy/d2 --list)"
+
+say "debug: a container beside, a copy, a node"
+for args in "two" "two --image=Bad" "two --image=busybox --profile=x" "two --image=busybox --replace" "two --copy-to=x" "--image=busybox" \
+    "two --image=busybox -t" "deploy/web --image=busybox" "nope --image=busybox" "two --image=busybox --target=a --copy-to=b"; do
+    # shellcheck disable=SC2086
+    both debug $args
+done
+has "beside" "line 5" "$(ours debug two --image=busybox --target=main --profile=general -i -q -c look -- sh -c 'sleep 1; tail -n 1 /proc/1/root/etc/hostname >/dev/null; echo line 5' 2>"$WORK/err")"
+eq "it has the capability" SYS_PTRACE "$(k get pod two -o 'jsonpath={.spec.ephemeralContainers[0].securityContext.capabilities.add[0]}')"
+ours debug two --copy-to=copy --set-image='main=nginx' --profile=general --share-processes -q >/dev/null
+eq "the copy" "nginx true" "$(k get pod copy -o 'jsonpath={.spec.containers[0].image} {.spec.shareProcessNamespace}')"
+has "a node" node01 "$(ours debug node/node01 --image=busybox -i -q --profile=sysadmin -- sh -c 'sleep 1; cat /host/etc/hostname')"
+
+say "proxy"
+: >"$WORK/proxy"
+"$STOWAGE" kubectl proxy --port=0 >"$WORK/proxy" 2>&1 &
+proxy=$!
+within 20 "it serves" grep -q "Starting to serve on 127.0.0.1:" "$WORK/proxy"
+url=http://127.0.0.1:$(sed 's/.*://' "$WORK/proxy")
+eq "the API" two "$(curl -s "$url/api/v1/namespaces/default/pods/two" | jq -r .metadata.name)"
+eq "a write" made "$(curl -s -X POST -H 'Content-Type: application/json' -d '{"metadata":{"name":"made"}}' "$url/api/v1/namespaces/default/configmaps" | jq -r .metadata.name)"
+eq "exec is refused" 403 "$(curl -s -o /dev/null -w '%{http_code}' "$url/api/v1/namespaces/default/pods/two/exec")"
+eq "other hosts are refused" 403 "$(curl -s -o /dev/null -w '%{http_code}' -H 'Host: example.com' "$url/version")"
+eq "our kubectl through it" pod/two "$(ours --server="$url" get pod two -o name)"
+kill $proxy
+wait $proxy || true
+
+say "completion: bash asks, and what is answered"
+ln -s "$STOWAGE" "$WORK/kubectl"
+export STOWAGE
+complete() { bash -c 'source <("$STOWAGE" kubectl completion bash); compopt() { :; }; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); __kubectl_complete; printf "%s\n" "${COMPREPLY[@]}"' _ "$WORK/kubectl" "$@" | sort | tr '\n' ' '; }
+eq "verbs" "exec explain expose " "$(complete ex)"
+eq "names of pods" "two " "$(complete exec tw)"
+eq "kinds" "deployments " "$(complete get deploym)"
+eq "names of a kind" "web " "$(complete get deploy w)"
+eq "behind a slash" "deploy/web " "$(complete logs deploy/w)"
+eq "flags" "--tail= " "$(complete logs --tai)"
+eq "namespaces" "kube-system " "$(complete get pods -n kube-s)"
+eq "containers" "side " "$(complete logs two -c si)"
+has "the real one's script understands it" ":4" "$(ours __complete get deploy w)"
+both completion
+both completion a b
+both completion ksh
+for shell in zsh fish; do ours completion $shell | grep -q __complete || die "$shell"; done
