@@ -59,7 +59,7 @@ static int op_shell(struct cluster *c, const json_t *request, json_t **out, int 
     struct stream_fds got = {-1, -1, -1, -1};
     _auto_strlist_ struct strlist argv = {0};
     _auto_free_ char *term = xasprintf("TERM=%s", jstr_or(request, "term", "dumb"));
-    const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin",
                                "HOME=/root",
                                "USER=root",
                                "LOGNAME=root",

@@ -17,6 +17,7 @@
 #include "cli/own_cluster.h"
 #include "cli/settle.h"
 #include "lab/grade.h"
+#include "lab/tools.h"
 #include "sys/jail.h"
 
 #include <errno.h>
@@ -63,20 +64,15 @@ static void worker_release(struct worker *w)
 
 /* ---- the jail ---- */
 
-static char *find_kubectl(void)
+/* Where this machine has no kubectl the program itself is one: a link, shown in the jail under its name. */
+static char *find_kubectl(const char *tools)
 {
-    const char *path = getenv("PATH"), *given = getenv("KUBECTL");
-    _auto_strlist_ struct strlist dirs = {0};
+    const char *given = getenv("KUBECTL");
     char real[PATH_MAX];
     if (!str_empty(given) && realpath(given, real))
         return xstrdup(real);
-    strlist_split(&dirs, path ? path : "/usr/bin:/bin", ':');
-    for (size_t i = 0; i < dirs.len; i++) {
-        _auto_free_ char *file = xasprintf("%s/kubectl", dirs.items[i]);
-        if (access(file, X_OK) == 0 && realpath(file, real))
-            return xstrdup(real);
-    }
-    return NULL;
+    char *found = tools_kubectl();
+    return found ? found : xasprintf("%s/kubectl", tools);
 }
 
 /* "https://127.0.0.1:34567" */
@@ -107,8 +103,11 @@ static int put_files(struct worker *w, struct err *e)
 static int open_jail(struct worker *w, struct err *e)
 {
     _auto_access_ struct access access_to = {0};
-    _auto_free_ char *dir = xasprintf("%s/jail", w->own.dir), *kubectl = find_kubectl();
-    const char *const programs[] = {w->cli->self_exe, kubectl, NULL};
+    _auto_free_ char *dir = xasprintf("%s/jail", w->own.dir), *tools = xasprintf("%s/bin", w->own.dir);
+    _auto_free_ char *kubectl = find_kubectl(tools), *k = xasprintf("%s/k", tools);
+    const char *const programs[] = {w->cli->self_exe, kubectl, k, NULL};
+    if (tools_make(tools, e) < 0)
+        return -1;
     if (access_load(w->own.kubeconfig, NULL, &access_to, e) < 0)
         return -1;
     if (mkdir(dir, 0700) < 0)

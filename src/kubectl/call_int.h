@@ -13,7 +13,7 @@ void call_end(struct call *c);
 int duration_ms(const char *text, int64_t *out);
 
 /* complete.c: what the last word may become. Returns the exit code. */
-int complete_words(struct kubectl *k, int argc, char **argv);
+int kubectl_complete(struct kubectl *k, int argc, char **argv);
 
 void help_print(const struct call *c, FILE *out);
 void help_print_all(FILE *out);

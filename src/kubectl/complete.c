@@ -212,7 +212,7 @@ static void complete(struct completing *c, int n, char **words)
         offer_words(c);
 }
 
-int complete_words(struct kubectl *k, int argc, char **argv)
+int kubectl_complete(struct kubectl *k, int argc, char **argv)
 {
     static char none[] = "";
     FILE *const told = k->err;

@@ -287,7 +287,7 @@ int kubectl_main(struct kubectl *k, int argc, char **argv)
 {
     int left = argc - 1, code = 0;
     if (argc > 1 && str_eq(argv[1], "__complete"))
-        return complete_words(k, argc - 2, argv + 2);
+        return kubectl_complete(k, argc - 2, argv + 2);
     _auto_free_ char **rest = xcalloc((size_t)argc + 1, sizeof *rest);
     memcpy(rest, argv + 1, (size_t)left * sizeof *rest);
     turn_help(&left, rest);

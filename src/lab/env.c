@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "lab/tools.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,13 @@ int lab_env_open(struct lab_env *env, const struct lab *lab, const char *kubecon
     }
     env->kubeconfig = xstrdup(kubeconfig);
     env->work = xstrdup(work);
+    env->tools = xasprintf("%s/.bin", work);
     env->vars = lab ? json_deep_copy(lab->vars) : json_object();
     env->answers = json_object();
+    if (tools_make(env->tools, e) < 0) {
+        lab_env_close(env);
+        return -1;
+    }
     const char *ns = lab ? jstr(lab->tree, "namespace") : NULL;
     if (ns) {
         client_set_namespace(env->client, ns);
@@ -38,6 +44,7 @@ void lab_env_close(struct lab_env *env)
     kinds_release(&env->kinds);
     free(env->kubeconfig);
     free(env->work);
+    free(env->tools);
     json_decref(env->vars);
     json_decref(env->answers);
     *env = (struct lab_env){0};

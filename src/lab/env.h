@@ -27,6 +27,7 @@ struct lab_env {
     struct kinds kinds;          /* asked once, and again when a kind is not known */
     char *kubeconfig;            /* path, for scripts */
     char *work;                  /* where scripts run; the caller's to make and remove */
+    char *tools;                 /* a folder in it, for their PATH: see tools.h */
     json_t *vars;                /* the lab's, and DISK_<NAME>: of its own */
     json_t *answers;             /* name of a quiz's check -> what was answered */
     const struct lab_host *host; /* borrowed; NULL: the cluster is not ours */

@@ -57,7 +57,8 @@ static const char ssh_script[] =
     "EOF\n"
     "kubectl -n kube-system wait --for=condition=Ready --timeout=60s \"pod/$pod\" >/dev/null || exit 255\n"
     "exec kubectl -n kube-system exec -i $tty \"$pod\" -- chroot /host /usr/bin/env HOME=/root "
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin KUBECONFIG=/etc/kubernetes/admin.conf \"$@\"\n";
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin KUBECONFIG=/etc/kubernetes/admin.conf "
+    "\"$@\"\n";
 
 static const char scp_script[] = "#!/bin/bash\n"
                                  "# scp [options] from to: one file, to or from a node.\n"

@@ -31,13 +31,18 @@ struct child {
     int in, out, err; /* our ends; -1 */
 };
 
-/* `stowage` is found, and finds the cluster. */
-static void add_program(const struct lab_host *host, struct strlist *vars)
+/* `kubectl` and `k` are found, and `stowage` finds the cluster. */
+static void add_programs(const struct lab_env *env, struct strlist *vars)
 {
-    const char *slash = strrchr(host->program, '/'), *path = getenv("PATH");
-    strlist_addf(vars, "PATH=%.*s:%s", slash ? (int)(slash - host->program) : 1, slash ? host->program : ".",
-                 path ? path : "/usr/bin:/bin");
-    strlist_addf(vars, "STOWAGE_DATA=%s", host->data);
+    const char *path = getenv("PATH"), *own = env->host ? env->host->program : "", *slash = strrchr(own, '/');
+    _auto_buf_ struct buf text = BUF_INIT;
+    if (env->tools)
+        buf_addf(&text, "%s:", env->tools);
+    if (slash)
+        buf_addf(&text, "%.*s:", (int)(slash - own), own);
+    strlist_addf(vars, "PATH=%s%s", buf_str(&text), path ? path : "/usr/bin:/bin");
+    if (env->host)
+        strlist_addf(vars, "STOWAGE_DATA=%s", env->host->data);
 }
 
 /* The environment of a script: ours, and where the cluster is, the lab's variables among them. */
@@ -45,9 +50,9 @@ static void fill_env(const struct lab_env *env, struct strlist *vars)
 {
     const char *name;
     json_t *value;
-    static const char *const ours[] = {"KUBECONFIG=", "HOME=", "STOWAGE_DATA=", "LAB="};
+    static const char *const ours[] = {"KUBECONFIG=", "HOME=", "STOWAGE_DATA=", "LAB=", "PATH="};
     for (char **v = environ; *v; v++) {
-        bool other = !env->host || !str_starts(*v, "PATH=");
+        bool other = true;
         for (size_t i = 0; i < ARRAY_LEN(ours); i++)
             other = other && !str_starts(*v, ours[i]);
         if (other)
@@ -57,8 +62,7 @@ static void fill_env(const struct lab_env *env, struct strlist *vars)
     strlist_addf(vars, "HOME=%s", env->work);
     if (env->lab)
         strlist_addf(vars, "LAB=%s", env->lab->dir);
-    if (env->host)
-        add_program(env->host, vars);
+    add_programs(env, vars);
     json_object_foreach(env->vars, name, value) strlist_addf(vars, "%s=%s", name, json_string_value(value));
     strlist_take(vars, NULL);
 }

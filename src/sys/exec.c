@@ -293,7 +293,7 @@ static _Noreturn void monitor(struct req *r, struct session *s, pid_t pid)
 /* The container's own user and environment, or the node's root. */
 static void fill_user(struct user_spec *u, const struct node *n, const struct container *c, const char *const *env)
 {
-    static const char *const node_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    static const char *const node_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin",
                                            "HOME=/root", NULL};
     if (!c) {
         u->env = env ? env : node_env;

@@ -2,6 +2,7 @@
  *
  * /            the node's own ext4 (nodefs.img on a loop device, shown as /dev/xvda1), kept over restarts
  * /usr         overlay: the machine's /usr below (so a node shell has its tools), the node's own changes above
+ * /opt/bin     k, and kubectl where the machine has none: this program
  * /bin …       links as on the machine, or read-only binds where the machine has directories
  * /dev         own tmpfs; disks are attached here; /proc, /sys of the node's namespaces; /run tmpfs
  * /etc         generated, minimal: nothing of the user's
@@ -23,6 +24,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +100,35 @@ static int bind_read_only(const char *source, const char *target)
     return mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | userns_kept_flags(target), NULL);
 }
 
+/* A folder of the node and no link that leads out of it. Nothing of the node runs yet that could change it. */
+static bool own_folder(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* `k` always, and `kubectl`, which this program is when called so, where the machine has none. Not having them is no
+ * reason to have no node: a program that was replaced meanwhile can't be shown. */
+static void add_kubectl(void)
+{
+    static const char *const real[] = {"/usr/local/bin/kubectl", "/usr/bin/kubectl"};
+    static const char own[] = "opt/bin/kubectl";
+    char self[PATH_MAX];
+    const char *found = NULL;
+    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    mkdir("opt/bin", 0755);
+    if (n < 0 || !own_folder("opt") || !own_folder("opt/bin"))
+        return;
+    self[n] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(real) && !found; i++)
+        found = access(real[i], X_OK) == 0 ? real[i] : NULL;
+    unlink("opt/bin/k");
+    unlink(own);
+    _auto_close_ int fd = found ? -1 : open(own, O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+    if ((found || (fd >= 0 && bind_read_only(self, own) == 0)) && symlink(found ? found : "kubectl", "opt/bin/k") < 0)
+        unlink("opt/bin/k");
+}
+
 /* The machine's programs: /usr as an overlay (or read-only where an overlay is refused), /bin and friends as there. */
 static int add_programs(const char *root, struct err *e)
 {
@@ -108,6 +139,7 @@ static int add_programs(const char *root, struct err *e)
     /* In a user namespace nothing could be changed: the machine's root, whose files these are, has no name there. */
     if ((userns_inside() || mount("overlay", "usr", "overlay", 0, options) < 0) && bind_read_only("/usr", "usr") < 0)
         return err_sys(e, errno, "mount /usr");
+    add_kubectl();
     for (size_t i = 0; i < ARRAY_LEN(top_links); i++) {
         struct stat st;
         snprintf(host, sizeof host, "/%s", top_links[i]);
@@ -136,7 +168,7 @@ static const char passwd_text[] = "root:x:0:0:root:/root:/bin/bash\n"
                                   "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
                                   "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 static const char group_text[] = "root:x:0:\ndaemon:x:1:\nadm:x:4:\ntty:x:5:\ndisk:x:6:\nnogroup:x:65534:\n";
-static const char profile_text[] = "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+static const char profile_text[] = "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin\n"
                                    "PS1='\\u@\\h:\\w\\$ '\n";
 
 static void put(const char *root, const char *path, const char *text, bool replace)

@@ -98,7 +98,7 @@ done
 # the real one may end before it is told that tar failed
 fails ours cp two:/nope x
 has "tar's exit code is told" "command terminated with exit code" "$out"
-cd - >/dev/null
+cd /
 
 say "port-forward: to a pod, a service, a deployment, several ports"
 forward() { # ARGS...: in the background, until it listens; its port is $port

@@ -67,23 +67,6 @@ static void copy_of_a_mounted_disk(void **state)
     ok(m->ops->disk_delete(m, "a", &e));
 }
 
-/* What a node has on its own filesystem, while it runs and when it does not. */
-static void copy_of_a_nodes_own_filesystem(void **state)
-{
-    (void)state;
-    node_ok("mkdir -p /srv/kept && echo before > /srv/kept/file");
-    ok(m->ops->node_copy(m, "worker-1", "of-node", &e));
-    node_ok("echo after > /srv/kept/file");
-    assert_int_equal(m->ops->node_copy(m, "worker-1", "of-node", &e), -1);
-    assert_int_equal(e.code, ERR_ALREADY_EXISTS);
-    disk_up("of-node", "/dev/xvdbc", "/mnt/node");
-    node_ok("grep -qx before /mnt/node/srv/kept/file && grep -qx after /srv/kept/file");
-    disk_down("of-node", "/mnt/node");
-    ok(m->ops->disk_delete(m, "of-node", &e));
-    assert_int_equal(m->ops->node_copy(m, "nosuch", "of-node", &e), -1);
-    assert_false(file_exists("of-node.img.part"));
-}
-
 /* The writer keeps an order: b never has more lines than a. A copy of one moment keeps it too. */
 static void copy_of_a_busy_disk_is_of_one_moment(void **state)
 {
@@ -167,7 +150,6 @@ int main(int argc, char **argv)
     harness_main(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copy_of_a_mounted_disk),
-        cmocka_unit_test(copy_of_a_nodes_own_filesystem),
         cmocka_unit_test(copy_of_a_busy_disk_is_of_one_moment),
         cmocka_unit_test(copy_of_a_raw_device),
         cmocka_unit_test(what_a_killed_helper_left_frozen_is_thawed),

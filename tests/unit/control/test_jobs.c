@@ -190,41 +190,6 @@ static void test_events_from_everywhere(void **state _unused_)
     house_close(&h);
 }
 
-static void wait_to_go(void *arg)
-{
-    struct house *h = arg;
-    sem_post(&h->blocked);
-    sem_wait(&h->go);
-}
-
-static void tell_end(struct loop *l _unused_, void *arg)
-{
-    ((struct house *)arg)->ran[0]++;
-}
-
-/* A pause waits for what is under way, and hears what it has to say; then nothing runs until it is over. */
-static void test_pause(void **state)
-{
-    (void)state;
-    struct house h = {0};
-    house_open(&h, false);
-    loop_offload(h.loop, wait_to_go, tell_end, &h);
-    sem_wait(&h.blocked);
-    assert_false(control_pause(h.control, 10)); /* it is still held */
-    sem_post(&h.go);
-    assert_true(control_pause(h.control, 60000));
-    assert_int_equal(h.ran[0], 1);
-    assert_true(control_alive(h.control, 60000)); /* resting is not dying */
-    control_go_on(h.control);
-    loop_offload(h.loop, wait_to_go, tell_end, &h);
-    sem_wait(&h.blocked);
-    sem_post(&h.go);
-    assert_true(control_pause(h.control, 60000));
-    assert_int_equal(h.ran[0], 2);
-    control_stop(h.control); /* also out of a pause */
-    house_close(&h);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,7 +198,6 @@ int main(void)
         cmocka_unit_test(test_first_failure),
         cmocka_unit_test(test_nobody_has_time),
         cmocka_unit_test(test_events_from_everywhere),
-        cmocka_unit_test(test_pause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,6 @@
 #include "unit/csi/cloud_kit.h"
 
 #include <dirent.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -295,54 +294,6 @@ static void test_snapshot(void **state)
     assert_string_equal(jstr(again.tags, "Name"), "nightly");
     assert_int_equal(cloud_snapshot_delete(w->cloud, s.id, &e), 0);
     assert_int_equal(cloud_snapshot_get(w->cloud, s.id, NULL, &e), -1);
-}
-
-static void *attach_second(void *arg)
-{
-    struct world *w = arg;
-    struct err e = ERR_INIT;
-    assert_int_equal(cloud_disk_attach(w->cloud, VOL, "n1", "/dev/sdf", false, NULL, &e), 0);
-    return NULL;
-}
-
-/* Nothing changes while it is frozen; what it was comes back, in memory and in the files. */
-static void test_frozen_and_replaced(void **state)
-{
-    struct world *w = *state;
-    struct err e = ERR_INIT;
-    pthread_t thread;
-    _auto_disk_ struct cloud_disk d = {0}, back = {0};
-    make(w, VOL, 1);
-    assert_int_equal(cloud_snapshot_create(w->cloud, VOL, "snap-a", "text", NULL, NULL, &e), 0);
-    cloud_freeze(w->cloud);
-    _auto_json_ json_t *then = cloud_records(w->cloud);
-    assert_int_equal(pthread_create(&thread, NULL, attach_second, w), 0);
-    usleep(20000); /* whether it has come by now or not, it waits */
-    assert_int_equal(cloud_disk_get(w->cloud, VOL, &d, &e), 0);
-    assert_int_equal(d.attachment_count, 0);
-    cloud_thaw(w->cloud);
-    pthread_join(thread, NULL);
-
-    const char *other = "vol-0123456789abcdeff";
-    make(w, other, 3);
-    assert_int_equal(cloud_tag(w->cloud, VOL, "Name", "changed", &e), 0);
-    assert_int_equal(w->ops.disk_detach(w->machine, VOL, "n1", &e), 0); /* the caller's part */
-    cloud_freeze(w->cloud);
-    assert_int_equal(cloud_replace(w->cloud, then, &e), 0);
-    cloud_thaw(w->cloud);
-    for (int reopened = 0; reopened < 2; reopened++) {
-        cloud_disk_release(&back);
-        assert_int_equal(cloud_disk_get(w->cloud, VOL, &back, &e), 0);
-        assert_int_equal(back.state, CLOUD_AVAILABLE);
-        assert_int_equal(back.attachment_count, 0);
-        assert_null(jstr(back.tags, "Name"));
-        assert_int_equal(cloud_disk_get(w->cloud, other, NULL, &e), -1);
-        err_clear(&e);
-        _auto_json_ json_t *now = cloud_records(w->cloud);
-        assert_true(json_equal(then, now));
-        cloud_close(w->cloud);
-        open_cloud(w);
-    }
 }
 
 static void test_survives(void **state)
@@ -636,7 +587,6 @@ int main(void)
                                        T(test_token),
                                        T(test_modify),
                                        T(test_snapshot),
-                                       T(test_frozen_and_replaced),
                                        T(test_survives),
                                        T(test_killed_at_each_call),
                                        T(test_dying_machine_forgets_nothing),
