@@ -62,10 +62,19 @@ static int take_flags(struct call *c, struct access *a, struct err *e)
     return 0;
 }
 
+bool call_own_flag(const struct call *c, const char *flag)
+{
+    for (const struct kubectl_flag *f = c->verb ? c->verb->flags : NULL; f && f->name; f++)
+        if (str_eq(f->name, flag))
+            return true;
+    return false;
+}
+
 static int open_access(struct call *c, struct err *e)
 {
     struct kubectl *k = c->k;
-    const struct access_from from = {k->kubeconfig, k->context, call_text(c, "cluster"), call_text(c, "user")};
+    const struct access_from from = {k->kubeconfig, k->context, call_text(c, "cluster"),
+                                     call_own_flag(c, "user") ? "" : call_text(c, "user")};
     if (k->ns)
         return 0;
     if (access_load_from(&from, &k->access, e) < 0) {

@@ -39,6 +39,8 @@ const struct strlist *call_list(const struct call *c, const char *flag); /* borr
 bool call_given(const struct call *c, const char *flag);
 /* Has this verb such a flag at all? For what several verbs share. */
 bool call_knows(const struct call *c, const char *flag);
+/* Is it in the verb's own table? Then it is not the global one of that name: `set subject --user`. */
+bool call_own_flag(const struct call *c, const char *flag);
 
 /* ---- the cluster ---- */
 /* The connection, opened when first needed. NULL: told, code set. */

@@ -219,7 +219,7 @@ static bool elsewhere(const struct call *c)
                                         "client-key",
                                         "tls-server-name"};
     for (size_t i = 0; i < ARRAY_LEN(flags); i++)
-        if (call_given(c, flags[i]))
+        if (!call_own_flag(c, flags[i]) && call_given(c, flags[i]))
             return true;
     return false;
 }
