@@ -220,9 +220,10 @@ static void list_one(struct call *c, const json_t *object, const json_t *contain
     }
 }
 
-/* What the list becomes, and the rows of a patch that make it so. */
-static void change_list(const json_t *old, const struct wishes *w, json_t *now, json_t *rows)
+/* What the list becomes, and the rows of a patch that make it so: all of them, so that their order stays. */
+static bool change_list(const json_t *old, const struct wishes *w, json_t *now, json_t *rows)
 {
+    bool changed = false;
     size_t i;
     json_t *row;
     json_array_foreach(old, i, row)
@@ -231,11 +232,15 @@ static void change_list(const json_t *old, const struct wishes *w, json_t *now, 
         const json_t *newer = find(w->set, name);
         if (strlist_has(&w->remove, name)) {
             json_array_append_new(rows, json_pack("{s:s, s:s}", "$patch", "delete", "name", name));
+            changed = true;
             continue;
         }
         json_array_append(now, newer ? (json_t *)(uintptr_t)newer : row);
-        if (!newer || json_equal(newer, row) || (!*jstr_or(newer, "value", "x") && json_object_size(row) == 1))
+        if (!newer || json_equal(newer, row) || (!*jstr_or(newer, "value", "x") && json_object_size(row) == 1)) {
+            json_array_append(rows, row);
             continue;
+        }
+        changed = true;
         json_t *change = json_deep_copy(newer);
         if (json_object_get(row, "valueFrom") && !json_object_get(newer, "valueFrom"))
             json_object_set_new(change, "valueFrom", json_null());
@@ -247,7 +252,9 @@ static void change_list(const json_t *old, const struct wishes *w, json_t *now, 
     {
         json_array_append(now, row);
         json_array_append(rows, row);
+        changed = true;
     }
+    return changed;
 }
 
 static int may_overwrite(struct call *c, const json_t *old, const struct wishes *w, struct err *e)
@@ -282,10 +289,10 @@ static int change_containers(struct call *c, const json_t *object, const json_t 
         if (may_overwrite(c, old, w, e) < 0)
             return -1;
         _auto_json_ json_t *now = json_array(), *rows = json_array();
-        change_list(old, w, now, rows);
+        const bool changed = change_list(old, w, now, rows);
         if (call_bool(c, "list"))
             list_one(c, object, container, now);
-        if (json_array_size(rows))
+        if (changed)
             set_container(piece, list, jstr_or(container, "name", ""), "env", json_incref(rows));
     }
     return found;
