@@ -70,23 +70,39 @@ static const struct {
     {"etc/kubernetes", 0755},
     {"etc/kubernetes/manifests", 0755},
     {"etc/alternatives", 0755},
+    {"var/lib/containerd", 0755},
+    {"var/lib/containerd/io.containerd.snapshotter.v1.overlayfs", 0755},
+    {&NODE_LAYERS[1], 0755},
 };
 
 static const char *const top_links[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
 
+/* A folder of the node and no link that leads out of it. Nothing of the node runs yet that could change it. */
+static bool own_folder(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Whoever was root on this node may have left anything in its place, a link to this machine's files too: that goes. */
+static int own_dir(const char *path, mode_t mode, struct err *e)
+{
+    if (own_folder(path))
+        return 0;
+    if ((unlink(path) < 0 && errno != ENOENT) || mkdir(path, mode) < 0 || chmod(path, mode) < 0)
+        return err_sys(e, errno, "mkdir %s", path);
+    return 0;
+}
+
+/* Parents stand before what is in them, so every path is the node's own when it is used. */
 static int make_dirs(const char *root, struct err *e)
 {
     char path[512];
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
         snprintf(path, sizeof path, "%s/%s", root, dirs[i].path);
-        if (mkdir(path, dirs[i].mode) == 0)
-            chmod(path, dirs[i].mode);
-        else if (errno != EEXIST)
-            return err_sys(e, errno, "mkdir %s", dirs[i].path);
+        if (own_dir(path, dirs[i].mode, e) < 0)
+            return -1;
     }
-    snprintf(path, sizeof path, "%s%s", root, NODE_LAYERS);
-    if (proc_mkdir_p(path, 0755, e) < 0)
-        return -1;
     snprintf(path, sizeof path, "%s/var/run", root);
     if (symlink("/run", path) < 0 && errno != EEXIST)
         return err_sys(e, errno, "link /var/run");
@@ -98,13 +114,6 @@ static int bind_read_only(const char *source, const char *target)
     if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
         return -1;
     return mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | userns_kept_flags(target), NULL);
-}
-
-/* A folder of the node and no link that leads out of it. Nothing of the node runs yet that could change it. */
-static bool own_folder(const char *path)
-{
-    struct stat st;
-    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* `k` always, and `kubectl`, which this program is when called so, where the machine has none. Not having them is no
@@ -155,7 +164,8 @@ static int add_programs(const char *root, struct err *e)
             }
             continue;
         }
-        mkdir(path, 0755);
+        if (own_dir(path, 0755, e) < 0)
+            return -1;
         if (bind_read_only(host, path) < 0)
             return err_sys(e, errno, "mount /%s", top_links[i]);
     }
@@ -171,13 +181,21 @@ static const char group_text[] = "root:x:0:\ndaemon:x:1:\nadm:x:4:\ntty:x:5:\ndi
 static const char profile_text[] = "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin\n"
                                    "PS1='\\u@\\h:\\w\\$ '\n";
 
-static void put(const char *root, const char *path, const char *text, bool replace)
+/* A new file, whatever was there before: never through a link. -1: it cannot be had. */
+static int new_file(const char *root, const char *path, bool replace)
 {
     char full[512];
     snprintf(full, sizeof full, "%s/%s", root, path);
-    _auto_close_ int fd = open(full, O_WRONLY | O_CREAT | O_CLOEXEC | (replace ? O_TRUNC : O_EXCL), 0644);
-    if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+    if (replace)
         unlink(full);
+    return open(full, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+}
+
+static void put(const char *root, const char *path, const char *text, bool replace)
+{
+    _auto_close_ int fd = new_file(root, path, replace);
+    if (fd >= 0 && write(fd, text, strlen(text)) < 0 && ftruncate(fd, 0) < 0)
+        return;
 }
 
 /* Small files of the machine that its tools need and that hold nothing of the user. */
@@ -185,10 +203,9 @@ static void copy_machine_files(const char *root)
 {
     static const char *const files[] = {"/etc/os-release", "/etc/mke2fs.conf", "/etc/ld.so.cache", "/etc/localtime"};
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        char path[512], chunk[8192];
-        snprintf(path, sizeof path, "%s%s", root, files[i]);
+        char chunk[8192];
         _auto_close_ int from = open(files[i], O_RDONLY | O_CLOEXEC);
-        _auto_close_ int to = from < 0 ? -1 : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        _auto_close_ int to = from < 0 ? -1 : new_file(root, files[i] + 1, true);
         for (ssize_t n; to >= 0 && (n = read(from, chunk, sizeof chunk)) > 0;)
             if (write(to, chunk, (size_t)n) != n)
                 break;
