@@ -29,7 +29,7 @@ t.line("exec -it web -- sh")
 t.expect("# ")
 t.line("tty; echo $((40 + 2))")
 t.expect("/dev/pts/", "\n42")
-t.line("echo begun; sleep 1000")
+t.line("sh -c 'echo begun; sleep 1000'")  # who says it is in the foreground by then
 t.expect("\nbegun")
 t.send(CTRL_C)
 t.expect("# ")
