@@ -338,7 +338,7 @@ static bool all_is_gone(void)
 
 static void nothing_is_left(void)
 {
-    if (files_left()) /* what could not be unlinked is found at the next start */
+    if (files_left() || !node_has_none()) /* what could not be unlinked is found at the next start */
         begin_again();
     await(all_is_gone());
 }
