@@ -1,9 +1,11 @@
 /* gotemplate.c - see gotemplate.h.
  *
  * DESIGN: no syntax tree: the text is run as it is read. A block that is not taken is passed over with `live` off, a
- * range runs the same text once for each element. Values are jansson references; functions are rows of a table.
+ * range runs the same text once for each element. Values are jansson references; functions are rows of a table
+ * (gotemplate_functions.c).
  * Variables are a stack; leaving a block pops what it declared. */
 #include "kubectl/gotemplate.h"
+#include "kubectl/gotemplate_int.h"
 
 #include "api/base64.h"
 #include "api/status.h"
@@ -16,7 +18,6 @@
 #include <string.h>
 
 #define DEPTH_MAX 64
-#define ARGS_MAX  16
 
 struct variable {
     char *name; /* with its "$" */
@@ -34,7 +35,7 @@ struct run {
     struct err *e;
 };
 
-static int fail(struct run *r, const char *what, const char *near)
+int template_fail(struct run *r, const char *what, const char *near)
 {
     return err_set(r->e, ERR_BAD_REQUEST, "template: output:1:%zu: %s%s%.30s", (size_t)(r->at - r->text), what,
                    *near ? " " : "", near);
@@ -91,7 +92,7 @@ static int take_end(struct run *r)
     skip_blanks(r);
     const bool trim = *r->at == '-';
     if (!at_end(r))
-        return fail(r, *r->at ? "unexpected" : "unclosed action", r->at);
+        return template_fail(r, *r->at ? "unexpected" : "unclosed action", r->at);
     r->at += trim ? 3 : 2;
     if (trim)
         skip_blanks(r);
@@ -108,289 +109,6 @@ static bool take_word(struct run *r, const char *word)
     return true;
 }
 
-/* ---- values ---- */
-
-static bool is_true(const json_t *v)
-{
-    if (!v || json_is_null(v) || json_is_false(v))
-        return false;
-    if (json_is_string(v))
-        return json_string_length(v) > 0;
-    if (json_is_number(v))
-        return json_number_value(v) != 0;
-    return json_is_true(v) || json_object_size(v) || json_array_size(v);
-}
-
-static void print_value(const json_t *v, struct buf *out)
-{
-    if (!v || json_is_null(v))
-        buf_adds(out, v ? "<nil>" : "<no value>");
-    else
-        go_plain_write(out, v);
-}
-
-/* ---- functions ---- */
-
-typedef int fn(struct run *r, json_t **args, size_t len, json_t **out);
-
-static int fn_and_or(json_t **args, size_t len, bool until, json_t **out)
-{
-    size_t i = 0;
-    while (i + 1 < len && is_true(args[i]) != until)
-        i++;
-    *out = json_incref(args[i]);
-    return 0;
-}
-
-static int fn_and(struct run *r _unused_, json_t **args, size_t len, json_t **out)
-{
-    return fn_and_or(args, len, false, out);
-}
-
-static int fn_or(struct run *r _unused_, json_t **args, size_t len, json_t **out)
-{
-    return fn_and_or(args, len, true, out);
-}
-
-static int fn_not(struct run *r _unused_, json_t **args, size_t len _unused_, json_t **out)
-{
-    *out = json_boolean(!is_true(args[0]));
-    return 0;
-}
-
-static int fn_len(struct run *r, json_t **args, size_t len _unused_, json_t **out)
-{
-    const json_t *v = args[0];
-    if (!json_is_string(v) && !json_is_array(v) && !json_is_object(v))
-        return fail(r, "error calling len: of what has no length", "");
-    *out = json_integer((json_int_t)(json_is_string(v)  ? json_string_length(v)
-                                     : json_is_array(v) ? json_array_size(v)
-                                                        : json_object_size(v)));
-    return 0;
-}
-
-static int fn_index(struct run *r, json_t **args, size_t len, json_t **out)
-{
-    json_t *v = args[0];
-    for (size_t i = 1; i < len; i++) {
-        if (json_is_array(v) && json_is_integer(args[i])) {
-            v = json_array_get(v, (size_t)json_integer_value(args[i]));
-            if (!v)
-                return fail(r, "error calling index: index out of range", "");
-        } else if (json_is_object(v) && json_is_string(args[i])) {
-            v = json_object_get(v, json_string_value(args[i]));
-        } else {
-            return fail(r, "error calling index: cannot index", "");
-        }
-    }
-    *out = json_incref(v);
-    return 0;
-}
-
-static int fn_slice(struct run *r, json_t **args, size_t len, json_t **out)
-{
-    const json_t *v = args[0];
-    const size_t n = json_is_string(v) ? json_string_length(v) : json_array_size(v);
-    const size_t from = len > 1 ? (size_t)json_integer_value(args[1]) : 0;
-    const size_t to = len > 2 ? (size_t)json_integer_value(args[2]) : n;
-    if (from > to || to > n)
-        return fail(r, "error calling slice: index out of range", "");
-    if (json_is_string(v)) {
-        *out = json_stringn(json_string_value(v) + from, to - from);
-        return *out ? 0 : fail(r, "error calling slice: within a character", "");
-    }
-    *out = json_array();
-    for (size_t i = from; i < to; i++)
-        json_array_append(*out, json_array_get(v, i));
-    return 0;
-}
-
-/* Go's Print puts blanks between two values of which none is a text; Println between all. */
-static int print_all(json_t **args, size_t len, bool line, json_t **out)
-{
-    _auto_buf_ struct buf text = BUF_INIT;
-    for (size_t i = 0; i < len; i++) {
-        if (i && (line || (!json_is_string(args[i]) && !json_is_string(args[i - 1]))))
-            buf_addc(&text, ' ');
-        print_value(args[i], &text);
-    }
-    buf_adds(&text, line ? "\n" : "");
-    *out = json_stringn(buf_str(&text), text.len);
-    return 0;
-}
-
-static int fn_print(struct run *r _unused_, json_t **args, size_t len, json_t **out)
-{
-    return print_all(args, len, false, out);
-}
-
-static int fn_println(struct run *r _unused_, json_t **args, size_t len, json_t **out)
-{
-    return print_all(args, len, true, out);
-}
-
-/* One verb of printf: flags and width apply to the text of the value. */
-static void print_verb(struct buf *out, const char *spec, size_t n, const json_t *v)
-{
-    _auto_buf_ struct buf text = BUF_INIT;
-    const char verb = spec[n - 1];
-    if (verb == 'q' && json_is_string(v))
-        buf_add_quoted(&text, json_string_value(v), json_string_length(v));
-    else if (verb == 'T')
-        buf_adds(&text, json_is_string(v) ? "string" : json_is_number(v) ? "float64" : "interface {}");
-    else if (strchr("feg", verb) && json_is_number(v))
-        buf_addf(&text, verb == 'f' ? "%f" : verb == 'e' ? "%e" : "%g", json_number_value(v));
-    else if (verb == 'x' && json_is_integer(v))
-        buf_addf(&text, "%llx", (unsigned long long)json_integer_value(v));
-    else
-        print_value(v, &text);
-    int width = 0;
-    bool left = false;
-    for (size_t i = 1; i + 1 < n; i++) {
-        left |= spec[i] == '-';
-        if (spec[i] == '.')
-            break;
-        if (isdigit((unsigned char)spec[i]))
-            width = width < 1000 ? width * 10 + (spec[i] - '0') : width;
-    }
-    const int pad = width > (int)text.len ? width - (int)text.len : 0;
-    buf_addf(out, "%*s%s%*s", left ? 0 : pad, "", buf_str(&text), left ? pad : 0, "");
-}
-
-static int fn_printf(struct run *r, json_t **args, size_t len, json_t **out)
-{
-    _auto_buf_ struct buf text = BUF_INIT;
-    size_t next = 1;
-    if (!json_is_string(args[0]))
-        return fail(r, "error calling printf: the format is no text", "");
-    for (const char *p = json_string_value(args[0]); *p; p++) {
-        if (*p != '%' || !p[1]) {
-            buf_addc(&text, *p);
-            continue;
-        }
-        const size_t n = 2 + strspn(p + 1, "-+# 0123456789.");
-        const char verb = p[n - 1];
-        if (verb == '%')
-            buf_addc(&text, '%');
-        else if (next >= len)
-            buf_addf(&text, "%%!%c(MISSING)", verb);
-        else
-            print_verb(&text, p, n, args[next++]);
-        if (!verb)
-            break;
-        p += n - 1;
-    }
-    *out = json_stringn(buf_str(&text), text.len);
-    return 0;
-}
-
-/* <0, 0, >0; *out_ok: whether they can be compared. */
-static double compare(const json_t *a, const json_t *b, bool *out_ok)
-{
-    *out_ok = true;
-    if (json_is_number(a) && json_is_number(b))
-        return json_number_value(a) - json_number_value(b);
-    if (json_is_string(a) && json_is_string(b))
-        return strcmp(json_string_value(a), json_string_value(b));
-    *out_ok = false;
-    return 0;
-}
-
-static int fn_eq(struct run *r _unused_, json_t **args, size_t len, json_t **out)
-{
-    bool equal = false, ok;
-    for (size_t i = 1; i < len; i++) {
-        const double c = compare(args[0], args[i], &ok);
-        equal |= ok ? c == 0 : args[0] && args[i] && json_equal(args[0], args[i]);
-    }
-    *out = json_boolean(equal);
-    return 0;
-}
-
-static int fn_ne(struct run *r, json_t **args, size_t len, json_t **out)
-{
-    json_t *same;
-    fn_eq(r, args, len, &same);
-    *out = json_boolean(!json_is_true(same));
-    return 0;
-}
-
-static int fn_order(struct run *r, json_t **args, json_t **out, bool less, bool equal, bool more)
-{
-    bool ok;
-    const double c = compare(args[0], args[1], &ok);
-    if (!ok)
-        return fail(r, "error calling a comparison: incompatible types for comparison", "");
-    *out = json_boolean(c < 0 ? less : c == 0 ? equal : more);
-    return 0;
-}
-
-static int fn_lt(struct run *r, json_t **args, size_t len _unused_, json_t **out)
-{
-    return fn_order(r, args, out, true, false, false);
-}
-
-static int fn_le(struct run *r, json_t **args, size_t len _unused_, json_t **out)
-{
-    return fn_order(r, args, out, true, true, false);
-}
-
-static int fn_gt(struct run *r, json_t **args, size_t len _unused_, json_t **out)
-{
-    return fn_order(r, args, out, false, false, true);
-}
-
-static int fn_ge(struct run *r, json_t **args, size_t len _unused_, json_t **out)
-{
-    return fn_order(r, args, out, false, true, true);
-}
-
-static int fn_exists(struct run *r _unused_, json_t **args, size_t len, json_t **out)
-{
-    const json_t *v = args[0];
-    for (size_t i = 1; v && i < len; i++)
-        v = json_is_integer(args[i]) ? json_array_get(v, (size_t)json_integer_value(args[i]))
-                                     : json_object_get(v, json_is_string(args[i]) ? json_string_value(args[i]) : "");
-    *out = json_boolean(v != NULL);
-    return 0;
-}
-
-static int fn_base64decode(struct run *r, json_t **args, size_t len _unused_, json_t **out)
-{
-    _auto_buf_ struct buf bytes = BUF_INIT;
-    size_t at;
-    if (!json_is_string(args[0]))
-        return fail(r, "error calling base64decode: wrong type for value; expected string", "");
-    if (base64_decode(json_string_value(args[0]), json_string_length(args[0]), &bytes, &at) < 0)
-        return fail(r, "error calling base64decode: base64 decode failed", "");
-    *out = json_stringn(buf_str(&bytes), bytes.len);
-    return *out ? 0 : fail(r, "error calling base64decode: what it holds is no text", "");
-}
-
-static const struct {
-    const char *name;
-    fn *call;
-    size_t least, most;
-} functions[] = {
-    {"and", fn_and, 1, ARGS_MAX},
-    {"or", fn_or, 1, ARGS_MAX},
-    {"not", fn_not, 1, 1},
-    {"len", fn_len, 1, 1},
-    {"index", fn_index, 1, ARGS_MAX},
-    {"slice", fn_slice, 1, 3},
-    {"print", fn_print, 0, ARGS_MAX},
-    {"println", fn_println, 0, ARGS_MAX},
-    {"printf", fn_printf, 1, ARGS_MAX},
-    {"eq", fn_eq, 2, ARGS_MAX},
-    {"ne", fn_ne, 2, 2},
-    {"lt", fn_lt, 2, 2},
-    {"le", fn_le, 2, 2},
-    {"gt", fn_gt, 2, 2},
-    {"ge", fn_ge, 2, 2},
-    {"exists", fn_exists, 1, ARGS_MAX},
-    {"base64decode", fn_base64decode, 1, 1},
-};
-
 /* ---- expressions ---- */
 
 /* What a value is when it is not there at all: NULL, printed as "<no value>". */
@@ -404,7 +122,7 @@ static int fields(struct run *r, json_t **value)
         _auto_free_ char *name = xstrndup(r->at + 1, n);
         json_t *inner = json_object_get(*value, name);
         if (r->live && *value && !json_is_object(*value))
-            return fail(r, "can't evaluate field", name);
+            return template_fail(r, "can't evaluate field", name);
         if (r->live && !inner && !r->missing_ok)
             return err_set(r->e, ERR_BAD_REQUEST, "template: output:1:%zu: map has no entry for key \"%s\"",
                            (size_t)(r->at - r->text), name);
@@ -431,7 +149,7 @@ static int quoted(struct run *r, json_t **out)
         }
     }
     if (!*p)
-        return fail(r, "unterminated quoted string", "");
+        return template_fail(r, "unterminated quoted string", "");
     r->at = p + 1;
     *out = json_stringn(buf_str(&text), text.len);
     return 0;
@@ -445,7 +163,7 @@ static int number(struct run *r, json_t **out)
     const bool whole = !strpbrk(text, ".eE");
     *out = whole ? json_integer(strtoll(text, &end, 10)) : json_real(strtod(text, &end));
     if (*end)
-        return fail(r, "bad number syntax:", text);
+        return template_fail(r, "bad number syntax:", text);
     r->at += n;
     return 0;
 }
@@ -460,7 +178,7 @@ static int constant(struct run *r, json_t **out)
     else if (take_word(r, "nil"))
         *out = NULL;
     else
-        return fail(r, "function not defined here:", r->at);
+        return template_fail(r, "function not defined here:", r->at);
     return 0;
 }
 
@@ -474,7 +192,7 @@ static int operand(struct run *r, json_t **out, bool *out_none)
     if (n) {
         struct variable *v = var_find(r, r->at, n);
         if (!v)
-            return fail(r, "undefined variable", r->at);
+            return template_fail(r, "undefined variable", r->at);
         *out = json_incref(v->value);
         r->at += n;
         return fields(r, out);
@@ -492,7 +210,7 @@ static int operand(struct run *r, json_t **out, bool *out_none)
         if (pipeline(r, out) < 0)
             return -1;
         if (*r->at != ')')
-            return fail(r, "unclosed left paren", "");
+            return template_fail(r, "unclosed left paren", "");
         r->at++;
         return fields(r, out);
     }
@@ -508,15 +226,15 @@ static int operand(struct run *r, json_t **out, bool *out_none)
 
 static int call_function(struct run *r, size_t f, json_t **args, size_t len, json_t **out)
 {
-    if (len < functions[f].least || len > functions[f].most)
-        return fail(r, "wrong number of args for", functions[f].name);
-    return r->live ? functions[f].call(r, args, len, out) : 0;
+    if (len < template_functions[f].least || len > template_functions[f].most)
+        return template_fail(r, "wrong number of args for", template_functions[f].name);
+    return r->live ? template_functions[f].call(r, args, len, out) : 0;
 }
 
 static int take_function(struct run *r)
 {
-    for (size_t i = 0; i < ARRAY_LEN(functions); i++)
-        if (take_word(r, functions[i].name))
+    for (size_t i = 0; i < template_function_count; i++)
+        if (take_word(r, template_functions[i].name))
             return (int)i;
     return -1;
 }
@@ -539,7 +257,7 @@ static int command(struct run *r, bool piped, json_t *last, json_t **out)
             break;
     }
     if (rc == 0 && f < 0 && (len == 0 || piped))
-        rc = fail(r, len == 0 ? "missing value for command" : "a value cannot be given to", "a value");
+        rc = template_fail(r, len == 0 ? "missing value for command" : "a value cannot be given to", "a value");
     if (piped)
         args[len++] = json_incref(last);
     if (rc == 0 && f >= 0)
@@ -558,7 +276,7 @@ static int pipeline(struct run *r, json_t **out)
     json_t *value = NULL;
     bool piped = false;
     if (++r->depth > DEPTH_MAX)
-        return fail(r, "too deep", "");
+        return template_fail(r, "too deep", "");
     for (;;) {
         json_t *next = NULL;
         if (command(r, piped, value, &next) < 0)
@@ -604,7 +322,7 @@ static int value_of(struct run *r, json_t **out, bool *out_assigned)
         return 0;
     struct variable *old = fresh ? NULL : var_find(r, name, n);
     if (!fresh && !old)
-        return fail(r, "undefined variable", name);
+        return template_fail(r, "undefined variable", name);
     if (fresh) {
         var_add(r, name, n, json_incref(*out));
     } else {
@@ -629,14 +347,14 @@ static int else_part(struct run *r, bool live)
     if (with || take_word(r, "if")) {
         if (value_of(r, &value, &assigned) < 0 || take_end(r) < 0)
             return -1;
-        const int rc = branches(r, live && is_true(value), with && is_true(value) ? value : r->dot);
+        const int rc = branches(r, live && template_true(value), with && template_true(value) ? value : r->dot);
         r->live = was;
         return rc;
     }
     if (take_end(r) < 0 || block(r, &stop) < 0)
         return -1;
     r->live = was;
-    return stop == STOP_END ? take_end(r) : fail(r, "unexpected {{else}}", "");
+    return stop == STOP_END ? take_end(r) : template_fail(r, "unexpected {{else}}", "");
 }
 
 static int branches(struct run *r, bool taken, const json_t *dot)
@@ -653,7 +371,7 @@ static int branches(struct run *r, bool taken, const json_t *dot)
     r->dot = dot_was;
     vars_drop(r, vars);
     if (stop == STOP_TEXT_END)
-        return fail(r, "unexpected EOF", "");
+        return template_fail(r, "unexpected EOF", "");
     return stop == STOP_ELSE ? else_part(r, was && !taken) : take_end(r);
 }
 
@@ -664,7 +382,7 @@ static int do_if(struct run *r, bool with)
     const size_t vars = r->vars_len;
     if (value_of(r, &value, &assigned) < 0 || take_end(r) < 0)
         return -1;
-    const bool taken = is_true(value);
+    const bool taken = template_true(value);
     const int rc = branches(r, taken, with && taken ? value : r->dot);
     vars_drop(r, vars);
     return rc;
@@ -757,7 +475,7 @@ static int do_range(struct run *r)
     if (pipeline(r, &over) < 0 || take_end(r) < 0)
         return -1;
     if (was && over && !json_is_array(over) && !json_is_object(over) && !json_is_null(over))
-        return fail(r, "range can't iterate over it", "");
+        return template_fail(r, "range can't iterate over it", "");
     const char *body = r->at;
     if (was && range_over(r, &names, over, body, &stop, &count) < 0)
         return -1;
@@ -770,7 +488,7 @@ static int do_range(struct run *r)
     }
     r->dot = dot;
     if (stop == STOP_TEXT_END)
-        return fail(r, "unexpected EOF", "");
+        return template_fail(r, "unexpected EOF", "");
     return stop == STOP_ELSE ? else_part(r, was && count == 0) : take_end(r);
 }
 
@@ -783,7 +501,7 @@ static int print_action(struct run *r)
     if (value_of(r, &value, &assigned) < 0 || take_end(r) < 0)
         return -1;
     if (r->live && !assigned)
-        print_value(value, r->out);
+        template_print(value, r->out);
     return 0;
 }
 
@@ -795,13 +513,13 @@ static int action(struct run *r, enum stop *out_stop)
     if (strncmp(r->at, "/*", 2) == 0) {
         const char *close = strstr(r->at, "*/");
         if (!close)
-            return fail(r, "unclosed comment", "");
+            return template_fail(r, "unclosed comment", "");
         r->at = close + 2;
         return take_end(r);
     }
     for (size_t i = 0; i < ARRAY_LEN(unknown); i++)
         if (take_word(r, unknown[i]))
-            return fail(r, "this action is not known here:", unknown[i]);
+            return template_fail(r, "this action is not known here:", unknown[i]);
     const bool end = take_word(r, "end");
     if (end || take_word(r, "else")) {
         *out_stop = end ? STOP_END : STOP_ELSE;
@@ -819,7 +537,7 @@ static int action(struct run *r, enum stop *out_stop)
 /* Text and actions up to an {{end}}, an {{else}} (behind the word), or the end of the text. */
 static int block(struct run *r, enum stop *out_stop)
 {
-    int rc = ++r->depth > DEPTH_MAX ? fail(r, "too deep", "") : 0;
+    int rc = ++r->depth > DEPTH_MAX ? template_fail(r, "too deep", "") : 0;
     while (rc == 0) {
         const char *open = strstr(r->at, "{{");
         size_t n = open ? (size_t)(open - r->at) : strlen(r->at);
@@ -848,7 +566,7 @@ int gotemplate_print(const char *text, const json_t *root, bool missing_ok, stru
     var_add(&r, "$", 1, json_incref((json_t *)(uintptr_t)root));
     int rc = block(&r, &stop);
     if (rc == 0 && stop != STOP_TEXT_END)
-        rc = fail(&r, stop == STOP_END ? "unexpected {{end}}" : "unexpected {{else}}", "");
+        rc = template_fail(&r, stop == STOP_END ? "unexpected {{end}}" : "unexpected {{else}}", "");
     vars_drop(&r, 0);
     free(r.vars);
     return rc;
