@@ -160,6 +160,13 @@ both delete
 both delete pods
 both delete deploy/web svc/web
 both delete deploy web svc
+# What the deployment leaves ends at its own time in each of the two: away first, so that both delete the same.
+for ns in ns-real ns-ours; do
+    k -n $ns wait --for=delete rs --all --timeout=120s >/dev/null
+    k -n $ns delete pods --all --force >/dev/null 2>&1
+    k -n $ns wait --for=delete pods --all --timeout=120s >/dev/null
+done
+both apply -f podp.yaml
 both delete pods --all --force
 both delete cm --all
 both delete foo x
