@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "cli/lab_place.h"
 #include "cli/lab_submit.h"
+#include "cli/lab_view.h"
 #include "cli/local.h"
 #include "lab/check.h"
 #include "lab/history.h"
@@ -40,6 +41,7 @@ void lab_session_close(struct session *s)
     lab_release(&s->lab);
     attempt_release(&s->attempt);
     book_close(s->book);
+    lab_output_close(&s->out);
     free(s->home);
 }
 
@@ -49,7 +51,7 @@ int lab_session_open_book(struct session *s, const struct cli *cli, const char *
 {
     const char *no_colour = getenv("NO_COLOR");
     s->cli = cli;
-    s->colour = isatty(STDOUT_FILENO) && str_empty(no_colour);
+    s->colour = s->out.form == LAB_TEXT && isatty(STDOUT_FILENO) && str_empty(no_colour);
     s->home = lab_home(data, e);
     if (!s->home)
         return -1;
@@ -78,14 +80,29 @@ int lab_session_open_cluster(struct session *s, struct err *e)
     return 0;
 }
 
-/* The lab under way and its cluster; answers and disks as they were. */
+/* Answers and disks as they were. */
+static void take_state(struct session *s)
+{
+    json_object_update(s->env.vars, json_object_get(s->attempt.state, "vars"));
+    json_object_update(s->env.answers, json_object_get(s->attempt.state, "answers"));
+}
+
+int lab_session_open_lab(struct session *s, struct err *e)
+{
+    if (book_current(s->book, &s->attempt, e) < 0 || lab_session_load(s, s->attempt.dir, s->attempt.seed, e) < 0)
+        return -1;
+    s->env.vars = json_deep_copy(s->lab.vars);
+    s->env.answers = json_object();
+    take_state(s);
+    return 0;
+}
+
 int lab_session_open_current(struct session *s, struct err *e)
 {
     if (book_current(s->book, &s->attempt, e) < 0 || lab_session_load(s, s->attempt.dir, s->attempt.seed, e) < 0 ||
         lab_session_open_cluster(s, e) < 0)
         return -1;
-    json_object_update(s->env.vars, json_object_get(s->attempt.state, "vars"));
-    json_object_update(s->env.answers, json_object_get(s->attempt.state, "answers"));
+    take_state(s);
     return 0;
 }
 
@@ -110,24 +127,24 @@ int lab_session_print_step(const struct session *s, struct err *e)
     const json_t *check, *choice;
     if (!step)
         return 0;
-    printf("\n%s%s%s\n\n", s->colour ? "\033[1m" : "", jstr_or(step, "title", jstr(step, "name")),
-           s->colour ? "\033[0m" : "");
+    fprintf(s->out.text, "\n%s%s%s\n\n", s->colour ? "\033[1m" : "", jstr_or(step, "title", jstr(step, "name")),
+            s->colour ? "\033[0m" : "");
     _auto_buf_ struct buf text = BUF_INIT;
     if (jstr(step, "file") && lab_file(&s->lab, jstr(step, "file"), &text, e) < 0)
         return -1;
-    fputs(jstr(step, "file") ? buf_str(&text) : jstr_or(step, "text", ""), stdout);
-    printf("\n");
+    fputs(jstr(step, "file") ? buf_str(&text) : jstr_or(step, "text", ""), s->out.text);
+    fprintf(s->out.text, "\n");
     json_array_foreach(json_object_get(step, "checks"), i, check)
     {
         if (!json_object_get(check, "quiz"))
             continue;
-        printf("\nQuestion: %s\n", jstr(check, "quiz.ask"));
+        fprintf(s->out.text, "\nQuestion: %s\n", jstr(check, "quiz.ask"));
         json_array_foreach(jat(check, "quiz.choices"), k, choice)
         {
             _auto_free_ char *word = json_is_string(choice) ? xstrdup(json_string_value(choice)) : json_text(choice);
-            printf("  - %s\n", word);
+            fprintf(s->out.text, "  - %s\n", word);
         }
-        printf("Answer it with: stowage lab answer TEXT\n");
+        fprintf(s->out.text, "Answer it with: stowage lab answer TEXT\n");
     }
     return 0;
 }
@@ -137,12 +154,24 @@ static int print_score(const struct session *s, struct err *e)
     int64_t points, cost;
     if (book_points(s->book, &s->attempt, &points, &cost, e) < 0)
         return -1;
-    printf("%s: %lld of %lld points", s->lab.name, (long long)points,
-           (long long)jint(s->attempt.state, "of", lab_points(&s->lab)));
+    fprintf(s->out.text, "%s: %lld of %lld points", s->lab.name, (long long)points,
+            (long long)jint(s->attempt.state, "of", lab_points(&s->lab)));
     if (cost)
-        printf(" (hints took %lld)", (long long)cost);
-    printf("\n");
+        fprintf(s->out.text, " (hints took %lld)", (long long)cost);
+    fprintf(s->out.text, "\n");
     return 0;
+}
+
+void lab_session_print_access(struct session *s)
+{
+    struct err none = ERR_INIT;
+    _auto_free_ char *link = own_cluster_console(s->cluster.data, "labs", &none);
+    fprintf(s->out.text, "  export KUBECONFIG=%s\n  export STOWAGE_DATA=%s\n", s->cluster.kubeconfig, s->cluster.data);
+    if (!link)
+        return;
+    fprintf(s->out.text, "Or do it in a browser (a link for five minutes; `stowage console` prints another):\n  %s\n",
+            link);
+    lab_output_add(&s->out, "console", json_string(link));
 }
 
 /* ---- back to where the step began ---- */
@@ -190,16 +219,18 @@ static bool go_back(struct session *s)
 int lab_session_enter_step(struct session *s, struct err *e)
 {
     const json_t *step = lab_session_step(s);
+    lab_output_progress(&s->out, "preparing the step");
     if (step && lab_begin_step(&s->env, step, e) < 0)
         return -1;
+    json_object_set_new(s->attempt.state, "since", json_integer(time(NULL)));
     if ((step ? keep_step(s, e) : lab_session_save(s, e)) < 0)
         return -1;
     if (step)
         return lab_session_print_step(s, e);
     if (s->attempt.exam)
-        printf("\nThis task is done. `stowage lab exam status` tells of the others.\n");
+        fprintf(s->out.text, "\nThis task is done. `stowage lab exam status` tells of the others.\n");
     else
-        printf("\nThat was the last step. `stowage lab stop` ends the lab.\n");
+        fprintf(s->out.text, "\nThat was the last step. `stowage lab stop` ends the lab.\n");
     return print_score(s, e);
 }
 
@@ -232,15 +263,19 @@ static int word_start(struct session *s, int argc, char **argv, struct err *e)
                        s->attempt.lab);
     err_clear(e);
     _auto_free_ char *dir = lab_dir(s->cli, argv[optind]);
-    if (lab_session_load(s, dir, seed, e) < 0 || lab_session_open_cluster(s, e) < 0 || play_cluster(&s->env, e) < 0)
+    lab_output_progress(&s->out, "starting the lab's cluster");
+    if (lab_session_load(s, dir, seed, e) < 0 || lab_session_open_cluster(s, e) < 0)
+        return -1;
+    lab_output_progress(&s->out, "preparing the cluster");
+    if (play_cluster(&s->env, e) < 0)
         return -1;
     s->attempt = (struct attempt){
         .lab = xstrdup(s->lab.name), .dir = xstrdup(s->lab.dir), .seed = xstrdup(seed), .state = json_object()};
     if (book_begin(s->book, &s->attempt, e) < 0)
         return -1;
-    printf(
-        "%s\n%s\n\nPoint kubectl and stowage at the lab's cluster:\n  export KUBECONFIG=%s\n  export STOWAGE_DATA=%s\n",
-        jstr(s->lab.tree, "title"), jstr_or(s->lab.tree, "about", ""), s->cluster.kubeconfig, s->cluster.data);
+    fprintf(s->out.text, "%s\n%s\n\nPoint kubectl and stowage at the lab's cluster:\n", jstr(s->lab.tree, "title"),
+            jstr_or(s->lab.tree, "about", ""));
+    lab_session_print_access(s);
     return lab_session_enter_step(s, e);
 }
 
@@ -261,14 +296,14 @@ static int print_steps(const struct session *s, struct err *e)
         if (hints < 0 || book_step_points(s->book, &s->attempt, name, &points, e) < 0)
             return -1;
         const int64_t at = (int64_t)i;
-        printf("%s %zu. %s: %lld of %lld points",
-               at < s->attempt.step    ? "done"
-               : at == s->attempt.step ? "  ->"
-                                       : "    ",
-               i + 1, title, (long long)points, (long long)lab_step_points(step));
+        fprintf(s->out.text, "%s %zu. %s: %lld of %lld points",
+                at < s->attempt.step    ? "done"
+                : at == s->attempt.step ? "  ->"
+                                        : "    ",
+                i + 1, title, (long long)points, (long long)lab_step_points(step));
         if (hints)
-            printf(", %d of %zu hints", hints, json_array_size(json_object_get(step, "hints")));
-        printf("\n");
+            fprintf(s->out.text, ", %d of %zu hints", hints, json_array_size(json_object_get(step, "hints")));
+        fprintf(s->out.text, "\n");
     }
     return 0;
 }
@@ -278,21 +313,22 @@ static int word_status(struct session *s, int argc _unused_, char **argv _unused
     const json_t *steps = json_object_get(s->lab.tree, "steps"), *step = lab_session_step(s);
     const int64_t minutes = (time(NULL) - s->attempt.began) / 60, usual = jint(s->lab.tree, "minutes", 0);
     if (step)
-        printf("%s: step %lld of %zu, %s\n", s->lab.name, (long long)s->attempt.step + 1, json_array_size(steps),
-               jstr_or(step, "title", jstr(step, "name")));
+        fprintf(s->out.text, "%s: step %lld of %zu, %s\n", s->lab.name, (long long)s->attempt.step + 1,
+                json_array_size(steps), jstr_or(step, "title", jstr(step, "name")));
     else
-        printf("%s: all %zu steps are done\n", s->lab.name, json_array_size(steps));
+        fprintf(s->out.text, "%s: all %zu steps are done\n", s->lab.name, json_array_size(steps));
     if (print_steps(s, e) < 0)
         return -1;
-    printf("begun %lld minutes ago", (long long)minutes);
+    fprintf(s->out.text, "begun %lld minutes ago", (long long)minutes);
     if (usual)
-        printf("; it is meant to take %lld", (long long)usual);
+        fprintf(s->out.text, "; it is meant to take %lld", (long long)usual);
     if (*s->attempt.seed)
-        printf("; the variant of \"%s\"", s->attempt.seed);
-    printf("\n%s", step && jint(json_object_get(s->attempt.state, "begun"), "step", -1) == s->attempt.step
-                       ? "`stowage lab reset` goes back to this step's beginning\n"
-                       : "");
-    printf("export KUBECONFIG=%s\nexport STOWAGE_DATA=%s\n", s->cluster.kubeconfig, s->cluster.data);
+        fprintf(s->out.text, "; the variant of \"%s\"", s->attempt.seed);
+    fprintf(s->out.text, "\n%s",
+            step && jint(json_object_get(s->attempt.state, "begun"), "step", -1) == s->attempt.step
+                ? "`stowage lab reset` goes back to this step's beginning\n"
+                : "");
+    fprintf(s->out.text, "export KUBECONFIG=%s\nexport STOWAGE_DATA=%s\n", s->cluster.kubeconfig, s->cluster.data);
     return print_score(s, e);
 }
 
@@ -301,8 +337,9 @@ static void print_row(void *arg, const json_t *row)
     const struct session *s = arg;
     _auto_buf_ struct buf text = BUF_INIT;
     report_text_check(row, s->colour, &text);
-    fputs(buf_str(&text), stdout);
-    fflush(stdout);
+    fputs(buf_str(&text), s->out.text);
+    fflush(s->out.text);
+    lab_output_row(&s->out, row);
 }
 
 static int word_check(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
@@ -317,13 +354,14 @@ static int word_check(struct session *s, int argc _unused_, char **argv _unused_
     _auto_json_ json_t *report = check_step(&s->env, step, print_row, s, e);
     if (!report || book_result_at(s->book, &s->attempt, report, now, e) < 0)
         return -1;
+    lab_output_add(&s->out, "report", json_incref(report));
     json_array_foreach(json_object_get(report, "checks"), i, row) all = all && jbool(row, "passed", false);
     if (all)
         return next_step(s, e);
     if (s->attempt.exam)
-        printf("Not yet. `stowage lab exam status` tells how much time is left.\n");
+        fprintf(s->out.text, "Not yet. `stowage lab exam status` tells how much time is left.\n");
     else
-        printf("Not yet. `stowage lab hint` helps, `stowage lab next` goes on without the points.\n");
+        fprintf(s->out.text, "Not yet. `stowage lab hint` helps, `stowage lab next` goes on without the points.\n");
     return 1;
 }
 
@@ -340,15 +378,17 @@ static int word_hint(struct session *s, int argc _unused_, char **argv _unused_,
         return -1;
     const json_t *hint = json_array_get(hints, (size_t)taken);
     if (!hint) {
-        printf(json_array_size(hints) ? "There are no more hints for this step.\n"
-                                      : "There are no hints for this step.\n");
+        fprintf(s->out.text, json_array_size(hints) ? "There are no more hints for this step.\n"
+                                                    : "There are no hints for this step.\n");
         return 1;
     }
     if (book_hint(s->book, &s->attempt, jstr(step, "name"), jint(hint, "cost", 0), e) < 0)
         return -1;
-    printf("%s\n", jstr(hint, "text"));
+    fprintf(s->out.text, "%s\n", jstr(hint, "text"));
+    lab_output_add(&s->out, "hint", json_incref((json_t *)(uintptr_t)hint));
     if (jint(hint, "cost", 0))
-        printf("(it cost %lld point%s)\n", (long long)jint(hint, "cost", 0), jint(hint, "cost", 0) == 1 ? "" : "s");
+        fprintf(s->out.text, "(it cost %lld point%s)\n", (long long)jint(hint, "cost", 0),
+                jint(hint, "cost", 0) == 1 ? "" : "s");
     return 0;
 }
 
@@ -379,7 +419,7 @@ static int word_answer(struct session *s, int argc, char **argv, struct err *e)
     json_object_set_new(s->env.answers, jstr(meant, "name"), json_string(buf_str(&text)));
     if (lab_session_save(s, e) < 0)
         return -1;
-    printf("noted. `stowage lab check` judges it.\n");
+    fprintf(s->out.text, "noted. `stowage lab check` judges it.\n");
     return 0;
 }
 
@@ -394,7 +434,7 @@ static int print_files(const struct session *s, const json_t *files, struct err 
         _auto_buf_ struct buf text = BUF_INIT;
         if (lab_file(&s->lab, json_string_value(file), &text, e) < 0)
             return -1;
-        printf("kubectl apply -f - <<'EOF'\n%sEOF\n", buf_str(&text));
+        fprintf(s->out.text, "kubectl apply -f - <<'EOF'\n%sEOF\n", buf_str(&text));
     }
     return 0;
 }
@@ -410,17 +450,20 @@ static int word_solution(struct session *s, int argc _unused_, char **argv _unus
         json_array_foreach(json_object_get(action, "objects"), k, object)
         {
             _auto_free_ char *text = yaml_text(object);
-            printf("kubectl apply -f - <<'EOF'\n%sEOF\n", text);
+            fprintf(s->out.text, "kubectl apply -f - <<'EOF'\n%sEOF\n", text);
         }
         if (jstr(action, "run"))
-            printf("%s\n", jstr(action, "run"));
+            fprintf(s->out.text, "%s\n", jstr(action, "run"));
         if (json_object_get(action, "delete"))
-            printf("kubectl delete %s\n", jstr(action, "delete.of"));
+            fprintf(s->out.text, "kubectl delete %s\n", jstr(action, "delete.of"));
         if (json_object_get(action, "answer")) {
             _auto_free_ char *with = json_text(jat(action, "answer.with"));
-            printf("stowage lab answer %s\n", with);
+            fprintf(s->out.text, "stowage lab answer --to \"%s\" %s\n", jstr_or(action, "answer.check", ""), with);
         }
     }
+    fflush(s->out.text);
+    if (s->out.seen)
+        lab_output_add(&s->out, "solution", json_string(s->out.seen));
     return 0;
 }
 
@@ -473,32 +516,44 @@ static int word_history(struct session *s, int argc _unused_, char **argv _unuse
     const json_t *row;
     if (!rows)
         return -1;
+    lab_output_add(&s->out, "history", json_incref(rows));
     json_array_foreach(rows, i, row)
     {
         const time_t began = (time_t)jint(row, "began", 0);
         struct tm when;
         char text[32];
         strftime(text, sizeof text, "%Y-%m-%d %H:%M", localtime_r(&began, &when));
-        printf("%s  %-28s %4lld points%s", text, jstr(row, "lab"), (long long)jint(row, "points", 0),
-               jint(row, "ended", 0) ? "" : "  (under way)");
+        fprintf(s->out.text, "%s  %-28s %4lld points%s", text, jstr(row, "lab"), (long long)jint(row, "points", 0),
+                jint(row, "ended", 0) ? "" : "  (under way)");
         if (jint(row, "exam", 0))
-            printf("  (exam %lld)", (long long)jint(row, "exam", 0));
-        printf("\n");
+            fprintf(s->out.text, "  (exam %lld)", (long long)jint(row, "exam", 0));
+        fprintf(s->out.text, "\n");
     }
     return 0;
 }
 
+/* `text` and `status` for people start the cluster again, since they say how to get at it; as JSON they only look. */
+enum need { NOTHING, LAB, CLUSTER, CLUSTER_FOR_PEOPLE };
+
 static const struct {
     const char *name;
     int (*run)(struct session *s, int argc, char **argv, struct err *e);
-    bool bare;  /* no lab need be under way */
-    bool helps; /* not in an exam */
+    enum need need; /* what of the lab under way */
+    bool helps;     /* not in an exam */
 } words[] = {
-    {"start", word_start, true, false},       {"text", word_text, false, false}, {"status", word_status, false, false},
-    {"check", word_check, false, false},      {"hint", word_hint, false, true},  {"answer", word_answer, false, false},
-    {"solution", word_solution, false, true}, {"next", word_next, false, false}, {"reset", word_reset, false, false},
-    {"history", word_history, true, false},   {"stop", word_stop, false, true},  {"submit", word_submit, false, true},
-    {"exam", lab_exam, true, false},
+    {"start", word_start, NOTHING, false},
+    {"text", word_text, CLUSTER_FOR_PEOPLE, false},
+    {"status", word_status, CLUSTER_FOR_PEOPLE, false},
+    {"check", word_check, CLUSTER, false},
+    {"hint", word_hint, LAB, true},
+    {"answer", word_answer, LAB, false},
+    {"solution", word_solution, LAB, true},
+    {"next", word_next, CLUSTER, false},
+    {"reset", word_reset, CLUSTER, false},
+    {"history", word_history, NOTHING, false},
+    {"stop", word_stop, CLUSTER, true},
+    {"submit", word_submit, CLUSTER, true},
+    {"exam", lab_exam, NOTHING, false},
 };
 
 static size_t find(const char *word)
@@ -523,19 +578,51 @@ static int not_in_exam(const struct session *s, const char *word, struct err *e)
     return err_set(e, ERR_FORBIDDEN, "\"%s\" is not to be had in an exam; `stowage lab exam end` ends it", word);
 }
 
+/* The lab as JSON is told by the view; a look neither starts nor waits for anything. */
+static bool only_looks(const struct session *s, size_t word)
+{
+    return s->out.form != LAB_TEXT && words[word].need == CLUSTER_FOR_PEOPLE;
+}
+
+static int open_for(struct session *s, size_t word, struct err *e)
+{
+    if (words[word].need == NOTHING)
+        return 0;
+    return words[word].need == LAB ? lab_session_open_lab(s, e) : lab_session_open_current(s, e);
+}
+
+static int run_word(struct session *s, size_t word, int argc, char **argv, struct err *e)
+{
+    if (only_looks(s, word))
+        return lab_exam_look(s, e) < 0 ? -1 : 0;
+    int rc = words[word].run == lab_exam ? 0 : lab_exam_over(s, e);
+    if (rc == 0 && words[word].helps)
+        rc = not_in_exam(s, argv[0], e);
+    if (rc == 0)
+        rc = open_for(s, word, e);
+    return rc ? rc : words[word].run(s, argc, argv, e);
+}
+
+static int end_output(struct session *s, int rc, struct err *e)
+{
+    if (s->out.form == LAB_TEXT || rc < 0)
+        return rc;
+    json_t *view = lab_view(s->book, s->home, e);
+    if (!view)
+        return -1;
+    lab_output_end(&s->out, view);
+    return rc;
+}
+
 int lab_session(const struct cli *cli, int argc, char **argv, struct err *e)
 {
     const size_t i = find(argv[0]);
     struct session s = {0};
-    int rc = lab_session_open_book(&s, cli, NULL, e);
-    if (rc == 0 && words[i].run != lab_exam)
-        rc = lab_exam_over(&s, e);
-    if (rc == 0 && words[i].helps)
-        rc = not_in_exam(&s, argv[0], e);
-    if (rc == 0 && !words[i].bare)
-        rc = lab_session_open_current(&s, e);
+    int rc = lab_output_open(&s.out, &argc, argv, e);
     if (rc == 0)
-        rc = words[i].run(&s, argc, argv, e);
+        rc = lab_session_open_book(&s, cli, NULL, e);
+    if (rc == 0)
+        rc = end_output(&s, run_word(&s, i, argc, argv, e), e);
     lab_session_close(&s);
     return rc;
 }

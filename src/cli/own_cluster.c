@@ -76,11 +76,19 @@ static int make_dirs(struct own_cluster *c, const char *dir, struct err *e)
     return mkdir(c->work, 0700) < 0 && errno != EEXIST ? err_sys(e, errno, "%s", c->work) : 0;
 }
 
-static bool is_up(const struct own_cluster *c)
+bool own_cluster_is_up(const char *data)
 {
     _auto_json_ json_t *request = json_pack("{s:s}", "op", "status"), *answer = NULL;
     struct err none = ERR_INIT;
-    return local_call(c->data, request, &answer, NULL, &none) == 0;
+    return local_call(data, request, &answer, NULL, &none) == 0;
+}
+
+char *own_cluster_console(const char *data, const char *view, struct err *e)
+{
+    _auto_json_ json_t *request = json_pack("{s:s, s:s}", "op", "console", "view", view), *answer = NULL;
+    if (local_call(data, request, &answer, NULL, e) < 0)
+        return NULL;
+    return xstrdup(jstr_or(answer, "url", ""));
 }
 
 /* A command of ours, its words and its outcome of no interest. True when it succeeded. */
@@ -132,7 +140,7 @@ static int named_folder(struct own_cluster *c, const struct cli *cli, const char
     if (make_dirs(c, dir, e) < 0)
         return -1;
     own_cluster_host(c, cli, c->data);
-    c->up = is_up(c);
+    c->up = own_cluster_is_up(c->data);
     return janitor_start(&c->janitor, NULL, NULL, e);
 }
 

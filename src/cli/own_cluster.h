@@ -27,6 +27,11 @@ int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t
 int own_cluster_find(struct own_cluster *c, const struct cli *cli, const char *dir, struct err *e);
 void own_cluster_stop(struct own_cluster *c, bool keep);
 
+/* Is there one that answers in that data directory? */
+bool own_cluster_is_up(const char *data);
+/* A link that signs in to its console, once, and leads to that view ("labs"). Returns new, or NULL. */
+char *own_cluster_console(const char *data, const char *view, struct err *e);
+
 /* No cluster, only the folder: for work in somebody else's. */
 int own_cluster_folder(struct own_cluster *c, const struct cli *cli, struct err *e);
 

@@ -6,6 +6,7 @@
 #include "cli/lab_lint.h"
 #include "cli/lab_place.h"
 #include "cli/lab_session.h"
+#include "cli/lab_view.h"
 #include "cli/spawn.h"
 #include "cli/verbs_int.h"
 #include "lab/format.h"
@@ -37,9 +38,23 @@ static void print_lab(const char *dir)
            jstr_or(lab.tree, "title", ""));
 }
 
-static int lab_list(const struct cli *cli, int argc _unused_, char **argv _unused_, struct err *e)
+static int list_json(const char *labs, struct err *e)
+{
+    _auto_free_ char *home = lab_home(NULL, e);
+    _auto_json_ json_t *rows = home ? lab_catalogue(labs, home, e) : NULL;
+    _auto_free_ char *text = rows ? json_dumps(rows, JSON_INDENT(2)) : NULL;
+    if (text)
+        puts(text);
+    return text ? 0 : -1;
+}
+
+static int lab_list(const struct cli *cli, int argc, char **argv, struct err *e)
 {
     _auto_free_ char *labs = labs_dir(cli);
+    if (argc == 3 && str_eq(argv[1], "-o") && str_eq(argv[2], "json"))
+        return list_json(labs, e);
+    if (argc > 1)
+        return cli_usage(e, "lab", "list takes -o json, nothing else");
     struct dirent **names;
     const int n = labs ? scandir(labs, &names, NULL, alphasort) : -1;
     if (n < 0)

@@ -1,11 +1,12 @@
 /* book.c - see book.h.
  *
- * LAYOUT (3), in `PRAGMA user_version`
+ * LAYOUT (4), in `PRAGMA user_version`
  *     attempt(id, lab, dir, seed, began, ended, step, state)
  *     result(attempt, step, name, points, of, at)     a row a check and look at it; the last counts
  *     hint(attempt, step, cost, at)
  *     grading, grade                                  since 2: gradebook.c
  *     exam(id, began, until, ended, task), attempt.exam    since 3: book_exam.c
+ *     result.row                                      since 4: the row as check.h has it, what was observed with it
  *
  * One function, book_query(), binds and runs every statement; texts of SQL stand where they are used. */
 #include "lab/book_int.h"
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define LAYOUT  3
+#define LAYOUT  4
 #define BUSY_MS 5000
 
 static const char tables[] =
@@ -39,6 +40,7 @@ static const char tables_3[] =
     "ALTER TABLE attempt ADD COLUMN exam INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE exam(id INTEGER PRIMARY KEY, began INTEGER NOT NULL, until INTEGER NOT NULL, ended INTEGER NOT NULL "
     "DEFAULT 0, task INTEGER NOT NULL DEFAULT 0);";
+static const char tables_4[] = "ALTER TABLE result ADD COLUMN row TEXT NOT NULL DEFAULT '{}';";
 
 struct book {
     sqlite3 *db;
@@ -100,8 +102,9 @@ static int check_layout(struct book *b, struct err *e)
                        b->path);
     if (layout == LAYOUT)
         return 0;
-    _auto_free_ char *make = xasprintf("BEGIN IMMEDIATE; %s %s %s PRAGMA user_version = %d; COMMIT;",
-                                       layout < 1 ? tables : "", layout < 2 ? tables_2 : "", tables_3, LAYOUT);
+    _auto_free_ char *make =
+        xasprintf("BEGIN IMMEDIATE; %s %s %s %s PRAGMA user_version = %d; COMMIT;", layout < 1 ? tables : "",
+                  layout < 2 ? tables_2 : "", layout < 3 ? tables_3 : "", tables_4, LAYOUT);
     return sqlite3_exec(b->db, make, NULL, NULL, NULL) == SQLITE_OK ? 0 : failed(b, e);
 }
 
@@ -205,11 +208,15 @@ int book_result_at(struct book *b, const struct attempt *a, const json_t *step, 
 {
     size_t i;
     const json_t *row;
-    json_array_foreach(json_object_get(step, "checks"), i,
-                       row) if (book_query(b, NULL, NULL, e, "INSERT INTO result VALUES(?, ?, ?, ?, ?, ?)", "issiii",
-                                           a->id, jstr_or(step, "name", ""), jstr_or(row, "name", ""),
-                                           jint(row, "points", 0), jint(row, "of", 0),
-                                           at ? at : (int64_t)time(NULL)) < 0) return -1;
+    json_array_foreach(json_object_get(step, "checks"), i, row)
+    {
+        _auto_free_ char *text = json_text(row);
+        if (book_query(b, NULL, NULL, e,
+                       "INSERT INTO result(attempt, step, name, points, of, at, row) VALUES(?, ?, ?, ?, ?, ?, ?)",
+                       "issiiis", a->id, jstr_or(step, "name", ""), jstr_or(row, "name", ""), jint(row, "points", 0),
+                       jint(row, "of", 0), at ? at : (int64_t)time(NULL), text) < 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -230,7 +237,8 @@ int book_hints(struct book *b, const struct attempt *a, const char *step, struct
 
 /* SQLite: with max() beside them, bare columns are those of the row that has it. */
 #define LAST_RESULTS                                                                                                   \
-    "SELECT step, points, max(rowid) FROM result WHERE attempt = ?1 AND at <= "                                        \
+    "SELECT step, name, points, at, row, count(*) AS tries, max(rowid) AS last FROM result WHERE attempt = ?1 AND at " \
+    "<= "                                                                                                              \
     "(SELECT coalesce(max(until), 9223372036854775807) FROM exam WHERE id = "                                          \
     "(SELECT attempt.exam FROM attempt WHERE attempt.id = ?1)) GROUP BY step, name"
 
@@ -242,6 +250,26 @@ int book_step_points(struct book *b, const struct attempt *a, const char *step, 
         return -1;
     *out_points = points;
     return 0;
+}
+
+static void take_result(sqlite3_stmt *st, void *arg)
+{
+    json_t *row = json_loads((const char *)sqlite3_column_text(st, 0), 0, NULL);
+    json_object_update_new(row, json_pack("{s:s, s:I, s:I, s:I}", "name", (const char *)sqlite3_column_text(st, 1),
+                                          "points", (json_int_t)sqlite3_column_int64(st, 2), "at",
+                                          (json_int_t)sqlite3_column_int64(st, 3), "tries",
+                                          (json_int_t)sqlite3_column_int64(st, 4)));
+    json_array_append_new(arg, row);
+}
+
+json_t *book_results(struct book *b, const struct attempt *a, const char *step, struct err *e)
+{
+    _auto_json_ json_t *rows = json_array();
+    if (book_query(b, take_result, rows, e,
+                   "SELECT row, name, points, at, tries FROM (" LAST_RESULTS ") WHERE step = ?2 ORDER BY last", "is",
+                   a->id, step) < 0)
+        return NULL;
+    return TAKE(rows);
 }
 
 int book_points(struct book *b, const struct attempt *a, int64_t *out_points, int64_t *out_cost, struct err *e)

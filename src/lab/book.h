@@ -41,6 +41,9 @@ int book_end(struct book *b, const struct attempt *a, struct err *e);
 int book_result(struct book *b, const struct attempt *a, const json_t *step, struct err *e);
 /* The same, of a moment (seconds since 1970); 0: now. In an exam what is of a moment after its end does not count. */
 int book_result_at(struct book *b, const struct attempt *a, const json_t *step, int64_t at, struct err *e);
+/* The last result of each check of a step: its row as check.h has it, with "at" (seconds since 1970) and "tries" (how
+ * often it was judged). Of an older version a row may lack "passed" and what was observed. Returns new, or NULL. */
+json_t *book_results(struct book *b, const struct attempt *a, const char *step, struct err *e);
 int book_hint(struct book *b, const struct attempt *a, const char *step, int64_t cost, struct err *e);
 /* How many hints of a step were taken; -1 with `e`. */
 int book_hints(struct book *b, const struct attempt *a, const char *step, struct err *e);

@@ -59,6 +59,11 @@ static void test_an_attempt(void **state)
     result(b, &a, "two", 3);
     result(b, &a, "one", 2);
     result(b, &a, "two", 1); /* the last counts */
+    _auto_json_ json_t *last = book_results(b, &a, "s", &e);
+    assert_int_equal(json_array_size(last), 2);
+    assert_string_equal(jstr(json_array_get(last, 0), "name"), "one");
+    assert_int_equal(jint(json_array_get(last, 0), "points", -1), 2);
+    assert_int_equal(jint(json_array_get(last, 0), "tries", 0), 2);
     assert_int_equal(book_hint(b, &a, "s", 1, &e), 0);
     assert_int_equal(book_hints(b, &a, "s", &e), 1);
     assert_int_equal(book_hints(b, &a, "other", &e), 0);
