@@ -82,6 +82,8 @@ value_is() {
 }
 # event_says NAME TEXT: an event about the object of that name says TEXT
 event_says() { k get events --field-selector "involvedObject.name=$1" -o 'jsonpath={range .items[*]}{.reason}: {.message}{"\n"}{end}' | grep -qF -e "$2"; }
+# describes KIND NAME TEXT: kubectl describe says TEXT
+describes() { k describe "$1" "$2" | grep -qF -e "$3"; }
 phase_is() { value_is "$3" k get "$1" "$2" -o 'jsonpath={.status.phase}'; }
 # on_tty COMMAND...: runs it on a pseudo terminal, output on standard output
 on_tty() { script -qec "$*" /dev/null </dev/null | tr -d '\r'; }

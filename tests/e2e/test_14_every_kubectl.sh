@@ -88,9 +88,9 @@ applies() {
     sed 's/nginx:1.25/nginx:1.27/' app.yaml >newer.yaml
     out=$(k diff -f newer.yaml) && die "diff saw no difference"
     has "diff" "+      - image: nginx:1.27" "$out"
-    has "describe" "SuccessfulAttachVolume" "$(k describe pod "$pod")"
+    within 5 "describe" describes pod "$pod" "SuccessfulAttachVolume"
     has "describe" "Used By:       $pod" "$(k describe pvc pages)"
-    has "events" "ProvisioningSucceeded" "$(k get events)"
+    within 5 "events" sh -c "'$KUBECTL' get events | grep -q ProvisioningSucceeded"
 }
 
 streams() {

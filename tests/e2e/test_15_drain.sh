@@ -55,5 +55,5 @@ clock forward 55s
 within 60 "unreachable" lost
 clock forward 301s
 within 30 "driven away" event_says held "TaintManagerEviction: Marking for deletion Pod default/held"
-eq "why" "DeletionByTaintManager: Taint manager: deleting due to NoExecute taint" \
-    "$(k get pod held -o 'jsonpath={range .status.conditions[?(@.type=="DisruptionTarget")]}{.reason}: {.message}{end}')"
+within 10 "why" value_is "DeletionByTaintManager: Taint manager: deleting due to NoExecute taint" \
+    k get pod held -o 'jsonpath={range .status.conditions[?(@.type=="DisruptionTarget")]}{.reason}: {.message}{end}'

@@ -14,15 +14,14 @@ for door in healthz livez readyz; do
     within 20 "$door" passes "$door"
     within 20 "one check of $door" value_is ok k get --raw "/$door/etcd"
 done
-lacks "a check of our own" node-helper "$(k get --raw '/readyz?verbose')"
+lacks "no check of our own" node-helper "$(k get --raw '/readyz?verbose')"
 within 20 "which can be asked" value_is ok k get --raw /livez/node-helper
 
 say "component statuses, deprecated and still asked for"
-seen=$(k get componentstatuses 2>&1)
-has "the warning" "Warning: v1 ComponentStatus is deprecated in v1.19+" "$seen"
-eq "all are well" "controller-manager Healthy ok, etcd-0 Healthy ok, scheduler Healthy ok" \
-    "$(printf '%s\n' "$seen" | grep Healthy | awk '{print $1, $2, $3}' | sort | paste -sd, | sed 's/,/, /g')"
-eq "one" True "$(k get cs scheduler -o 'jsonpath={.conditions[?(@.type=="Healthy")].status}' 2>/dev/null)"
+has "the warning" "Warning: v1 ComponentStatus is deprecated in v1.19+" "$(k get componentstatuses 2>&1)"
+components() { k get componentstatuses 2>/dev/null | grep Healthy | awk '{print $1, $2, $3}' | sort | paste -sd, | sed 's/,/, /g'; }
+within 20 "all are well" value_is "controller-manager Healthy ok, etcd-0 Healthy ok, scheduler Healthy ok" components
+within 20 "one" value_is True k get cs scheduler -o 'jsonpath={.conditions[?(@.type=="Healthy")].status}'
 fails k get cs nosuch
 has "none of that name" "Component not found: nosuch" "$out"
 fails k delete cs scheduler
@@ -32,9 +31,10 @@ say "the node helper hangs"
 helper=$(pgrep -P "$pid" -f "__helper $WORK/data")
 kill -STOP "$helper"
 within 5 "it hangs" grep -q '^State:.T' "/proc/$helper/status"
+# the others may take longer than their five seconds, too
+only_helper() { out=$(k get --raw /livez 2>&1) || { has "livez" "[-]node-helper failed: reason withheld" "$out" && case $out in *"[+]etcd ok"*) ;; *) return 1 ;; esac; }; }
 fails k get --raw /livez
-has "livez" "[-]node-helper failed: reason withheld" "$out"
-has "livez" "[+]etcd ok" "$out"
+within 20 "livez: the helper alone" only_helper
 fails k get --raw /readyz/node-helper
 within 20 "not asked" value_is ok k get --raw '/readyz?exclude=node-helper'
 k get nodes

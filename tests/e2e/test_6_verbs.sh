@@ -106,7 +106,7 @@ out=$(echo once | k run tmp --rm -i --quiet --image=busybox --restart=Never -- s
 eq "run --rm -i that fails: its output is there once" 1 "$(echo "$out" | grep -c '^once$')"
 k run bad --image=nosuchimage:1
 within 20 "unknown image" sh -c "$KUBECTL get pod bad | grep -Eq 'ErrImagePull|ImagePullBackOff'"
-has "says how to import" "Failed to pull image \"nosuchimage:1\"" "$(k describe pod bad)"
+within 5 "says how to import" describes pod bad "Failed to pull image \"nosuchimage:1\""
 
 say "watch, wait, events, describe of every kind"
 watchers() { k get --raw /metrics | sed -n 's/^apiserver_longrunning_requests //p'; }

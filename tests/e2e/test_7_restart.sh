@@ -28,6 +28,7 @@ spec:
 YAML
 k rollout status deploy/keeper --timeout=300s
 pod() { k get pod -l app=keeper -o 'jsonpath={.items[0].metadata.name}'; }
+kept() { [ "$(k exec "$(pod)" -- cat /data/f)" = precious ]; }
 k exec "$(pod)" -- sh -c 'echo precious > /data/f && sync'
 eq "status" 0 "$("$STOWAGE" status --data "$WORK/data" >/dev/null; echo $?)"
 
@@ -38,7 +39,7 @@ fails "$STOWAGE" status --data "$WORK/data"
 has "status of nothing" "no cluster runs" "$out"
 cluster
 k wait --for=condition=Ready pod -l app=keeper --timeout=300s
-eq "bytes" precious "$(k exec "$(pod)" -- cat /data/f)"
+within 20 "bytes" kept # Ready may be what was written before the stop
 
 say "kill -9 of the API process, then of the helper"
 for victim in api helper; do
@@ -51,5 +52,5 @@ for victim in api helper; do
     assert_nothing_left || die "something was left after kill -9 of the $victim"
     cluster
     k wait --for=condition=Ready pod -l app=keeper --timeout=300s
-    eq "bytes after kill -9 of the $victim" precious "$(k exec "$(pod)" -- cat /data/f)"
+    within 20 "bytes after kill -9 of the $victim" kept
 done

@@ -13,26 +13,41 @@ mask() {
         -e 's/"?(uid|resourceVersion|creationTimestamp|lastUpdateTime|lastTransitionTime|startTime|startedAt|containerID|generation|clusterIP|podIP|time)"?: .*/\1/' \
         -e 's/10\.[0-9]+\.[0-9]+\.[0-9]+/IP/g' -e 's#kubectl-edit-[A-Za-z0-9]+#EDIT#g' -e 's/-[a-z0-9]{8,10}-[a-z0-9]{5}\b/-POD/g' -e 's/kube-api-access-[a-z0-9]{5}/VOLUME/g' "$1"
 }
-# judge WHAT: compares what the two said, in $WORK/{real,ours}.{out,err,code}
-judge() {
-    compared=$((compared + 1))
+# alike: did the two say the same, in $WORK/{real,ours}.{out,err,code}?
+alike() {
     for part in out err code; do
         mask "$WORK/real.$part" >"$WORK/real.masked"
         mask "$WORK/ours.$part" >"$WORK/ours.masked"
-        cmp -s "$WORK/real.masked" "$WORK/ours.masked" && continue
-        differences=$((differences + 1))
-        echo "-- kubectl $*: std$part"
-        diff "$WORK/real.masked" "$WORK/ours.masked" | head -n 20
+        cmp -s "$WORK/real.masked" "$WORK/ours.masked" || return 1
     done
 }
+# judge WHAT: counts the comparison; where they differ it says so
+judge() {
+    compared=$((compared + 1))
+    alike && return
+    differences=$((differences + 1))
+    echo "-- kubectl $*: std$part"
+    diff "$WORK/real.masked" "$WORK/ours.masked" | head -n 20 || true
+}
+# told WHO COMMAND...: what it says goes to $WORK/WHO.{out,err,code}
+told() {
+    into=$WORK/$1
+    shift
+    "$@" >"$into.out" 2>"$into.err" </dev/null && echo 0 >"$into.code" || echo $? >"$into.code"
+}
+# One is asked after the other, and what runs in the cluster moves on meanwhile: what only looks is asked again.
 same() {
-    "$KUBECTL" "$@" >"$WORK/real.out" 2>"$WORK/real.err" </dev/null && echo 0 >"$WORK/real.code" || echo $? >"$WORK/real.code"
-    "$STOWAGE" kubectl "$@" >"$WORK/ours.out" 2>"$WORK/ours.err" </dev/null && echo 0 >"$WORK/ours.code" || echo $? >"$WORK/ours.code"
+    for _ in $(seq 60); do
+        told real "$KUBECTL" "$@"
+        told ours "$STOWAGE" kubectl "$@"
+        if alike; then break; fi
+        sleep 0.2
+    done
     judge "$@"
 }
 both() {
-    "$KUBECTL" -n ns-real "$@" >"$WORK/real.out" 2>"$WORK/real.err" </dev/null && echo 0 >"$WORK/real.code" || echo $? >"$WORK/real.code"
-    "$STOWAGE" kubectl -n ns-ours "$@" >"$WORK/ours.out" 2>"$WORK/ours.err" </dev/null && echo 0 >"$WORK/ours.code" || echo $? >"$WORK/ours.code"
+    told real "$KUBECTL" -n ns-real "$@"
+    told ours "$STOWAGE" kubectl -n ns-ours "$@"
     judge "$@"
 }
 compared() {

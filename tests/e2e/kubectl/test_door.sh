@@ -14,7 +14,7 @@ cat >"$WORK/script" <<'S'
 set -e
 kubectl create configmap said --from-literal=by=ours
 [ "$(k get configmap said -o 'jsonpath={.data.by}')" = ours ]
-k run once --image=busybox --restart=Never --rm -i --quiet -- echo from a pod
+echo from a pod | k run once --image=busybox --restart=Never --rm -i --quiet -- cat
 [ "$(readlink -f "$(command -v kubectl)")" = "$(readlink -f "$(command -v k)")" ]
 S
 out=$(without "$STOWAGE" run "$WORK/script" 2>&1) || die "the script failed: $out"

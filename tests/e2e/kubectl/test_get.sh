@@ -73,7 +73,7 @@ mkdir "$WORK/empty"
 same create -f "$WORK/empty"
 
 # A watch shows what is there and what comes, in columns that stay.
-timeout 60 "$STOWAGE" kubectl get configmaps -w >"$WORK/watch" 2>&1 &
+"$STOWAGE" kubectl get configmaps -w >"$WORK/watch" 2>&1 &
 watcher=$!
 within 10 "the list is out" grep -q '^b ' "$WORK/watch"
 k create configmap later >/dev/null

@@ -34,7 +34,7 @@ done
 MASK='s/^E[0-9]+ [0-9:.]+ +[0-9]+ /E /' both run x
 again "k delete pod/p svc/p --now" run p --image=nginx --port=80 --expose
 say "run: attached until the end; the exit code is the container's"
-eq "output" "hello" "$(ours run one --image=busybox --restart=Never --rm -i -q -- sh -c 'sleep 2; echo hello' 2>/dev/null)"
+eq "output" "hello" "$(echo hello | ours run one --image=busybox --restart=Never --rm -i -q -- cat 2>/dev/null)"
 fails k get pod one
 code=0
 printf 'a line\n' | ours run three --image=busybox --restart=Never --rm -i -q -- sh -c 'read -r x; exit 3' >"$WORK/out" 2>"$WORK/err" || code=$?
@@ -86,11 +86,11 @@ for args in "two" "two --image=Bad" "two --image=busybox --profile=x" "two --ima
     # shellcheck disable=SC2086
     both debug $args
 done
-has "beside" "line 5" "$(ours debug two --image=busybox --target=main --profile=general -i -q -c look -- sh -c 'sleep 1; tail -n 1 /proc/1/root/etc/hostname >/dev/null; echo line 5' 2>"$WORK/err")"
+has "beside" "line 5" "$(echo 5 | ours debug two --image=busybox --target=main --profile=general -i -q -c look -- sh -c 'read -r n; tail -n 1 /proc/1/root/etc/hostname >/dev/null; echo "line $n"' 2>"$WORK/err")"
 eq "it has the capability" SYS_PTRACE "$(k get pod two -o 'jsonpath={.spec.ephemeralContainers[0].securityContext.capabilities.add[0]}')"
 ours debug two --copy-to=copy --set-image='main=nginx' --profile=general --share-processes -q >/dev/null
 eq "the copy" "nginx true" "$(k get pod copy -o 'jsonpath={.spec.containers[0].image} {.spec.shareProcessNamespace}')"
-has "a node" node01 "$(ours debug node/node01 --image=busybox -i -q --profile=sysadmin -- sh -c 'sleep 1; cat /host/etc/hostname')"
+has "a node" node01 "$(echo go | ours debug node/node01 --image=busybox -i -q --profile=sysadmin -- sh -c 'read -r _; cat /host/etc/hostname')"
 
 say "proxy"
 : >"$WORK/proxy"

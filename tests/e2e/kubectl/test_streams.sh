@@ -29,6 +29,9 @@ has "a terminal" "is 42" "$seen"
 has "the exit code" "code 7" "$seen"
 
 say "logs: of one, of all, prefixed, cut"
+said() { k logs "$1" -c "$2" | grep -q "$3"; }
+within 20 "main has spoken" said two main "line 5"
+within 20 "side has spoken" said two side "from the side"
 both logs two
 both logs two -c side
 both logs two side
@@ -132,8 +135,9 @@ for what in "svc/web :8000" "svc/web :front" "deploy/web :http" "$(k get pods -l
 done
 k exec two -c main -- sh -c 'head -c 8000000 /dev/zero | tr "\0" x >/tmp/large'
 k exec two -c main -- sh -c 'nc -ll -p 81 -e cat /tmp/large >/dev/null 2>&1 &'
+within 20 "somebody listens" k exec two -c main -- grep -q ':0051 .* 0A ' /proc/net/tcp /proc/net/tcp6
 forward two :81 :82
-eq "two ports" 2 "$(grep -c "Forwarding from 127.0.0.1" "$WORK/forward")"
+within 20 "two ports" eval '[ "$(grep -c "Forwarding from 127.0.0.1" "$WORK/forward")" = 2 ]'
 eq "8 MB" 8000000 "$(timeout 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port; cat <&3" | wc -c)"
 other=$(sed -n 's/^Forwarding from 127.0.0.1:\([0-9]*\) -> 82/\1/p' "$WORK/forward")
 curl -s "http://127.0.0.1:$other/" || true

@@ -29,7 +29,7 @@ Y
 deaf friend
 deaf stranger
 within 15 "not from afar" not far
-silent stranger "$(k get pods -l app=web -o 'jsonpath={.items[0].status.podIP}')" 80 || die "a closed pod does not refuse, it is silent"
+within 15 "a closed pod does not refuse, it is silent" silent stranger "$(k get pods -l app=web -o 'jsonpath={.items[0].status.podIP}')" 80
 has "columns" "app=web" "$(k get networkpolicy closed)"
 
 say "open for friends of this namespace, on their port"
@@ -40,7 +40,7 @@ Y
 hears friend
 deaf stranger
 within 15 "a friend elsewhere is none" not far
-silent friend "$(k get pods -l app=web -o 'jsonpath={.items[0].status.podIP}')" 81 || die "another port is closed"
+within 15 "another port is closed" silent friend "$(k get pods -l app=web -o 'jsonpath={.items[0].status.podIP}')" 81
 k label pod stranger role=friend >/dev/null
 hears stranger
 k label pod stranger role- >/dev/null
@@ -80,7 +80,7 @@ policy <<'Y'
            {"to":[{"podSelector":{"matchLabels":{"app":"web"}}}],"ports":[{"port":80}]}]}}
 Y
 hears stranger
-silent stranger "$(field pod friend .status.podIP)" 80 || die "others are closed"
+within 15 "others are closed" silent stranger "$(field pod friend .status.podIP)" 80
 k delete networkpolicy out >/dev/null
 within 15 "open again" refused stranger "$(field pod friend .status.podIP)" 80
 

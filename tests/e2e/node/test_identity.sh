@@ -95,10 +95,11 @@ spec:
       seccompProfile: {type: Localhost, localhostProfile: profiles/${file%:*}}
 YAML
 done
+says() { k logs "$1" | grep -qF -e "$2"; }
 for name in fits late; do
     within 20 "$name" running profile-$name
-    has "$name: refused" "can't create directory '/a': Operation not permitted" "$(k logs profile-$name)"
-    has "$name: as said" "/b: No space left on device" "$(k logs profile-$name)"
+    within 20 "$name: refused" says profile-$name "can't create directory '/a': Operation not permitted"
+    within 20 "$name: as said" says profile-$name "/b: No space left on device"
     has "$name: exec, too" "Operation not permitted" "$(inside profile-$name 'mkdir /c')"
     lacks "$name: and no more" "not permitted" "$(inside profile-$name 'unshare -U true')"
 done

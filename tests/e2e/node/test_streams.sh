@@ -21,7 +21,8 @@ YAML
 within 20 "p" running p "true true "
 
 say "logs"
-eq "of one" "a1 a2 a3" "$(k logs p -c a | tr '\n' ' ' | sed 's/ $//')"
+of_one() { k logs p -c a | tr '\n' ' '; }
+within 20 "of one" value_is "a1 a2 a3 " of_one
 eq "of all" 4 "$(k logs p --all-containers | wc -l)"
 eq "the last" a3 "$(k logs p -c a --tail=1)"
 k logs p -c a --timestamps --tail=1 | grep -qE '^[0-9]{4}-[0-9-]*T[0-9:.]*Z a3$' || die "timestamps"

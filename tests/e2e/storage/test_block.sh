@@ -18,8 +18,10 @@ on one 'test -b /dev/blk' || die "no block device"
 eq "size" 1073741824 "$(on one 'blockdev --getsize64 /dev/blk')"
 on one 'head -c 5000000 /dev/urandom > /tmp/r; dd if=/tmp/r of=/dev/blk bs=64k seek=100 conv=notrunc 2>/dev/null; sync; sha256sum < /tmp/r' >sum
 eq "no filesystem type" "" "$(of pv "$(volume_of data)" .spec.csi.fsType)"
-has "events" "Normal SuccessfulMountVolume kubelet: MapVolume.MapPodDevice succeeded for volume \"$(volume_of data)\" globalMapPath \"/var/lib/kubelet/plugins/kubernetes.io/csi/volumeDevices/$(volume_of data)/dev\"
-Normal SuccessfulMountVolume kubelet: MapVolume.MapPodDevice succeeded for volume \"$(volume_of data)\" volumeMapPath \"/var/lib/kubelet/pods/$(of pod one .metadata.uid)/volumeDevices/kubernetes.io~csi\"" "$(events Pod one)"
+mapped="Normal SuccessfulMountVolume kubelet: MapVolume.MapPodDevice succeeded for volume \"$(volume_of data)\""
+of_maps() { events Pod one | grep MapPodDevice; }
+within 10 "events" value_is "$mapped globalMapPath \"/var/lib/kubelet/plugins/kubernetes.io/csi/volumeDevices/$(volume_of data)/dev\"
+$mapped volumeMapPath \"/var/lib/kubelet/pods/$(of pod one .metadata.uid)/volumeDevices/kubernetes.io~csi\"" of_maps
 
 say "the bytes stay over pods and nodes"
 k delete pod one >/dev/null

@@ -34,8 +34,7 @@ eq "a disk" "available 10 gp3 3000" "$(disk show "$vol" -o json | jq -r '.disk |
 k patch deploy nginx -p "{\"spec\":{\"strategy\":{\"type\":\"Recreate\",\"rollingUpdate\":null},\"template\":{\"spec\":{\"nodeSelector\":{\"kubernetes.io/hostname\":\"$node\"},\"containers\":[{\"name\":\"nginx\",\"volumeMounts\":[{\"name\":\"nginx-volume\",\"mountPath\":\"/usr/share/nginx/\"}]}],\"volumes\":[{\"name\":\"nginx-volume\",$(ebs "$vol" '"fsType":"ext4"')}]}}}}"
 k rollout status deploy/nginx --timeout=300s
 pod=$(k get pod -l app=nginx -o 'jsonpath={.items[0].metadata.name}')
-told Pod "$pod" "SuccessfulAttachVolume attachdetach-controller: AttachVolume.Attach succeeded for volume \"ebs.csi.aws.com-$vol\"" ||
-    die "events: $(events Pod "$pod")"
+within 10 "events" told Pod "$pod" "SuccessfulAttachVolume attachdetach-controller: AttachVolume.Attach succeeded for volume \"ebs.csi.aws.com-$vol\""
 eq "attachment" "ebs.csi.aws.com $node $vol true" "$(k get volumeattachment -o 'jsonpath={.items[0].spec.attacher} {.items[0].spec.nodeName} {.items[0].spec.source.inlineVolumeSpec.csi.volumeHandle} {.items[0].status.attached}')"
 has "in use" "kubernetes.io/csi/ebs.csi.aws.com^$vol" "$(of node "$node" .status.volumesInUse)"
 has "attached" "kubernetes.io/csi/ebs.csi.aws.com^$vol" "$(of node "$node" .status.volumesAttached)"

@@ -30,7 +30,7 @@ eq "content" here "$(on first 'cat /data/file')"
 eq "owners" "2775 0:2000" "$(on first 'stat -c "%a %u:%g" /data')"
 holder second dir '"securityContext":{"fsGroup":3000}'
 runs second
-told Pod second 'The requested fsGroup is 3000, but the volume dir has GID 2000. The volume may not be shareable.' || die "not told: $(events Pod second)"
+within 10 "told" told Pod second 'The requested fsGroup is 3000, but the volume dir has GID 2000. The volume may not be shareable.'
 eq "owners" "2775 0:2000" "$(on second 'stat -c "%a %u:%g" /data')"
 holder third dir '"securityContext":{"fsGroup":2000}'
 runs third

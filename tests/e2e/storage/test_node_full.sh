@@ -33,7 +33,7 @@ within 20 "evicted: emptyDir" evicted dir
 within 20 "evicted: writable layer" evicted layer
 eq "emptyDir" 'Usage of EmptyDir volume "d" exceeds the limit "20Mi". ' "$(status dir message)"
 eq "layer" 'Pod ephemeral local storage usage exceeds the total limit of containers 20Mi. ' "$(status layer message)"
-event_says dir "Evicted: Usage of EmptyDir volume" || die "no event"
+within 15 "the event" event_says dir "Evicted: Usage of EmptyDir volume"
 within 20 "it failed" phase_is pod dir Failed
 within 20 "its room is given back" on_node sh -c '[ $(df -k / | tail -n 1 | tr -s " " | cut -d " " -f 3) -lt 25000 ]'
 
@@ -56,8 +56,8 @@ has "why" 'The node was low on resource: ephemeral-storage. Threshold quantity: 
 has "who" ' Container c was using ' "$(status hog message)"
 eq "told as a disruption" TerminationByKubelet \
     "$(k get pod hog -o 'jsonpath={.status.conditions[?(@.type=="DisruptionTarget")].reason}')"
-event_says node01 "EvictionThresholdMet: Attempting to reclaim ephemeral-storage" || die "no event"
-event_says node01 "NodeHasDiskPressure: Node node01 status is now: NodeHasDiskPressure" || die "no event"
+within 15 "the event" event_says node01 "EvictionThresholdMet: Attempting to reclaim ephemeral-storage"
+within 15 "the event" event_says node01 "NodeHasDiskPressure: Node node01 status is now: NodeHasDiskPressure"
 phase_is pod fine Running || die "the modest one went too"
 k run late --image=busybox --overrides='{"spec":{"nodeName":"node01"}}' -- sleep 1000
 within 20 "the node takes nobody" value_is 'Pod was rejected: The node had condition: [DiskPressure]. ' status late message
@@ -69,4 +69,4 @@ value_is True pressure || die "the condition flaps"
 "$STOWAGE" clock --data "$WORK/data" forward 6m
 within 30 "no pressure" value_is False pressure
 within 30 "no taint" not tainted
-event_says node01 "NodeHasNoDiskPressure: Node node01 status is now: NodeHasNoDiskPressure" || die "no event"
+within 15 "the event" event_says node01 "NodeHasNoDiskPressure: Node node01 status is now: NodeHasNoDiskPressure"

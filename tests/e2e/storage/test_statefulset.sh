@@ -24,9 +24,9 @@ eq "claims" "data-db-0 data-db-1 data-db-2" "$(k get pvc -o 'jsonpath={.items[*]
 eq "labels" db "$(of pvc data-db-0 .metadata.labels.app)"
 eq "no owner" "" "$(owner_of data-db-0)"
 k rollout status sts/db --timeout=300s >/dev/null
-events StatefulSet db >said
-eq "first" "Normal SuccessfulCreate statefulset-controller: create Claim data-db-0 Pod db-0 in StatefulSet db success" "$(sed -n 1p said)"
-eq "then" "Normal SuccessfulCreate statefulset-controller: create Pod db-0 in StatefulSet db successful" "$(sed -n 2p said)"
+first_told() { events StatefulSet db | head -n 2; }
+within 5 "claim first, then pod" value_is "Normal SuccessfulCreate statefulset-controller: create Claim data-db-0 Pod db-0 in StatefulSet db success
+Normal SuccessfulCreate statefulset-controller: create Pod db-0 in StatefulSet db successful" first_told
 for i in 0 1 2; do within 5 "db-$i writes" value_is "db-$i" on db-$i cat /data/log; done
 before=$(of pod db-0 .metadata.creationTimestamp)
 eq "db-0 is the oldest" "$before" "$(k get pods -o 'jsonpath={range .items[*]}{.metadata.creationTimestamp}{"\n"}{end}' | sort | head -n 1)"

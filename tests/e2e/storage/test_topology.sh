@@ -20,9 +20,11 @@ holder first follows '"nodeSelector":{"kubernetes.io/hostname":"node02"}'
 runs first
 eq "the scheduler's choice" node02 "$(selected follows)"
 eq "made there" "$zone2" "$(affinity_of follows)"
-eq "the order of what is told" "WaitForFirstConsumer ExternalProvisioning Provisioning ProvisioningSucceeded" \
-    "$(k get events --field-selector involvedObject.name=follows -o json |
-        jq -r '[.items | sort_by(.metadata.name)[].reason | select(. != "WaitForPodScheduled")] | join(" ")')"
+told_in_order() {
+    k get events --field-selector involvedObject.name=follows -o json |
+        jq -r '[.items | sort_by(.metadata.name)[].reason | select(. != "WaitForPodScheduled")] | join(" ")'
+}
+within 10 "the order of what is told" value_is "WaitForFirstConsumer ExternalProvisioning Provisioning ProvisioningSucceeded" told_in_order
 k delete pod first --wait --timeout=300s >/dev/null
 holder second follows
 runs second
