@@ -89,16 +89,17 @@ int disk_place(pid_t node_pid, const char *file, const char *dir, const char *de
     struct place p = {device, hidden, file_tree, dir_tree};
     if (file_tree < 0 || (dir && dir_tree < 0))
         return err_sys(e, errno, "open %s", file);
-    disk_unplace(node_pid, device);
+    disk_unplace(node_pid, device, &(struct err){0});
     const int code = in_node(node_pid, place_there, &p);
     return code ? err_sys(e, code, "show %s on the node", device) : 0;
 }
 
-void disk_unplace(pid_t node_pid, const char *device)
+int disk_unplace(pid_t node_pid, const char *device, struct err *e)
 {
     _auto_free_ char *hidden = disk_place_dir(device);
     struct place p = {device, hidden, -1, -1};
-    in_node(node_pid, unplace_there, &p);
+    const int code = in_node(node_pid, unplace_there, &p);
+    return code && code != ENOENT && code != ESRCH ? err_sys(e, code, "remove %s", device) : 0;
 }
 
 /* "36 35 8:1 /home/…/disks/vol-1.d /dev/.disks/xvdba rw - ext4 /dev/sda1 rw", or with fuse2fs "… - fuse.ext4

@@ -14,8 +14,8 @@
 char *disk_place_dir(const char *device);
 /* Shows `file` on the node at `device`; and `dir`, unless it is NULL, at its disk_place_dir(). */
 int disk_place(pid_t node_pid, const char *file, const char *dir, const char *device, struct err *e);
-/* Takes them away again. */
-void disk_unplace(pid_t node_pid, const char *device);
+/* Takes them away again; of a node that is no more there is nothing to take. */
+int disk_unplace(pid_t node_pid, const char *device, struct err *e);
 /* Has the node its filesystem mounted anywhere? */
 bool disk_placed_in_use(pid_t node_pid, const char *device, const char *dir);
 

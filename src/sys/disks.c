@@ -5,8 +5,9 @@
  *
  * INVARIANTS: an attached disk has one node and one device name there, a shared one has a row and a device name for
  * each of its nodes, and one loop device for all; no two disks have the same device name on a node; a disk leaves a
- * node only when nothing there has it mounted (else its next node would see a filesystem that is still being written).
- * The helper holds the loop device open, so it lives exactly as long as the attachment or the helper.
+ * node only when nothing there has it mounted (else its next node would see a filesystem that is still being written)
+ * and its names there are gone: a detach that cannot remove them fails, and is asked for again. The helper holds the
+ * loop device open, so it lives exactly as long as the attachment or the helper.
  *
  * A copy is made beside the loop, by a child: disk_copy.c. THREADS: none; the helper's loop only. */
 #include "sys/disks_int.h"
@@ -629,6 +630,33 @@ static bool in_use(const struct disks *d, const struct disk *k, pid_t node_pid)
     return loopdev_in_use(&k->loop);
 }
 
+/* "xvdba", and "xvdba1" if that is no disk's own name: partition_owner() made it. */
+static bool is_name_of(const struct disks *d, const struct disk *k, const char *entry)
+{
+    const char *name = k->device + strlen("/dev/");
+    const size_t n = strlen(name);
+    _auto_free_ char *device = xasprintf("/dev/%s", entry);
+    return strncmp(entry, name, n) == 0 && entry[n + strspn(entry + n, "0123456789")] == '\0' &&
+           (!entry[n] || !device_owner(d, k->node, device));
+}
+
+/* Its names on the node. One that stayed would lead to the next disk that gets this loop device. */
+static int unlink_names(const struct disks *d, const struct disk *k, pid_t node_pid, struct err *e)
+{
+    int rc = 0;
+    _auto_free_ char *dev = node_device_path(node_pid, "/dev");
+    DIR *dir = opendir(dev);
+    if (!dir)
+        return errno == ENOENT || errno == ESRCH ? 0 : err_sys(e, errno, "open %s", dev); /* a node that just ended */
+    for (const struct dirent *entry; rc == 0 && (entry = readdir(dir));) {
+        _auto_free_ char *path = xasprintf("%s/%s", dev, entry->d_name);
+        if (is_name_of(d, k, entry->d_name) && unlink(path) < 0 && errno != ENOENT)
+            rc = err_sys(e, errno, "remove /dev/%s", entry->d_name);
+    }
+    closedir(dir);
+    return rc;
+}
+
 int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_pid, struct err *e)
 {
     _auto_free_ char *path = file_of(d, id, e);
@@ -639,12 +667,8 @@ int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_p
         return access(path, F_OK) < 0 ? missing(errno, id, e) : 0;
     if (in_use(d, k, node_pid))
         return err_set(e, ERR_BUSY, "disk \"%s\" is still in use on node \"%s\" as %s", id, node, k->device);
-    if (node_pid && k->loop.fd < 0) {
-        disk_unplace(node_pid, k->device);
-    } else if (node_pid) {
-        _auto_free_ char *made = node_device_path(node_pid, k->device);
-        unlink(made);
-    }
+    if (node_pid && (k->loop.fd < 0 ? disk_unplace(node_pid, k->device, e) : unlink_names(d, k, node_pid, e)) < 0)
+        return err_wrap(e, "detach disk %s", id);
     drop(d, k);
     return 0;
 }

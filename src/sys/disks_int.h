@@ -40,7 +40,8 @@ int disks_info(struct disks *d, const char *id, struct disk_info *out, struct er
 /* node_pid: the node's first process as the helper sees it; the device node is made in its /dev. */
 int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_pid, const char *device, unsigned how,
                  struct err *e);
-/* ERR_BUSY while a filesystem on it is mounted. node_pid 0: the node is gone. */
+/* ERR_BUSY while a filesystem on it is mounted. node_pid 0: the node is gone. When its names on the node cannot be
+ * removed it fails, and the disk is still attached. */
 int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_pid, struct err *e);
 /* May a filesystem be made on this device? Only if the disk holds nothing but zeros, or the last format of a blank disk
  * never came to its end. It counts as begun until disks_format_end(). A device that is no disk: no. One that is a

@@ -201,6 +201,7 @@ static void a_partition_is_formatted_and_mounted_alone(void **state)
         fail_msg("%s", e.msg);
     node_ok("grep -qx kept /mnt/v/f");
     disk_gone();
+    node_ok("! ls /dev | grep xvdba"); /* a partition's name goes with its disk's */
 }
 
 #define LOOK                                                                                                           \
