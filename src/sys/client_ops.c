@@ -1,5 +1,5 @@
 /* client_ops.c - the machine's operations as requests to the helper or to a node. Each is: pack, call, unpack.
- * THREADS: safe from any thread. The other side of each is in helper.c or in the node_*.c that ops_int.h's row names.
+ * THREADS: safe from any thread. The other side of each is in helper*.c or in the node_*.c that ops_int.h's row names.
  */
 #include "sys/client_int.h"
 #include "sys/probe_int.h"

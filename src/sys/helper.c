@@ -13,38 +13,32 @@
  * namespace's first process kills all in it. (2) Mounts are in private mount namespaces and loop devices are autoclear,
  * so nothing needs cleaning up. (3) Only cgroup directories outlive a crash; they are removed at the next start.
  *
- * While the machine's disk is nearly full the loop shares out what is left, several times a second: grants.c.
+ * Here: nodes, images, start and the loop, with the table of what is asked. What is asked about disks: helper_disks.c;
+ * about addresses and services: helper_net.c. When you add an op also change ops_int.h. While the machine's disk is
+ * nearly full the loop shares out what is left, several times a second: grants.c.
  *
  * THREADS: one. The loop never blocks on a node: node_start answers at once with the channel, on which the node says
  * hello. */
 #include "sys/cgroup_int.h"
 #include "sys/chan.h"
 #include "sys/devices_int.h"
-#include "sys/disks_int.h"
-#include "sys/grants_int.h"
+#include "sys/helper_int.h"
 #include "sys/hidden_int.h"
-#include "sys/layer_jobs_int.h"
-#include "sys/netlink.h"
 #include "sys/ops_int.h"
 #include "sys/probe_int.h"
-#include "sys/serve_int.h"
 #include "sys/own_fs_int.h"
 #include "sys/proc_int.h"
-#include "sys/svc_int.h"
 #include "sys/userns_int.h"
-#include "sys/wire.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -58,50 +52,6 @@
 
 #define IMAGES_DEVICE "/dev/xvdb" /* as mount tables on the nodes show it */
 
-#define NODES_MAX  201
-#define LOOK_NEVER (24 * 3600 * 1000)
-
-struct helper_node {
-    struct helper_node *next;
-    char *name;   /* owned */
-    char *nodefs; /* owned; the image of its filesystem */
-    int index;
-    pid_t pid;
-    uint32_t stop_id; /* request waiting for its end, 0 = none */
-    bool dead;        /* reaped; remembered until it is started again or stopped */
-};
-struct helper_copy { /* a child that copies a disk and answers for itself */
-    struct helper_copy *next;
-    pid_t pid;
-    uint32_t id; /* of the request */
-    struct disk_copy copy;
-};
-struct helper_wait { /* a request for a disk whose filesystem is being made */
-    struct helper_wait *next;
-    uint32_t id;
-    char *disk; /* owned */
-    int64_t bytes;
-};
-struct helper {
-    int sock;
-    const char *data_dir;
-    char *images;               /* owned */
-    char *imagefs, *imagefs_at; /* owned; the image of the filesystem that holds layers, where it is; NULL: none */
-    char *cgroup;               /* owned */
-    enum disk_kind kind;
-    struct disks *disks;
-    struct grants *grants;
-    struct helper_node *nodes;
-    struct helper_copy *copies;
-    struct layer_jobs layers;
-    struct servers servers;
-    struct helper_wait *waits; /* the newest first */
-    char **argv;
-    bool network;   /* bridge made */
-    int services;   /* to the service process, -1 = none */
-    uint32_t asked; /* request that it has not answered yet, 0 = none */
-};
-
 void helper_answer(int sock, uint32_t id, const struct err *e, const struct buf *payload, int fd)
 {
     _auto_buf_ struct buf body = BUF_INIT;
@@ -112,7 +62,7 @@ void helper_answer(int sock, uint32_t id, const struct err *e, const struct buf 
     chan_send(sock, id, MSG_REPLY, &body, &fd, fd >= 0 ? 1 : 0, &lost);
 }
 
-static void reply(struct helper *h, uint32_t id, const struct err *e, const struct buf *payload, int fd)
+void helper_reply(struct helper *h, uint32_t id, const struct err *e, const struct buf *payload, int fd)
 {
     helper_answer(h->sock, id, e, payload, fd);
 }
@@ -125,7 +75,7 @@ static struct helper_node *node_find(struct helper *h, const char *name)
     return NULL;
 }
 
-static struct helper_node *node_need(struct helper *h, const char *name, struct err *e)
+struct helper_node *helper_node_need(struct helper *h, const char *name, struct err *e)
 {
     struct helper_node *n = node_find(h, name);
     if (!n || n->dead)
@@ -145,38 +95,9 @@ static void node_forget(struct helper *h, struct helper_node *n)
     free(n);
 }
 
-/* ---- the cluster's network ---- */
-
-static int network_make(struct helper *h, struct err *e)
-{
-    if (h->network)
-        return 0;
-    net_relax();
-    _auto_close_ int nl = nl_open(e);
-    if (nl < 0 || nl_link_up(nl, "lo", NULL, e) < 0 || nl_bridge_add(nl, NET_BRIDGE, htonl(NET_GATEWAY), e) < 0 ||
-        nl_link_up(nl, NET_BRIDGE, NULL, e) < 0)
-        return -1;
-    proc_write("/proc/sys/net/ipv4/ip_forward", "1");
-    h->network = true;
-    return 0;
-}
-
-/* The node's cable: "node<i>" on the bridge, "eth0" in the node; and the way to its pods. */
-static int network_add_node(const struct helper_node *n, struct err *e)
-{
-    char name[16];
-    snprintf(name, sizeof name, "node%d", n->index);
-    _auto_close_ int nl = nl_open(e);
-    /* The cable of a node that just died may still be there: the kernel takes namespaces down in its own time. */
-    if (nl < 0 || nl_link_del(nl, name, e) < 0 || nl_veth_add(nl, name, "eth0", n->pid, -1, e) < 0 ||
-        nl_link_up(nl, name, NET_BRIDGE, e) < 0)
-        return -1;
-    return nl_route_add(nl, htonl(NET_PODS(n->index)), NET_PODS_PREFIX, htonl(NET_NODE(n->index)), e);
-}
-
 /* ---- nodes ---- */
 
-static bool node_name_ok(const char *name)
+bool helper_node_name_ok(const char *name)
 {
     const size_t n = strlen(name);
     return n && n < 64 && name[0] != '.' && !strchr(name, '/');
@@ -228,7 +149,7 @@ static int node_spawn(struct helper *h, struct helper_node *n, int64_t bytes, in
         return err_sys(e, code, "start node %s", n->name);
     }
     /* The node makes its filesystem meanwhile and waits for this byte before it touches eth0. */
-    if (network_make(h, e) == 0 && network_add_node(n, e) == 0 && write(ready[1], "", 1) == 1) {
+    if (helper_network_make(h, e) == 0 && helper_network_add_node(n, e) == 0 && write(ready[1], "", 1) == 1) {
         close(ready[1]);
         *out_channel = channel[0];
         return 0;
@@ -239,7 +160,7 @@ static int node_spawn(struct helper *h, struct helper_node *n, int64_t bytes, in
     return -1;
 }
 
-static void on_node_start(struct helper *h, uint32_t id, struct wire_in *in)
+static void on_node_start(struct helper *h, const struct msg *m, struct wire_in *in)
 {
     struct err e = ERR_INIT;
     const char *name = wire_need_str(in);
@@ -247,7 +168,7 @@ static void on_node_start(struct helper *h, uint32_t id, struct wire_in *in)
     const int64_t bytes = wire_get_i64(in);
     struct helper_node *old = node_find(h, name);
     int channel = -1;
-    if (in->bad || !node_name_ok(name) || index < 0 || index >= NODES_MAX) {
+    if (in->bad || !helper_node_name_ok(name) || index < 0 || index >= NODES_MAX) {
         err_set(&e, ERR_BAD_REQUEST, "invalid node \"%s\"", name);
     } else if (old && !old->dead) {
         err_set(&e, ERR_ALREADY_EXISTS, "node \"%s\" is already running", name);
@@ -264,94 +185,45 @@ static void on_node_start(struct helper *h, uint32_t id, struct wire_in *in)
             n->dead = true; /* reaped by the loop like any child */
         }
     }
-    reply(h, id, &e, NULL, channel);
+    helper_reply(h, m->id, &e, NULL, channel);
     if (channel >= 0)
         close(channel);
 }
 
 /* The API process has the node's hello: its /dev is there. */
-static void on_node_ready(struct helper *h, uint32_t id, struct wire_in *in)
+static void on_node_ready(struct helper *h, const struct msg *m, struct wire_in *in)
 {
     struct err e = ERR_INIT;
-    const struct helper_node *n = node_need(h, wire_need_str(in), &e);
+    const struct helper_node *n = helper_node_need(h, wire_need_str(in), &e);
     if (n)
         disks_node_ready(h->disks, n->name, n->pid);
-    reply(h, id, &e, NULL, -1);
+    helper_reply(h, m->id, &e, NULL, -1);
 }
 
-static void on_node_stop(struct helper *h, uint32_t id, struct wire_in *in)
+static void on_node_stop(struct helper *h, const struct msg *m, struct wire_in *in)
 {
     struct err e = ERR_INIT;
     struct helper_node *n = node_find(h, wire_need_str(in));
     if (n && !n->dead) {
-        n->stop_id = id; /* answered when it is reaped */
+        n->stop_id = m->id; /* answered when it is reaped */
         kill(n->pid, SIGKILL);
         return;
     }
     if (n)
         node_forget(h, n);
-    reply(h, id, &e, NULL, -1);
+    helper_reply(h, m->id, &e, NULL, -1);
 }
 
-static pid_t node_pid(struct helper *h, const char *name)
+pid_t helper_node_pid(struct helper *h, const char *name)
 {
     const struct helper_node *n = node_find(h, name);
     return n && !n->dead ? n->pid : 0;
 }
 
-/* A child that was killed has not answered. */
-static void on_copy_end(struct helper *h, pid_t pid, int status)
-{
-    for (struct helper_copy **at = &h->copies; *at; at = &(*at)->next) {
-        struct helper_copy *c = *at;
-        if (c->pid != pid)
-            continue;
-        if (!WIFEXITED(status)) {
-            struct err e = ERR_INIT;
-            disk_copy_undo(&c->copy, node_pid(h, c->copy.node));
-            err_set(&e, ERR_INTERNAL, "the copying process ended with status %d", status);
-            reply(h, c->id, &e, NULL, -1);
-        }
-        *at = c->next;
-        disk_copy_release(&c->copy);
-        free(c);
-        return;
-    }
-}
-
-static void create_ext4(struct helper *h, uint32_t id, const char *disk, int64_t bytes)
-{
-    struct err e = ERR_INIT;
-    if (disks_create_ext4(h->disks, disk, bytes, &e) <= 0) {
-        reply(h, id, &e, NULL, -1);
-        return;
-    }
-    struct helper_wait *w = xcalloc(1, sizeof *w);
-    *w = (struct helper_wait){h->waits, id, xstrdup(disk), bytes};
-    h->waits = w;
-}
-
-static void on_mould_end(struct helper *h)
-{
-    struct helper_wait *waits = h->waits;
-    h->waits = NULL;
-    while (waits) {
-        struct helper_wait *w = waits;
-        waits = w->next;
-        create_ext4(h, w->id, w->disk, w->bytes); /* waits again if its size is another */
-        free(w->disk);
-        free(w);
-    }
-}
-
 static void on_child_end(struct helper *h, pid_t pid, int status)
 {
-    if (disks_child_ended(h->disks, pid, status))
-        on_mould_end(h);
-    on_copy_end(h, pid, status);
-    grants_child_end(h->grants, pid);
+    helper_disk_child_ended(h, pid, status);
     layer_jobs_ended(&h->layers, h->sock, pid, status);
-    serve_child_end(&h->servers, pid, status);
     for (struct helper_node *n = h->nodes, *next; n; n = next) {
         next = n->next;
         if (n->pid != pid || n->dead)
@@ -360,7 +232,7 @@ static void on_child_end(struct helper *h, pid_t pid, int status)
         n->dead = true;
         serve_node_end(&h->servers, n->name);
         if (n->stop_id) {
-            reply(h, n->stop_id, &ok, NULL, -1);
+            helper_reply(h, n->stop_id, &ok, NULL, -1);
             node_forget(h, n);
         }
     }
@@ -386,289 +258,46 @@ static int images_mount(struct helper *h, int64_t bytes, struct err *e)
     return fd;
 }
 
-static void on_images_mount(struct helper *h, uint32_t id, struct wire_in *in)
+static void on_images_mount(struct helper *h, const struct msg *m, struct wire_in *in)
 {
     struct err e = ERR_INIT;
     const int64_t bytes = wire_get_i64(in);
     _auto_close_ int fd = images_mount(h, bytes, &e);
-    reply(h, id, &e, NULL, fd < 0 ? -1 : fd);
+    helper_reply(h, m->id, &e, NULL, fd < 0 ? -1 : fd);
 }
 
-/* ---- disks ---- */
-
-static _Noreturn void copy_child(struct helper *h, struct helper_copy *c, const char *from)
+static void on_layer(struct helper *h, const struct msg *m, struct wire_in *in)
 {
-    const int keep[] = {h->sock, c->copy.from, c->copy.to, c->copy.loop};
-    struct err e = ERR_INIT;
-    proc_keep_fds(keep, ARRAY_LEN(keep));
-    if (disk_copy_run(&c->copy, node_pid(h, c->copy.node), &e) < 0)
-        err_wrap(&e, "copy disk %s", from);
-    reply(h, c->id, &e, NULL, -1);
-    _exit(0);
+    layer_jobs_start(&h->layers, h->images, h->sock, m->id, m->kind, in);
 }
 
-/* Begins a copy whose files are open, and takes it. */
-static void copy_start(struct helper *h, uint32_t id, const char *from, const struct disk_copy *take_copy)
+static void on_request(struct helper *h, const struct msg *m)
 {
-    struct err e = ERR_INIT;
-    struct helper_copy *c = xcalloc(1, sizeof *c);
-    *c = (struct helper_copy){.next = h->copies, .id = id, .copy = *take_copy};
-    h->copies = c;
-    c->pid = fork();
-    if (c->pid == 0)
-        copy_child(h, c, from);
-    if (c->pid < 0) {
-        err_sys(&e, errno, "fork");
-        reply(h, id, &e, NULL, -1);
-        unlink(c->copy.part);
-        h->copies = c->next;
-        disk_copy_release(&c->copy);
-        free(c);
-    }
-}
-
-static void on_disk_copy(struct helper *h, uint32_t id, struct wire_in *in)
-{
-    struct err e = ERR_INIT;
-    struct disk_copy copy = DISK_COPY_INIT;
-    const char *from = wire_need_str(in), *to = wire_need_str(in);
-    const int64_t bytes = wire_get_i64(in);
-    if (in->bad)
-        err_set(&e, ERR_BAD_REQUEST, "malformed request");
-    if (in->bad || disks_copy_open(h->disks, from, to, bytes, &copy, &e) < 0) {
-        reply(h, id, &e, NULL, -1);
-        return;
-    }
-    copy.server = serve_pid(&h->servers, copy.node, copy.device);
-    copy_start(h, id, from, &copy);
-}
-
-static void on_node_copy(struct helper *h, uint32_t id, struct wire_in *in)
-{
-    struct err e = ERR_INIT;
-    struct disk_copy copy = DISK_COPY_INIT;
-    const char *node = wire_need_str(in), *to = wire_need_str(in);
-    if (in->bad || !node_name_ok(node))
-        err_set(&e, ERR_BAD_REQUEST, "malformed request");
-    if (e.code == ERR_OK && disks_copy_node(h->disks, h->data_dir, node, node_pid(h, node), to, &copy, &e) == 0)
-        copy_start(h, id, node, &copy);
-    else
-        reply(h, id, &e, NULL, -1);
-}
-
-/* The node has made its file's filesystem ready; now somebody has to serve it. */
-static void on_fs_serve(struct helper *h, uint32_t id, struct wire_in *in)
-{
-    struct err e = ERR_INIT;
-    struct serve_spec spec = {.node = wire_need_str(in), .device = wire_need_str(in)};
-    spec.target = wire_need_str(in);
-    spec.options = wire_need_str(in);
-    spec.node_pid = node_pid(h, spec.node);
-    spec.image = disks_image(h->disks, spec.node, spec.device);
-    if (in->bad || !spec.node_pid || !spec.image)
-        err_set(&e, ERR_NOT_FOUND, "there is no disk at %s of node \"%s\"", spec.device, spec.node);
-    if (e.code == ERR_OK)
-        serve_start(&h->servers, id, &spec);
-    else
-        reply(h, id, &e, NULL, -1);
-}
-
-static void on_create_ext4(struct helper *h, uint32_t id, struct wire_in *in)
-{
-    const char *disk = wire_need_str(in);
-    const int64_t bytes = wire_get_i64(in);
-    struct err e = ERR_INIT;
-    if (!in->bad) {
-        create_ext4(h, id, disk, bytes);
-        return;
-    }
-    err_set(&e, ERR_BAD_REQUEST, "malformed request");
-    reply(h, id, &e, NULL, -1);
-}
-
-static bool is_starved(const struct helper *h, const struct disk_info *info)
-{
-    int loop;
-    return sscanf(info->loop, "/dev/loop%d", &loop) == 1 && grants_starved(h->grants, loop);
-}
-
-/* Looks how much room there is, and who may have what of it. Returns when to look again (ms). */
-static int look_at_room(struct helper *h)
-{
-    struct grant_node nodes[NODES_MAX + 1];
-    if (userns_inside())
-        return LOOK_NEVER; /* nothing here is a filesystem of ours that the kernel would hold back */
-    _auto_free_ struct grant_disk *disks = NULL;
-    struct grant_view v = {.dir = disks_dir(h->disks), .nodes = nodes};
-    v.disk_count = disks_attached(h->disks, &disks);
-    v.disks = disks;
-    for (const struct helper_node *n = h->nodes; n && v.node_count < NODES_MAX; n = n->next)
-        if (!n->dead)
-            nodes[v.node_count++] = (struct grant_node){n->pid, n->nodefs, "/"};
-    if (h->imagefs)
-        nodes[v.node_count++] = (struct grant_node){getpid(), h->imagefs, h->imagefs_at};
-    return grants_look(h->grants, &v);
-}
-
-static void on_disk(struct helper *h, uint32_t id, uint32_t op, struct wire_in *in)
-{
-    struct err e = ERR_INIT;
-    _auto_buf_ struct buf out = BUF_INIT;
-    struct disk_info info;
-    const char *disk = wire_need_str(in);
-    switch (op) {
-    case OP_DISK_CREATE:
-        disks_create(h->disks, disk, wire_get_i64(in), &e);
-        break;
-    case OP_DISK_GROW:
-        disks_grow(h->disks, disk, wire_get_i64(in), &e);
-        break;
-    case OP_DISK_DELETE:
-        disks_remove(h->disks, disk, &e);
-        break;
-    case OP_DISK_INFO:
-        if (disks_info(h->disks, disk, &info, &e) == 0) {
-            info.starved = is_starved(h, &info);
-            wire_blob(&out, &info, sizeof info);
-        }
-        break;
-    case OP_DISK_ATTACH: {
-        const char *node = wire_need_str(in), *device = wire_need_str(in);
-        const unsigned how = wire_get_u32(in);
-        const struct helper_node *n = node_need(h, node, &e);
-        if (n)
-            disks_attach(h->disks, disk, node, n->pid, device, how, &e);
-        break;
-    }
-    case OP_FORMAT_BEGIN: /* `disk` is a node here, as in the next */
-        wire_u32(&out, disks_format_begin(h->disks, disk, node_pid(h, disk), wire_need_str(in)));
-        break;
-    case OP_FORMAT_END:
-        disks_format_end(h->disks, disk, wire_need_str(in), &e);
-        break;
-    default: {
-        const char *node = wire_need_str(in);
-        disks_detach(h->disks, disk, node, node_pid(h, node), &e);
-    }
-    }
-    if (in->bad)
-        err_set(&e, ERR_BAD_REQUEST, "malformed request");
-    reply(h, id, &e, &out, -1);
-}
-
-/* ---- addresses of the cluster ---- */
-
-/* The address becomes one of the helper's: nodes and pods send what is not theirs here. */
-static int listen_at(struct helper *h, const char *ip, uint16_t port, struct err *e)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
-    const int on = 1;
-    if (inet_pton(AF_INET, ip, &at.sin_addr) != 1)
-        return err_set(e, ERR_BAD_REQUEST, "invalid address \"%s\"", ip);
-    _auto_close_ int nl = nl_open(e);
-    if (nl < 0 || network_make(h, e) < 0 || nl_addr_add(nl, NET_BRIDGE, at.sin_addr.s_addr, 32, e) < 0)
-        return -1;
-    _auto_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return err_sys(e, errno, "socket");
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, SOMAXCONN) < 0)
-        return err_sys(e, errno, "listen on %s:%u", ip, port);
-    return TAKE_FD(fd);
-}
-
-static void on_listen(struct helper *h, uint32_t id, struct wire_in *in)
-{
-    struct err e = ERR_INIT;
-    const char *ip = wire_need_str(in);
-    _auto_close_ int fd = listen_at(h, ip, (uint16_t)wire_get_u32(in), &e);
-    reply(h, id, &e, NULL, fd);
-}
-
-/* Whoever asked waits for the connection, not we. */
-static void on_dial_ip(struct helper *h, uint32_t id, struct wire_in *in)
-{
-    struct err e = ERR_INIT;
-    struct sockaddr_in at = {.sin_family = AF_INET};
-    const char *ip = wire_need_str(in);
-    at.sin_port = htons((uint16_t)wire_get_u32(in));
-    _auto_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (in->bad || inet_pton(AF_INET, ip, &at.sin_addr) != 1)
-        err_set(&e, ERR_BAD_REQUEST, "invalid address \"%s\"", ip);
-    else if (fd < 0 || (connect(fd, (struct sockaddr *)&at, sizeof at) < 0 && errno != EINPROGRESS))
-        err_sys(&e, errno, "connect to %s", ip);
-    reply(h, id, &e, NULL, e.code == ERR_OK ? fd : -1);
-}
-
-static void services_lost(struct helper *h)
-{
-    struct err e = ERR_INIT;
-    close(h->services);
-    h->services = -1;
-    err_set(&e, ERR_UNAVAILABLE, "the service process ended");
-    if (h->asked)
-        reply(h, h->asked, &e, NULL, -1);
-    h->asked = 0;
-}
-
-/* The service process is started with the first table, and again if it died. It answers when it is done. */
-static void on_set_services(struct helper *h, struct msg *m)
-{
-    struct err e = ERR_INIT;
-    for (int i = 0; i < 2; i++) {
-        err_clear(&e);
-        if (h->services < 0 && (network_make(h, &e) < 0 || svc_start(HELPER_DOOR, &h->services, &e) < 0))
-            break;
-        if (chan_send(h->services, m->id, OP_SET_SERVICES, &m->body, NULL, 0, &e) == 0) {
-            h->asked = m->id;
+    static const struct {
+        uint32_t op;
+        void (*handle)(struct helper *h, const struct msg *m, struct wire_in *in);
+    } handlers[] = {
+        {OP_NODE_START, on_node_start},
+        {OP_NODE_READY, on_node_ready},
+        {OP_NODE_STOP, on_node_stop},
+        {OP_IMAGES_MOUNT, on_images_mount},
+        {OP_LAYER_UNPACK, on_layer},
+        {OP_LAYER_REMOVE, on_layer},
+        {OP_SET_SERVICES, helper_on_set_services},
+        {OP_LISTEN, helper_on_listen},
+        {OP_DIAL_IP, helper_on_dial_ip},
+        {OP_DISK_CREATE_EXT4, helper_on_create_ext4},
+        {OP_DISK_COPY, helper_on_disk_copy},
+        {OP_NODE_COPY, helper_on_node_copy},
+        {OP_FS_SERVE, helper_on_fs_serve},
+    };
+    struct wire_in in = wire_reader(m->body.data, m->body.len);
+    for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
+        if (handlers[i].op == m->kind) {
+            handlers[i].handle(h, m, &in);
             return;
         }
-        services_lost(h);
-    }
-    reply(h, m->id, &e, NULL, -1);
-}
-
-static void on_services_answer(struct helper *h)
-{
-    struct err ok = ERR_INIT;
-    _auto_msg_ struct msg m = MSG_INIT;
-    if (chan_recv(h->services, &m) != 1) {
-        services_lost(h);
-        return;
-    }
-    reply(h, m.id, &ok, &m.body, -1);
-    h->asked = 0;
-}
-
-static void on_request(struct helper *h, struct msg *m)
-{
-    struct wire_in in = wire_reader(m->body.data, m->body.len);
-    if (m->kind == OP_NODE_START)
-        on_node_start(h, m->id, &in);
-    else if (m->kind == OP_NODE_READY)
-        on_node_ready(h, m->id, &in);
-    else if (m->kind == OP_SET_SERVICES)
-        on_set_services(h, m);
-    else if (m->kind == OP_LISTEN)
-        on_listen(h, m->id, &in);
-    else if (m->kind == OP_DIAL_IP)
-        on_dial_ip(h, m->id, &in);
-    else if (m->kind == OP_NODE_STOP)
-        on_node_stop(h, m->id, &in);
-    else if (m->kind == OP_IMAGES_MOUNT)
-        on_images_mount(h, m->id, &in);
-    else if (m->kind == OP_DISK_CREATE_EXT4)
-        on_create_ext4(h, m->id, &in);
-    else if (m->kind == OP_LAYER_UNPACK || m->kind == OP_LAYER_REMOVE)
-        layer_jobs_start(&h->layers, h->images, h->sock, m->id, m->kind, &in);
-    else if (m->kind == OP_DISK_COPY)
-        on_disk_copy(h, m->id, &in);
-    else if (m->kind == OP_NODE_COPY)
-        on_node_copy(h, m->id, &in);
-    else if (m->kind == OP_FS_SERVE)
-        on_fs_serve(h, m->id, &in);
-    else
-        on_disk(h, m->id, m->kind, &in);
+    helper_on_disk(h, m, &in);
 }
 
 /* ---- start ---- */
@@ -740,7 +369,7 @@ static void serve(struct helper *h)
         int status;
         const int64_t now = clock_mono_ns(clock_real()) / 1000000;
         if (due <= now)
-            due = now + look_at_room(h);
+            due = now + helper_look_at_room(h);
         polled[2].fd = h->services;
         if (poll(polled, ARRAY_LEN(polled), (int)(due - now)) < 0) {
             if (errno != EINTR)
@@ -751,7 +380,7 @@ static void serve(struct helper *h)
             for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
                 on_child_end(h, pid, status);
         if (polled[2].revents)
-            on_services_answer(h);
+            helper_on_services_answer(h);
         if (!polled[0].revents)
             continue;
         _auto_msg_ struct msg m = MSG_INIT;
