@@ -9,7 +9,7 @@ const { SOURCE_DIR, STOWAGE, BROWSER_PROGRAM, LINK, PICTURES, DATA, SCRATCH, KUB
 const modules = createRequire(join(SOURCE_DIR, "web/package.json"));
 const { chromium } = modules("playwright-core");
 const axe = readFileSync(modules.resolve("axe-core/axe.min.js"), "utf8");
-const PATIENCE = 60000;
+const PATIENCE = 180000;
 const say = (what) => console.log(`== ${what}`);
 const check = (what, ok) => { if (!ok) throw new Error(`not so: ${what}`); };
 const kubectl = (...args) => execFileSync(KUBECTL, args).toString();

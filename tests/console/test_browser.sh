@@ -37,7 +37,7 @@ pictures="$BUILD_DIR/console-pictures"
 mkdir -p "$pictures"
 LINK=$(cat "$WORK/link")
 export LINK BROWSER_PROGRAM="$browser" PICTURES="$pictures" DATA="$WORK/data" SCRATCH="$WORK" KUBECTL
-timeout 900 node "$SOURCE_DIR/tests/console/browser.mjs"
+timeout 1700 node "$SOURCE_DIR/tests/console/browser.mjs"
 
 say "what the browser did, as kubectl sees it"
 eq "the page it uploaded" "<h1>from the browser</h1>" "$(k exec web -- cat /usr/share/nginx/html/index.html)"

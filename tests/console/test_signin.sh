@@ -9,7 +9,7 @@ one=$(link)
 base=${one%/console/*}
 port=${base##*:}
 # status CURL-ARGUMENTS...: the answer's status; body in $WORK/body, headers in $WORK/headers
-status() { curl -s -o "$WORK/body" -D "$WORK/headers" -w '%{http_code}' --max-time 20 "$@"; }
+status() { curl -s -o "$WORK/body" -D "$WORK/headers" -w '%{http_code}' --max-time 120 "$@"; }
 mine() { status -b "$jar" "$@"; }
 pods="$base/api/v1/namespaces/default/pods"
 map='{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"NAME"}}'
@@ -39,7 +39,7 @@ eq "read for another site" 403 "$(mine -H 'Sec-Fetch-Site: cross-site' "$pods")"
 eq "by another name" 403 "$(mine -H 'Host: evil.example' "$pods")"
 eq "by another name that fits" 403 "$(create two -H "Host: evil.example:$port" -H "Origin: http://evil.example:$port")"
 eq "by localhost" 200 "$(mine "http://localhost:$port/api/v1/namespaces" -H "Cookie: $(awk '/stowage-/ { print $6 "=" $7 }' "$jar")")"
-socket() { mine --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==' -H 'Sec-WebSocket-Protocol: v5.channel.k8s.io' --max-time 3 "$@" || true; }
+socket() { mine --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==' -H 'Sec-WebSocket-Protocol: v5.channel.k8s.io' "$@" || true; }
 eq "a WebSocket from another site" 403 "$(socket -H 'Origin: http://evil.example' "$base/console/shell?node=node01&stdin=true&stdout=true&tty=true")"
 eq "a WebSocket without a site" 403 "$(socket "$base/console/shell?node=node01&stdin=true&stdout=true&tty=true")"
 fails k get configmap two

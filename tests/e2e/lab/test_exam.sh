@@ -17,6 +17,8 @@ book() { python3 -c 'import sqlite3, sys; c = sqlite3.connect(sys.argv[1], timeo
 keepers() { pgrep -f "lab exam keep-tim[e]" | while read -r p; do grep -qzxF "STOWAGE_DATA=$STOWAGE_DATA" "/proc/$p/environ" && echo "$p"; done; }
 
 has_keeper() { [ -n "$(keepers)" ]; }
+# of 31 minutes, on a machine that may take some of them for a cluster
+in_time() { lab exam status | grep -Eq '^(30|2[0-9])m'; }
 
 for name in one two; do
     mkdir -p "$WORK/labs/$name"
@@ -50,8 +52,8 @@ has "which step" 'no step "nothing"' "$out"
 out=$(lab exam one two:more)
 has "its time" "exam of 31 minutes, with 2 tasks" "$out"
 has "the first task" "A map in one" "$out"
+in_time || die "$(lab exam status)"
 out=$(lab exam status)
-has "time left" "30m" "$out"
 has "points there are" "one  0 of 5 points  step 1 of 2" "$out"
 has "the other task" "two:more  0 of 2 points  not begun" "$out"
 for word in hint solution stop; do
@@ -77,7 +79,6 @@ lab reset >/dev/null
 fails in_task 1 get configmap wrong
 kill -9 "$("$STOWAGE" status --data "$WORK/mine/labs/task-1/data" | sed -n 's,^process *,,p')"
 for p in $(keepers); do kill -9 "$p"; done
-in_time() { lab exam status | grep -Eq '^(30|2[0-9])m'; }
 in_time || die "$(lab exam status)"
 in_task 1 create configmap one --from-literal=a=b >/dev/null 2>&1 || { lab text >/dev/null; in_task 1 create configmap one --from-literal=a=b >/dev/null; }
 out=$(lab check) || die "$out"

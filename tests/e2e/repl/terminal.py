@@ -13,7 +13,7 @@ import termios
 import fcntl
 import time
 
-DEADLINE = int(os.environ.get("DEADLINE", "120"))
+DEADLINE = int(os.environ.get("DEADLINE", "300"))
 TOKEN = re.compile(r"\x1b\[([0-9;?]*)([@-~])|\x1b[()].|\x1b[=>78M]|(.)", re.S)
 
 
