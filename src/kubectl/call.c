@@ -62,6 +62,12 @@ static int take_flags(struct call *c, struct access *a, struct err *e)
     return 0;
 }
 
+bool call_has_files(const struct call *c)
+{
+    return (call_knows(c, "filename") && call_list(c, "filename")->len) ||
+           (call_knows(c, "kustomize") && !str_empty(call_text(c, "kustomize")));
+}
+
 bool call_own_flag(const struct call *c, const char *flag)
 {
     for (const struct kubectl_flag *f = c->verb ? c->verb->flags : NULL; f && f->name; f++)

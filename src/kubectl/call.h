@@ -42,6 +42,9 @@ bool call_knows(const struct call *c, const char *flag);
 /* Is it in the verb's own table? Then it is not the global one of that name: `set subject --user`. */
 bool call_own_flag(const struct call *c, const char *flag);
 
+/* Are there files, by --filename or --kustomize? */
+bool call_has_files(const struct call *c);
+
 /* ---- the cluster ---- */
 /* The connection, opened when first needed. NULL: told, code set. */
 struct client *call_client(struct call *c);

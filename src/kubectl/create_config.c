@@ -1,10 +1,10 @@
 /* create_config.c - `create configmap`, `create secret generic|docker-registry|tls`: files and literals as data. */
 #include "api/base64.h"
 #include "base/json.h"
-#include "base/sha256.h"
 #include "base/str.h"
 #include "kubectl/creating.h"
 #include "kubectl/files.h"
+#include "kubectl/name_hash.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -174,33 +174,10 @@ static int gather(struct data *d)
 
 /* ---- --append-hash ---- */
 
-/* The name with a hash of what is in it, as kustomize makes it. */
-static void append_hash(json_t *object, bool secret)
+static void append_hash(json_t *object)
 {
-    static const char from[] = "013ae", to[] = "ghkmt";
-    _auto_json_ json_t *part = json_object();
-    char hex[SHA256_TEXT_LEN];
-    struct sha256 sum;
-    const char *name = jstr_or(object, "metadata.name", "");
-    json_t *data = json_object_get(object, "data"), *bytes = json_object_get(object, "binaryData");
-    json_object_set_new(part, "kind", json_string(secret ? "Secret" : "ConfigMap"));
-    json_object_set_new(part, "name", json_string(name));
-    json_object_set_new(part, "data", data ? json_incref(data) : json_object());
-    if (bytes)
-        json_object_set(part, "binaryData", bytes);
-    if (secret)
-        json_object_set_new(part, "type", json_string(jstr_or(object, "type", "")));
-    char *text = json_dumps(part, JSON_COMPACT | JSON_SORT_KEYS);
-    sha256_init(&sum);
-    sha256_add(&sum, text, strlen(text));
-    sha256_hex(&sum, hex);
-    free(text);
-    hex[10] = '\0';
-    for (char *p = hex; *p; p++)
-        if (strchr(from, *p))
-            *p = to[strchr(from, *p) - from];
-    _auto_free_ char *hashed = xasprintf("%s-%s", name, hex);
-    jset_str(object, "metadata.name", hashed);
+    _auto_free_ char *name = name_with_hash(object, true);
+    jset_str(object, "metadata.name", name);
 }
 
 /* ---- the kinds ---- */
@@ -229,7 +206,7 @@ static int configmap_run(struct call *c)
         return c->code;
     }
     if (call_bool(c, "append-hash"))
-        append_hash(o, false);
+        append_hash(o);
     return creating_send(c, o, "configmaps", true, "failed to create configmap: ");
 }
 
@@ -260,7 +237,7 @@ static int send_secret(struct call *c, struct data *d, const char *name, const c
     if (*type)
         jset_str(o, "type", type);
     if (call_bool(c, "append-hash"))
-        append_hash(o, true);
+        append_hash(o);
     return creating_send(c, o, "secrets", true, "failed to create secret ");
 }
 

@@ -38,6 +38,7 @@ static const struct kubectl_verb *const verbs[] = {
     &kubectl_explain,       //
     &kubectl_expose,        //
     &kubectl_get,           //
+    &kubectl_kustomize,     //
     &kubectl_label,         //
     &kubectl_logs,          //
     &kubectl_patch,         //

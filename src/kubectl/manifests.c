@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "kubectl/files.h"
+#include "kubectl/kustomize/kustomize.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -166,14 +167,28 @@ static int read_one(struct call *c, const char *path, struct manifests *out, str
     return read_file(path, out, e);
 }
 
+static int read_kustomization(struct call *c, const char *folder, struct manifests *out)
+{
+    _auto_json_ json_t *objects = NULL;
+    _auto_strlist_ struct strlist warnings = {0};
+    struct err e = ERR_INIT;
+    size_t i;
+    json_t *object;
+    const int rc = kustomize_build(folder, &objects, &warnings, &e);
+    for (i = 0; i < warnings.len; i++)
+        fprintf(c->k->err, "%s\n", warnings.items[i]);
+    if (rc < 0)
+        return call_fail(c, "%s", e.msg), -1;
+    json_array_foreach(objects, i, object) add(out, object, folder);
+    return 0;
+}
+
 int manifests_read(struct call *c, struct manifests *out)
 {
     const struct strlist *paths = call_list(c, "filename");
     struct err e = ERR_INIT;
     if (*call_text(c, "kustomize"))
-        return call_fail(c, "kustomizations are not built here: give the result of `kustomize build %s` to -f -",
-                         call_text(c, "kustomize")),
-               -1;
+        return read_kustomization(c, call_text(c, "kustomize"), out);
     for (size_t i = 0; i < paths->len; i++) {
         if (read_one(c, paths->items[i], out, &e) < 0) {
             call_error(c, &e);

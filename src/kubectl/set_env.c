@@ -325,7 +325,7 @@ static int run_with(struct call *c, struct wishes *w)
     struct set_change with = s;
     if (!set_flags_fit(c) || !parse(c, w))
         return c->code;
-    if (!call_list(c, "filename")->len && c->words.len == w->words)
+    if (!call_has_files(c) && c->words.len == w->words)
         return call_fail(c, "one or more resources must be specified as <resource> <name> or <resource>/<name>");
     if (call_bool(c, "list") && *call_text(c, "output"))
         return call_fail(c, "--list and --output may not be specified together");

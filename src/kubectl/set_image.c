@@ -97,7 +97,7 @@ static int run_with(struct call *c, struct wishes *w)
                                  .leave = w->len,
                                  .patch = patch,
                                  .arg = w};
-    const bool named = c->words.len > w->len || call_list(c, "filename")->len;
+    const bool named = c->words.len > w->len || call_has_files(c);
     if (named && w->len == 0)
         set_fail(c, "at least one image update is required");
     else if (named && w->len > 1 && every(w))

@@ -190,7 +190,7 @@ static int run_subject(struct call *c)
         .done = "subjects updated", .failed = "failed to patch subjects to rolebinding: ", .patch = patch_subjects};
     if (!set_flags_fit(c))
         return c->code;
-    const bool named = c->words.len || call_list(c, "filename")->len;
+    const bool named = c->words.len || call_has_files(c);
     if (named && !call_list(c, "user")->len && !call_list(c, "group")->len && !accounts->len)
         return call_fail(c, "you must specify at least one value of user, group or serviceaccount");
     for (size_t i = 0; i < accounts->len; i++) {

@@ -79,7 +79,7 @@ static int run(struct call *c)
 {
     if (!set_flags_fit(c))
         return c->code;
-    const bool named = c->words.len || call_list(c, "filename")->len;
+    const bool named = c->words.len || call_has_files(c);
     if (named && !*call_text(c, "limits") && !*call_text(c, "requests")) {
         set_fail(c, "you must specify an update to requests or limits (in the form of --requests/--limits)");
         return c->code;

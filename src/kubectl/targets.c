@@ -246,7 +246,7 @@ int targets_of(struct call *c, const struct targets_opts *o, struct targets *out
     struct reading r = {c, o, &t, call_namespace(c), c->words.items + skip, len};
     if (!r.ns)
         return -1;
-    const bool files = !o->no_files && call_knows(c, "filename") && call_list(c, "filename")->len;
+    const bool files = !o->no_files && call_has_files(c);
     if (!files && len == 0 && !o->kind) {
         call_fail(c, "You must provide one or more resources by argument or filename.\nExample resource specifications "
                      "include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   "

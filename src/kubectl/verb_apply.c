@@ -217,7 +217,7 @@ static int tell_list(struct applying *a)
 
 static int check_flags(struct call *c)
 {
-    const bool files = call_list(c, "filename")->len || *call_text(c, "kustomize");
+    const bool files = call_has_files(c);
     if (call_unexpected(c))
         return c->code;
     if (!files)

@@ -117,7 +117,7 @@ static int create_run(struct call *c)
     struct change ch;
     if (call_unexpected(c))
         return c->code;
-    if (call_list(c, "filename")->len == 0 && !*call_text(c, "kustomize"))
+    if (!call_has_files(c))
         return call_fail(c, "must specify one of -f and -k");
     if (*call_text(c, "raw"))
         return create_raw(c, call_text(c, "raw"));

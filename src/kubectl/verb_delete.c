@@ -87,7 +87,7 @@ static int delete_run(struct call *c)
         return delete_raw(c);
     if (!how.cascade || call_dry_run(c, &how.dry) < 0 || check_flags(c, &how) != 0)
         return c->code;
-    const bool files = call_list(c, "filename")->len;
+    const bool files = call_has_files(c);
     if (targets_of(c, &(struct targets_opts){0}, &t) < 0)
         return c->code;
     if (call_bool(c, "all") || files)

@@ -68,7 +68,7 @@ static int describe_run(struct call *c)
 {
     _auto_targets_ struct targets t = {0};
     struct describing d = {0};
-    if (c->words.len == 0 && call_list(c, "filename")->len == 0 && str_empty(call_text(c, "kustomize")))
+    if (c->words.len == 0 && !call_has_files(c))
         return call_fail(c, "You must specify the type of resource to describe. Use \"kubectl api-resources\" for a "
                             "complete list of supported resources.");
     if (targets_of(c, &(struct targets_opts){.all = true}, &t) < 0)

@@ -196,7 +196,7 @@ static int diff_files(struct call *c)
         ch.manager = call_bool(c, "server-side") ? "kubectl" : "kubectl-client-side-apply";
     if (call_unexpected(c))
         return c->code;
-    if (call_list(c, "filename")->len == 0 && !*call_text(c, "kustomize"))
+    if (!call_has_files(c))
         return call_fail(c, "must specify one of -f and -k");
     if (targets_of(c, &(struct targets_opts){.checked = true}, &t) < 0 || c->code)
         return c->code;

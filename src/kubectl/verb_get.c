@@ -246,7 +246,7 @@ static int get_run(struct call *c)
     const bool watch = call_bool(c, "watch") || call_bool(c, "watch-only");
     if (*call_text(c, "raw"))
         return get_raw(c);
-    if (c->words.len == 0 && call_list(c, "filename")->len == 0)
+    if (c->words.len == 0 && !call_has_files(c))
         return no_kind(c);
     if (printer_init(c, &p, true) < 0 || targets_of(c, &(struct targets_opts){.all = true}, &t) < 0)
         return c->code;

@@ -134,7 +134,7 @@ static void mark_local(struct call *c, const struct targets *all, struct marking
 
 static int check(struct call *c, const struct marking *m)
 {
-    bool files = call_list(c, "filename")->len > 0 || !str_empty(call_text(c, "kustomize"));
+    bool files = call_has_files(c);
     bool local = call_bool(c, "local");
     if (m->list && *call_text(c, "output"))
         return call_fail(c, "--list and --output may not be specified together");

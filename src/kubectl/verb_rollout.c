@@ -19,7 +19,7 @@
 
 static bool has_words(const struct call *c)
 {
-    return c->words.len > 0 || call_list(c, "filename")->len > 0 || !str_empty(call_text(c, "kustomize"));
+    return c->words.len > 0 || call_has_files(c);
 }
 
 /* "ReplicaSet.apps", "Pod": as Go prints a group and a kind. Returns new. */

@@ -28,6 +28,7 @@ extern const struct kubectl_verb kubectl_exec;
 extern const struct kubectl_verb kubectl_explain;
 extern const struct kubectl_verb kubectl_expose;
 extern const struct kubectl_verb kubectl_get;
+extern const struct kubectl_verb kubectl_kustomize;
 extern const struct kubectl_verb kubectl_label;
 extern const struct kubectl_verb kubectl_logs;
 extern const struct kubectl_verb kubectl_patch;
