@@ -149,6 +149,8 @@ static struct conn *conn_new(struct apiserver *s, struct MHD_Connection *mhd)
 static void conn_free(struct conn *c)
 {
     struct apiserver *s = c->srv;
+    if (c->upgraded)
+        upgrade_settle(s->upgrades);
     pthread_mutex_lock(&s->conns_mu);
     if (c->prev)
         c->prev->next = c->next;

@@ -22,7 +22,8 @@ struct conn {
     struct request rq;
     struct last_answer last;
     int fd;
-    bool at_door; /* of the console: see console/console_int.h */
+    bool at_door;  /* of the console: see console/console_int.h */
+    bool upgraded; /* a session has it, or had it (upgrade.c) */
     /* Since when (mono ms) we wait for the client to send us a whole request; 0 while we work for it. Read by the
      * sweeper. */
     atomic_llong waiting_since;

@@ -6,8 +6,15 @@
  * DESIGN: the HTTP library hands over the socket (under TLS: one end of a pair, which is left aside when the connection
  * itself can be taken over, tls_records_int.h); it is given to a detached thread. Sessions stand in a list so that the
  * server can end: shutdown() wakes their threads, and the last one to go signals. The library's handle is closed by the
- * session's thread, exactly once. THREADS: `mu` guards the list. A session's fields are its thread's, but for the list
- * links. */
+ * session's thread, exactly once.
+ *
+ * The library (0.9.75) says that any thread may close a handle, but under TLS its own thread can see the close, forward
+ * the last bytes and free the connection before the call has come to its end, which then writes into what is freed. So
+ * the close is made under `mu`, and the HTTP thread takes `mu` once before the library frees a connection
+ * (upgrade_settle()).
+ *
+ * THREADS: `mu` guards the list, and is taken before the library's own locks: never in on_completed(), which the
+ * library calls with one held. A session's fields are its thread's, but for the list links. */
 #include "apiserver/upgrade_int.h"
 
 #include "apiserver/reply_int.h"
@@ -108,7 +115,14 @@ void upgrades_leave(struct upgrades *u)
     pthread_mutex_unlock(&u->mu);
 }
 
-/* The socket is closed inside the lock: upgrades_stop() must never shut down a number that is somebody else's by then.
+void upgrade_settle(struct upgrades *u)
+{
+    pthread_mutex_lock(&u->mu);
+    pthread_mutex_unlock(&u->mu);
+}
+
+/* The socket is closed inside the lock: upgrades_stop() must never shut down a number that is somebody else's by then,
+ * and the library must not free the connection under us.
  * One we took over is shut down first: the library closes it only after it has seen the end of both its sockets. */
 static void session_end(struct session *s)
 {
@@ -178,6 +192,7 @@ static void on_upgrade(void *cls, struct MHD_Connection *mhd, void *ctx, const c
     struct request *rq = ctx;
     struct session *s = cls;
     rq->upgrade = NULL;
+    rq->conn->upgraded = true;
     s->handle = handle;
     s->early = early_len ? xmemdup(early, early_len) : NULL;
     s->up = (struct upgraded){.fd = fd, .early = s->early, .early_len = early_len};

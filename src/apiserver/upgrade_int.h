@@ -14,6 +14,10 @@ void upgrades_free(struct upgrades *u);
 void upgrades_enter(struct upgrades *u);
 void upgrades_leave(struct upgrades *u);
 
+/* Waits until no session is in the middle of closing its connection. On the HTTP thread, when one that was upgraded
+ * (conn.upgraded) is about to be freed. */
+void upgrade_settle(struct upgrades *u);
+
 /* The request ends; an upgrade that never came about is let go. */
 struct request;
 void upgrade_request_end(struct request *rq);
