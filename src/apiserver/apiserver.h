@@ -55,8 +55,8 @@ int apiserver_listen_inside(struct apiserver *s, int take_fd, struct err *e);
 void apiserver_stop(struct apiserver *s);
 
 /* Opens the console, if it is not open. *out_url: a link, new, that signs the administrator in: once, and within five
- * minutes. UNSUPPORTED without a console. Any thread. */
-int apiserver_console_link(struct apiserver *s, char **out_url, struct err *e);
+ * minutes; it leads to that view ("labs"; "": the first). UNSUPPORTED without a console. Any thread. */
+int apiserver_console_link(struct apiserver *s, const char *view, char **out_url, struct err *e);
 
 uint16_t apiserver_port(const struct apiserver *s);
 /* "https://127.0.0.1:6443", as a client on this machine should use it. Borrowed. */

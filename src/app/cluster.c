@@ -21,6 +21,7 @@
 #include "app/beside.h"
 #include "app/checkpoint.h"
 #include "app/datadir.h"
+#include "app/labs.h"
 #include "app/nodefiles.h"
 #include "app/privileges.h"
 #include "app/profile.h"
@@ -86,6 +87,7 @@ struct cluster {
     struct apiserver *api;
     struct local_server *local;
     struct checkpoints *checkpoints;
+    struct labs *labs;
     struct binder_env binder_env;
     struct controllers_env controllers_env;
     char *kubeconfig;
@@ -330,6 +332,7 @@ static int open_api(struct cluster *c, struct err *e)
         .plain_http = c->conf.plain_http,
         .console = {requests_handle, c, console_state},
     };
+    c->labs = labs_new(c->conf.self_exe, c->data.path);
     if (apiserver_start(&conf, &c->api, e) < 0)
         return advise(e, "choose another address with --listen");
     /* With --listen :0 the port is known only now. */
@@ -479,6 +482,7 @@ void cluster_close(struct cluster *c)
     if (c->store)
         store_close(c->store);
     pki_release(&c->pki);
+    labs_free(c->labs);
     free(c->kubeconfig);
     datadir_close(&c->data);
     pthread_mutex_destroy(&c->mu);
@@ -487,9 +491,14 @@ void cluster_close(struct cluster *c)
 
 /* -- what others ask -- */
 
-int cluster_console_link(struct cluster *c, char **out_url, struct err *e)
+struct labs *cluster_labs(struct cluster *c)
 {
-    return apiserver_console_link(c->api, out_url, e);
+    return c->labs;
+}
+
+int cluster_console_link(struct cluster *c, const char *view, char **out_url, struct err *e)
+{
+    return apiserver_console_link(c->api, view, out_url, e);
 }
 
 const char *cluster_url(const struct cluster *c)

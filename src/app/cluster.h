@@ -14,6 +14,7 @@ struct checkpoints;
 struct cluster;
 struct control;
 struct kubelet;
+struct labs;
 struct store;
 
 /* MUST be called while the process has one thread (the node helper is forked). On success SIGINT, SIGTERM, SIGHUP and
@@ -48,7 +49,8 @@ int cluster_clock_forward(struct cluster *c, int64_t ns, struct err *e);
 /* 0 only asks. Returns the speed, -1 on error. */
 int64_t cluster_clock_speed(struct cluster *c, int64_t times, struct err *e);
 /* As apiserver_console_link(). */
-int cluster_console_link(struct cluster *c, char **out_url, struct err *e);
+int cluster_console_link(struct cluster *c, const char *view, char **out_url, struct err *e);
+struct labs *cluster_labs(struct cluster *c);
 /* What `stowage status` shows. Returns new. */
 json_t *cluster_status(struct cluster *c);
 /* Is nothing under way but waiting? And the revision of the last change. */

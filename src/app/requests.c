@@ -91,11 +91,10 @@ static int op_shell(struct cluster *c, const json_t *request, json_t **out, int 
     return 0;
 }
 
-static int op_console(struct cluster *c, const json_t *request _unused_, json_t **out, int fds[4] _unused_,
-                      struct err *e)
+static int op_console(struct cluster *c, const json_t *request, json_t **out, int fds[4] _unused_, struct err *e)
 {
     _auto_free_ char *url = NULL;
-    if (cluster_console_link(c, &url, e) < 0)
+    if (cluster_console_link(c, jstr_or(request, "view", ""), &url, e) < 0)
         return -1;
     *out = json_pack("{s:s}", "url", url);
     return 0;
@@ -109,7 +108,8 @@ static const struct request_op *const tables[] = {ops,
                                                   node_request_ops,
                                                   why_request_ops,
                                                   image_request_ops,
-                                                  checkpoint_request_ops};
+                                                  checkpoint_request_ops,
+                                                  lab_request_ops};
 
 static int handle(struct cluster *c, const json_t *request, json_t **out, int fds[4], struct err *e)
 {

@@ -48,6 +48,11 @@ static char *without_cluster(char *take_dir)
     return take_dir;
 }
 
+char *lab_owner(const char *data)
+{
+    return without_cluster(xstrdup(data));
+}
+
 char *lab_home(const char *data, struct err *e)
 {
     _auto_free_ char *dir = without_cluster(cli_data_dir(data));

@@ -11,7 +11,11 @@
 char *labs_dir(const struct cli *cli);
 /* A lab's folder, by path or by name. Returns new. */
 char *lab_dir(const struct cli *cli, const char *word);
-/* <data>/labs, made: the book, and the cluster of the lab that is under way. Returns new, or NULL with `e`. */
+/* The data directory whose book a cluster's labs are written in: its own, or the one that it is the lab's cluster of.
+ * Returns new. */
+char *lab_owner(const char *data);
+/* <data>/labs of that owner, made: the book, and the cluster of the lab that is under way. Returns new, or NULL with
+ * `e`. */
 char *lab_home(const char *data, struct err *e);
 /* The folder there of the cluster of the lab that is under way; task: of an exam, its attempt's number; else 0. Returns
  * new. */

@@ -284,6 +284,13 @@ static int word_text(struct session *s, int argc _unused_, char **argv _unused_,
     return lab_session_print_step(s, e);
 }
 
+/* The lab's cluster runs; how to get at it. */
+static int word_open(struct session *s, int argc _unused_, char **argv _unused_, struct err *e _unused_)
+{
+    lab_session_print_access(s);
+    return 0;
+}
+
 static int print_steps(const struct session *s, struct err *e)
 {
     size_t i;
@@ -542,6 +549,7 @@ static const struct {
     bool helps;     /* not in an exam */
 } words[] = {
     {"start", word_start, NOTHING, false},
+    {"open", word_open, CLUSTER, false},
     {"text", word_text, CLUSTER_FOR_PEOPLE, false},
     {"status", word_status, CLUSTER_FOR_PEOPLE, false},
     {"check", word_check, CLUSTER, false},

@@ -13,6 +13,7 @@ bool lab_session_has(const char *word);
 #define LAB_SESSION_HELP                                                                                               \
     "  start LAB [--seed TEXT]   a cluster for it, and its first step; --seed: the variant for this text\n"            \
     "  text, status              the step again; where you are, the score, the kubeconfig\n"                           \
+    "  open                      its cluster, started again if it was not there: kubeconfig, a link for a browser\n"   \
     "  check                     judge this step; when all is right the next one begins\n"                             \
     "  answer [--to NAME] TEXT   answer the step's question\n"                                                         \
     "  hint, solution, next      help, at the price it says; how it is done; go on without the points\n"               \

@@ -29,15 +29,19 @@ static void open_browser(const char *url)
 
 static int console_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
 {
-    static const struct option options[] = {
-        {"data", required_argument, NULL, 'd'}, {"no-open", no_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
-    const char *data = NULL;
+    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
+                                            {"no-open", no_argument, NULL, 'n'},
+                                            {"view", required_argument, NULL, 'v'},
+                                            {NULL, 0, NULL, 0}};
+    const char *data = NULL, *view = "";
     bool desktop = getenv("DISPLAY") || getenv("WAYLAND_DISPLAY");
     opterr = 0;
     optind = 1;
     for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (opt == 'd')
             data = optarg;
+        else if (opt == 'v')
+            view = optarg;
         else if (opt == 'n')
             desktop = false;
         else
@@ -46,7 +50,7 @@ static int console_run(const struct cli *cli _unused_, int argc, char **argv, st
     if (optind < argc)
         return cli_usage(e, "console", "what is %s?", argv[optind]);
     _auto_free_ char *dir = cli_data_dir(data);
-    _auto_json_ json_t *request = json_pack("{s:s}", "op", "console");
+    _auto_json_ json_t *request = json_pack("{s:s, s:s}", "op", "console", "view", view);
     _auto_json_ json_t *answer = NULL;
     if (local_call(dir, request, &answer, NULL, e) < 0)
         return -1;
@@ -61,9 +65,10 @@ static int console_run(const struct cli *cli _unused_, int argc, char **argv, st
 const struct cli_verb verb_console = {
     .name = "console",
     .summary = "the cluster in a browser: a link that signs you in",
-    .help = "usage: stowage console [--data DIR] [--no-open]\n\n"
+    .help = "usage: stowage console [--data DIR] [--no-open] [--view NAME]\n\n"
             "Prints a link to the web console of the cluster, and opens it where there is a desktop. The link is good "
             "for one\nbrowser, within five minutes; the session it begins ends after twelve hours. The console listens "
-            "on 127.0.0.1 only.\n",
+            "on 127.0.0.1 only.\n\n"
+            "  --view NAME   the page it leads to: resources, terminals, disks, timeline, labs (the map)\n",
     .run = console_run,
 };

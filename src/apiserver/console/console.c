@@ -69,15 +69,24 @@ void console_free(struct console *c)
     free(c);
 }
 
-int apiserver_console_link(struct apiserver *s, char **out_url, struct err *e)
+/* The name of a view, and nothing that would lead a browser elsewhere. */
+static bool is_view(const char *view)
+{
+    return strspn(view, "abcdefghijklmnopqrstuvwxyz-") == strlen(view);
+}
+
+int apiserver_console_link(struct apiserver *s, const char *view, char **out_url, struct err *e)
 {
     char code[SESSION_COOKIE_LEN];
+    if (!is_view(view))
+        return err_set(e, ERR_BAD_REQUEST, "no view is named \"%s\"", view);
     if (!s->console)
         return err_set(e, ERR_UNSUPPORTED, "this server has no console");
     if (console_open_door(s->console, 0, e) < 0)
         return -1;
     sessions_code(s->console->sessions, code);
-    *out_url = xasprintf("http://127.0.0.1:%u" ROOT "/login?code=%s", s->console->port, code);
+    *out_url =
+        xasprintf("http://127.0.0.1:%u" ROOT "/login?code=%s%s%s", s->console->port, code, *view ? "&view=" : "", view);
     return 0;
 }
 
@@ -139,9 +148,10 @@ static void sign_in(struct request *rq, const char *token, unsigned http, const 
 
 static void login_by_code(struct request *rq)
 {
-    const char *code = query_get(&rq->query, "code");
+    const char *code = query_get(&rq->query, "code"), *view = query_get(&rq->query, "view");
+    view = view && is_view(view) ? view : "";
     if (code && sessions_redeem(rq->srv->console->sessions, code))
-        sign_in(rq, NULL, 303, ROOT "/");
+        sign_in(rq, NULL, 303, arena_printf(&rq->arena, ROOT "/%s", view));
     else /* used, or too old: the page says so, and what to do */
         set_cookie(rq, 303, "", 0, ROOT "/?expired");
 }
