@@ -64,6 +64,16 @@ static const char *lower(struct arena *a, const char *s)
     return out;
 }
 
+/* Up to the next comma no backslash stands before, as the selector itself is read (api/selector_field.c): what only
+ * looks like a demand, within another's value, must not be taken for one. */
+static size_t term_length(const char *s)
+{
+    size_t n = 0;
+    while (s[n] && s[n] != ',')
+        n += s[n] == '\\' && s[n + 1] ? 2 : 1;
+    return n;
+}
+
 /* metadata.name=x as the only demand on the name makes a list of one; the authorizer may then be asked about that name.
  */
 static const char *pinned_name(struct arena *a, const struct query *q)
@@ -71,7 +81,7 @@ static const char *pinned_name(struct arena *a, const struct query *q)
     const char *sel = query_get(q, "fieldSelector");
     static const char key[] = "metadata.name=";
     for (const char *p = sel; p && *p;) {
-        size_t n = strcspn(p, ",");
+        size_t n = term_length(p);
         if (strncmp(p, key, sizeof key - 1) == 0 && n > sizeof key - 1) {
             const char *v = p + sizeof key - 1;
             size_t skip = *v == '=';

@@ -22,6 +22,13 @@ static const struct {
     {"GET", "/api/v1/namespaces//pods", "", "list", "", "pods", "", "", ROUTE_OK},
     {"GET", "/api/v1/namespaces/d/pods/x", "watch=1", "get", "d", "pods", "x", "", ROUTE_OK},
     {"GET", "/api/v1/namespaces/d/pods", "fieldSelector=metadata.name%3Dx", "list", "d", "pods", "x", "", ROUTE_OK},
+    {"GET", "/api/v1/namespaces/d/pods", "fieldSelector=status.phase%3DRunning%2Cmetadata.name%3Dx", "list", "d",
+     "pods", "x", "", ROUTE_OK},
+    /* a part of a value is no demand on the name */
+    {"GET", "/api/v1/namespaces/d/pods", "fieldSelector=spec.nodeName!%3Da%5C%2Cmetadata.name%3Dx", "list", "d", "pods",
+     "", "", ROUTE_OK},
+    {"GET", "/api/v1/namespaces/d/pods", "fieldSelector=spec.nodeName!%3Da%5C%5C%2Cmetadata.name%3Dx", "list", "d",
+     "pods", "x", "", ROUTE_OK},
     {"GET", "/api/v1/namespaces/d/pods/x/log", "", "get", "d", "pods", "x", "log", ROUTE_OK},
     {"POST", "/api/v1/namespaces/d/pods/x/exec", "", "create", "d", "pods", "x", "exec", ROUTE_OK},
     {"POST", "/api/v1/namespaces/d/pods", "", "create", "d", "pods", "", "", ROUTE_OK},
