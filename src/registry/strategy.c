@@ -90,6 +90,7 @@ static const struct strategy rows[] = {
      .status_split = true,
      .prepare_create = autoscaler_prepare_create},
     {.bucket = "replicationcontrollers",
+     .key_prefix = "controllers",
      .orphans = true,
      .status_split = true,
      .prepare_create = replicaset_prepare_create},

@@ -32,6 +32,7 @@ void binding_check(const json_t *binding, struct field_errors *errs);
 
 typedef void warning_rules(const json_t *obj, const json_t *old, struct strlist *out);
 warning_rules pod_warnings, pv_warnings, pvc_warnings, class_warnings, service_warnings, deployment_warnings,
-    replicaset_warnings, node_warnings, statefulset_warnings, daemonset_warnings, job_warnings, cronjob_warnings;
+    replicaset_warnings, node_warnings, ingress_warnings, statefulset_warnings, daemonset_warnings, job_warnings,
+    cronjob_warnings;
 
 #endif

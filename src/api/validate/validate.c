@@ -41,7 +41,7 @@ static const struct kind_rules {
     {"runtimeclasses.node.k8s.io", rule_subdomain, runtime_class_create, runtime_class_update, NULL},
     {"endpointslices.discovery.k8s.io", rule_subdomain, slice_create, slice_update, NULL},
     {"ingressclasses.networking.k8s.io", rule_subdomain, ingress_class_create, ingress_class_update, NULL},
-    {"ingresses.networking.k8s.io", rule_subdomain, ingress_create, ingress_update, NULL},
+    {"ingresses.networking.k8s.io", rule_subdomain, ingress_create, ingress_update, ingress_warnings},
     {"networkpolicies.networking.k8s.io", rule_subdomain, network_policy_create, network_policy_update, NULL},
     {"poddisruptionbudgets.policy", rule_subdomain, budget_create, budget_update, NULL},
     {"clusterrolebindings.rbac.authorization.k8s.io", rule_path_segment, role_binding_create, role_binding_update,

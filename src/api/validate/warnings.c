@@ -397,3 +397,12 @@ void node_warnings(const json_t *obj, const json_t *old, struct strlist *out)
     if (vstr(spec, "externalID")[0] != '\0')
         strlist_add(out, "spec.externalID: this field is deprecated, and is unused by Kubernetes");
 }
+
+void ingress_warnings(const json_t *obj, const json_t *old, struct strlist *out)
+{
+    if (!old && jmap(obj, "metadata.annotations", "kubernetes.io/ingress.class") &&
+        !vhas(vget(obj, "spec"), "ingressClassName"))
+        strlist_add(
+            out,
+            "annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' instead");
+}

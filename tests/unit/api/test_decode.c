@@ -168,6 +168,17 @@ static void test_base64_offsets(void **state)
     }
 }
 
+/* Versions that are no longer served, and still known. */
+static void test_older_versions(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"apiVersion\":\"policy/v1beta1\",\"kind\":\"PodDisruptionBudget\"}";
+    _auto_strlist_ struct strlist warnings = {0};
+    assert_text(
+        decoded_bytes("policy/v1", "PodDisruptionBudget", MEDIA_JSON, FIELDS_STRICT, body, strlen(body), &warnings),
+        "the API version in the data (policy/v1beta1) does not match the expected API version (policy/v1)");
+}
+
 static void test_warn_and_ignore(void **state)
 {
     (void)state;
@@ -315,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_base64_offsets),
+        cmocka_unit_test(test_older_versions),
         cmocka_unit_test(test_warn_and_ignore),
         cmocka_unit_test(test_a_nul_in_a_name_is_replaced),
         cmocka_unit_test(test_doubled_objects_are_merged),

@@ -107,9 +107,28 @@ static void test_policy_types(void **state)
     assert_types(OBJ("'podSelector':{},'policyTypes':['Egress']"), "[\"Egress\"]");
 }
 
+static void test_class_annotation(void **state)
+{
+    (void)state;
+    const struct resource *r = kind_of(INGRESSES);
+    _auto_json_ json_t *obj = object_of(r, RULE("a.example.com"));
+    _auto_strlist_ struct strlist warnings = {0};
+    jset_map(obj, "metadata.annotations", "kubernetes.io/ingress.class", "nginx");
+    validate_warnings(r, obj, obj, &warnings);
+    assert_int_equal(warnings.len, 0); /* an update says nothing */
+    validate_warnings(r, obj, NULL, &warnings);
+    assert_int_equal(warnings.len, 1);
+    assert_string_equal(warnings.items[0], "annotation \"kubernetes.io/ingress.class\" is deprecated, please use "
+                                           "'spec.ingressClassName' instead");
+    jset_str(obj, "spec.ingressClassName", "nginx");
+    validate_warnings(r, obj, NULL, &warnings);
+    assert_int_equal(warnings.len, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_class_annotation),
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_cells),
         cmocka_unit_test(test_policy_types),
