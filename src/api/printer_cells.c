@@ -95,9 +95,14 @@ void cell_label_set(struct buf *out, const json_t *obj, int64_t now)
 void cell_selector(struct buf *out, const json_t *obj, int64_t now)
 {
     (void)now;
+    cell_selector_at(out, obj, "spec.selector");
+}
+
+void cell_selector_at(struct buf *out, const json_t *obj, const char *path)
+{
     struct err e = ERR_INIT;
     struct label_selector *selector = NULL;
-    if (label_selector_from_json(jat(obj, "spec.selector"), &selector, &e) < 0) {
+    if (label_selector_from_json(jat(obj, path), &selector, &e) < 0) {
         cell_text(out, "<error>");
         return;
     }

@@ -73,15 +73,7 @@ static void class_parameters(struct buf *out, const json_t *obj, int64_t now)
 static void policy_selector(struct buf *out, const json_t *obj, int64_t now)
 {
     (void)now;
-    struct err e = ERR_INIT;
-    struct label_selector *selector = NULL;
-    if (label_selector_from_json(jat(obj, "spec.podSelector"), &selector, &e) < 0) {
-        cell_text(out, "<error>");
-        return;
-    }
-    _auto_free_ char *text = label_selector_text(selector);
-    cell_text_or(out, text, "<none>");
-    label_selector_free(selector);
+    cell_selector_at(out, obj, "spec.podSelector");
 }
 
 static const struct column ingress_columns[] = {

@@ -50,7 +50,8 @@ void cell_name(struct buf *out, const json_t *obj, int64_t now);
 void cell_age(struct buf *out, const json_t *obj, int64_t now);
 void cell_containers(struct buf *out, const json_t *obj, int64_t now); /* of spec.template */
 void cell_images(struct buf *out, const json_t *obj, int64_t now);
-void cell_selector(struct buf *out, const json_t *obj, int64_t now);  /* spec.selector, a LabelSelector */
+void cell_selector(struct buf *out, const json_t *obj, int64_t now); /* spec.selector, a LabelSelector */
+void cell_selector_at(struct buf *out, const json_t *obj, const char *path);
 void cell_label_set(struct buf *out, const json_t *obj, int64_t now); /* spec.selector, a map */
 
 #define COLUMN_NAME_TEXT                                                                                               \

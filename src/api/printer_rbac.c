@@ -51,28 +51,26 @@ static void accounts(struct buf *out, const json_t *obj, int64_t now)
     subjects(out, obj, "ServiceAccount");
 }
 
+/* WHAT: which roles one may refer to; BINDING: what it is called itself. */
+#define BINDING_COLUMNS(WHAT, BINDING)                                                                                 \
+    {"Name", "string", "name", 0, cell_name, COLUMN_NAME_TEXT},                                                        \
+        {"Role", "string",                                                                                             \
+         "",     0,                                                                                                    \
+         role,   "RoleRef can " WHAT ". If the RoleRef cannot be resolved, the Authorizer must return an error."},     \
+        {"Age", "string", "", 0, cell_age, COLUMN_CREATED_TEXT},                                                       \
+        {"Users", "string", "", 1, users, "Users in the " BINDING},                                                    \
+        {"Groups", "string", "", 1, groups, "Groups in the " BINDING},                                                 \
+        {"ServiceAccounts", "string", "", 1, accounts, "ServiceAccounts in the " BINDING},
+
 static const struct column binding_columns[] = {
-    {"Name", "string", "name", 0, cell_name, COLUMN_NAME_TEXT},
-    {"Role", "string", "", 0, role,
-     "RoleRef can reference a Role in the current namespace or a ClusterRole in the global namespace. If the RoleRef "
-     "cannot be resolved, the Authorizer must return an error."},
-    {"Age", "string", "", 0, cell_age, COLUMN_CREATED_TEXT},
-    {"Users", "string", "", 1, users, "Users in the roleBinding"},
-    {"Groups", "string", "", 1, groups, "Groups in the roleBinding"},
-    {"ServiceAccounts", "string", "", 1, accounts, "ServiceAccounts in the roleBinding"},
+    BINDING_COLUMNS("reference a Role in the current namespace or a ClusterRole in the global namespace",
+                    "roleBinding") //
 };
 const struct printer printer_role_binding = {"rbac.authorization.k8s.io", "RoleBinding", binding_columns,
                                              ARRAY_LEN(binding_columns), NULL};
 
 static const struct column cluster_binding_columns[] = {
-    {"Name", "string", "name", 0, cell_name, COLUMN_NAME_TEXT},
-    {"Role", "string", "", 0, role,
-     "RoleRef can only reference a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the "
-     "Authorizer must return an error."},
-    {"Age", "string", "", 0, cell_age, COLUMN_CREATED_TEXT},
-    {"Users", "string", "", 1, users, "Users in the clusterRoleBinding"},
-    {"Groups", "string", "", 1, groups, "Groups in the clusterRoleBinding"},
-    {"ServiceAccounts", "string", "", 1, accounts, "ServiceAccounts in the clusterRoleBinding"},
+    BINDING_COLUMNS("only reference a ClusterRole in the global namespace", "clusterRoleBinding") //
 };
 const struct printer printer_cluster_role_binding = {"rbac.authorization.k8s.io", "ClusterRoleBinding",
                                                      cluster_binding_columns, ARRAY_LEN(cluster_binding_columns), NULL};

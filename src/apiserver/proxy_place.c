@@ -122,18 +122,6 @@ static const char *port_name(struct request *rq, const char *service, int64_t nu
     return NULL;
 }
 
-static bool has_address(const json_t *pod, const char *ip)
-{
-    size_t i;
-    json_t *p;
-    json_array_foreach(jat(pod, "status.podIPs"), i, p)
-    {
-        if (str_eq(jstr(p, "ip"), ip))
-            return true;
-    }
-    return false;
-}
-
 /* Nobody shall be led by an Endpoints object to an address that is no pod's of the namespace. */
 static bool take_address(struct request *rq, const json_t *address, struct proxy_place *out)
 {
@@ -141,7 +129,7 @@ static bool take_address(struct request *rq, const json_t *address, struct proxy
     if (!str_eq(jstr(address, "targetRef.kind"), "Pod") || !str_eq(jstr(address, "targetRef.namespace"), rq->target.ns))
         return false;
     _auto_sobj_ struct sobj *pod = reg_read(rq->srv->registry, RES.pods, rq->target.ns, name);
-    if (!pod || !has_address(pod->tree, ip))
+    if (!pod || !jfind(pod->tree, "status.podIPs", "ip", ip))
         return false;
     out->pod = arena_strdup(&rq->arena, name);
     out->ip = arena_strdup(&rq->arena, ip);

@@ -57,7 +57,7 @@ const char *jmap(const json_t *obj, const char *path, const char *key)
 static bool is_string(const json_t *j, const char *s)
 {
     const char *v = json_string_value(j);
-    return v && strcmp(v, s) == 0;
+    return v && s && strcmp(v, s) == 0;
 }
 
 bool jarr_has(const json_t *obj, const char *path, const char *s)
@@ -70,6 +70,18 @@ bool jarr_has(const json_t *obj, const char *path, const char *s)
             return true;
     }
     return false;
+}
+
+json_t *jfind(const json_t *obj, const char *path, const char *member, const char *s)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(jat(obj, path), i, item)
+    {
+        if (is_string(json_object_get(item, member), s))
+            return item;
+    }
+    return NULL;
 }
 
 /* The object that holds the last part of `path`, made on the way; *out_key points at that part. */

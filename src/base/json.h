@@ -21,6 +21,9 @@ const char *jmap(const json_t *obj, const char *path, const char *key);
 /* Does the array at `path` have this string? */
 bool jarr_has(const json_t *obj, const char *path, const char *s);
 
+/* The first object of the array at `path` whose `member` is this string, or NULL. */
+json_t *jfind(const json_t *obj, const char *path, const char *member, const char *s);
+
 /* -- editing; values are taken, missing parents are made -- */
 void jset(json_t *obj, const char *path, json_t *take_value);
 void jset_str(json_t *obj, const char *path, const char *s);

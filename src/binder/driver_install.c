@@ -39,14 +39,7 @@ struct registration {
 
 static bool registered(const json_t *csi_node, const char *driver)
 {
-    size_t i;
-    json_t *row;
-    json_array_foreach(jat(csi_node, "spec.drivers"), i, row)
-    {
-        if (str_eq(jstr(row, "name"), driver))
-            return true;
-    }
-    return false;
+    return jfind(csi_node, "spec.drivers", "name", driver) != NULL;
 }
 
 static int edit_csi_node(json_t *csi_node, void *arg, struct err *e _unused_)

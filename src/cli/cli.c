@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "cli/verbs_int.h"
 
+#include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,6 +63,22 @@ char *cli_data_dir(const char *given)
         return xstrdup(dir);
     char cwd[PATH_MAX];
     return xasprintf("%s/%s", getcwd(cwd, sizeof cwd) ? cwd : "", dir);
+}
+
+char *cli_data_flag(const char *verb, bool in_front, int argc, char **argv, struct err *e)
+{
+    static const struct option options[] = {{"data", required_argument, NULL, 'd'}, {NULL, 0, NULL, 0}};
+    const char *data = NULL;
+    opterr = 0;
+    optind = 1;
+    for (int opt; (opt = getopt_long(argc, argv, in_front ? "+" : "", options, NULL)) != -1;) {
+        if (opt != 'd') {
+            cli_usage(e, verb, "unknown flag or missing value");
+            return NULL;
+        }
+        data = optarg;
+    }
+    return cli_data_dir(data);
 }
 
 int cli_usage(struct err *e, const char *verb, const char *fmt, ...)

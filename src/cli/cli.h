@@ -63,6 +63,9 @@ const struct cli_verb *const *cli_verbs(void);
 /* --data given, else $STOWAGE_DATA, else /var/lib/stowage for root and the XDG data folder for others. Returns new,
  * absolute. */
 char *cli_data_dir(const char *given);
+/* For verbs that know no other flag: parses it, and leaves optind at what follows. in_front: what follows may look like
+ * flags. Returns new, as cli_data_dir(); NULL with `e` set by cli_usage(). */
+char *cli_data_flag(const char *verb, bool in_front, int argc, char **argv, struct err *e);
 /* Fills `e` with a usage error that points at VERB --help. Returns -1. */
 int cli_usage(struct err *e, const char *verb, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

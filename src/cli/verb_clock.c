@@ -5,8 +5,8 @@
 #include "cli/local.h"
 #include "cli/verbs_int.h"
 
-#include <getopt.h>
 #include <stdio.h>
+#include <unistd.h>
 #include <stdlib.h>
 
 #define SECOND_NS INT64_C(1000000000)
@@ -62,20 +62,13 @@ static int parse_move(int argc, char **argv, int64_t *out_ns, uint64_t *out_spee
 
 static int clock_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
 {
-    static const struct option options[] = {{"data", required_argument, NULL, 'd'}, {NULL, 0, NULL, 0}};
-    const char *data = NULL;
     int64_t ns = 0;
     uint64_t speed = 0;
-    opterr = 0;
-    optind = 1;
-    for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (opt != 'd')
-            return cli_usage(e, "clock", "unknown flag or missing value");
-        data = optarg;
-    }
+    _auto_free_ char *dir = cli_data_flag("clock", false, argc, argv, e);
+    if (!dir)
+        return -1;
     if (optind < argc && parse_move(argc - optind, argv + optind, &ns, &speed, e) < 0)
         return -1;
-    _auto_free_ char *dir = cli_data_dir(data);
     _auto_json_ json_t *request =
         json_pack("{s:s, s:I, s:I}", "op", "clock", "forward", (json_int_t)ns, "speed", (json_int_t)speed);
     _auto_json_ json_t *answer = NULL;

@@ -5,7 +5,6 @@
 #include "cli/verbs_int.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -28,16 +27,9 @@ static int wait_gone(pid_t pid, struct err *e)
 
 static int down_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
 {
-    static const struct option options[] = {{"data", required_argument, NULL, 'd'}, {NULL, 0, NULL, 0}};
-    const char *data = NULL;
-    opterr = 0;
-    optind = 1;
-    for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (opt != 'd')
-            return cli_usage(e, "down", "unknown flag or missing value");
-        data = optarg;
-    }
-    _auto_free_ char *dir = cli_data_dir(data);
+    _auto_free_ char *dir = cli_data_flag("down", false, argc, argv, e);
+    if (!dir)
+        return -1;
     _auto_json_ json_t *request = json_pack("{s:s}", "op", "down");
     _auto_json_ json_t *answer = NULL;
     if (local_call(dir, request, &answer, NULL, e) < 0)

@@ -5,24 +5,17 @@
 #include "cli/local.h"
 #include "cli/verbs_int.h"
 
-#include <getopt.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static int node_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
 {
-    static const struct option options[] = {{"data", required_argument, NULL, 'd'}, {NULL, 0, NULL, 0}};
-    const char *data = NULL;
-    opterr = 0;
-    optind = 1;
-    for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (opt != 'd')
-            return cli_usage(e, "node", "unknown flag or missing value");
-        data = optarg;
-    }
+    _auto_free_ char *dir = cli_data_flag("node", false, argc, argv, e);
+    if (!dir)
+        return -1;
     bool stop = argc - optind == 2 && str_eq(argv[optind], "stop");
     if (argc - optind != 2 || (!stop && !str_eq(argv[optind], "start")))
         return cli_usage(e, "node", "stop or start, and which node?");
-    _auto_free_ char *dir = cli_data_dir(data);
     _auto_json_ json_t *request =
         json_pack("{s:s, s:s, s:b}", "op", "node-power", "node", argv[optind + 1], "on", !stop);
     _auto_json_ json_t *answer = NULL;

@@ -7,7 +7,6 @@
 #include "cli/terminal.h"
 #include "cli/verbs_int.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,22 +21,15 @@ static json_t *command_of(int argc, char **argv)
 
 static int shell_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
 {
-    static const struct option options[] = {{"data", required_argument, NULL, 'd'}, {NULL, 0, NULL, 0}};
-    const char *data = NULL;
-    opterr = 0;
-    optind = 1;
-    for (int opt; (opt = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
-        if (opt != 'd')
-            return cli_usage(e, "shell", "unknown flag or missing value");
-        data = optarg;
-    }
+    _auto_free_ char *dir = cli_data_flag("shell", true, argc, argv, e);
+    if (!dir)
+        return -1;
     const char *node = "";
     if (optind < argc && !str_eq(argv[optind - 1], "--"))
         node = argv[optind++];
     if (optind < argc && str_eq(argv[optind], "--"))
         optind++;
     bool tty = optind == argc && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    _auto_free_ char *dir = cli_data_dir(data);
     _auto_json_ json_t *request =
         json_pack("{s:s, s:s, s:b, s:o, s:s}", "op", "shell", "node", node, "tty", tty, "argv",
                   command_of(argc - optind, argv + optind), "term", getenv("TERM") ? getenv("TERM") : "dumb");

@@ -111,14 +111,7 @@ bool controlled_by(const json_t *o, const json_t *owner)
 
 bool owned_by_uid(const json_t *o, const char *uid)
 {
-    size_t i;
-    json_t *ref;
-    json_array_foreach(jat(o, "metadata.ownerReferences"), i, ref)
-    {
-        if (str_eq(jstr(ref, "uid"), uid))
-            return true;
-    }
-    return false;
+    return jfind(o, "metadata.ownerReferences", "uid", uid) != NULL;
 }
 
 json_t *controller_ref(const json_t *owner)
@@ -178,14 +171,7 @@ bool finalizer_has(const json_t *o, const char *name)
 
 const json_t *condition_get(const json_t *o, const char *type)
 {
-    size_t i;
-    json_t *cond;
-    json_array_foreach(jat(o, "status.conditions"), i, cond)
-    {
-        if (str_eq(jstr(cond, "type"), type))
-            return cond;
-    }
-    return NULL;
+    return jfind(o, "status.conditions", "type", type);
 }
 
 bool condition_true(const json_t *o, const char *type)

@@ -351,18 +351,9 @@ static int helper_init(struct helper *h, struct err *e)
     return h->disks ? 0 : -1;
 }
 
-static int reaper_fd(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static void serve(struct helper *h)
 {
-    struct pollfd polled[3] = {{h->sock, POLLIN, 0}, {reaper_fd(), POLLIN, 0}, {-1, POLLIN, 0}};
+    struct pollfd polled[3] = {{h->sock, POLLIN, 0}, {proc_child_signal_fd(SIG_BLOCK), POLLIN, 0}, {-1, POLLIN, 0}};
     int64_t due = 0;
     for (;;) {
         struct signalfd_siginfo info;

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <string.h>
@@ -346,6 +347,13 @@ void nx_ct(struct nft *n, uint32_t key, unsigned reg)
     attr_u32(n, NFTA_CT_KEY, key);
     attr_register(n, NFTA_CT_DREG, reg);
     expression_end(n, x);
+}
+
+void nx_led(struct nft *n)
+{
+    nx_ct(n, NFT_CT_STATUS, 0);
+    nx_mask(n, 0, IPS_DST_NAT);
+    nx_cmp_u32(n, 0, NFT_CMP_NEQ, 0);
 }
 
 void nx_daddr_type(struct nft *n, unsigned reg)

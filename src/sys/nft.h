@@ -56,6 +56,7 @@ void nx_daddr(struct nft *n, unsigned reg);
 void nx_l4proto(struct nft *n, unsigned reg);
 void nx_dport(struct nft *n, unsigned reg); /* in network order, two bytes */
 void nx_ct(struct nft *n, uint32_t key /* NFT_CT_STATE, NFT_CT_STATUS */, unsigned reg);
+void nx_led(struct nft *n);                      /* only what was led to another address; uses register 0 */
 void nx_daddr_type(struct nft *n, unsigned reg); /* RTN_LOCAL, … */
 void nx_mask(struct nft *n, unsigned reg, uint32_t mask);
 void nx_cmp(struct nft *n, unsigned reg, uint32_t op /* NFT_CMP_… */, const void *data, size_t len);

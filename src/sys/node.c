@@ -179,19 +179,11 @@ static void on_child(struct node *n, struct watch *w)
             job_end(n, pid, status);
 }
 
-static int child_signal_fd(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    sigprocmask(SIG_SETMASK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static _Noreturn void loop(struct node *n)
 {
     struct err e = ERR_INIT;
-    struct watch channel = {n->channel, on_channel, NULL}, children = {child_signal_fd(), on_child, NULL};
+    struct watch channel = {n->channel, on_channel, NULL},
+                 children = {proc_child_signal_fd(SIG_SETMASK), on_child, NULL};
     if (node_watch(n, &channel, &e) < 0 || node_watch(n, &children, &e) < 0)
         _exit(1);
     for (;;) {

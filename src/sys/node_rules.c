@@ -75,20 +75,13 @@ static void add_node_ports(struct nft *n, const char *chain, uint8_t protocol)
     nft_rule_end(n);
 }
 
-static void only_led(struct nft *n)
-{
-    nx_ct(n, NFT_CT_STATUS, 0);
-    nx_mask(n, 0, IPS_DST_NAT);
-    nx_cmp_u32(n, 0, NFT_CMP_NEQ, 0);
-}
-
 /* Before routing: what is led, and what will be. */
 static void add_marks(struct nft *n, const char *chain, uint32_t hook)
 {
     const struct nft_hook at = {"filter", hook, -150};
     nft_chain(n, chain, &at);
     nft_rule_begin(n, chain);
-    only_led(n);
+    nx_led(n);
     nx_mark(n, NET_MARK_LED);
     nft_rule_end(n);
     nft_rule_begin(n, chain);
@@ -115,13 +108,13 @@ static void add_leaving(struct nft *n)
     static const struct nft_hook leave = {"nat", NF_INET_POST_ROUTING, 100};
     nft_chain(n, "leave", &leave);
     nft_rule_begin(n, "leave");
-    only_led(n);
+    nx_led(n);
     nx_daddr(n, 1);
     nx_cmp_u32(n, 1, NFT_CMP_EQ, htonl(NET_GATEWAY));
     nx_masquerade(n);
     nft_rule_end(n);
     nft_rule_begin(n, "leave");
-    only_led(n);
+    nx_led(n);
     nx_saddr(n, 1);
     nx_mask(n, 1, htonl(0xff000000));
     nx_cmp_u32(n, 1, NFT_CMP_EQ, htonl(0x7f000000));

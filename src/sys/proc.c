@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -170,6 +171,15 @@ bool proc_mounts_device(pid_t pid, dev_t rdev)
         if (sscanf(line, "%*s %*s %31s", seen) == 1 && str_eq(seen, want))
             return true;
     return false;
+}
+
+int proc_child_signal_fd(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(how, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 void proc_title(char **argv, const char *title)

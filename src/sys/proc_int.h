@@ -37,6 +37,8 @@ int proc_mkdir_p(const char *path, mode_t mode, struct err *e);
 int proc_write(const char *path, const char *text);
 /* Does the process see a filesystem of this device mounted? */
 bool proc_mounts_device(pid_t pid, dev_t rdev);
+/* Becomes readable when a child ended; how: SIG_BLOCK, or SIG_SETMASK to block nothing else. */
+int proc_child_signal_fd(int how);
 /* Overwrites the visible name of this process. */
 void proc_title(char **argv, const char *title);
 

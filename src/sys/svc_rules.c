@@ -271,20 +271,12 @@ static void add_incoming(struct nft *n)
     nft_rule_end(n);
 }
 
-/* Only what was led to a pod is looked at. */
-static void only_led(struct nft *n)
-{
-    nx_ct(n, NFT_CT_STATUS, 0);
-    nx_mask(n, 0, IPS_DST_NAT);
-    nx_cmp_u32(n, 0, NFT_CMP_NEQ, 0);
-}
-
 static void add_leaving(struct nft *n)
 {
     static const struct nft_hook leave = {"nat", NF_INET_POST_ROUTING, 100};
     nft_chain(n, "leave", &leave);
     nft_rule_begin(n, "leave");
-    only_led(n);
+    nx_led(n);
     nx_saddr(n, 1);
     nx_mask(n, 1, htonl(UINT32_MAX << (32 - NET_ALL_PODS_PREFIX)));
     nx_cmp_u32(n, 1, NFT_CMP_NEQ, htonl(NET_ALL_PODS));
@@ -292,14 +284,14 @@ static void add_leaving(struct nft *n)
     nft_rule_end(n);
     /* A node answers its own pods without us. */
     nft_rule_begin(n, "leave");
-    only_led(n);
+    nx_led(n);
     nx_daddr(n, 1);
     nx_mask(n, 1, htonl(UINT32_MAX << (32 - NET_NODE_PREFIX)));
     nx_cmp_u32(n, 1, NFT_CMP_EQ, htonl(NET_GATEWAY & UINT32_MAX << (32 - NET_NODE_PREFIX)));
     nx_masquerade(n);
     nft_rule_end(n);
     nft_rule_begin(n, "leave");
-    only_led(n);
+    nx_led(n);
     nx_saddr(n, 1);
     nx_daddr(n, 2);
     nx_lookup(n, 1, HAIRPINS, false);

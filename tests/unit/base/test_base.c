@@ -111,6 +111,11 @@ static void json_paths_read_and_edit(void **state _unused_)
     assert_true(jarr_add_unique(arr, "x"));
     assert_false(jarr_add_unique(arr, "x"));
     assert_true(jarr_has(j, "metadata.finalizers", "x"));
+    jset(j, "rows", json_loads("[1, {\"a\": \"x\"}, {\"a\": \"y\", \"n\": 1}, {\"a\": \"y\", \"n\": 2}]", 0, NULL));
+    assert_int_equal(jint(jfind(j, "rows", "a", "y"), "n", 0), 1);
+    assert_null(jfind(j, "rows", "a", "z"));
+    assert_null(jfind(j, "rows", "n", "1"));
+    assert_null(jfind(j, "nothing", "a", "x"));
     assert_true(jarr_remove(arr, "x"));
     assert_false(jarr_remove(arr, "x"));
 }
