@@ -162,6 +162,9 @@ int chan_recv(int sock, struct msg *out)
     take_fds(&h, &m, &file, head.in_file != 0);
     m.id = head.id;
     m.kind = head.kind;
+    m.fds_lost = (h.msg_flags & MSG_CTRUNC) != 0;
+    if (m.fds_lost && head.in_file && file < 0)
+        head.in_file = 0, head.len = 0;
     if (head.in_file ? body_from_file(file, head.len, &m.body) < 0 : head.len != (size_t)n - sizeof head)
         return -1;
     if (!head.in_file && head.len)

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CHAN_FDS_MAX 4
@@ -18,6 +19,7 @@ struct msg {
     struct buf body;       /* owned */
     int fds[CHAN_FDS_MAX]; /* owned; -1 beyond fd_count */
     unsigned fd_count;
+    bool fds_lost; /* some came, but this process may open no more; if the body was among them, it is empty */
 };
 #define MSG_INIT                                                                                                       \
     (struct msg)                                                                                                       \

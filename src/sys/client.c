@@ -269,6 +269,8 @@ static int call_link(struct real *r, struct link *l, enum op op, struct call *c,
 {
     struct err answer = ERR_INIT;
     exchange(r, l, op, c);
+    if (c->reply.fds_lost)
+        return err_sys(e, EMFILE, "what %s%s sent", *l->node ? "node " : "the node helper", l->node);
     if (!c->reply.body.len)
         return gone(l, e);
     c->in = wire_reader(c->reply.body.data, c->reply.body.len);

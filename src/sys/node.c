@@ -136,8 +136,11 @@ static void on_channel(struct node *n, struct watch *w)
     if (chan_recv(w->fd, &m) != 1)
         _exit(0); /* the API process is gone; the kernel takes the rest */
     struct req r = {.node = n, .id = m.id, .op = m.kind, .msg = &m, .in = wire_reader(m.body.data, m.body.len)};
-    if (m.kind >= OP_MAX || !handlers[m.kind].fn) {
-        struct err e = ERR_INIT;
+    struct err e = ERR_INIT;
+    if (m.fds_lost) {
+        err_sys(&e, EMFILE, "request");
+        req_reply(&r, &e);
+    } else if (m.kind >= OP_MAX || !handlers[m.kind].fn) {
         err_set(&e, ERR_UNSUPPORTED, "a node does not know request %u", m.kind);
         req_reply(&r, &e);
     } else if (handlers[m.kind].how == FORKED) {

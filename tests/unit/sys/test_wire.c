@@ -1,5 +1,5 @@
 /* What is packed comes out the same; a cut or spoilt message is refused and never read past its end; descriptors
- * travel, large bodies too. */
+ * travel, large bodies too, and those that could not be taken are not forgotten. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/chan.h"
@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -134,12 +135,61 @@ static void messages_carry_descriptors_and_large_bodies(void **state)
     close(pipe_fds[1]);
 }
 
+/* Receives while this process may open `more` descriptors. */
+static int recv_with_room(int sock, int more, struct msg *out)
+{
+    struct rlimit old, tight;
+    getrlimit(RLIMIT_NOFILE, &old);
+    tight = old;
+    const int lowest = dup(sock);
+    close(lowest);
+    tight.rlim_cur = (rlim_t)(lowest + more);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    const int rc = chan_recv(sock, out);
+    setrlimit(RLIMIT_NOFILE, &old);
+    return rc;
+}
+
+static void lost_descriptors_are_known(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    int pair[2], pipe_fds[2];
+    assert_int_equal(chan_pair(pair, &e), 0);
+    assert_int_equal(pipe(pipe_fds), 0);
+    static const struct {
+        size_t body, got_body;
+        int room;
+        unsigned fds;
+        bool lost;
+    } rows[] = {
+        {5, 5, 2, 2, false},      {5, 5, 1, 1, true}, {5, 5, 0, 0, true}, {3 << 20, 3 << 20, 1, 0, true},
+        {3 << 20, 0, 0, 0, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _auto_buf_ struct buf body = BUF_INIT;
+        _auto_msg_ struct msg m = MSG_INIT;
+        memset(buf_reserve(&body, rows[i].body), 'a', rows[i].body);
+        body.len = rows[i].body;
+        assert_int_equal(chan_send(pair[0], 3, 4, &body, pipe_fds, 2, &e), 0);
+        assert_int_equal(recv_with_room(pair[1], rows[i].room, &m), 1);
+        assert_int_equal(m.body.len, rows[i].got_body);
+        assert_int_equal(m.fd_count, rows[i].fds);
+        assert_int_equal(m.fds_lost, rows[i].lost);
+    }
+    close(pair[0]);
+    close(pair[1]);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_come_back),
         cmocka_unit_test(a_cut_specification_is_refused),
         cmocka_unit_test(messages_carry_descriptors_and_large_bodies),
+        cmocka_unit_test(lost_descriptors_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
