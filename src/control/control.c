@@ -368,6 +368,8 @@ static bool control_wait(struct control *c)
 /* What jobs have to say when they end is of before the pause, too: it is heard. */
 static void pause_locked(struct control *c)
 {
+    if (!c->paused)
+        return;
     while (c->paused && !c->stopping) {
         if (c->jobs_done) {
             pthread_mutex_unlock(&c->mu);

@@ -273,6 +273,14 @@ static bool comes_to_rest(void)
     return false;
 }
 
+/* Its thread sleeps until somebody wakes it: one that only naps looks idle, too, but is never quiet. */
+static bool comes_to_sleep(struct control *c)
+{
+    for (int i = 0; i < 30000 && !control_quiet(c); i++)
+        usleep(1000);
+    return control_quiet(c);
+}
+
 static void test_thread(void **state)
 {
     (void)state;
@@ -298,6 +306,10 @@ static void test_thread(void **state)
     for (int i = 0; i < 20; i++)
         sem_wait(&h.done);
 
+    assert_true(comes_to_sleep(h.control));
+    assert_true(control_pause(h.control, 60000));
+    control_go_on(h.control);
+    assert_true(comes_to_sleep(h.control));
     assert_true(comes_to_rest());
     house_close(&h);
     pool_free(pool);
