@@ -54,9 +54,20 @@ int apiserver_listen_inside(struct apiserver *s, int take_fd, struct err *e);
 /* Ends watches and streams, waits for requests under way, and frees everything. NULL is fine. */
 void apiserver_stop(struct apiserver *s);
 
-/* Opens the console, if it is not open. *out_url: a link, new, that signs the administrator in: once, and within five
- * minutes; it leads to that view ("labs"; "": the first). UNSUPPORTED without a console. Any thread. */
-int apiserver_console_link(struct apiserver *s, const char *view, char **out_url, struct err *e);
+/* Who is only to look at the console is this user, of this group; what they may is said by roles, as for anybody. */
+#define VIEWER_NAME  "stowage:viewer"
+#define VIEWER_GROUP "stowage:viewers"
+
+/* Opens the console, if it is not open. *out_url: a link, new, that signs in once. UNSUPPORTED without a console. Any
+ * thread. */
+struct console_link {
+    const char *view; /* it leads to: "labs"; "": the first */
+    bool viewer;      /* else the administrator */
+    int64_t seconds;  /* it is good for; 0: five minutes */
+};
+int apiserver_console_link(struct apiserver *s, const struct console_link *link, char **out_url, struct err *e);
+/* Does anybody look, or may with a link? */
+bool apiserver_console_viewed(struct apiserver *s);
 
 uint16_t apiserver_port(const struct apiserver *s);
 /* "https://127.0.0.1:6443", as a client on this machine should use it. Borrowed. */

@@ -47,8 +47,10 @@ struct authn {
 };
 
 static const char *const admin_groups[] = {"system:masters", "system:authenticated", NULL};
+static const char *const viewer_groups[] = {VIEWER_GROUP, "system:authenticated", NULL};
 static const char *const anonymous_groups[] = {"system:unauthenticated", NULL};
 static const struct user admin = {.name = ADMIN_NAME, .uid = "", .groups = admin_groups};
+static const struct user viewer = {.name = VIEWER_NAME, .uid = "", .groups = viewer_groups};
 static const struct user anonymous = {.name = "system:anonymous", .uid = "", .groups = anonymous_groups};
 
 int authn_new(const struct pki *pki, struct registry *registry, const struct clock *clock, struct authn **out,
@@ -298,6 +300,11 @@ bool authn_token(struct authn *a, const char *token, struct request *rq)
 void authn_admin(struct request *rq)
 {
     rq->user = admin;
+}
+
+void authn_viewer(struct request *rq)
+{
+    rq->user = viewer;
 }
 
 /* Without a token: by the console's cookie, else nobody. */

@@ -25,6 +25,8 @@ bool authn_token(struct authn *a, const char *token, struct request *rq);
 #define ADMIN_NAME "kubernetes-admin"
 /* The request is the administrator's: somebody has proved it in another way. */
 void authn_admin(struct request *rq);
+/* The same of the one who only looks (apiserver.h). */
+void authn_viewer(struct request *rq);
 /* Impersonate-* headers. false: the refusal has been sent. */
 bool authn_impersonate(struct request *rq);
 

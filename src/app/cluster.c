@@ -28,6 +28,7 @@
 #include "app/pulse.h"
 #include "app/requests.h"
 #include "app/simulated.h"
+#include "app/viewer.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -496,9 +497,11 @@ struct labs *cluster_labs(struct cluster *c)
     return c->labs;
 }
 
-int cluster_console_link(struct cluster *c, const char *view, char **out_url, struct err *e)
+int cluster_console_link(struct cluster *c, const struct console_link *link, char **out_url, struct err *e)
 {
-    return apiserver_console_link(c->api, view, out_url, e);
+    if (link->viewer && viewer_ensure(c->registry, e) < 0)
+        return -1;
+    return apiserver_console_link(c->api, link, out_url, e);
 }
 
 const char *cluster_url(const struct cluster *c)
@@ -575,6 +578,8 @@ int cluster_restored(struct cluster *c, struct err *e)
 {
     if (*c->why)
         simulated_restore(c->registry, c->machine);
+    if (apiserver_console_viewed(c->api) && viewer_ensure(c->registry, e) < 0)
+        return -1;
     return registry_bootstrap(c->registry, c->conf.host, apiserver_port(c->api), e);
 }
 

@@ -48,8 +48,9 @@ int cluster_node_power(struct cluster *c, const char *node, bool on, struct err 
 int cluster_clock_forward(struct cluster *c, int64_t ns, struct err *e);
 /* 0 only asks. Returns the speed, -1 on error. */
 int64_t cluster_clock_speed(struct cluster *c, int64_t times, struct err *e);
-/* As apiserver_console_link(). */
-int cluster_console_link(struct cluster *c, const char *view, char **out_url, struct err *e);
+/* As apiserver_console_link(); a viewer's roles are there from then on. */
+struct console_link;
+int cluster_console_link(struct cluster *c, const struct console_link *link, char **out_url, struct err *e);
 struct labs *cluster_labs(struct cluster *c);
 /* What `stowage status` shows. Returns new. */
 json_t *cluster_status(struct cluster *c);

@@ -2,6 +2,7 @@
  * control socket's thread and by the console's threads, one at a time. */
 #include "app/requests.h"
 
+#include "apiserver/apiserver.h"
 #include "app/requests_int.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -91,10 +92,14 @@ static int op_shell(struct cluster *c, const json_t *request, json_t **out, int 
     return 0;
 }
 
+/* {"view", "viewer", "seconds"}: all may be absent. */
 static int op_console(struct cluster *c, const json_t *request, json_t **out, int fds[4] _unused_, struct err *e)
 {
     _auto_free_ char *url = NULL;
-    if (cluster_console_link(c, jstr_or(request, "view", ""), &url, e) < 0)
+    const struct console_link link = {.view = jstr_or(request, "view", ""),
+                                      .viewer = jbool(request, "viewer", false),
+                                      .seconds = jint(request, "seconds", 0)};
+    if (cluster_console_link(c, &link, &url, e) < 0)
         return -1;
     *out = json_pack("{s:s}", "url", url);
     return 0;

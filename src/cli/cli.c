@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 static const struct cli_verb *const verbs[] = {
-    &verb_up,    &verb_down,    &verb_status, &verb_shell,      &verb_console, &verb_why, &verb_disk,
-    &verb_image, &verb_clock,   &verb_node,   &verb_checkpoint, &verb_run,     &verb_lab, &verb_grade,
-    &verb_repl,  &verb_kubectl, &verb_doctor, &verb_completion, &verb_version, NULL,
+    &verb_up,    &verb_down,  &verb_status,  &verb_shell,      &verb_console,    &verb_why,     &verb_disk,
+    &verb_image, &verb_clock, &verb_node,    &verb_checkpoint, &verb_run,        &verb_lab,     &verb_class,
+    &verb_grade, &verb_repl,  &verb_kubectl, &verb_doctor,     &verb_completion, &verb_version, NULL,
 };
 
 const struct cli_verb *const *cli_verbs(void)

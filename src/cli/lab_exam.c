@@ -1,6 +1,7 @@
 /* lab_exam.c - `stowage lab exam`: several tasks against the clock, no help, and an end that comes by itself.
  *
- *     exam LAB[:STEP]... [--minutes N]  ──►  task N, check, answer, next, reset …  ──►  end, or the time is over
+ *     exam LAB[:STEP]... [--minutes N] [--seed TEXT]  ──►  task N, check, answer, next, reset …  ──►  end, or the time
+ * is over
  *
  * DESIGN: a task is an attempt at a lab (or at one step of it: what comes before that is done for the student) with a
  * cluster of its own, begun when it is first looked at. Its points are those of its checks, as in any lab. The clock is
@@ -26,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -160,7 +162,7 @@ static int end_exam(struct session *s, struct exam *x, bool judge, struct err *e
 
 /* ---- the timekeeper ---- */
 
-/* The lock, or -1: somebody has it. It goes with its holder. */
+/* The lock, or -1: somebody has it. It goes with its holder; who takes its file away ends him. */
 static int timekeeper_lock(const struct session *s)
 {
     _auto_free_ char *path = xasprintf("%s/exam.lock", s->home);
@@ -172,12 +174,18 @@ static int timekeeper_lock(const struct session *s)
     return -1;
 }
 
+static bool is_there(int lock)
+{
+    struct stat st;
+    return fstat(lock, &st) == 0 && st.st_nlink > 0;
+}
+
 static int keep_time(struct session *s)
 {
     struct err e = ERR_INIT;
     struct exam x;
     _auto_close_ int lock = timekeeper_lock(s);
-    while (lock >= 0 && access(s->home, F_OK) == 0 && book_exam(s->book, &x, &e) == 0) {
+    while (lock >= 0 && is_there(lock) && book_exam(s->book, &x, &e) == 0) {
         if (time(NULL) >= x.until)
             return end_exam(s, &x, true, &e);
         nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
@@ -290,13 +298,13 @@ static bool has_step(const struct session *s, const char *name)
 }
 
 /* "LAB" or "LAB:STEP": what the attempt's row will say. Returns new, or NULL. */
-static json_t *plan_task(struct session *s, const char *word, int64_t *minutes, struct err *e)
+static json_t *plan_task(struct session *s, const char *word, const char *seed, int64_t *minutes, struct err *e)
 {
     const char *colon = strrchr(word, ':');
     _auto_free_ char *lab = colon ? xstrndup(word, (size_t)(colon - word)) : xstrdup(word);
     const char *only = colon ? colon + 1 : NULL;
     _auto_free_ char *dir = lab_dir(s->cli, lab);
-    if (lab_session_load(s, dir, "", e) < 0)
+    if (lab_session_load(s, dir, seed, e) < 0)
         return NULL;
     const size_t steps = json_array_size(json_object_get(s->lab.tree, "steps"));
     json_t *task = NULL;
@@ -305,8 +313,8 @@ static json_t *plan_task(struct session *s, const char *word, int64_t *minutes, 
     } else {
         *minutes += only ? jint(s->lab.tree, "minutes", 10) / (int64_t)(steps ? steps : 1) + 1
                          : jint(s->lab.tree, "minutes", 10);
-        task = json_pack("{s:s, s:s, s:{s:I, s:I}}", "lab", s->lab.name, "dir", s->lab.dir, "state", "of",
-                         (json_int_t)points_of(s, only), "steps", (json_int_t)steps);
+        task = json_pack("{s:s, s:s, s:s, s:{s:I, s:I}}", "lab", s->lab.name, "dir", s->lab.dir, "seed", seed, "state",
+                         "of", (json_int_t)points_of(s, only), "steps", (json_int_t)steps);
         if (only)
             jset_str(task, "state.only", only);
     }
@@ -323,7 +331,7 @@ static int add_tasks(struct session *s, struct exam *x, const json_t *tasks, str
     {
         _auto_attempt_ struct attempt a = {.lab = xstrdup(jstr(task, "lab")),
                                            .dir = xstrdup(jstr(task, "dir")),
-                                           .seed = xstrdup(""),
+                                           .seed = xstrdup(jstr(task, "seed")),
                                            .exam = x->id,
                                            .state = json_deep_copy(json_object_get(task, "state"))};
         if (book_begin(s->book, &a, e) < 0 || (i == 0 && book_exam_choose(s->book, x, a.id, e) < 0))
@@ -332,7 +340,7 @@ static int add_tasks(struct session *s, struct exam *x, const json_t *tasks, str
     return 0;
 }
 
-static int begin(struct session *s, char **words, int64_t minutes, struct err *e)
+static int begin(struct session *s, char **words, int64_t minutes, const char *seed, struct err *e)
 {
     struct exam x;
     int64_t usual = 0;
@@ -341,7 +349,7 @@ static int begin(struct session *s, char **words, int64_t minutes, struct err *e
         return err_set(e, ERR_CONFLICT, "%s is under way: `stowage lab status`", s->attempt.lab);
     err_clear(e);
     for (int i = 0; words[i]; i++) {
-        json_t *task = i < TASKS_MAX ? plan_task(s, words[i], &usual, e) : NULL;
+        json_t *task = i < TASKS_MAX ? plan_task(s, words[i], seed, &usual, e) : NULL;
         if (!task)
             return i < TASKS_MAX ? -1 : cli_usage(e, "lab", "an exam has at most %d tasks", TASKS_MAX);
         json_array_append_new(tasks, task);
@@ -398,12 +406,16 @@ static int word_end(struct session *s, struct err *e)
 
 int lab_exam(struct session *s, int argc, char **argv, struct err *e)
 {
-    static const struct option options[] = {{"minutes", required_argument, NULL, 'm'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"minutes", required_argument, NULL, 'm'}, {"seed", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
     int64_t minutes = 0;
+    const char *seed = "";
     opterr = 0;
     optind = 1;
     for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;)
-        if (opt != 'm' || !str_to_i64(optarg, &minutes) || minutes < 1 || minutes > MINUTES_MAX)
+        if (opt == 's')
+            seed = optarg;
+        else if (opt != 'm' || !str_to_i64(optarg, &minutes) || minutes < 1 || minutes > MINUTES_MAX)
             return cli_usage(e, "lab", "exam: unknown flag, or a number of minutes that is none");
     const char *word = argv[optind];
     if (!word)
@@ -417,5 +429,5 @@ int lab_exam(struct session *s, int argc, char **argv, struct err *e)
         return word_status(s, e);
     if (str_eq(word, "task"))
         return word_task(s, argv[optind + 1], e);
-    return str_eq(word, "end") ? word_end(s, e) : begin(s, argv + optind, minutes, e);
+    return str_eq(word, "end") ? word_end(s, e) : begin(s, argv + optind, minutes, seed, e);
 }

@@ -245,6 +245,16 @@ static int next_step(struct session *s, struct err *e)
 
 /* ---- words; each is given a session with a lab under way, but start ---- */
 
+/* Of a start that was killed before its lab was in the book. */
+static void take_away_leftover(const struct session *s)
+{
+    _auto_free_ char *dir = lab_cluster_dir(s->home, 0);
+    struct own_cluster left = {0};
+    struct err none = ERR_INIT;
+    if (own_cluster_find(&left, s->cli, dir, &none) == 0)
+        own_cluster_stop(&left, false);
+}
+
 static int word_start(struct session *s, int argc, char **argv, struct err *e)
 {
     static const struct option options[] = {{"seed", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
@@ -263,8 +273,11 @@ static int word_start(struct session *s, int argc, char **argv, struct err *e)
                        s->attempt.lab);
     err_clear(e);
     _auto_free_ char *dir = lab_dir(s->cli, argv[optind]);
+    if (lab_session_load(s, dir, seed, e) < 0)
+        return -1;
     lab_output_progress(&s->out, "starting the lab's cluster");
-    if (lab_session_load(s, dir, seed, e) < 0 || lab_session_open_cluster(s, e) < 0)
+    take_away_leftover(s);
+    if (lab_session_open_cluster(s, e) < 0)
         return -1;
     lab_output_progress(&s->out, "preparing the cluster");
     if (play_cluster(&s->env, e) < 0)

@@ -19,7 +19,7 @@ bool lab_session_has(const char *word);
     "  hint, solution, next      help, at the price it says; how it is done; go on without the points\n"               \
     "  reset                     back to the beginning of this step, objects and volumes\n"                            \
     "  submit [-o FILE]          what you did as one signed file, to hand in\n"                                        \
-    "  exam LAB[:STEP]... [--minutes N]  several tasks against the clock, in any order, without help\n"                \
+    "  exam LAB[:STEP]... [--minutes N] [--seed TEXT]  several tasks against the clock, in any order, without help\n"  \
     "  exam status, task N, end  how much time is left, and the points; another task; its end before its time\n"       \
     "  WORD -o json, -o jsonl    the same for programs; jsonl with its progress (docs/labs.md)\n"                      \
     "  stop, history             end it, the cluster goes; what was done before\n"

@@ -151,6 +151,13 @@ static int connect_cluster(const char *data_dir, struct err *e)
     return sock;
 }
 
+bool local_listens(const char *data_dir)
+{
+    struct err none = ERR_INIT;
+    _auto_close_ int sock = connect_cluster(data_dir, &none);
+    return sock >= 0;
+}
+
 int local_call(const char *data_dir, const json_t *request, json_t **out, int fds[LOCAL_MAX_FDS], struct err *e)
 {
     int got[LOCAL_MAX_FDS] = {-1, -1, -1, -1};

@@ -9,6 +9,7 @@
 #include "base/err.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define LOCAL_MAX_FDS 4
@@ -17,6 +18,9 @@
 /* Connects, sends `request` (borrowed), and reads the answer: new in *out. fds[] gets what came (-1 else); may be NULL.
  * UNAVAILABLE when no cluster runs there. */
 int local_call(const char *data_dir, const json_t *request, json_t **out, int fds[LOCAL_MAX_FDS], struct err *e);
+
+/* Does a cluster run there? Nothing is asked, so one that is busy does not keep us waiting. */
+bool local_listens(const char *data_dir);
 
 /* As local_call(), of what takes long: the result comes through fds[0], which is closed here. Returns new, or NULL. */
 json_t *local_call_long(const char *data_dir, const json_t *request, int fds[LOCAL_MAX_FDS], struct err *e);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cli/local.h"
 #include "cli/spawn.h"
+#include "client/kubeconfig.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -144,32 +145,67 @@ static int named_folder(struct own_cluster *c, const struct cli *cli, const char
     return janitor_start(&c->janitor, NULL, NULL, e);
 }
 
+/* Somebody may hold a kubeconfig of it: where it was before, or any port when that is not to be had. */
+static int port_before(const struct own_cluster *c)
+{
+    _auto_access_ struct access before = {0};
+    struct err none = ERR_INIT;
+    if (access_load(c->kubeconfig, NULL, &before, &none) < 0)
+        return 0;
+    const char *colon = strrchr(before.url, ':');
+    return colon ? (int)strtol(colon + 1, NULL, 10) : 0;
+}
+
+static int start_at(struct own_cluster *c, const json_t *wants, int port, struct err *e)
+{
+    char nodes[8], listen[32];
+    snprintf(nodes, sizeof nodes, "%d", (int)jint(wants, "nodes", 2));
+    snprintf(listen, sizeof listen, "127.0.0.1:%d", port);
+    const char *const argv[] = {c->self_exe, "up",        "--detach",
+                                "--data",    c->data,     "--listen",
+                                listen,      "--profile", jstr_or(wants, "profile", "eks"),
+                                "--nodes",   nodes,       "--history",
+                                "24h",       NULL};
+    _auto_buf_ struct buf told = BUF_INIT;
+    int code;
+    if (spawn_wait(argv, &told, &code, e) < 0)
+        return -1;
+    c->up = code == 0;
+    return c->up ? 0 : err_set(e, ERR_INTERNAL, "the cluster did not start: %s", buf_str(&told));
+}
+
+static int start(struct own_cluster *c, const json_t *wants, struct err *e)
+{
+    const int port = port_before(c);
+    if (port && start_at(c, wants, port, e) == 0)
+        return 0;
+    err_clear(e);
+    return start_at(c, wants, 0, e);
+}
+
 int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t *wants, const char *dir, struct err *e)
 {
     if ((dir ? named_folder(c, cli, dir, e) : own_cluster_folder(c, cli, e)) < 0)
         return -1;
     if (c->up)
         return 0;
-    char nodes[8];
-    snprintf(nodes, sizeof nodes, "%d", (int)jint(wants, "nodes", 2));
-    const char *const argv[] = {cli->self_exe, "up",        "--detach",
-                                "--data",      c->data,     "--listen",
-                                "127.0.0.1:0", "--profile", jstr_or(wants, "profile", "eks"),
-                                "--nodes",     nodes,       "--history",
-                                "24h",         NULL};
-    _auto_buf_ struct buf told = BUF_INIT;
-    int code;
     janitor_tell(&c->janitor, JANITOR_STARTING);
-    if (spawn_wait(argv, &told, &code, e) < 0)
-        return -1;
-    c->up = code == 0;
+    const int rc = start(c, wants, e);
     janitor_tell(&c->janitor, c->up ? JANITOR_UP : JANITOR_NOTHING);
-    return c->up ? 0 : err_set(e, ERR_INTERNAL, "the cluster did not start: %s", buf_str(&told));
+    return rc;
 }
 
 int own_cluster_find(struct own_cluster *c, const struct cli *cli, const char *dir, struct err *e)
 {
     return access(dir, F_OK) < 0 ? err_sys(e, errno, "%s", dir) : named_folder(c, cli, dir, e);
+}
+
+int own_cluster_down(struct own_cluster *c, struct err *e)
+{
+    if (c->up && !take_down(c) && own_cluster_is_up(c->data))
+        return err_set(e, ERR_TIMEOUT, "the cluster in %s does not end", c->data);
+    c->up = false;
+    return 0;
 }
 
 void own_cluster_stop(struct own_cluster *c, bool keep)

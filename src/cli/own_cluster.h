@@ -26,6 +26,8 @@ int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t
 /* The one in that folder, whether it runs or not, to be stopped; NOT_FOUND if there is no such folder. */
 int own_cluster_find(struct own_cluster *c, const struct cli *cli, const char *dir, struct err *e);
 void own_cluster_stop(struct own_cluster *c, bool keep);
+/* It ends, its folder stays: own_cluster_start() there goes on with it, at the same address. -1: it did not. */
+int own_cluster_down(struct own_cluster *c, struct err *e);
 
 /* Is there one that answers in that data directory? */
 bool own_cluster_is_up(const char *data);

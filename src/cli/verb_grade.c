@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/grade_class.h"
 #include "cli/grade_worker.h"
+#include "cli/grade_write.h"
 #include "cli/lab_place.h"
 #include "cli/verbs_int.h"
 #include "lab/fields.h"
@@ -14,12 +15,10 @@
 #include "lab/lab.h"
 #include "lab/results.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,94 +36,6 @@ struct grade_args {
     const char *out, *book, *student;
     bool quiet, no_book;
 };
-
-/* ---- writing ---- */
-
-static int write_file(const char *dir, const char *name, const struct buf *text, struct err *e)
-{
-    _auto_free_ char *path = xasprintf("%s/%s", dir, name);
-    _auto_file_ FILE *f = fopen(path, "we");
-    if (!f)
-        return err_sys(e, errno, "%s", path);
-    return fwrite(buf_str(text), 1, text->len, f) != text->len || fflush(f) != 0 ? err_sys(e, errno, "%s", path) : 0;
-}
-
-/* The class with one student only. Returns new. */
-static json_t *class_of_one(const json_t *class, const json_t *student)
-{
-    json_t *one = json_copy((json_t *)(uintptr_t) class);
-    json_object_set_new(one, "students", json_pack("[O]", student));
-    return one;
-}
-
-/* A folder's name of a student's: no separators. Returns new. */
-static char *folder_name(const char *student)
-{
-    char *name = xstrdup(*student && *student != '.' ? student : "_");
-    for (char *at = name; *at; at++)
-        *at = *at == '/' ? '_' : *at;
-    return name;
-}
-
-static int make_dir(const char *path, struct err *e)
-{
-    return mkdir(path, 0755) < 0 && errno != EEXIST ? err_sys(e, errno, "%s", path) : 0;
-}
-
-static int write_each(const json_t *class, const char *dir, struct err *e)
-{
-    size_t i;
-    const json_t *student;
-    _auto_free_ char *students = xasprintf("%s/students", dir);
-    if (make_dir(students, e) < 0)
-        return -1;
-    json_array_foreach(json_object_get(class, "students"), i, student)
-    {
-        _auto_free_ char *name = folder_name(jstr_or(student, "submission", "")),
-                         *own = xasprintf("%s/%s", students, name);
-        _auto_json_ json_t *one = class_of_one(class, student);
-        if (make_dir(own, e) < 0)
-            return -1;
-        for (const struct results_form *f = results_forms; f->name; f++) {
-            _auto_buf_ struct buf text = BUF_INIT;
-            if (!f->each)
-                continue;
-            f->make(one, &text);
-            if (write_file(own, f->file, &text, e) < 0)
-                return -1;
-        }
-    }
-    return 0;
-}
-
-static int write_out(const json_t *class, const char *dir, struct err *e)
-{
-    if (make_dir(dir, e) < 0)
-        return -1;
-    for (const struct results_form *f = results_forms; f->name; f++) {
-        _auto_buf_ struct buf text = BUF_INIT;
-        if (f->each)
-            continue;
-        f->make(class, &text);
-        if (write_file(dir, f->file, &text, e) < 0)
-            return -1;
-    }
-    return write_each(class, dir, e);
-}
-
-static int print_form(const struct grade_args *a, const json_t *class, struct err *e)
-{
-    _auto_buf_ struct buf text = BUF_INIT;
-    if (a->form->each && json_array_size(json_object_get(class, "students")) != 1)
-        return err_set(e, ERR_USAGE,
-                       "%s is about one submission: name it with --one, or take --out DIR, which has one for "
-                       "each",
-                       a->form->name);
-    a->form->make(class, &text);
-    return fwrite(buf_str(&text), 1, text.len, stdout) != text.len || fflush(stdout) != 0
-               ? err_sys(e, errno, "standard output")
-               : 0;
-}
 
 /* ---- judging ---- */
 
@@ -197,7 +108,8 @@ static int grade(const struct cli *cli, struct grade_args *a, struct err *e)
         json_pack("{s:s, s:s, s:I, s:f, s:i, s:o}", "lab", lab.name, "title", jstr_or(lab.tree, "title", ""), "graded",
                   (json_int_t)time(NULL), "seconds", (double)(clock_mono_ms(clock_real()) - began) / 1000, "of",
                   lab_points(&lab), "students", students);
-    if (keep_in_book(a, class, e) < 0 || (a->out && write_out(class, a->out, e) < 0) || print_form(a, class, e) < 0)
+    if (keep_in_book(a, class, e) < 0 || (a->out && results_write(class, a->out, e) < 0) ||
+        results_print(class, a->form, e) < 0)
         return -1;
     return any_error(students);
 }

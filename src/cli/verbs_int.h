@@ -6,6 +6,6 @@
 
 extern const struct cli_verb verb_up, verb_down, verb_status, verb_shell, verb_disk, verb_clock, verb_node, verb_image,
     verb_doctor, verb_completion, verb_version, verb_why, verb_run, verb_lab, verb_console, verb_grade, verb_repl,
-    verb_kubectl, verb_checkpoint;
+    verb_kubectl, verb_checkpoint, verb_class;
 
 #endif

@@ -92,6 +92,18 @@ static void take_int(sqlite3_stmt *st, void *arg)
     *(int64_t *)arg = sqlite3_column_int64(st, 0);
 }
 
+/* In a transaction: of two that open a book for the first time one makes its tables. */
+static int make_layout(struct book *b, struct err *e)
+{
+    int64_t layout = 0;
+    if (book_query(b, take_int, &layout, e, "PRAGMA user_version", "") < 0)
+        return -1;
+    _auto_free_ char *make =
+        xasprintf("%s %s %s %s PRAGMA user_version = %d; COMMIT;", layout < 1 ? tables : "", layout < 2 ? tables_2 : "",
+                  layout < 3 ? tables_3 : "", layout < 4 ? tables_4 : "", LAYOUT);
+    return sqlite3_exec(b->db, make, NULL, NULL, NULL) == SQLITE_OK ? 0 : failed(b, e);
+}
+
 static int check_layout(struct book *b, struct err *e)
 {
     int64_t layout = 0;
@@ -102,10 +114,12 @@ static int check_layout(struct book *b, struct err *e)
                        b->path);
     if (layout == LAYOUT)
         return 0;
-    _auto_free_ char *make =
-        xasprintf("BEGIN IMMEDIATE; %s %s %s %s PRAGMA user_version = %d; COMMIT;", layout < 1 ? tables : "",
-                  layout < 2 ? tables_2 : "", layout < 3 ? tables_3 : "", tables_4, LAYOUT);
-    return sqlite3_exec(b->db, make, NULL, NULL, NULL) == SQLITE_OK ? 0 : failed(b, e);
+    if (book_query(b, NULL, NULL, e, "BEGIN IMMEDIATE", "") < 0)
+        return -1;
+    const int rc = make_layout(b, e);
+    if (rc < 0)
+        sqlite3_exec(b->db, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
 }
 
 int book_open(const char *path, struct book **out, struct err *e)

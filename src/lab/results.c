@@ -111,8 +111,7 @@ static void make_table(const json_t *class, struct buf *out)
 
 /* ---- CSV: RFC 4180 ---- */
 
-/* What a spreadsheet would take for a formula gets a quote in front, as OWASP's "CSV Injection" advises. */
-static void add_cell(struct buf *out, const char *text)
+void results_csv_cell(struct buf *out, const char *text)
 {
     buf_adds(out, strchr("=+-@\t\r", *text) && *text ? "\"'" : "\"");
     for (; *text; text++) {
@@ -132,7 +131,7 @@ static void csv_head(const json_t *class, struct buf *out)
     json_array_foreach(jat(json_array_get(json_object_get(class, "students"), 0), "report.steps"), i, step)
     {
         buf_addc(out, ',');
-        add_cell(out, jstr_or(step, "name", ""));
+        results_csv_cell(out, jstr_or(step, "name", ""));
     }
     buf_adds(out, ",remarks\r\n");
 }
@@ -146,13 +145,13 @@ static void make_csv(const json_t *class, struct buf *out)
     {
         _auto_buf_ struct buf trouble = BUF_INIT;
         results_trouble(student, &trouble);
-        add_cell(out, jstr_or(student, "student", ""));
+        results_csv_cell(out, jstr_or(student, "student", ""));
         buf_addf(out, ",%s,%.4g,%lld,%lld", jstr_or(student, "status", ""), score_of(student),
                  (long long)jint(student, "report.points", 0), (long long)jint(student, "report.of", 0));
         json_array_foreach(jat(student, "report.steps"), k, step)
             buf_addf(out, ",%lld", (long long)jint(step, "points", 0));
         buf_addc(out, ',');
-        add_cell(out, buf_str(&trouble));
+        results_csv_cell(out, buf_str(&trouble));
         buf_adds(out, "\r\n");
     }
 }

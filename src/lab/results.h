@@ -34,6 +34,9 @@ void results_nbgrader(const json_t *class, struct buf *out);
 
 /* A text on a terminal or in a table: control characters become "?", at most `max` bytes. Appended. */
 void results_plain(struct buf *out, const char *text, size_t max);
+/* A quoted cell of CSV (RFC 4180), appended. What a spreadsheet would take for a formula gets a quote in front, as
+ * OWASP's "CSV Injection" advises. */
+void results_csv_cell(struct buf *out, const char *text);
 /* The first things that went wrong with a student's work, a line each. */
 void results_trouble(const json_t *student, struct buf *out);
 

@@ -75,18 +75,24 @@ static bool is_view(const char *view)
     return strspn(view, "abcdefghijklmnopqrstuvwxyz-") == strlen(view);
 }
 
-int apiserver_console_link(struct apiserver *s, const char *view, char **out_url, struct err *e)
+bool apiserver_console_viewed(struct apiserver *s)
+{
+    return s->console && sessions_have_viewer(s->console->sessions);
+}
+
+int apiserver_console_link(struct apiserver *s, const struct console_link *link, char **out_url, struct err *e)
 {
     char code[SESSION_COOKIE_LEN];
-    if (!is_view(view))
-        return err_set(e, ERR_BAD_REQUEST, "no view is named \"%s\"", view);
+    if (!is_view(link->view))
+        return err_set(e, ERR_BAD_REQUEST, "no view is named \"%s\"", link->view);
     if (!s->console)
         return err_set(e, ERR_UNSUPPORTED, "this server has no console");
     if (console_open_door(s->console, 0, e) < 0)
         return -1;
-    sessions_code(s->console->sessions, code);
-    *out_url =
-        xasprintf("http://127.0.0.1:%u" ROOT "/login?code=%s%s%s", s->console->port, code, *view ? "&view=" : "", view);
+    sessions_code(s->console->sessions, link->viewer ? SESSION_VIEWER : SESSION_ADMIN,
+                  link->seconds ? link->seconds : CODE_SECONDS, code);
+    *out_url = xasprintf("http://127.0.0.1:%u" ROOT "/login?code=%s%s%s", s->console->port, code,
+                         *link->view ? "&view=" : "", link->view);
     return 0;
 }
 
@@ -116,12 +122,16 @@ bool console_user(struct request *rq)
 {
     const struct console *c = rq->srv->console;
     _auto_free_ char *token = NULL;
+    enum session_who who;
     const char *cookie = c ? cookie_of(rq) : NULL;
-    if (!cookie || !console_same_site(rq) || !sessions_find(c->sessions, cookie, &token))
+    if (!cookie || !console_same_site(rq) || !sessions_find(c->sessions, cookie, &who, &token))
         return false;
-    if (token)
+    if (who == SESSION_TOKEN)
         return authn_token(rq->srv->authn, token, rq);
-    authn_admin(rq);
+    if (who == SESSION_VIEWER)
+        authn_viewer(rq);
+    else
+        authn_admin(rq);
     return true;
 }
 
@@ -139,19 +149,20 @@ static void set_cookie(struct request *rq, unsigned http, const char *value, int
                  "", 0);
 }
 
-static void sign_in(struct request *rq, const char *token, unsigned http, const char *where)
+static void sign_in(struct request *rq, enum session_who who, const char *token, unsigned http, const char *where)
 {
     char cookie[SESSION_COOKIE_LEN];
-    sessions_begin(rq->srv->console->sessions, token, cookie);
+    sessions_begin(rq->srv->console->sessions, who, token, cookie);
     set_cookie(rq, http, cookie, SESSION_SECONDS, where);
 }
 
 static void login_by_code(struct request *rq)
 {
     const char *code = query_get(&rq->query, "code"), *view = query_get(&rq->query, "view");
+    enum session_who who;
     view = view && is_view(view) ? view : "";
-    if (code && sessions_redeem(rq->srv->console->sessions, code))
-        sign_in(rq, NULL, 303, arena_printf(&rq->arena, ROOT "/%s", view));
+    if (code && sessions_redeem(rq->srv->console->sessions, code, &who))
+        sign_in(rq, who, NULL, 303, arena_printf(&rq->arena, ROOT "/%s", view));
     else /* used, or too old: the page says so, and what to do */
         set_cookie(rq, 303, "", 0, ROOT "/?expired");
 }
@@ -162,7 +173,8 @@ static void login_by_token(struct request *rq)
     _auto_json_ json_t *body = json_loadb(rq->body.len ? rq->body.data : "", rq->body.len, 0, NULL);
     const char *token = jstr(body, "token");
     if (token && authn_token(rq->srv->authn, token, rq)) {
-        sign_in(rq, strcmp(rq->user.name, ADMIN_NAME) == 0 ? NULL : token, 200, NULL);
+        const bool admin = strcmp(rq->user.name, ADMIN_NAME) == 0;
+        sign_in(rq, admin ? SESSION_ADMIN : SESSION_TOKEN, admin ? NULL : token, 200, NULL);
         return;
     }
     err_set(&e, ERR_UNAUTHORIZED, "this token is not known here, or it has run out");

@@ -20,7 +20,8 @@ enum { CODES = 4, SESSIONS = 64 };
 struct row {
     char digest[SHA256_TEXT_LEN]; /* of a code or a cookie; "" = empty */
     int64_t until;                /* wall ns */
-    char *token;                  /* owned; NULL: the administrator */
+    enum session_who who;
+    char *token; /* owned; NULL but for SESSION_TOKEN */
 };
 
 struct sessions {
@@ -80,9 +81,11 @@ static void random_secret(char out[SESSION_COOKIE_LEN])
     out[SESSION_COOKIE_LEN - 1] = '\0';
 }
 
-static struct row *issue(struct sessions *s, struct row *rows, size_t n, int64_t seconds, char out[SESSION_COOKIE_LEN])
+static struct row *issue(struct sessions *s, struct row *rows, size_t n, enum session_who who, int64_t seconds,
+                         char out[SESSION_COOKIE_LEN])
 {
     struct row *r = make_room(rows, n);
+    r->who = who;
     random_secret(out);
     digest_of(out, r->digest);
     r->until = clock_wall_ns(s->clock) + seconds * NS;
@@ -108,6 +111,7 @@ static void load(struct sessions *s)
         if (n == SESSIONS || strlen(digest) != SHA256_TEXT_LEN - 1)
             continue;
         memcpy(s->rows[n].digest, digest, SHA256_TEXT_LEN);
+        s->rows[n].who = jbool(o, "viewer", false) ? SESSION_VIEWER : SESSION_ADMIN;
         s->rows[n++].until = jint(o, "until", 0);
     }
 }
@@ -120,8 +124,9 @@ static void save(const struct sessions *s)
     json_t *kept = json_array();
     for (size_t i = 0; i < SESSIONS; i++)
         if (s->rows[i].digest[0] && !s->rows[i].token)
-            json_array_append_new(
-                kept, json_pack("{s:s, s:I}", "digest", s->rows[i].digest, "until", (json_int_t)s->rows[i].until));
+            json_array_append_new(kept,
+                                  json_pack("{s:s, s:I, s:b}", "digest", s->rows[i].digest, "until",
+                                            (json_int_t)s->rows[i].until, "viewer", s->rows[i].who == SESSION_VIEWER));
     _auto_json_ json_t *j = json_pack("{s:i, s:o}", "port", (int)s->port, "sessions", kept);
     _auto_free_ char *text = json_text(j);
     file_write(s->path, text, strlen(text), FILE_QUICK, &e);
@@ -151,27 +156,29 @@ void sessions_free(struct sessions *s)
 
 /* -- what others call -- */
 
-void sessions_code(struct sessions *s, char out[SESSION_COOKIE_LEN])
+void sessions_code(struct sessions *s, enum session_who who, int64_t seconds, char out[SESSION_COOKIE_LEN])
 {
     pthread_mutex_lock(&s->mu);
-    issue(s, s->codes, CODES, CODE_SECONDS, out);
+    issue(s, s->codes, CODES, who, seconds, out);
     pthread_mutex_unlock(&s->mu);
 }
 
-bool sessions_redeem(struct sessions *s, const char *code)
+bool sessions_redeem(struct sessions *s, const char *code, enum session_who *out_who)
 {
     pthread_mutex_lock(&s->mu);
     struct row *r = find(s, s->codes, CODES, code);
-    if (r)
+    if (r) {
+        *out_who = r->who;
         empty_row(r);
+    }
     pthread_mutex_unlock(&s->mu);
     return r != NULL;
 }
 
-void sessions_begin(struct sessions *s, const char *token, char out_cookie[SESSION_COOKIE_LEN])
+void sessions_begin(struct sessions *s, enum session_who who, const char *token, char out_cookie[SESSION_COOKIE_LEN])
 {
     pthread_mutex_lock(&s->mu);
-    struct row *r = issue(s, s->rows, SESSIONS, SESSION_SECONDS, out_cookie);
+    struct row *r = issue(s, s->rows, SESSIONS, who, SESSION_SECONDS, out_cookie);
     r->token = token ? xstrdup(token) : NULL;
     save(s);
     pthread_mutex_unlock(&s->mu);
@@ -187,14 +194,33 @@ void sessions_end(struct sessions *s, const char *cookie)
     pthread_mutex_unlock(&s->mu);
 }
 
-bool sessions_find(struct sessions *s, const char *cookie, char **out_token)
+bool sessions_find(struct sessions *s, const char *cookie, enum session_who *out_who, char **out_token)
 {
     pthread_mutex_lock(&s->mu);
     const struct row *r = find(s, s->rows, SESSIONS, cookie);
-    if (r)
+    if (r) {
+        *out_who = r->who;
         *out_token = r->token ? xstrdup(r->token) : NULL;
+    }
     pthread_mutex_unlock(&s->mu);
     return r != NULL;
+}
+
+static bool any_viewer(const struct row *rows, size_t n, int64_t now)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].who == SESSION_VIEWER && rows[i].until > now)
+            return true;
+    return false;
+}
+
+bool sessions_have_viewer(struct sessions *s)
+{
+    const int64_t now = clock_wall_ns(s->clock);
+    pthread_mutex_lock(&s->mu);
+    const bool any = any_viewer(s->rows, SESSIONS, now) || any_viewer(s->codes, CODES, now);
+    pthread_mutex_unlock(&s->mu);
+    return any;
 }
 
 uint16_t sessions_port(struct sessions *s)

@@ -1,8 +1,8 @@
 /* sessions.h - who is signed in to the console: one-time codes, and the sessions they become.
  *
  * DESIGN: a session's cookie is 256 random bits; only its digest is kept, so neither memory nor file gives a cookie
- * away. The administrator's sessions outlive a restart of the cluster, in a file of mode 0600; those of a pasted token
- * do not, since the token would have to be kept. THREADS: any. */
+ * away. The administrator's and viewers' sessions outlive a restart of the cluster, in a file of mode 0600; those of a
+ * pasted token do not, since the token would have to be kept. THREADS: any. */
 #ifndef STOWAGE_APISERVER_CONSOLE_SESSIONS_H
 #define STOWAGE_APISERVER_CONSOLE_SESSIONS_H
 
@@ -21,15 +21,20 @@ struct sessions;
 struct sessions *sessions_new(const struct clock *clock, const char *path);
 void sessions_free(struct sessions *s);
 
-/* A code that signs the administrator in, once, for five minutes. At most a few are good at a time. */
-void sessions_code(struct sessions *s, char out[SESSION_COOKIE_LEN]);
-bool sessions_redeem(struct sessions *s, const char *code);
+/* Whose a session is: the administrator's; that of somebody who may look and change nothing; a token's. */
+enum session_who { SESSION_ADMIN, SESSION_VIEWER, SESSION_TOKEN };
 
-/* token NULL: the administrator's. The oldest makes room. */
-void sessions_begin(struct sessions *s, const char *token, char out_cookie[SESSION_COOKIE_LEN]);
+/* A code that signs in, once, for so many seconds (CODE_SECONDS mostly). At most a few are good at a time. */
+void sessions_code(struct sessions *s, enum session_who who, int64_t seconds, char out[SESSION_COOKIE_LEN]);
+bool sessions_redeem(struct sessions *s, const char *code, enum session_who *out_who);
+
+/* token: of SESSION_TOKEN; else NULL. The oldest makes room. */
+void sessions_begin(struct sessions *s, enum session_who who, const char *token, char out_cookie[SESSION_COOKIE_LEN]);
 void sessions_end(struct sessions *s, const char *cookie);
-/* false: nobody's. *out_token: new, NULL for the administrator. */
-bool sessions_find(struct sessions *s, const char *cookie, char **out_token);
+/* false: nobody's. *out_token: new; NULL but for SESSION_TOKEN. */
+bool sessions_find(struct sessions *s, const char *cookie, enum session_who *out_who, char **out_token);
+/* Is anybody signed in, or to be, who only looks? */
+bool sessions_have_viewer(struct sessions *s);
 
 /* The port the door had; 0: none is known. */
 uint16_t sessions_port(struct sessions *s);

@@ -23,21 +23,25 @@ static void test_codes(void **state)
 {
     (void)state;
     struct sessions *s = sessions_new(&now.clock, NULL);
+    enum session_who who = SESSION_ADMIN;
     char code[SESSION_COOKIE_LEN], late[SESSION_COOKIE_LEN], many[6][SESSION_COOKIE_LEN];
-    sessions_code(s, code);
+    sessions_code(s, SESSION_VIEWER, CODE_SECONDS, code);
+    assert_true(sessions_have_viewer(s));
     assert_int_equal(strlen(code), SESSION_COOKIE_LEN - 1);
-    assert_true(sessions_redeem(s, code));
-    assert_false(sessions_redeem(s, code));
-    assert_false(sessions_redeem(s, ""));
-    sessions_code(s, late);
+    assert_true(sessions_redeem(s, code, &who));
+    assert_int_equal(who, SESSION_VIEWER);
+    assert_false(sessions_redeem(s, code, &who));
+    assert_false(sessions_redeem(s, "", &who));
+    assert_false(sessions_have_viewer(s));
+    sessions_code(s, SESSION_ADMIN, CODE_SECONDS, late);
     clock_fake_advance(&now, CODE_SECONDS * SECOND);
-    assert_false(sessions_redeem(s, late));
+    assert_false(sessions_redeem(s, late, &who));
     for (size_t i = 0; i < 6; i++) {
         clock_fake_advance(&now, SECOND);
-        sessions_code(s, many[i]);
+        sessions_code(s, SESSION_ADMIN, CODE_SECONDS, many[i]);
     }
-    assert_false(sessions_redeem(s, many[0])); /* it made room */
-    assert_true(sessions_redeem(s, many[5]));
+    assert_false(sessions_redeem(s, many[0], &who)); /* it made room */
+    assert_true(sessions_redeem(s, many[5], &who));
     sessions_free(s);
 }
 
@@ -46,21 +50,22 @@ static void test_sessions(void **state)
     (void)state;
     struct sessions *s = sessions_new(&now.clock, NULL);
     char admin[SESSION_COOKIE_LEN], guest[SESSION_COOKIE_LEN];
-    sessions_begin(s, NULL, admin);
-    sessions_begin(s, "a-token", guest);
+    sessions_begin(s, SESSION_ADMIN, NULL, admin);
+    sessions_begin(s, SESSION_TOKEN, "a-token", guest);
     assert_string_not_equal(admin, guest);
+    enum session_who who;
     char *token = (char *)"untouched";
-    assert_false(sessions_find(s, "0123", &token));
+    assert_false(sessions_find(s, "0123", &who, &token));
     assert_string_equal(token, "untouched");
-    assert_true(sessions_find(s, admin, &token));
+    assert_true(sessions_find(s, admin, &who, &token));
     assert_null(token);
-    assert_true(sessions_find(s, guest, &token));
+    assert_true(sessions_find(s, guest, &who, &token));
     assert_string_equal(token, "a-token");
     free(token);
     sessions_end(s, guest);
-    assert_false(sessions_find(s, guest, &token));
+    assert_false(sessions_find(s, guest, &who, &token));
     clock_fake_advance(&now, SESSION_SECONDS * SECOND);
-    assert_false(sessions_find(s, admin, &token));
+    assert_false(sessions_find(s, admin, &who, &token));
     sessions_free(s);
 }
 
@@ -68,10 +73,11 @@ static void test_kept(void **state)
 {
     (void)state;
     struct sessions *s = sessions_new(&now.clock, path);
-    char admin[SESSION_COOKIE_LEN], guest[SESSION_COOKIE_LEN], text[65536];
+    char admin[SESSION_COOKIE_LEN], guest[SESSION_COOKIE_LEN], viewer[SESSION_COOKIE_LEN], text[65536];
     sessions_keep_port(s, 4711);
-    sessions_begin(s, NULL, admin);
-    sessions_begin(s, "a-token", guest);
+    sessions_begin(s, SESSION_ADMIN, NULL, admin);
+    sessions_begin(s, SESSION_TOKEN, "a-token", guest);
+    sessions_begin(s, SESSION_VIEWER, NULL, viewer);
     sessions_free(s);
 
     FILE *f = fopen(path, "re");
@@ -82,11 +88,16 @@ static void test_kept(void **state)
     assert_null(strstr(text, "a-token"));
 
     s = sessions_new(&now.clock, path);
+    enum session_who who;
     char *token = NULL;
     assert_int_equal(sessions_port(s), 4711);
-    assert_true(sessions_find(s, admin, &token));
+    assert_true(sessions_find(s, admin, &who, &token));
+    assert_int_equal(who, SESSION_ADMIN);
     assert_null(token);
-    assert_false(sessions_find(s, guest, &token));
+    assert_false(sessions_find(s, guest, &who, &token));
+    assert_true(sessions_find(s, viewer, &who, &token));
+    assert_int_equal(who, SESSION_VIEWER);
+    assert_true(sessions_have_viewer(s));
     sessions_free(s);
 }
 
@@ -101,9 +112,10 @@ static void test_spoiled_file(void **state)
         fputs(texts[i], f);
         fclose(f);
         struct sessions *s = sessions_new(&now.clock, path);
+        enum session_who who;
         char *token = NULL;
         assert_int_equal(sessions_port(s), 0);
-        assert_false(sessions_find(s, "", &token));
+        assert_false(sessions_find(s, "", &who, &token));
         sessions_free(s);
     }
 }
