@@ -8,7 +8,9 @@
  * library makes its own), and its end at our side tells the thread that nobody waits any more, whatever it is doing.
  * What is about one connection stays here, and so do credentials; the pod sees who asked in X-Forwarded-For and where
  * in X-Forwarded-Uri. A Location on the pod itself is given our path in front. Requests that want another protocol
- * (Upgrade) are handed on as ordinary ones. Bounds: BODY_LIMIT for what is asked; a minute of silence.
+ * (Upgrade) are handed on as ordinary ones. What a pod shows in the browser of somebody who is signed in to the console
+ * comes from the console's own origin: it is confined to a sandbox, and neither sees nor sets the console's cookies.
+ * Bounds: BODY_LIMIT for what is asked; a minute of silence.
  *
  * Who frees the asking: its thread, if the request was abandoned meanwhile (the server stops, the client leaves); else
  * the request, after it has waited for the thread's end, which is near once the pair is closed.
@@ -17,6 +19,7 @@
  * util/proxy/{upgradeaware,transport}.go, net/http/httputil/reverseproxy.go. */
 #include "apiserver/proxy_int.h"
 
+#include "apiserver/console/console_int.h"
 #include "apiserver/fd_stream_int.h"
 #include "apiserver/server_int.h"
 #include "apiserver/stream_int.h"
@@ -103,6 +106,18 @@ struct fields_out {
     const char *forwarded; /* X-Forwarded-For so far */
 };
 
+/* What is left without the console's own; "": nothing. In the arena. */
+static const char *other_cookies(struct request *rq, const char *value)
+{
+    const char *out = "";
+    for (const char *at = value; *at; at += strcspn(at, ";")) {
+        at += strspn(at, "; ");
+        if (*at && !str_starts(at, CONSOLE_COOKIE))
+            out = arena_printf(&rq->arena, "%s%s%.*s", out, *out ? "; " : "", (int)strcspn(at, ";"), at);
+    }
+    return out;
+}
+
 static enum MHD_Result send_field(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     (void)kind;
@@ -111,6 +126,8 @@ static enum MHD_Result send_field(void *cls, enum MHD_ValueKind kind, const char
     value = value ? value : "";
     if (strcasecmp(name, "X-Forwarded-For") == 0)
         f->forwarded = arena_printf(&f->rq->arena, "%s%s, ", f->forwarded, value);
+    else if (strcasecmp(name, "Cookie") == 0 && !*(value = other_cookies(f->rq, value)))
+        return MHD_YES;
     else if (!is_one_of(hop_by_hop, name) && !is_one_of(own, name) && strncasecmp(name, "Impersonate-", 12) != 0 &&
              !stream_header_has(f->rq, "Connection", name))
         buf_addf(f->out, "%s: %s\r\n", name, value);
@@ -277,7 +294,7 @@ static void asking_end(void *arg)
 static const struct fd_source from_pod = {is_whole, asking_end};
 
 /* Go's proxy lets no pod say who may read the API server's answers. */
-static bool goes_back(const struct head *h, const char *name)
+static bool goes_back(const struct head *h, const struct field *f)
 {
     static const char *const own[] = {"Content-Length",
                                       "Access-Control-Allow-Credentials",
@@ -285,22 +302,31 @@ static bool goes_back(const struct head *h, const char *name)
                                       "Access-Control-Allow-Methods",
                                       "Access-Control-Allow-Origin",
                                       NULL};
-    return !is_one_of(hop_by_hop, name) && !is_one_of(own, name) && !head_has(h, "Connection", name);
+    const bool our_cookie = strcasecmp(f->name, "Set-Cookie") == 0 && str_starts(f->value, CONSOLE_COOKIE);
+    return *f->value && !our_cookie && !is_one_of(hop_by_hop, f->name) && !is_one_of(own, f->name) &&
+           !head_has(h, "Connection", f->name);
 }
+
+/* Its scripts run, but as nobody's: what they ask the API server has no cookie that counts. */
+static const struct reply_header sandbox = {"Content-Security-Policy",
+                                            "sandbox allow-scripts allow-forms allow-popups allow-modals "
+                                            "allow-downloads"};
 
 static const struct reply_header *headers_back(struct request *rq, const struct head *h)
 {
-    struct reply_header *out = arena_alloc(&rq->arena, (h->count + 1) * sizeof *out);
+    struct reply_header *out = arena_alloc(&rq->arena, (h->count + 2) * sizeof *out);
     struct proxy_path path;
     proxy_path_of(rq, &path);
     size_t n = 0;
     for (size_t i = 0; i < h->count; i++) {
         const struct field *f = &h->fields[i];
-        if (!goes_back(h, f->name) || !*f->value)
+        if (!goes_back(h, f))
             continue;
         const bool location = strcasecmp(f->name, "Location") == 0;
         out[n++] = (struct reply_header){f->name, location ? proxy_location(rq, &path, f->value) : f->value};
     }
+    if (rq->by_cookie)
+        out[n++] = sandbox;
     out[n] = (struct reply_header){NULL, NULL};
     return out;
 }

@@ -60,6 +60,7 @@ struct request {
     const struct resource *res;    /* set once routed to a resource */
     const struct subresource *sub; /* NULL for the main resource */
     struct user user;
+    bool by_cookie;          /* a browser asks, signed in to the console */
     struct strlist warnings; /* one Warning header each */
     struct buf body;
     bool body_too_large;

@@ -13,6 +13,7 @@
  * --window N        events kept for watches that resume (to test what is too old)
  * --node-program    logs, exec and port-forward come from a small stand-in for a node: see node_log(), node_exec(),
  * node_dial()
+ * --console         the console, which tells what it is asked: see console_answer()
  *
  * Ends on SIGTERM or SIGINT. */
 #include "apiserver/apiserver.h"
@@ -46,21 +47,17 @@ struct args {
     const char *addr, *data, *journal, *kubeconfig;
     int port;
     unsigned window;
-    bool plain, node_program;
+    bool plain, node_program, console;
 };
 
 static int parse(int argc, char **argv, struct args *a)
 {
     static const struct option options[] = {
-        {"port", required_argument, NULL, 'p'},
-        {"addr", required_argument, NULL, 'a'},
-        {"data", required_argument, NULL, 'd'},
-        {"kubeconfig", required_argument, NULL, 'k'},
-        {"journal", required_argument, NULL, 'j'},
-        {"plain", no_argument, NULL, 'P'},
-        {"window", required_argument, NULL, 'w'},
-        {"node-program", no_argument, NULL, 'l'},
-        {NULL, 0, NULL, 0},
+        {"port", required_argument, NULL, 'p'},    {"addr", required_argument, NULL, 'a'},
+        {"data", required_argument, NULL, 'd'},    {"kubeconfig", required_argument, NULL, 'k'},
+        {"journal", required_argument, NULL, 'j'}, {"plain", no_argument, NULL, 'P'},
+        {"window", required_argument, NULL, 'w'},  {"node-program", no_argument, NULL, 'l'},
+        {"console", no_argument, NULL, 'c'},       {NULL, 0, NULL, 0},
     };
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
@@ -87,6 +84,9 @@ static int parse(int argc, char **argv, struct args *a)
             break;
         case 'l':
             a->node_program = true;
+            break;
+        case 'c':
+            a->console = true;
             break;
         default:
             return -1;
@@ -227,6 +227,22 @@ static int node_dial(void *self, const char *ns, const char *pod, uint16_t port,
 
 static const struct node_ops node_program = {.log = node_log, .exec = node_exec, .dial = node_dial};
 
+/* -- a stand-in for what the console asks -- */
+
+/* Tells what it was asked; one with "hold", a FIFO's path, when somebody has written into that. */
+static int console_answer(void *arg, const json_t *request, json_t **out, int fds[4], struct err *e)
+{
+    (void)arg;
+    (void)fds;
+    const char *hold = json_string_value(json_object_get(request, "hold"));
+    char one;
+    _auto_close_ int fd = hold ? open(hold, O_RDONLY | O_CLOEXEC) : -1;
+    if (hold && read(fd, &one, 1) != 1)
+        return err_set(e, ERR_BAD_REQUEST, "nobody let go of %s", hold);
+    *out = json_deep_copy(request);
+    return 0;
+}
+
 /* -- the house, as far as it is needed -- */
 
 struct house {
@@ -252,7 +268,8 @@ static int house_open(struct house *h, const struct args *a, struct err *e)
                                  .addr = a->addr,
                                  .port = (uint16_t)a->port,
                                  .pki = &h->pki,
-                                 .plain_http = a->plain};
+                                 .plain_http = a->plain,
+                                 .console.answer = a->console ? console_answer : NULL};
     if (apiserver_start(&api, &h->api, e) < 0 ||
         registry_bootstrap(h->registry, "127.0.0.1", apiserver_port(h->api), e) < 0 ||
         rbac_bootstrap(h->registry, e) < 0)

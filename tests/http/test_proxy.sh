@@ -4,7 +4,7 @@
 set -eu
 . "$SOURCE_DIR/tests/http/http.sh"
 command -v python3 >/dev/null || { echo "skipped: no python3"; exit 77; }
-serve --node-program
+serve --node-program --console
 
 # -- a pod: any port of any is one of this machine --
 cat >"$dir/pod.py" <<'PY'
@@ -57,6 +57,7 @@ class Pod(http.server.BaseHTTPRequestHandler):
             self.say(302, b"", ("Location", "http://example.com/x"))
         elif path == "/nothing":
             self.say(404, b"<h1>no such page</h1>", ("Content-Type", "text/html"), ("Server", "pod"),
+                     ("Set-Cookie", "stowage-1=mine"), ("Set-Cookie", "basket=full"),
                      ("Access-Control-Allow-Origin", "*"))
         elif path == "/empty":
             self.send_response(204)
@@ -155,6 +156,18 @@ expect "no slash, something is sent" 200 "$(status POST $pod -d x)"
 code=0
 api GET $pod/cut >/dev/null 2>&1 || code=$?
 expect "an answer that is cut off is so for the client too" 18 "$code"
+
+# -- a browser that is signed in to the console: a pod's page is confined, and knows nothing of the session --
+jar=$dir/jar
+curl -sS --cacert "$dir/pki/ca.crt" -o /dev/null -c "$jar" -H "Origin: $url" -d "{\"token\":\"$token\"}" "$url/console/login"
+cookie=$(awk '/stowage-/ { print $6 "=" $7 }' "$jar")
+browse() { curl -sS --max-time 60 --cacert "$dir/pki/ca.crt" -H "Cookie: a=1; $cookie; b=2" "$@"; }
+expect_in "signed in" '"cookie": "a=1; b=2"' "$(browse "$url$pod/x")"
+case $(curl -sS --cacert "$dir/pki/ca.crt" -b "$jar" "$url$pod/x") in *'"cookie"'*) expect "no cookie at all" "" "$cookie" ;; esac
+expect_in "a sandbox" "Content-Security-Policy: sandbox allow-scripts" "$(browse -D - "$url$pod/nothing" | tr -d '\r')"
+expect "kubectl has none" "" "$(header Content-Security-Policy GET $pod/nothing)"
+expect "a pod sets its own cookies" "basket=full" "$(header Set-Cookie GET $pod/nothing)"
+expect "what its scripts ask" 403 "$(browse -o /dev/null -w '%{http_code}' -H 'Origin: null' -H 'Sec-Fetch-Site: cross-site' "$url$core/secrets")"
 
 # -- refusals --
 reach='"message":"error trying to reach service: '

@@ -19,7 +19,7 @@ struct call {
     struct console *console;
     json_t *request, *answer; /* owned */
     struct err err;
-    bool failed;
+    bool failed, done; /* done: guarded by console.mu */
 };
 
 /* Not by this way: they give a terminal, or end the server. */
@@ -30,6 +30,23 @@ static bool refused(const char *op)
         if (strcmp(op, ops[i]) == 0)
             return true;
     return false;
+}
+
+/* They reach beyond the cluster: start programs of this machine, read its files. Only at the door, which a pod, a
+ * grading jail or another machine cannot come by, whatever token they have. */
+static bool of_machine(const char *op)
+{
+    return str_starts(op, "lab-") || strcmp(op, "image-import") == 0;
+}
+
+/* NULL: it may be asked. */
+static const char *why_not(const struct request *rq, const char *op, const json_t *request)
+{
+    if (!json_is_object(request))
+        return "the body is no JSON object";
+    if (of_machine(op) && !console_at_door(rq))
+        return "only in the console that `stowage console` opens on the cluster's machine";
+    return refused(op) ? "not by this way" : NULL;
 }
 
 static void take_file(struct call *k, int fd)
@@ -60,6 +77,7 @@ static void run_call(void *arg)
         if (fds[i] >= 0)
             close(fds[i]);
     pthread_mutex_lock(&c->mu);
+    k->done = true;
     bool awaited = k->rq != NULL;
     if (awaited)
         request_wake(k->rq);
@@ -84,10 +102,10 @@ static void call_resumed(struct request *rq)
     struct console *c = k->console;
     struct err e = ERR_INIT;
     pthread_mutex_lock(&c->mu);
-    bool ended = request_woken(rq);
+    bool done = k->done;
     k->rq = NULL;
     pthread_mutex_unlock(&c->mu);
-    if (!ended) {
+    if (!done) {
         err_set(&e, ERR_UNAVAILABLE, "the cluster stops");
         reply_err(rq, &e);
         return;
@@ -107,9 +125,10 @@ void console_call(struct request *rq, const char *op)
         return;
     }
     json_t *request = rq->body.len ? json_loadb(rq->body.data, rq->body.len, 0, NULL) : json_object();
-    if (!json_is_object(request) || refused(op)) {
+    const char *why = why_not(rq, op, request);
+    if (why) {
         json_decref(request);
-        err_set(&e, ERR_BAD_REQUEST, refused(op) ? "not by this way" : "the body is no JSON object");
+        err_set(&e, ERR_BAD_REQUEST, "%s", why);
         reply_err(rq, &e);
         return;
     }

@@ -101,7 +101,7 @@ int apiserver_console_link(struct apiserver *s, const struct console_link *link,
 /* Cookies know no ports: two clusters on one machine need two names. In the arena. */
 static const char *cookie_name(struct request *rq)
 {
-    return arena_printf(&rq->arena, "stowage-%u", console_at_door(rq) ? rq->srv->console->port : rq->srv->port);
+    return arena_printf(&rq->arena, CONSOLE_COOKIE "%u", console_at_door(rq) ? rq->srv->console->port : rq->srv->port);
 }
 
 static const char *cookie_of(struct request *rq)
@@ -126,13 +126,12 @@ bool console_user(struct request *rq)
     const char *cookie = c ? cookie_of(rq) : NULL;
     if (!cookie || !console_same_site(rq) || !sessions_find(c->sessions, cookie, &who, &token))
         return false;
-    if (who == SESSION_TOKEN)
-        return authn_token(rq->srv->authn, token, rq);
     if (who == SESSION_VIEWER)
         authn_viewer(rq);
-    else
+    else if (who != SESSION_TOKEN)
         authn_admin(rq);
-    return true;
+    rq->by_cookie = who != SESSION_TOKEN || authn_token(rq->srv->authn, token, rq);
+    return rq->by_cookie;
 }
 
 /* -- signing in and out -- */

@@ -19,6 +19,9 @@
 #include "apiserver/apiserver.h"
 #include "apiserver/request_int.h"
 
+/* Cookies of this and any other console of this machine are called so, with a port behind. */
+#define CONSOLE_COOKIE "stowage-"
+
 struct console;
 struct sessions;
 

@@ -1,0 +1,25 @@
+#!/bin/sh
+# What a page may ask of the console's half: what reaches beyond the cluster only at its own door; a server that ends while
+# something is under way.
+set -eu
+. "$SOURCE_DIR/tests/http/http.sh"
+serve --console
+
+expect_in "a call" '"op":"status"' "$(api POST /console/api/status)"
+expect_in "with members" '"name":"web"' "$(api POST /console/api/why -d '{"name":"web"}')"
+expect "a page ends no server" 400 "$(status POST /console/api/down)"
+for op in lab-start lab-job image-import; do
+    expect_in "$op is for the machine's own browser" "only in the console that" "$(api POST /console/api/$op -d '{"lab":"/tmp/x","refs":["/etc/passwd"]}')"
+done
+api POST /api/v1/namespaces/default/serviceaccounts -d '{"metadata":{"name":"robot"}}' >/dev/null
+expect "others may not" 403 "$(status POST /console/api/status -H 'Impersonate-User: system:serviceaccount:default:robot')"
+
+# What is asked is still under way when the server ends, and comes to its end after that.
+mkfifo "$dir/hold"
+api POST /console/api/slow -d "{\"hold\":\"$dir/hold\"}" >"$dir/answer" 2>/dev/null &
+asked=$!
+exec 8>"$dir/hold" # returns when the other end is open
+kill "$pid"
+await "the page is told" grep -q "the cluster stops" "$dir/answer"
+echo >&8
+wait $asked
