@@ -2,15 +2,17 @@
  *
  *     place, path -> ASKING: asleep, while a thread dials, sends the request and reads the head of the answer
  *                      |-> ANSWERING: head at once; the body as the thread brings it
+ *                      |-> a stream (Upgrade): 101, and the connection is a session's (upgrade.c, proxy_tunnel.c)
  *                      `-> the words why there is no answer: 503
  *
  * DESIGN: the thread and the request share a pair of sockets: through it comes the body (without chunks: the HTTP
  * library makes its own), and its end at our side tells the thread that nobody waits any more, whatever it is doing.
  * What is about one connection stays here, and so do credentials; the pod sees who asked in X-Forwarded-For and where
- * in X-Forwarded-Uri. A Location on the pod itself is given our path in front. Requests that want another protocol
- * (Upgrade) are handed on as ordinary ones. What a pod shows in the browser of somebody who is signed in to the console
- * comes from the console's own origin: it is confined to a sandbox, and neither sees nor sets the console's cookies.
- * Bounds: BODY_LIMIT for what is asked; a minute of silence.
+ * in X-Forwarded-Uri. A Location on the pod itself is given our path in front. A request that wants another protocol
+ * (Upgrade) is handed on without its query, which the real server of 1.32 loses too, and what hinders it is said
+ * without a reason, as there. What a pod shows in the browser of somebody who is signed in to the console comes from
+ * the console's own origin: it is confined to a sandbox, and neither sees nor sets the console's cookies. Bounds:
+ * BODY_LIMIT for what is asked; a minute of silence.
  *
  * Who frees the asking: its thread, if the request was abandoned meanwhile (the server stops, the client leaves); else
  * the request, after it has waited for the thread's end, which is near once the pair is closed.
@@ -21,6 +23,7 @@
 
 #include "apiserver/console/console_int.h"
 #include "apiserver/fd_stream_int.h"
+#include "apiserver/reply_int.h"
 #include "apiserver/server_int.h"
 #include "apiserver/stream_int.h"
 #include "apiserver/upgrade_int.h"
@@ -45,7 +48,7 @@ struct asking {
     void *self;
     char *ns, *pod, *address; /* owned; address: "10.244.0.7:80" */
     uint16_t port;
-    bool tls;
+    bool tls, upgrade;  /* upgrade: the client wants another protocol */
     char *method;       /* owned */
     struct buf request; /* head and body */
     int ours;           /* owned: the request's end of the pair; -1 once given away */
@@ -145,22 +148,37 @@ static void client_address(const struct request *rq, char *out, size_t size)
         *out = '\0';
 }
 
+static bool wants_upgrade(struct request *rq)
+{
+    return stream_header_has(rq, "Connection", "upgrade") && request_header(rq, "Upgrade");
+}
+
 static void write_request(struct request *rq, const struct proxy_path *path, struct buf *out)
 {
     struct fields_out f = {rq, out, ""};
     char address[INET6_ADDRSTRLEN];
+    const bool upgrade = wants_upgrade(rq);
+    const int target_len = (int)(upgrade ? strcspn(path->target, "?") : strlen(path->target));
     client_address(rq, address, sizeof address);
-    buf_addf(out, "%s %s HTTP/1.1\r\n", rq->method, path->target);
+    buf_addf(out, "%s %.*s HTTP/1.1\r\n", rq->method, target_len, path->target);
     MHD_get_connection_values(rq->mhd, MHD_HEADER_KIND, send_field, &f);
     const bool carries = rq->body.len || is_one_of((const char *const[]){"POST", "PUT", "PATCH", NULL}, rq->method);
     if (carries)
         buf_addf(out, "Content-Length: %zu\r\n", rq->body.len);
-    buf_addf(out, "X-Forwarded-For: %s%s\r\nX-Forwarded-Uri: %s\r\nConnection: close\r\n\r\n", f.forwarded, address,
-             path->own);
+    buf_addf(out, "X-Forwarded-For: %s%s\r\n", f.forwarded, address);
+    if (upgrade)
+        buf_addf(out, "Connection: Upgrade\r\nUpgrade: %s\r\n\r\n", request_header(rq, "Upgrade"));
+    else
+        buf_addf(out, "X-Forwarded-Uri: %s\r\nConnection: close\r\n\r\n", path->own);
     buf_add(out, rq->body.data, rq->body.len);
 }
 
 /* -- the thread -- */
+
+static int no_answer(struct asking *a, const char *why)
+{
+    return err_set(&a->err, ERR_UNAVAILABLE, "%s%s", a->upgrade ? "" : "error trying to reach service: ", why);
+}
 
 /* As Go words what went wrong with a socket. */
 static int dial_failed(struct asking *a)
@@ -179,12 +197,8 @@ static int dial_failed(struct asking *a)
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (a->err.sys_errno == known[i].code)
             words = known[i].words;
-    return err_set(&a->err, ERR_UNAVAILABLE, "error trying to reach service: dial tcp %s: %s", a->address, words);
-}
-
-static int no_answer(struct asking *a, const char *why)
-{
-    return err_set(&a->err, ERR_UNAVAILABLE, "error trying to reach service: %s", why);
+    _auto_free_ char *dialled = xasprintf("dial tcp %s: %s", a->address, words);
+    return no_answer(a, dialled);
 }
 
 static int dial(struct asking *a)
@@ -230,7 +244,7 @@ static int read_head(struct asking *a)
     do { /* what comes before the answer proper: 100 Continue */
         const int rc = head_read(&a->pod_io, &a->answer, IO_SILENCE_MS);
         if (rc == 0)
-            return no_answer(a, "EOF");
+            return no_answer(a, a->upgrade ? "unexpected EOF" : "EOF");
         if (rc < 0)
             return no_answer(a, errno == ETIMEDOUT ? "net/http: timeout awaiting response headers"
                                 : errno == ECONNRESET
@@ -238,9 +252,10 @@ static int read_head(struct asking *a)
                                     : "net/http: HTTP/1.x transport connection broken: malformed HTTP "
                                       "response");
         if (!str_starts(a->answer.first[0], "HTTP/1.") || !str_to_u64(a->answer.first[1], &code) || code < 100 ||
-            code > 999 || code == 101 || body_of_answer(&a->answer, (int)code, a->method, &a->body) < 0)
+            code > 999 || (code == 101 && !a->upgrade) ||
+            body_of_answer(&a->answer, (int)code, a->method, &a->body) < 0)
             return no_answer(a, "net/http: HTTP/1.x transport connection broken: malformed HTTP response");
-    } while (code < 200);
+    } while (code < 200 && code != 101);
     a->code = (int)code;
     return 0;
 }
@@ -269,7 +284,7 @@ static void *exchange(void *arg)
     if (abandoned)
         asking_free(a);
     upgrades_leave(busy); /* from here on it is the request that waits for us */
-    if (abandoned || !answered)
+    if (abandoned || !answered || a->code == 101)
         return NULL;
     atomic_store(&a->is_whole, body_unwrap(&a->pod_io, &a->client_io, &a->body) == 0);
     shutdown(a->client_io.fd, SHUT_WR);
@@ -342,6 +357,37 @@ static void give_answer(struct request *rq, struct asking *a)
     fd_stream_reply(rq, &r, TAKE_FD(a->ours), &from_pod, a);
 }
 
+/* -- another protocol -- */
+
+static void run_tunnel(struct upgraded *up, void *arg)
+{
+    struct asking *a = arg;
+    proxy_tunnel(up, &a->pod_io);
+}
+
+static void give_tunnel(struct request *rq, struct asking *a)
+{
+    const struct head *h = &a->answer;
+    struct upgrade_header *out = arena_alloc(&rq->arena, (h->count + 2) * sizeof *out);
+    const char *protocol = head_get(h, "Upgrade");
+    size_t n = 0;
+    out[n++] = (struct upgrade_header){"Upgrade", protocol ? protocol : request_header(rq, "Upgrade")};
+    for (size_t i = 0; i < h->count; i++)
+        if (goes_back(h, &h->fields[i]))
+            out[n++] = (struct upgrade_header){h->fields[i].name, h->fields[i].value};
+    out[n] = (struct upgrade_header){NULL, NULL};
+    upgrade_accept(rq, out, run_tunnel, a, asking_end);
+}
+
+/* What a pod that does not change the protocol says reaches the client only if it is a refusal. */
+static void refuse_upgrade(struct request *rq, struct asking *a)
+{
+    const char *why = a->code ? arena_printf(&rq->arena, "invalid upgrade response: status code %d", a->code)
+                              : arena_strdup(&rq->arena, a->err.msg);
+    asking_end(a);
+    reply_plain_error(rq, why);
+}
+
 /* The request is awake: the pod has answered or cannot, the server stops, or the client has left. */
 static void asked(struct request *rq)
 {
@@ -356,6 +402,10 @@ static void asked(struct request *rq)
         close_cleanup(&ours); /* which tells the thread */
         pthread_detach(thread);
         stream_refuse(rq, ERR_UNAVAILABLE, "the server is stopping, or nobody waits for the answer");
+    } else if (a->code == 101) {
+        give_tunnel(rq, a);
+    } else if (a->upgrade && a->code < 400) {
+        refuse_upgrade(rq, a);
     } else if (a->code) {
         give_answer(rq, a);
     } else {
@@ -380,6 +430,7 @@ static struct asking *asking_new(struct request *rq, const struct proxy_place *t
     a->address = xasprintf("%s:%u", to->ip, to->port);
     a->port = to->port;
     a->tls = to->tls;
+    a->upgrade = wants_upgrade(rq);
     a->method = xstrdup(rq->method);
     a->ours = pair[0];
     io_init(&a->pod_io, -1, pair[1]);
@@ -434,7 +485,7 @@ void proxy_serve(struct request *rq)
     proxy_path_of(rq, &path);
     if (rq->body_too_large)
         stream_refuse(rq, ERR_TOO_LARGE, "Request entity too large: limit is %zu", BODY_LIMIT);
-    else if (path.empty && (str_eq(rq->method, "GET") || str_eq(rq->method, "HEAD")))
+    else if (path.empty && !wants_upgrade(rq) && (str_eq(rq->method, "GET") || str_eq(rq->method, "HEAD")))
         redirect(rq);
     else
         ask_pod(rq, &to, &path);

@@ -4,6 +4,7 @@
 #define STOWAGE_APISERVER_PROXY_INT_H
 
 #include "apiserver/request_int.h"
+#include "ingress/io.h"
 
 /* A port of a pod; all texts are in the request's arena. */
 struct proxy_place {
@@ -25,6 +26,10 @@ struct proxy_path {
 void proxy_path_of(struct request *rq, struct proxy_path *out);
 /* A Location the pod named, as the client has to ask for it. In the arena. */
 const char *proxy_location(struct request *rq, const struct proxy_path *path, const char *location);
+
+/* A session (stream_int.h): bytes between its client and a pod that has answered 101, until one of them ends. */
+struct upgraded;
+void proxy_tunnel(struct upgraded *up, struct io *pod);
 
 /* Pods and services; nodes have node_proxy_serve(). */
 void proxy_serve(struct request *rq);

@@ -18,6 +18,7 @@ void io_init(struct io *io, int take_fd, int stop)
     io->fd = take_fd;
     io->tls = NULL;
     io->at = io->len = 0;
+    io->sealed = false;
     io->stop = stop;
 }
 
@@ -82,19 +83,25 @@ ssize_t io_fill(struct io *io, int timeout_ms)
     }
 }
 
+ssize_t io_send(struct io *io, const void *data, size_t len)
+{
+    if (!io->tls) {
+        const ssize_t n = send(io->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : n;
+    }
+    const ssize_t n = io->sealed ? gnutls_record_send(io->tls, NULL, 0) : gnutls_record_send(io->tls, data, len);
+    io->sealed = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED;
+    return io->sealed ? 0 : n > 0 ? n : -1;
+}
+
 int io_write(struct io *io, const void *data, size_t len)
 {
-    const char *at = data;
-    while (len) {
-        ssize_t n = io->tls ? gnutls_record_send(io->tls, at, len) : send(io->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n > 0) {
-            at += n;
-            len -= (size_t)n;
-            continue;
-        }
-        const bool again = io->tls ? n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED : errno == EAGAIN;
-        if (!again || wait_for(io, POLLOUT, IO_SILENCE_MS) < 0)
+    for (const char *at = data; len;) {
+        const ssize_t n = io_send(io, at, len);
+        if (n < 0 || (n == 0 && wait_for(io, POLLOUT, IO_SILENCE_MS) < 0))
             return -1;
+        at += n;
+        len -= (size_t)n;
     }
     return 0;
 }

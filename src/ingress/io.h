@@ -16,6 +16,7 @@ struct io {
     gnutls_session_t tls; /* owned; NULL = plain */
     char data[IO_BUFFER];
     size_t at, len; /* what was read and not yet taken */
+    bool sealed;    /* TLS has a record that is not wholly sent */
     int stop;       /* borrowed descriptor that becomes readable when all shall end */
 };
 void io_init(struct io *io, int take_fd, int stop);
@@ -23,6 +24,9 @@ void io_release(struct io *io);
 /* More bytes after those that are there: how many; 0 = the end, or no room; -1 = broken, silent too long (errno
  * ETIMEDOUT), or told to end. */
 ssize_t io_fill(struct io *io, int timeout_ms);
+/* What can be sent without waiting: how much of it, 0 = nothing now; -1 = broken. What was not sent must be offered
+ * again, more behind it is fine. */
+ssize_t io_send(struct io *io, const void *data, size_t len);
 /* 0, or -1. */
 int io_write(struct io *io, const void *data, size_t len);
 int io_print(struct io *io, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
