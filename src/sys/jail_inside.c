@@ -55,16 +55,33 @@ static int listen_inside(int port, struct err *e)
 
 /* ---- files ---- */
 
-static int put_file(const struct jail_boot *boot, const char *path, const char *data, size_t len, struct err *e)
+/* The directory of that name, made if it is not there. A script may have left a link in its place; we have rights that
+ * it has not, so none is followed. */
+static int enter_dir(const struct jail_boot *boot, int dir, const char *name)
 {
-    _auto_free_ char *full = xasprintf("%s/%s", JAIL_HOME, path);
-    for (char *slash = strchr(full + strlen(JAIL_HOME) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(full, 0755) == 0 && userns_chown(AT_FDCWD, full, boot->user, boot->user, 0) < 0)
-            return err_sys(e, errno, "%s", path);
-        *slash = '/';
+    if (strcmp(name, "..") == 0) {
+        errno = EINVAL;
+        return -1;
     }
-    _auto_close_ int fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (mkdirat(dir, name, 0755) == 0 && userns_chown(dir, name, boot->user, boot->user, AT_SYMLINK_NOFOLLOW) < 0)
+        return -1;
+    return openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int put_file(const struct jail_boot *boot, char *path, const char *data, size_t len, struct err *e)
+{
+    _auto_close_ int dir = open(JAIL_HOME, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char *name = path;
+    for (char *slash = strchr(name, '/'); slash && dir >= 0; slash = strchr(name, '/')) {
+        *slash = '\0';
+        const int next = enter_dir(boot, dir, name);
+        close(dir);
+        dir = next;
+        *slash = '/';
+        name = slash + 1;
+    }
+    _auto_close_ int fd =
+        dir < 0 ? -1 : openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
     if (fd < 0)
         return err_sys(e, errno, "%s", path);
     for (size_t at = 0; at < len;) {
@@ -191,8 +208,9 @@ static int take(const struct jail_boot *boot, const struct msg *m, struct err *e
     if (m->kind == JAIL_RUN)
         return run(boot, m, e);
     if (m->kind == JAIL_PUT) {
-        const char *path = buf_str(&m->body), *data = path + strlen(path) + 1;
-        return put_file(boot, path, data, m->body.len - (size_t)(data - path), e);
+        _auto_free_ char *path = xstrdup(buf_str(&m->body));
+        const char *data = buf_str(&m->body) + strlen(path) + 1;
+        return put_file(boot, path, data, m->body.len - strlen(path) - 1, e);
     }
     return 0; /* a JAIL_STOP for what has ended meanwhile */
 }

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #define PATIENCE_MS 120000 /* for what is expected to end by itself */
+#define LATE_MS     10000  /* for what has something to say and never ends */
 #define MIB         (1024 * 1024)
 
 static char dir[64];
@@ -90,6 +91,19 @@ static void runs(void **state _unused_)
 }
 
 /* What it may not see, signal or change. */
+/* What is put later goes nowhere a script would have it go. */
+static void follows_no_link(void **state _unused_)
+{
+    struct err e = ERR_INIT;
+    expect("ln -s /etc dir; ln -s /etc/hosts link; mkfifo pipe; mkdir real; echo made", "made\n");
+    assert_int_equal(jail_put(jail, "dir/hosts", "x", 1, &e), -1);
+    assert_int_equal(jail_put(jail, "link", "x", 1, &e), -1);
+    assert_int_equal(jail_put(jail, "pipe", "x", 1, &e), -1);
+    assert_int_equal(jail_put(jail, "real/../../../etc/hosts", "x", 1, &e), -1);
+    assert_int_equal(jail_put(jail, "real/file", "put", 3, &e), 0);
+    expect("cat real/file; cat /etc/hosts; rm -r dir link pipe real", "put127.0.0.1\tlocalhost\n");
+}
+
 static void sees_nothing(void **state _unused_)
 {
     expect("ls -d /root /mnt /srv /sys /var/lib /etc/shadow /tmp/* 2>/dev/null; ls -A /home", "student\n");
@@ -118,10 +132,10 @@ static void ends_what_stays(void **state _unused_)
     int code;
     expect("(setsid sleep 1000 >/dev/null 2>&1 &); (trap '' TERM; nohup sleep 1000 >&2 &) ; echo begun", "begun\n");
     expect("pgrep sleep | wc -l", "0\n");
-    _auto_free_ char *late = said("echo begun; sleep 1000", 300, &code);
+    _auto_free_ char *late = said("echo begun; sleep 1000", LATE_MS, &code);
     assert_int_equal(code, 124);
     assert_string_equal(late, "begun\n");
-    _auto_free_ char *loop = said("while :; do echo spam; done", 300, &code);
+    _auto_free_ char *loop = said("yes spam", LATE_MS, &code);
     assert_int_equal(code, 124);
     assert_int_equal(strlen(loop), JAIL_OUTPUT_MAX);
     expect("echo again", "again\n");
@@ -150,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs),
+        cmocka_unit_test(follows_no_link),
         cmocka_unit_test(sees_nothing),
         cmocka_unit_test(reaches_one_port),
         cmocka_unit_test(ends_what_stays),
