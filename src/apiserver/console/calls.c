@@ -36,7 +36,7 @@ static bool refused(const char *op)
  * grading jail or another machine cannot come by, whatever token they have. */
 static bool of_machine(const char *op)
 {
-    return str_starts(op, "lab-") || strcmp(op, "image-import") == 0;
+    return str_starts(op, "lab-") || str_starts(op, "class-") || strcmp(op, "image-import") == 0;
 }
 
 /* NULL: it may be asked. */

@@ -59,8 +59,15 @@ k apply -f "$WORK/m.yaml" >/dev/null
 mkdir "$WORK/theirs"
 k config view --raw --flatten >"$WORK/theirs/dora.kubeconfig"
 printf 'apiVersion: v1\nkind: Config\nclusters: [{name: a, cluster: {server: "https://127.0.0.1:1"}}]\nusers: [{name: u, user: {exec: {command: touch, args: ["%s"]}}}]\ncontexts: [{name: c, context: {cluster: a, user: u}}]\ncurrent-context: c\n' "$WORK/run" >"$WORK/theirs/eve.kubeconfig"
+for member in 'proxy-url: "http://127.0.0.1:1"' 'certificate-authority: /etc/hosts' 'something-new: x'; do # not what is known to be harmless
+    i=$((${i:-0} + 1))
+    printf 'apiVersion: v1\nkind: Config\nclusters: [{name: a, cluster: {server: "https://127.0.0.1:1", <<: {%s}}}]\nusers: [{name: u, user: {token: x}}]\ncontexts: [{name: c, context: {cluster: a, user: u}}]\ncurrent-context: c\n' "$member" >"$WORK/theirs/mallory$i.kubeconfig"
+done
 eq "judged" "dora 3 graded
-eve 0 refused" "$(grade --format json small "$WORK/theirs" | results /dev/stdin)"
+eve 0 refused
+mallory1 0 refused
+mallory2 0 refused
+mallory3 0 refused" "$(grade --format json small "$WORK/theirs" | results /dev/stdin)"
 [ ! -e "$WORK/run" ] || die "a program was run that a kubeconfig named"
 
 say "one submission, as an autograder has it"
