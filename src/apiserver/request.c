@@ -126,7 +126,8 @@ void request_end(struct request *rq)
     rq->res = NULL;
     rq->sub = NULL;
     rq->user = (struct user){0};
-    rq->by_cookie = rq->body_too_large = rq->begun = rq->keeps = rq->replied = rq->asleep = rq->has_sleeper = false;
+    rq->by_cookie = rq->by_link = rq->body_too_large = rq->begun = rq->keeps = rq->replied = rq->asleep =
+        rq->has_sleeper = false;
     rq->discarded = rq->header_count = 0;
 }
 

@@ -61,6 +61,7 @@ struct request {
     const struct subresource *sub; /* NULL for the main resource */
     struct user user;
     bool by_cookie;          /* a browser asks, signed in to the console */
+    bool by_link;            /* by the administrator's link, which only the owner of the cluster's files can give */
     struct strlist warnings; /* one Warning header each */
     struct buf body;
     bool body_too_large;

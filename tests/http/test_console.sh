@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a page may ask of the console's half: what reaches beyond the cluster only at its own door; a server that ends while
+# What a page may ask of the console's half: what reaches beyond the cluster is not for a token; a server that ends while
 # something is under way.
 set -eu
 . "$SOURCE_DIR/tests/http/http.sh"
@@ -8,8 +8,13 @@ serve --console
 expect_in "a call" '"op":"status"' "$(api POST /console/api/status)"
 expect_in "with members" '"name":"web"' "$(api POST /console/api/why -d '{"name":"web"}')"
 expect "a page ends no server" 400 "$(status POST /console/api/down)"
-for op in lab-start lab-job image-import; do
-    expect_in "$op is for the machine's own browser" "only in the console that" "$(api POST /console/api/$op -d '{"lab":"/tmp/x","refs":["/etc/passwd"]}')"
+jar=$dir/jar
+curl -sS --cacert "$dir/pki/ca.crt" -o /dev/null -c "$jar" -H "Origin: $url" -d "{\"token\":\"$token\"}" "$url/console/login"
+browse() { curl -sS --max-time 60 --cacert "$dir/pki/ca.crt" -b "$jar" -H "Origin: $url" -X POST "$@"; }
+expect_in "signed in by the token" '"op":"status"' "$(browse "$url/console/api/status")"
+for op in lab-start lab-job class-status image-import; do
+    expect_in "$op is not for a session by it" "only for who signed in by a link" "$(browse -d '{}' "$url/console/api/$op")"
+    expect_in "$op is not for the token" "only for who signed in by a link" "$(api POST /console/api/$op -d '{"lab":"/tmp/x","refs":["/etc/passwd"]}')"
 done
 api POST /api/v1/namespaces/default/serviceaccounts -d '{"metadata":{"name":"robot"}}' >/dev/null
 expect "others may not" 403 "$(status POST /console/api/status -H 'Impersonate-User: system:serviceaccount:default:robot')"

@@ -32,8 +32,8 @@ static bool refused(const char *op)
     return false;
 }
 
-/* They reach beyond the cluster: start programs of this machine, read its files. Only at the door, which a pod, a
- * grading jail or another machine cannot come by, whatever token they have. */
+/* They reach beyond the cluster: start programs of this machine, read its files. That is for whom the owner of the
+ * cluster's files gave a link, not for whoever has a token: a pod, a grading jail, a student on this machine. */
 static bool of_machine(const char *op)
 {
     return str_starts(op, "lab-") || str_starts(op, "class-") || strcmp(op, "image-import") == 0;
@@ -44,8 +44,8 @@ static const char *why_not(const struct request *rq, const char *op, const json_
 {
     if (!json_is_object(request))
         return "the body is no JSON object";
-    if (of_machine(op) && !console_at_door(rq))
-        return "only in the console that `stowage console` opens on the cluster's machine";
+    if (of_machine(op) && !rq->by_link)
+        return "only for who signed in by a link of `stowage console`";
     return refused(op) ? "not by this way" : NULL;
 }
 

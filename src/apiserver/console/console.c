@@ -130,6 +130,7 @@ bool console_user(struct request *rq)
         authn_viewer(rq);
     else if (who != SESSION_TOKEN)
         authn_admin(rq);
+    rq->by_link = who == SESSION_ADMIN;
     rq->by_cookie = who != SESSION_TOKEN || authn_token(rq->srv->authn, token, rq);
     return rq->by_cookie;
 }
@@ -172,8 +173,7 @@ static void login_by_token(struct request *rq)
     _auto_json_ json_t *body = json_loadb(rq->body.len ? rq->body.data : "", rq->body.len, 0, NULL);
     const char *token = jstr(body, "token");
     if (token && authn_token(rq->srv->authn, token, rq)) {
-        const bool admin = strcmp(rq->user.name, ADMIN_NAME) == 0;
-        sign_in(rq, admin ? SESSION_ADMIN : SESSION_TOKEN, admin ? NULL : token, 200, NULL);
+        sign_in(rq, SESSION_TOKEN, token, 200, NULL);
         return;
     }
     err_set(&e, ERR_UNAUTHORIZED, "this token is not known here, or it has run out");
