@@ -18,19 +18,22 @@ static struct who writer_of(const struct op *op)
     return (struct who){op->ctx->user ? op->ctx->user : "", op->ctx->groups};
 }
 
-/* Is every one of `wanted` in `have`, or "*" there? */
-static bool has_all(const json_t *have, const json_t *wanted)
+static bool has_each(const json_t *have, const json_t *wanted)
 {
     size_t i;
     json_t *w;
-    if (list_has(have, "*"))
-        return true;
     json_array_foreach(wanted, i, w)
     {
         if (!list_has(have, json_string_value(w)))
             return false;
     }
     return true;
+}
+
+/* Is every one of `wanted` in `have`, or "*" there? */
+static bool has_all(const json_t *have, const json_t *wanted)
+{
+    return list_has(have, "*") || has_each(have, wanted);
 }
 
 static bool covers_resources(const json_t *have, const json_t *wanted)
@@ -61,10 +64,11 @@ static bool covers_paths(const json_t *have, const json_t *wanted)
     return true;
 }
 
+/* A star among names is no more than a name. */
 static bool covers(const json_t *have, const json_t *wanted)
 {
     const json_t *own = json_object_get(have, "resourceNames"), *names = json_object_get(wanted, "resourceNames");
-    bool named = json_array_size(own) == 0 || (json_array_size(names) > 0 && has_all(own, names));
+    bool named = json_array_size(own) == 0 || (json_array_size(names) > 0 && has_each(own, names));
     return has_all(json_object_get(have, "verbs"), json_object_get(wanted, "verbs")) &&
            has_all(json_object_get(have, "apiGroups"), json_object_get(wanted, "apiGroups")) &&
            covers_resources(json_object_get(have, "resources"), json_object_get(wanted, "resources")) &&

@@ -156,6 +156,21 @@ static void test_nobody_gives_more_than_he_has(void **state)
     door_expect(d, post_as_student(d, "rolebindings.rbac.authorization.k8s.io", own), 201);
 }
 
+/* Among names a star stands for nothing but an object of that name. */
+static void test_a_star_among_names(void **state)
+{
+    struct door *d = *state;
+    static const char role[] = "{\"metadata\":{\"name\":\"%s\"},\"rules\":[{\"apiGroups\":[\"\"],\"resources\":["
+                               "\"secrets\"],\"resourceNames\":[\"%s\"],\"verbs\":[\"get\"]}]}";
+    _auto_free_ char *star = xasprintf(role, "star", "*"), *same = xasprintf(role, "same", "*"),
+                     *other = xasprintf(role, "other", "keys");
+    door_expect(d, door_post(d, "roles.rbac.authorization.k8s.io", "rb/", star), 201);
+    bind(d, "star", "Role", "star", "{\"kind\":\"User\",\"name\":\"student1\"}");
+    assert_false(may(d, "student1", "get secrets keys", NULL));
+    door_expect(d, post_as_student(d, "roles.rbac.authorization.k8s.io", same), 201);
+    door_expect(d, post_as_student(d, "roles.rbac.authorization.k8s.io", other), 403);
+}
+
 static void test_reviews(void **state)
 {
     struct door *d = *state;
@@ -225,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_subjects, setup, teardown),
         cmocka_unit_test_setup_teardown(test_roles_that_are_not_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_gives_more_than_he_has, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_star_among_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reviews, setup, teardown),
         cmocka_unit_test_setup_teardown(test_defaults_are_made_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_faults, setup, teardown),
