@@ -50,8 +50,10 @@ static int dry_create(struct op *op, json_t *take_obj)
 
 static int committed(struct op *op, int rc, const char *name, struct sobj *take_made)
 {
-    if (rc == 0)
+    if (rc == 0) {
+        siblings_note(op->r, take_made);
         return op_answer_obj(op, 201, take_made);
+    }
     return op->e->code == ERR_ALREADY_EXISTS ? already_exists(op, name) : op_fail_err(op);
 }
 
@@ -65,6 +67,7 @@ static int commit(struct op *op, json_t *take_obj)
     const char *bucket = op->res->bucket, *ns = op->res->namespaced ? op->t->ns : "";
     _auto_free_ char *name = xstrdup(meta_name(take_obj));
     json_t *stored = view_to_store(op->res, take_obj);
+    siblings_share(op->r, op->res, stored);
     if (op->later && !op->holds_services && !op->holds_quotas) {
         op->later->write = store_put_begin(s, bucket, ns, name, RV_ABSENT, stored, op->later->told, op->later->arg);
         op->later->name = TAKE(name);

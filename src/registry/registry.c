@@ -81,6 +81,7 @@ struct registry *registry_new(const struct registry_conf *conf)
     r->pod_cidr = xstrdup(conf->pod_cidr ? conf->pod_cidr : "10.244.0.0/16");
     pthread_mutex_init(&r->service_mu, NULL);
     pthread_mutex_init(&r->quota_mu, NULL);
+    pthread_mutex_init(&r->siblings.mu, NULL);
     return r;
 }
 
@@ -90,6 +91,8 @@ void registry_free(struct registry *r)
         return;
     pthread_mutex_destroy(&r->service_mu);
     pthread_mutex_destroy(&r->quota_mu);
+    siblings_forget(r);
+    pthread_mutex_destroy(&r->siblings.mu);
     free(r->service_cidr);
     free(r->pod_cidr);
     free(r);

@@ -16,6 +16,13 @@
 
 struct strategy;
 
+#define SIBLING_SLOTS 128
+/* Of each kind the version that was committed last, see siblings.c. */
+struct siblings {
+    pthread_mutex_t mu;               /* taken last */
+    struct sobj *last[SIBLING_SLOTS]; /* under mu; owned, or NULL */
+};
+
 struct registry {
     struct store *store;       /* borrowed */
     const struct clock *clock; /* borrowed */
@@ -31,6 +38,7 @@ struct registry {
     /* Held from the check of a namespace's quotas to the commit of what they granted. Taken after service_mu, before
      * any lock of the store. */
     pthread_mutex_t quota_mu;
+    struct siblings siblings;
 };
 
 struct op {
@@ -101,6 +109,13 @@ json_t *view_to_store(const struct resource *res, json_t *take_tree);
 int op_delete(struct op *op, const struct reg_delete_opts *o);
 /* Tells a client that names no policy what becomes of a job's pods. */
 void op_warn_orphans(const struct op *op, const struct reg_delete_opts *o);
+
+/* -- siblings.c: one memory for what versions have in common -- */
+/* Takes over what is equal in the other one; `obj` is about to be committed. */
+void versions_share(json_t *obj, const json_t *other);
+void siblings_share(struct registry *r, const struct resource *res, json_t *obj);
+void siblings_note(struct registry *r, const struct sobj *made);
+void siblings_forget(struct registry *r);
 
 /* Two texts of one moment; metav1.Time. */
 void time_after(int64_t now_ns, int64_t seconds, char out[TIME_TEXT_LEN]);

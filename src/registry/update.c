@@ -14,7 +14,6 @@
 #include "registry/sub_int.h"
 
 #include "api/validate.h"
-#include "base/json_share.h"
 #include "base/str.h"
 
 #include <inttypes.h>
@@ -140,15 +139,6 @@ static enum outcome remove_emptied(struct op *op, json_t *take_obj, const struct
     return (enum outcome)op_answer_tree(op, 200, take_obj);
 }
 
-/* Versions hold what they have in common once. The store writes into each one's metadata, so that is its own. */
-static void share_with(json_t *obj, const json_t *live)
-{
-    json_share(obj, live);
-    json_t *meta = json_object_get(obj, "metadata");
-    if (meta == json_object_get(live, "metadata"))
-        json_object_set_new(obj, "metadata", json_copy(meta));
-}
-
 static enum outcome commit(struct op *op, json_t *take_obj, struct sobj *cur, const json_t *live)
 {
     json_object_set(meta_of(take_obj), "resourceVersion",
@@ -160,14 +150,17 @@ static enum outcome commit(struct op *op, json_t *take_obj, struct sobj *cur, co
         return (enum outcome)op_answer_obj(op, 200, sobj_ref(cur));
     }
     if (!op->ctx->dry_run)
-        share_with(take_obj, live);
+        versions_share(take_obj, live);
     meta_seal(op->res, take_obj);
     if (op->ctx->dry_run)
         return (enum outcome)op_answer_tree(op, 200, take_obj);
     struct sobj *now = NULL;
-    if (store_put(op->r->store, cur->bucket, cur->ns, cur->name, cur->rv, view_to_store(op->res, take_obj), &now,
-                  op->e) == 0)
+    json_t *stored = view_to_store(op->res, take_obj);
+    siblings_share(op->r, op->res, stored);
+    if (store_put(op->r->store, cur->bucket, cur->ns, cur->name, cur->rv, stored, &now, op->e) == 0) {
+        siblings_note(op->r, now);
         return (enum outcome)op_answer_obj(op, 200, now);
+    }
     if (op->e->code == ERR_CONFLICT || op->e->code == ERR_NOT_FOUND)
         return RACED;
     return (enum outcome)op_fail_err(op);

@@ -231,6 +231,49 @@ static void test_loops(void **state)
     sobj_unref(made);
 }
 
+static struct sobj *make_deployment(struct door *d, const char *name)
+{
+    struct err e = ERR_INIT;
+    struct sobj *made = NULL;
+    json_t *tree = json_pack("{s{ss} s{si s{s{ss}} s{s{s{ss}} s{s[{ssss}]}}}}", "metadata", "name", name, "spec",
+                             "replicas", 1, "selector", "matchLabels", "a", "b", "template", "metadata", "labels", "a",
+                             "b", "spec", "containers", "name", "c", "image", "i");
+    assert_int_equal(reg_make(d->r, "loop", RES.deployments, "default", tree, &made, &e), 0);
+    return made;
+}
+
+static int edit_scale(json_t *obj, void *arg, struct err *e)
+{
+    (void)arg, (void)e;
+    jset_int(obj, "spec.replicas", 2);
+    return 1;
+}
+
+/* What one template made is one in memory, and still each object is changed alone. */
+static void test_siblings(void **state)
+{
+    struct door *d = *state;
+    struct err e = ERR_INIT;
+    _auto_sobj_ struct sobj *a = make_deployment(d, "a"), *b = make_deployment(d, "b");
+    assert_ptr_equal(jat(a->tree, "spec"), jat(b->tree, "spec"));
+    assert_ptr_equal(jat(a->tree, "metadata.managedFields"), jat(b->tree, "metadata.managedFields"));
+    assert_ptr_not_equal(jat(a->tree, "metadata"), jat(b->tree, "metadata"));
+    assert_string_not_equal(jstr(a->tree, "metadata.uid"), jstr(b->tree, "metadata.uid"));
+    assert_string_not_equal(jstr(a->tree, "metadata.resourceVersion"), jstr(b->tree, "metadata.resourceVersion"));
+
+    assert_int_equal(reg_modify(d->r, "loop", RES.deployments, "default", "a", "", edit_scale, NULL, &e), 0);
+    _auto_sobj_ struct sobj *scaled = reg_read(d->r, RES.deployments, "default", "a");
+    _auto_sobj_ struct sobj *other = reg_read(d->r, RES.deployments, "default", "b");
+    assert_int_equal(jint(scaled->tree, "spec.replicas", 0), 2);
+    assert_int_equal(jint(other->tree, "spec.replicas", 0), 1);
+    assert_ptr_equal(jat(scaled->tree, "spec.template"), jat(other->tree, "spec.template"));
+
+    assert_int_equal(reg_modify(d->r, "loop", RES.deployments, "default", "b", "", edit_scale, NULL, &e), 0);
+    _auto_sobj_ struct sobj *too = reg_read(d->r, RES.deployments, "default", "b");
+    assert_ptr_equal(jat(scaled->tree, "spec"), jat(too->tree, "spec"));
+    assert_ptr_equal(jat(a->tree, "spec"), jat(b->tree, "spec"));
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -241,6 +284,7 @@ int main(void)
         T(test_scale),
         T(test_patch_refusals),
         T(test_loops),
+        T(test_siblings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
