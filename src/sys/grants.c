@@ -3,9 +3,10 @@
  * Disks are sparse: together they promise more than the machine has. A filesystem that learns so from a failed write of
  * its block device is hurt: data that the pod believed written is gone, a failed write of its journal makes it
  * read-only until it is mounted anew; and if it is the one of a node, no pod there can end any more. So it never comes
- * to that: every ext4 has a count of blocks that it holds back (reserved_clusters in its sysfs directory), and this
- * file sets it so that what a filesystem may still take is there. Then a write that finds no room fails as on a full
- * disk, with "No space left on device", before anything was promised; nothing is lost and nothing needs repair.
+ * to that: every ext4 has a count of blocks that it holds back (reserved_clusters in its sysfs directory), every xfs a
+ * pool of them, and this file sets it so that what a filesystem may still take is there. Then a write that finds no
+ * room fails as on a full disk, with "No space left on device", before anything was promised; nothing is lost and
+ * nothing needs repair.
  *
  * RULE (grants_share): of the room that is left, a part is kept for ourselves; what was given and is not yet written
  * (dirty pages, fallocated blocks, the unwritten part of a journal) is taken off; the rest is shared out. Who writes
@@ -15,7 +16,7 @@
  *
  * What pods delete is given back: a filesystem whose file has much more than it uses is trimmed, once room is scarce.
  *
- * What cannot be limited (xfs, btrfs, raw devices) gets ENOSPC or EIO from its device, as on a broken disk; and others
+ * What cannot be limited (btrfs, raw devices) gets ENOSPC or EIO from its device, as on a broken disk; and others
  * may fill the machine too. For them there is the reserve (reserve.c), which is given back then. Who goes on writing
  * may take that too, and then the journal of the API server refuses until there is room again.
  *
@@ -96,10 +97,12 @@ int64_t grants_share(struct grant_share *s, size_t n, int64_t room)
 
 struct row { /* a filesystem, or a disk that has none we can limit */
     struct row *next;
-    char name[32];        /* the kernel's: "loop7", "loop7p1" */
-    char *image;          /* owned */
-    ino_t ino;            /* of the image: loop devices are used again for others */
-    char *mount;          /* owned; how the helper reaches it; NULL: no ext4 of ours is mounted */
+    char name[32]; /* the kernel's: "loop7", "loop7p1" */
+    char *image;   /* owned */
+    ino_t ino;     /* of the image: loop devices are used again for others */
+    char *mount;   /* owned; how the helper reaches it; NULL: nothing of ours that we can limit is mounted */
+    enum fs_kind kind;
+    dev_t dev;
     bool own, seen;       /* own: a node's, or that of image layers */
     int64_t base;         /* blocks it holds back by itself */
     int64_t used, backed; /* bytes, at the last look */
@@ -211,10 +214,12 @@ static void see_mount(void *arg, const struct fs_seen *m)
     if (!r || r->seen)
         return;
     _auto_free_ char *path = xasprintf("/proc/%d/root%s", (int)l->node->pid, m->target);
-    if (!fs_room_read(m->name, path, m->dev, &room))
+    if (!fs_room_read(m, path, &room))
         return; /* another mount covers it, or it is just going */
     free(r->mount);
     r->mount = TAKE(path);
+    r->kind = m->kind;
+    r->dev = m->dev;
     r->own = str_eq(image, l->node->image);
     r->base = r->fresh ? room.reserved : r->base;
     if (!r->fresh && room.used > r->used + GROWS)
@@ -296,7 +301,9 @@ static int64_t share_out(struct grants *g, int64_t room)
         r->starved = now < r->starved_until || (r->starved && s[n].grant < HEALED && s[n].grant < s[n].free);
         r->granted = s[n].grant;
         const int64_t held = (s[n].free - s[n].grant + r->room.block - 1) / r->room.block;
-        fs_reserve(r->name, &r->room, most_of(held, r->base));
+        struct fs_seen at = {.kind = r->kind, .dev = r->dev};
+        snprintf(at.name, sizeof at.name, "%s", r->name);
+        fs_reserve(&at, r->mount, &r->room, most_of(held, r->base));
         n++;
     }
     return left;

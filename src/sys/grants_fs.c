@@ -4,6 +4,10 @@
  * extents that is a header {magic, entries, max, depth, generation} and up to four extents {block, len, start_hi,
  * start_lo}. A journal that mke2fs made has one or two.
  *
+ * XFS: its reserve pool (XFS_IOC_SET_RESBLKS) is what nobody gets but the filesystem itself. The pool counts as used in
+ * statfs(), and so do blocks promised to data that is not written yet: they are in the difference of what is used and
+ * what the image has.
+ *
  * THREADS: none; the helper's loop, or the starting node. */
 #include "sys/grants_fs_int.h"
 #include "sys/proc_int.h"
@@ -14,15 +18,25 @@
 #include <endian.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/types.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define OWN_RESERVE_MAX 4096 /* blocks ext4 holds back by itself: a fiftieth, and no more */
+#define XFS_OWN_RESERVE 8192 /* xfs a twentieth, and no more */
+
+/* As in xfs_fs.h, which is no part of the kernel's headers for programs. */
+struct xfs_pool {
+    __u64 blocks, left; /* how many shall be held back; how many are */
+};
+#define XFS_SET_POOL _IOWR('X', 114, struct xfs_pool)
+#define XFS_GET_POOL _IOR('X', 115, struct xfs_pool)
 
 /* ---- mounts ---- */
 
@@ -56,9 +70,9 @@ char *fs_unescape(char *path)
 static void see_line(char *line, char *target, void (*fn)(void *arg, const struct fs_seen *m), void *arg)
 {
     unsigned maj, min;
-    struct fs_seen seen = {.target = target};
-    const char *tail = strstr(line, " - ext");
-    if (!tail || sscanf(line, "%*s %*s %u:%u %*s %4095s", &maj, &min, target) != 3)
+    struct fs_seen seen = {.target = target, .kind = strstr(line, " - xfs ") ? FS_XFS : FS_EXT};
+    if ((seen.kind == FS_EXT && !strstr(line, " - ext")) ||
+        sscanf(line, "%*s %*s %u:%u %*s %4095s", &maj, &min, target) != 3)
         return;
     seen.dev = makedev(maj, min);
     device_name(seen.dev, seen.name, sizeof seen.name);
@@ -87,7 +101,32 @@ static int64_t read_number(const char *name, const char *attribute)
     return fd >= 0 && read(fd, text, sizeof text - 1) > 0 ? strtoll(text, NULL, 10) : -1;
 }
 
-bool fs_room_read(const char *name, const char *path, dev_t dev, struct fs_room *out)
+/* The directory at the path, if it is of this device; -1: it is not. */
+static int open_of(const char *path, dev_t dev)
+{
+    struct stat st;
+    _auto_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == dev ? TAKE_FD(fd) : -1;
+}
+
+static bool xfs_room(const char *path, dev_t dev, struct fs_room *out)
+{
+    struct statfs fs;
+    struct xfs_pool pool;
+    _auto_close_ int fd = open_of(path, dev);
+    if (fd < 0 || fstatfs(fd, &fs) < 0 || ioctl(fd, XFS_GET_POOL, &pool) < 0)
+        return false;
+    const int64_t free_blocks = (int64_t)fs.f_bfree + (int64_t)pool.left;
+    *out = (struct fs_room){
+        .block = fs.f_bsize,
+        .free = free_blocks * fs.f_bsize,
+        .used = ((int64_t)fs.f_blocks - free_blocks) * fs.f_bsize,
+        .reserved = (int64_t)pool.blocks,
+    };
+    return true;
+}
+
+static bool ext_room(const char *name, const char *path, dev_t dev, struct fs_room *out)
 {
     struct stat st;
     struct statfs fs;
@@ -105,20 +144,52 @@ bool fs_room_read(const char *name, const char *path, dev_t dev, struct fs_room 
     return true;
 }
 
-void fs_reserve(const char *name, const struct fs_room *room, int64_t blocks)
+bool fs_room_read(const struct fs_seen *m, const char *path, struct fs_room *out)
+{
+    return m->kind == FS_XFS ? xfs_room(path, m->dev, out) : ext_room(m->name, path, m->dev, out);
+}
+
+static void ext_reserve(const char *name, int64_t blocks)
 {
     char path[128], text[32];
-    if (blocks == room->reserved)
-        return;
     snprintf(path, sizeof path, "/sys/fs/ext4/%s/reserved_clusters", name);
     snprintf(text, sizeof text, "%lld", (long long)blocks);
     proc_write(path, text);
+}
+
+static void xfs_reserve(const char *path, dev_t dev, int64_t blocks)
+{
+    struct xfs_pool pool = {.blocks = (__u64)blocks};
+    _auto_close_ int fd = open_of(path, dev);
+    if (fd >= 0)
+        ioctl(fd, XFS_SET_POOL, &pool);
+}
+
+void fs_reserve(const struct fs_seen *m, const char *path, const struct fs_room *room, int64_t blocks)
+{
+    if (blocks == room->reserved)
+        return;
+    if (m->kind == FS_XFS)
+        xfs_reserve(path, m->dev, blocks);
+    else
+        ext_reserve(m->name, blocks);
+}
+
+static int64_t xfs_held_for_others(const char *path, const struct statfs *fs)
+{
+    struct xfs_pool pool = {0};
+    _auto_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || ioctl(fd, XFS_GET_POOL, &pool) < 0 || pool.left <= XFS_OWN_RESERVE)
+        return 0;
+    return (int64_t)(pool.left - XFS_OWN_RESERVE) * fs->f_bsize;
 }
 
 int64_t fs_held_for_others(const char *path, const struct statfs *fs)
 {
     struct stat st;
     char name[32] = "";
+    if (fs->f_type == XFS_SUPER_MAGIC)
+        return xfs_held_for_others(path, fs);
     if (fs->f_type == EXT4_SUPER_MAGIC && stat(path, &st) == 0)
         device_name(st.st_dev, name, sizeof name);
     const int64_t reserved = name[0] ? read_number(name, "reserved_clusters") : 0;

@@ -1,4 +1,5 @@
-/* grants_fs_int.h - what the kernel says of the ext4 filesystems that a node has mounted. Private to grants.c. */
+/* grants_fs_int.h - what the kernel says of the filesystems that a node has mounted: those it can make hold back
+ * blocks, ext4 and xfs. Private to grants.c. */
 #ifndef STOWAGE_SYS_GRANTS_FS_INT_H
 #define STOWAGE_SYS_GRANTS_FS_INT_H
 
@@ -6,7 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct fs_seen {   /* a mount of an ext2, 3 or 4 */
+enum fs_kind { FS_EXT, FS_XFS };
+struct fs_seen { /* a mount of an ext2, 3 or 4, or of an xfs */
+    enum fs_kind kind;
     char name[32]; /* the kernel's name of its device: "loop7", "loop7p1" */
     dev_t dev;
     const char *target; /* on the node */
@@ -24,10 +27,11 @@ struct fs_room {
     int64_t dirty;    /* of them: written by programs, no block yet */
     int64_t reserved; /* blocks it holds back now */
 };
-/* path: where the helper reaches the mount. False if it is not (any more) this device. */
-bool fs_room_read(const char *name, const char *path, dev_t dev, struct fs_room *out);
-/* Makes it hold back `blocks`; does nothing if it does so already. */
-void fs_reserve(const char *name, const struct fs_room *room, int64_t blocks);
+/* path: where the helper reaches the mount. False if it is not (any more) this device, or for an xfs a single file of
+ * it. */
+bool fs_room_read(const struct fs_seen *m, const char *path, struct fs_room *out);
+/* Makes it hold back `blocks`; does nothing if it does so already, or is no longer there. */
+void fs_reserve(const struct fs_seen *m, const char *path, const struct fs_room *room, int64_t blocks);
 /* Bytes it holds back more than it would by itself: what it is said to have and may not use now. On the node. */
 struct statfs;
 int64_t fs_held_for_others(const char *path, const struct statfs *fs);

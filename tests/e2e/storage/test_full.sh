@@ -105,3 +105,19 @@ say "and over a restart"
 runs writer2
 runs other2
 for pod in writer2 other2; do within 30 "the bytes of $pod" kept $pod; done # Running may be what was written before the stop
+
+if command -v mkfs.xfs >/dev/null && "$STOWAGE" shell --data "$WORK/data" node01 -- grep -qw xfs /proc/filesystems; then
+    say "an xfs is held back in time, too"
+    class xfs '"parameters":{"csi.storage.k8s.io/fstype":"xfs"}'
+    on writer2 'rm -f /data/big /data/more; sync'
+    within 60 "room" has_room 500000
+    claim other-kind xfs 3Gi
+    holder other-kind other-kind
+    runs other-kind
+    on other-kind 'echo kept > /data/kept; sync'
+    fails on other-kind 'dd if=/dev/zero of=/data/big bs=1M count=2500 conv=fsync'
+    full
+    has_room 10000 || die "nothing was kept: $(room) KiB"
+    on writer2 'echo x >> /data/kept; sync' || die "another pod cannot write"
+    eq "it is not shut down" kept "$(on other-kind 'rm /data/big; sync; cat /data/kept; echo again > /data/again')"
+fi
