@@ -82,6 +82,18 @@ value_is() {
 }
 # event_says NAME TEXT: an event about the object of that name says TEXT
 event_says() { k get events --field-selector "involvedObject.name=$1" -o 'jsonpath={range .items[*]}{.reason}: {.message}{"\n"}{end}' | grep -qF -e "$2"; }
+# claim_data: the manifest of a claim "data" of 1Gi, the first of several
+claim_data() {
+    cat <<'YAML'
+kind: PersistentVolumeClaim
+apiVersion: v1
+metadata: {name: data}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 1Gi}}
+---
+YAML
+}
 # describes KIND NAME TEXT: kubectl describe says TEXT
 describes() { k describe "$1" "$2" | grep -qF -e "$3"; }
 phase_is() { value_is "$3" k get "$1" "$2" -o 'jsonpath={.status.phase}'; }

@@ -6,14 +6,8 @@
 . "$SOURCE_DIR/tests/e2e/lib.sh"
 chmod 755 "$WORK"
 
-cat >"$WORK/app.yaml" <<'YAML'
-kind: PersistentVolumeClaim
-apiVersion: v1
-metadata: {name: data}
-spec:
-  accessModes: [ReadWriteOnce]
-  resources: {requests: {storage: 1Gi}}
----
+claim_data >"$WORK/app.yaml"
+cat >>"$WORK/app.yaml" <<'YAML'
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}

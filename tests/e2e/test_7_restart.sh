@@ -3,14 +3,8 @@
 . "$SOURCE_DIR/tests/e2e/lib.sh"
 cluster
 cd "$WORK"
-k apply -f - <<'YAML'
-kind: PersistentVolumeClaim
-apiVersion: v1
-metadata: {name: data}
-spec:
-  accessModes: [ReadWriteOnce]
-  resources: {requests: {storage: 1Gi}}
----
+claim_data >app.yaml
+cat >>app.yaml <<'YAML'
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: keeper}
@@ -26,6 +20,7 @@ spec:
         volumeMounts: [{name: v, mountPath: /data}]
       volumes: [{name: v, persistentVolumeClaim: {claimName: data}}]
 YAML
+k apply -f app.yaml
 k rollout status deploy/keeper --timeout=300s
 pod() { k get pod -l app=keeper -o 'jsonpath={.items[0].metadata.name}'; }
 kept() { [ "$(k exec "$(pod)" -- cat /data/f)" = precious ]; }

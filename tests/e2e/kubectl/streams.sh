@@ -11,9 +11,14 @@ run_as() {
     "$who" "$@" <"${IN:-/dev/null}" >"$into.out" 2>"$into.err" || code=$?
     echo "$code" >"$into.code"
 }
-# both ARGS...: the same output, messages and exit code, one after the other; what goes away by itself is masked with sed -E "$MASK"
-both() {
+# again RESET ARGS...: what changes something is undone, by the shell command RESET, before each of both. Both have the same output,
+# messages and exit code; what goes away by itself is masked with sed -E "$MASK"
+again() {
+    reset=$1
+    shift
+    eval "$reset" >/dev/null 2>&1 || true
     run_as real k "$@"
+    eval "$reset" >/dev/null 2>&1 || true
     run_as ours ours "$@"
     for f in out err code; do
         for who in real ours; do sed -E "${MASK:-}" "$WORK/$who.$f" >"$WORK/$who.$f.m"; done
@@ -21,6 +26,7 @@ both() {
 $(cat "$WORK/difference")"
     done
 }
+both() { again : "$@"; }
 
 cluster
 k apply -f - >/dev/null <<'Y'

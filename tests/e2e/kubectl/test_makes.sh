@@ -3,21 +3,6 @@
 . "$SOURCE_DIR/tests/e2e/lib.sh"
 . "$SOURCE_DIR/tests/e2e/kubectl/streams.sh"
 
-# again RESET ARGS...: what changes something is undone before each of both
-again() {
-    reset=$1
-    shift
-    eval "$reset" >/dev/null 2>&1 || true
-    run_as real k "$@"
-    eval "$reset" >/dev/null 2>&1 || true
-    run_as ours ours "$@"
-    for f in out err code; do
-        for who in real ours; do sed -E "${MASK:-}" "$WORK/$who.$f" >"$WORK/$who.$f.m"; done
-        diff "$WORK/real.$f.m" "$WORK/ours.$f.m" >"$WORK/difference" || die "not the same ($f): kubectl $*
-$(cat "$WORK/difference")"
-    done
-}
-
 say "run: what is made, and what is refused"
 both run x --image=nginx --port 80 --expose --dry-run=client -o yaml
 both run x --image=nginx -n kube-system --dry-run=client -o yaml --env A=b --env C= --labels a=b,c=d --privileged -it \

@@ -4,14 +4,8 @@
 . "$SOURCE_DIR/tests/e2e/rootless/rootless.sh"
 fuse no
 
-cat >"$WORK/app.yaml" <<'YAML'
-kind: PersistentVolumeClaim
-apiVersion: v1
-metadata: {name: data}
-spec:
-  accessModes: [ReadWriteOnce]
-  resources: {requests: {storage: 1Gi}}
----
+claim_data >"$WORK/app.yaml"
+cat >>"$WORK/app.yaml" <<'YAML'
 kind: ConfigMap
 apiVersion: v1
 metadata: {name: words}

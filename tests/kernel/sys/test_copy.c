@@ -138,9 +138,7 @@ static int stop(void **state)
 {
     (void)state;
     m->ops->close(m);
-    for (int i = 0; i < 3000 && loops_of(data_dir); i++)
-        usleep(10000);
-    assert_int_equal(loops_of(data_dir), 0);
+    await(loops_of(data_dir) == 0);
     harness_end();
     return 0;
 }
