@@ -1,6 +1,7 @@
 """images.py - images for test_18_images.sh, made without docker; and a registry of one image.
 
   images.py docker FILE NAME      an archive as `docker save` writes it
+  images.py big FILE NAME MIB     the same, with so much that cannot be compressed
   images.py oci DIRECTORY [zstd]  an OCI layout, its layers gzipped, or compressed by the program zstd
   images.py bad KIND FILE         an archive that must be refused
   images.py serve DIRECTORY PORT_FILE   a registry that has the layout's image under every name
@@ -96,6 +97,10 @@ def docker(path, name, parts=None):
         f.write(tar_of([(n, "f", d, 0o644, 0) for n, d in members]))
 
 
+def big(path, name, mib):
+    docker(path, name, layers() + [tar_of([("usr/share/big", "f", os.urandom(int(mib) << 20), 0o644, 0)])])
+
+
 def oci(path, how="gzip"):
     os.makedirs(path + "/blobs/sha256")
 
@@ -158,4 +163,4 @@ def serve(path, port_file):
 
 
 if __name__ == "__main__":
-    {"docker": docker, "oci": oci, "bad": bad, "serve": serve}[sys.argv[1]](*sys.argv[2:])
+    {"docker": docker, "big": big, "oci": oci, "bad": bad, "serve": serve}[sys.argv[1]](*sys.argv[2:])
