@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 #include "kubectl/call_int.h"
-#include "kubectl/verbs_int.h"
+#include "kubectl/verbs/verbs_int.h"
 
 #include <stdlib.h>
 #include <string.h>

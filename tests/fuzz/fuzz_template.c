@@ -1,8 +1,8 @@
 /* What somebody writes behind -o: Go templates, JSONPath, custom columns, over one tree. */
 #include "api/jsonpath.h"
 #include "base/mem.h"
-#include "kubectl/columns.h"
-#include "kubectl/gotemplate.h"
+#include "kubectl/output/columns.h"
+#include "kubectl/output/gotemplate.h"
 
 #include <stdlib.h>
 

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "kubectl/table.h"
+#include "kubectl/output/table.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* workload.c - who makes pods: deployments, replica sets, stateful sets, daemon sets, jobs. THREADS: pure. */
 #include "kubectl/describe/page_int.h"
-#include "kubectl/rollout_state.h"
+#include "kubectl/verbs/rollout_state.h"
 
 #include "api/printer.h"
 #include "base/clock.h"

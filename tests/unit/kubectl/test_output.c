@@ -1,11 +1,11 @@
 /* test_output.c - columns, templates, sorting, manifests: what a command prints and reads, without a cluster. */
 #include "base/mem.h"
-#include "kubectl/columns.h"
-#include "kubectl/gotemplate.h"
+#include "kubectl/output/columns.h"
+#include "kubectl/output/gotemplate.h"
 #include "kubectl/manifests.h"
-#include "kubectl/print.h"
-#include "kubectl/sorting.h"
-#include "kubectl/table.h"
+#include "kubectl/output/print.h"
+#include "kubectl/output/sorting.h"
+#include "kubectl/output/table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

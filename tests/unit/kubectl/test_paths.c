@@ -1,7 +1,7 @@
 /* Paths as Go cleans and joins them, names of images, and archives of folders. */
-#include "kubectl/image_name.h"
-#include "kubectl/pack.h"
-#include "kubectl/paths.h"
+#include "kubectl/set/image_name.h"
+#include "kubectl/verbs/pack.h"
+#include "kubectl/verbs/paths.h"
 
 #include "base/mem.h"
 #include "base/str.h"

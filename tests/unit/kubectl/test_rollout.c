@@ -1,7 +1,7 @@
 /* How far a rollout is, in kubectl's words, and which revisions an object has. */
 #include "base/mem.h"
 #include "base/str.h"
-#include "kubectl/rollout_state.h"
+#include "kubectl/verbs/rollout_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

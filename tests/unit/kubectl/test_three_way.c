@@ -2,7 +2,7 @@
  * leads to what was asked for. */
 #include "api/patch.h"
 #include "base/mem.h"
-#include "kubectl/three_way.h"
+#include "kubectl/verbs/three_way.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
