@@ -8,6 +8,9 @@
  * server can end: shutdown() wakes their threads, and the last one to go signals. The library's handle is closed by the
  * session's thread, exactly once.
  *
+ * With the pair the library tells nobody that the client has left. So the connection itself is watched, and when all it
+ * brought was taken from it and forwarded, the session reads an end.
+ *
  * The library (0.9.75) says that any thread may close a handle, but under TLS its own thread can see the close, forward
  * the last bytes and free the connection before the call has come to its end, which then writes into what is freed. So
  * the close is made under `mu`, and the HTTP thread takes `mu` once before the library frees a connection
@@ -28,12 +31,15 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
-enum { STACK = 256 * 1024, STOP_SECONDS = 10 };
+enum { STACK = 256 * 1024, STOP_SECONDS = 10, FORWARD_MS = 250 };
 
 struct upgrades {
     pthread_mutex_t mu;
@@ -51,6 +57,9 @@ struct session {
     struct MHD_UpgradeResponseHandle *handle;
     struct upgraded up;
     char *early; /* owned */
+    struct waker *waker;
+    struct wake left; /* armed while the bytes come through the pair */
+    int client_fd;    /* the connection; borrowed while armed */
     struct session *prev, *next;
 };
 
@@ -127,6 +136,7 @@ void upgrade_settle(struct upgrades *u)
 static void session_end(struct session *s)
 {
     struct upgrades *u = s->all;
+    waker_disarm(s->waker, &s->left);
     if (s->done)
         s->done(s->arg);
     pthread_mutex_lock(&u->mu);
@@ -175,6 +185,26 @@ static void take_over_tls(struct session *s, const struct request *rq)
         s->up.fd = tls_records_fd(s->up.tls);
 }
 
+/* What was read last may still be on its way through the library: it gets a moment. */
+static int64_t client_left(struct wake *wk, unsigned why)
+{
+    struct session *s = (struct session *)((char *)wk - offsetof(struct session, left));
+    int unread = 0;
+    if (why == WAKE_FD || (ioctl(s->client_fd, FIONREAD, &unread) == 0 && unread > 0))
+        return waker_now_ms() + FORWARD_MS;
+    shutdown(s->up.fd, SHUT_RD);
+    return WAKE_NEVER;
+}
+
+static void watch_client(struct session *s, const struct request *rq)
+{
+    s->waker = rq->srv->waker;
+    s->client_fd = rq->conn->fd;
+    s->left = (struct wake){.fire = client_left, .fd = -1};
+    if (rq->conn->tls && !s->up.tls)
+        waker_arm(s->waker, &s->left, s->client_fd, EPOLLRDHUP, WAKE_NEVER);
+}
+
 /* What a session sends goes out at once: the library leaves the socket as answers of several parts want it, where a
  * second small write waits for the other side's delayed acknowledgement of the first, 40 ms. */
 static void send_at_once(int fd)
@@ -198,6 +228,7 @@ static void on_upgrade(void *cls, struct MHD_Connection *mhd, void *ctx, const c
     s->up = (struct upgraded){.fd = fd, .early = s->early, .early_len = early_len};
     take_over_tls(s, rq);
     send_at_once(s->up.fd);
+    watch_client(s, rq);
     session_link(s);
     int rc = start_thread(s);
     if (rc != 0) {
