@@ -9,7 +9,7 @@ struct relay_request {
     const char *method, *path;
     const char *headers; /* "Name: value\r\n" each; none of Host, User-Agent, Authorization, Connection */
     bool upgrade;        /* it wants another protocol: Connection and Upgrade are in `headers` */
-    const void *body;    /* what of it is here already */
+    const void *body;    /* what of it is here already; of no use with `upgrade` */
     size_t len;
     int fd; /* what follows is read from it, the answer written to it; not closed */
 };

@@ -169,10 +169,30 @@ static void answer(int fd, int status, const char *reason, const char *body)
         return;
 }
 
+/* A path as the server reads it. NULL: it would not. Returns new. */
+static char *plain_path(const char *path)
+{
+    _auto_buf_ struct buf out = BUF_INIT;
+    for (; *path && *path != '?'; path++) {
+        char c = *path;
+        if (c == '%') {
+            const char digits[] = {path[1], path[1] ? path[2] : '\0', '\0'};
+            if (!isxdigit((unsigned char)digits[0]) || !isxdigit((unsigned char)digits[1]))
+                return NULL;
+            c = (char)strtol(digits, NULL, 16);
+            path += 2;
+        }
+        if (!c)
+            return NULL;
+        buf_addc(&out, c);
+    }
+    return buf_steal(&out, NULL);
+}
+
 static bool may_ask(const struct proxy *p, const struct asked *a)
 {
-    _auto_free_ char *path = xstrndup(a->path, strcspn(a->path, "?"));
-    return fits(&p->paths, path) && !fits(&p->no_paths, path) && !fits(&p->no_methods, a->method) &&
+    _auto_free_ char *path = plain_path(a->path);
+    return path && fits(&p->paths, path) && !fits(&p->no_paths, path) && !fits(&p->no_methods, a->method) &&
            fits(&p->hosts, a->host);
 }
 

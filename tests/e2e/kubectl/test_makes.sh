@@ -86,6 +86,13 @@ url=http://127.0.0.1:$(sed 's/.*://' "$WORK/proxy")
 eq "the API" two "$(curl -s "$url/api/v1/namespaces/default/pods/two" | jq -r .metadata.name)"
 eq "a write" made "$(curl -s -X POST -H 'Content-Type: application/json' -d '{"metadata":{"name":"made"}}' "$url/api/v1/namespaces/default/configmaps" | jq -r .metadata.name)"
 eq "exec is refused" 403 "$(curl -s -o /dev/null -w '%{http_code}' "$url/api/v1/namespaces/default/pods/two/exec")"
+eq "in another spelling, too" 403 "$(curl -s -o /dev/null -w '%{http_code}' "$url/api/v1/namespaces/default/pods/two/%65xec")"
+exec 3<>"/dev/tcp/127.0.0.1/${url##*:}" # a request behind one that is told to be of another protocol
+printf 'GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: none\r\n\r\nGET /api/v1/namespaces/default/pods/two HTTP/1.1\r\nHost: localhost\r\n\r\n' >&3
+answer=$(timeout 10 cat <&3 || true)
+exec 3>&-
+has "the first is answered" '"gitVersion"' "$answer"
+! grep -q '"name":"two"' <<<"$answer" || die "a request was carried that nobody had looked at"
 eq "other hosts are refused" 403 "$(curl -s -o /dev/null -w '%{http_code}' -H 'Host: example.com' "$url/version")"
 eq "our kubectl through it" pod/two "$(ours --server="$url" get pod two -o name)"
 kill $proxy
