@@ -49,6 +49,7 @@ static const char *why_not(const struct request *rq, const char *op, const json_
     return refused(op) ? "not by this way" : NULL;
 }
 
+/* What a job has to say comes so, too, its failure among it (app/requests_job.c). */
 static void take_file(struct call *k, int fd)
 {
     json_t *whole = fd >= 0 ? json_loadfd(fd, 0, NULL) : NULL;
@@ -56,6 +57,9 @@ static void take_file(struct call *k, int fd)
         return;
     json_decref(k->answer);
     k->answer = whole;
+    const char *error = json_is_object(whole) ? jstr(whole, "error") : NULL;
+    if (error)
+        k->failed = err_set(&k->err, (enum err_code)jint(whole, "code", ERR_INTERNAL), "%s", error) < 0;
 }
 
 static void call_free(struct call *k)

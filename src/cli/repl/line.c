@@ -94,11 +94,12 @@ static int read_char(EditLine *el, wchar_t *out)
 static bool read_paste(struct line *l, struct buf *text)
 {
     static const char end[] = "\033[201~";
+    const size_t n = sizeof end - 1;
     unsigned char byte;
     while (read_byte(l, &byte)) {
         buf_addc(text, byte == '\r' ? '\n' : (char)byte);
-        if (str_ends(buf_str(text), end)) {
-            text->len -= sizeof end - 1;
+        if (byte == '~' && text->len >= n && memcmp(text->data + text->len - n, end, n) == 0) {
+            text->len -= n;
             text->data[text->len] = '\0';
             return true;
         }

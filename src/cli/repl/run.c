@@ -410,8 +410,11 @@ static int run_into_shell(struct session *s, const struct pipeline *p, size_t i,
     close(ends[0]);
     FILE *into = fdopen(ends[1], "we");
     if (pid < 0 || !into) {
-        close(ends[1]);
-        return 1;
+        if (into)
+            fclose(into);
+        else
+            close(ends[1]);
+        return pid < 0 ? 1 : program_wait(s, pid);
     }
     _auto_close_ int gone = (int)syscall(SYS_pidfd_open, pid, 0);
     _auto_close_ int cancel = cancel_with(s->cancel, gone);
