@@ -497,6 +497,11 @@ struct labs *cluster_labs(struct cluster *c)
     return c->labs;
 }
 
+const char *cluster_class(const struct cluster *c)
+{
+    return c->conf.class_dir;
+}
+
 int cluster_console_link(struct cluster *c, const struct console_link *link, char **out_url, struct err *e)
 {
     if (link->viewer && viewer_ensure(c->registry, e) < 0)
@@ -657,11 +662,14 @@ json_t *cluster_status(struct cluster *c)
     }
     struct kubelet_net net;
     kubelet_network(c->kubelet, &net);
-    return json_pack("{s:s, s:i, s:s, s:s, s:i, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "server",
-                     apiserver_url(c->api), "pid", (int)getpid(), "data", c->data.path, "kubeconfig", c->kubeconfig,
-                     "nodes", c->conf.nodes, "ready", ready, "objects", (json_int_t)stats.objects, "simulated", c->why,
-                     "differs", c->differs, "ingress", net.ingress, "ingressTls", net.ingress_tls, "ingressWhy",
-                     net.ingress_why, "policiesWhy", net.filter_why);
+    json_t *told = json_pack(
+        "{s:s, s:i, s:s, s:s, s:i, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "server", apiserver_url(c->api), "pid",
+        (int)getpid(), "data", c->data.path, "kubeconfig", c->kubeconfig, "nodes", c->conf.nodes, "ready", ready,
+        "objects", (json_int_t)stats.objects, "simulated", c->why, "differs", c->differs, "ingress", net.ingress,
+        "ingressTls", net.ingress_tls, "ingressWhy", net.ingress_why, "policiesWhy", net.filter_why);
+    if (c->conf.class_dir)
+        jset_str(told, "class", c->conf.class_dir);
+    return told;
 }
 
 bool cluster_quiet(struct cluster *c, uint64_t *out_revision)

@@ -114,7 +114,8 @@ static const struct request_op *const tables[] = {ops,
                                                   why_request_ops,
                                                   image_request_ops,
                                                   checkpoint_request_ops,
-                                                  lab_request_ops};
+                                                  lab_request_ops,
+                                                  class_request_ops};
 
 static int handle(struct cluster *c, const json_t *request, json_t **out, int fds[4], struct err *e)
 {

@@ -31,5 +31,6 @@ extern const struct request_op image_request_ops[];      /* requests_image.c */
 extern const struct request_op why_request_ops[];        /* requests_why.c */
 extern const struct request_op checkpoint_request_ops[]; /* requests_checkpoint.c */
 extern const struct request_op lab_request_ops[];        /* requests_lab.c */
+extern const struct request_op class_request_ops[];      /* requests_class.c */
 
 #endif

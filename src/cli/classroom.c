@@ -3,7 +3,10 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "cli/console_link.h"
 #include "cli/lab_place.h"
+#include "cli/local.h"
+#include "cli/spawn.h"
 #include "lab/lab.h"
 #include "lab/progress.h"
 
@@ -221,6 +224,54 @@ int classroom_book(const struct classroom *c, const char *student, struct book *
     if (access(path, F_OK) < 0)
         return err_set(e, ERR_NOT_FOUND, "%s has not begun", student);
     return book_open(path, out, e);
+}
+
+char *class_look_link(const struct classroom *c, const char *student, int64_t seconds, struct err *e)
+{
+    _auto_free_ char *dir = NULL;
+    if (!classroom_has(c, student)) {
+        err_set(e, ERR_NOT_FOUND, "there is no student \"%s\" in this class", student);
+        return NULL;
+    }
+    if (classroom_cluster(c, student, &dir, e) < 0) {
+        err_wrap(e, "%s", student);
+        return NULL;
+    }
+    _auto_free_ char *data = xasprintf("%s/data", dir);
+    return console_link(data, &(struct link_wish){.view = "", .viewer = true, .seconds = seconds}, e);
+}
+
+/* ---- the teacher's cluster ---- */
+
+char *classroom_teacher(const struct classroom *c)
+{
+    return xasprintf("%s/teacher", c->dir);
+}
+
+static int run(const char *const *argv, const char *what, struct err *e)
+{
+    _auto_buf_ struct buf told = BUF_INIT;
+    int code;
+    if (spawn_wait(argv, &told, &code, e) < 0)
+        return -1;
+    return code == 0 ? 0 : err_set(e, ERR_INTERNAL, "%s: %s", what, buf_str(&told));
+}
+
+/* It has nothing to do but to be looked at: no pod of it is ever more than remembered. */
+int classroom_teacher_up(const struct classroom *c, const struct cli *cli, struct err *e)
+{
+    _auto_free_ char *data = classroom_teacher(c);
+    const char *const argv[] = {cli->self_exe, "up",          "--detach",  "--quiet", "--data",  data,
+                                "--listen",    "127.0.0.1:0", "--profile", "none",    "--nodes", "1",
+                                "--simulate",  "--class",     c->dir,      NULL};
+    return local_listens(data) ? 0 : run(argv, "the teacher's cluster did not start", e);
+}
+
+int classroom_teacher_down(const struct classroom *c, const struct cli *cli, struct err *e)
+{
+    _auto_free_ char *data = classroom_teacher(c);
+    const char *const argv[] = {cli->self_exe, "down", "--data", data, NULL};
+    return local_listens(data) ? run(argv, "the teacher's cluster did not end", e) : 0;
 }
 
 int classroom_cluster(const struct classroom *c, const char *student, char **out, struct err *e)

@@ -56,6 +56,15 @@ int classroom_book(const struct classroom *c, const char *student, struct book *
  * `out_attempt` may be NULL. */
 int classroom_cluster(const struct classroom *c, const char *student, char **out, struct err *e);
 
+/* A link to look into the cluster the student works in without changing anything. Returns new, or NULL. */
+char *class_look_link(const struct classroom *c, const char *student, int64_t seconds, struct err *e);
+
+/* -- the teacher's cluster: its console shows the class -- */
+char *classroom_teacher(const struct classroom *c); /* its data directory; new */
+/* It runs: started if it does not. */
+int classroom_teacher_up(const struct classroom *c, const struct cli *cli, struct err *e);
+int classroom_teacher_down(const struct classroom *c, const struct cli *cli, struct err *e);
+
 /* JSON in a file that is there as a whole or not at all, mode 0600. */
 int classroom_write(const char *path, const json_t *what, struct err *e);
 

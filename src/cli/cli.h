@@ -32,6 +32,7 @@ struct up_conf {
     int verbose;
     const char *kubeconfig; /* where to write; NULL = <data>/kubeconfig */
     bool write_kubeconfig;  /* merge a context into the user's own */
+    const char *class_dir;  /* its console shows the class in this folder (classroom.h); NULL: none */
     const char *self_exe;
 };
 

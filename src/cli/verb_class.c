@@ -24,7 +24,7 @@
 #define MINUTES_MAX  (7 * 24 * 60)
 #define LINK_MS      (60 * 60 * 1000)
 #define LINK_MAX_MS  (INT64_C(24) * 60 * 60 * 1000)
-#define LOOK_MS      (5 * 60 * 1000) /* a link for who asked for it just now */
+#define LOOK_SECONDS 300 /* a link for who asked for it just now */
 
 struct class_args {
     const struct cli *cli;
@@ -106,6 +106,17 @@ static int hand_out(const struct class_args *a, const struct classroom *c, const
     return 0;
 }
 
+static int print_teachers_link(const struct class_args *a, const struct classroom *c, struct err *e)
+{
+    _auto_free_ char *data = classroom_teacher(c);
+    const struct link_wish wish = {.view = "class", .seconds = a->link_ms / 1000};
+    _auto_free_ char *url = classroom_teacher_up(c, a->cli, e) < 0 ? NULL : console_link(data, &wish, e);
+    if (!url)
+        return -1;
+    printf("%s\n", url);
+    return 0;
+}
+
 /* ---- words ---- */
 
 static int make_class(const struct class_args *a, struct classroom *out, struct err *e)
@@ -138,7 +149,8 @@ static int word_start(struct class_args *a, struct err *e)
         return -1;
     const int code = work(a, &c, "start", &students);
     hand_out(a, &c, &students);
-    return code;
+    printf("The class itself, for its teacher only:\n  ");
+    return print_teachers_link(a, &c, e) < 0 ? -1 : code;
 }
 
 static int word_links(struct class_args *a, struct err *e)
@@ -177,21 +189,23 @@ static int word_status(struct class_args *a, struct err *e)
 static int word_open(struct class_args *a, struct err *e)
 {
     _auto_classroom_ struct classroom c = {0};
-    _auto_free_ char *dir = NULL;
     if (a->words_len != 1)
         return cli_usage(e, "class", "open whose cluster?");
     if (classroom_open(a->dir, &c, e) < 0)
         return -1;
-    if (!classroom_has(&c, a->words[0]))
-        return err_set(e, ERR_NOT_FOUND, "there is no student \"%s\" in this class", a->words[0]);
-    if (classroom_cluster(&c, a->words[0], &dir, e) < 0)
-        return err_wrap(e, "%s", a->words[0]);
-    _auto_free_ char *data = xasprintf("%s/data", dir),
-                     *url = console_link(data, &(struct link_wish){"", true, LOOK_MS / 1000}, e);
+    _auto_free_ char *url = class_look_link(&c, a->words[0], LOOK_SECONDS, e);
     if (!url)
         return -1;
     printf("%s\n", url);
     return 0;
+}
+
+static int word_console(struct class_args *a, struct err *e)
+{
+    _auto_classroom_ struct classroom c = {0};
+    if (a->words_len)
+        return cli_usage(e, "class", "console: what is %s?", a->words[0]);
+    return classroom_open(a->dir, &c, e) < 0 ? -1 : print_teachers_link(a, &c, e);
 }
 
 static int word_next(struct class_args *a, struct err *e)
@@ -213,7 +227,8 @@ static int word_stop(struct class_args *a, struct err *e)
     _auto_strlist_ struct strlist students = {0};
     if (classroom_open(a->dir, &c, e) < 0 || pick(&c, a, &students, e) < 0)
         return -1;
-    return work(a, &c, "stop", &students);
+    const int code = work(a, &c, "stop", &students);
+    return a->words_len == 0 && classroom_teacher_down(&c, a->cli, e) < 0 ? -1 : code;
 }
 
 /* ---- the gradebook ---- */
@@ -338,8 +353,9 @@ static bool take_option(struct class_args *a, int opt)
 static const struct {
     const char *name;
     int (*run)(struct class_args *a, struct err *e);
-} words[] = {{"start", word_start}, {"status", word_status}, {"links", word_links},   {"open", word_open},
-             {"next", word_next},   {"grade", word_grade},   {"export", word_export}, {"stop", word_stop}};
+} words[] = {{"start", word_start},   {"status", word_status},   {"links", word_links},
+             {"open", word_open},     {"next", word_next},       {"grade", word_grade},
+             {"export", word_export}, {"console", word_console}, {"stop", word_stop}};
 
 static int class_run(const struct cli *cli, int argc, char **argv, struct err *e)
 {
@@ -369,7 +385,7 @@ const struct cli_verb verb_class = {
     .summary = "a class at its labs on this machine: a cluster for each student",
     .help =
         "usage: stowage class start LAB... --students FILE|N [--exam [--minutes N]]\n"
-        "       stowage class start | status [-o table|json|csv] | links [STUDENT...] | open STUDENT\n"
+        "       stowage class start | status [-o table|json|csv] | links [STUDENT...] | open STUDENT | console\n"
         "       stowage class next [STUDENT...] | grade | export [--lab LAB] [--format FORM] [--out DIR] | stop\n\n"
         "start LAB...: a cluster for each student, beside each other, in which the first LAB begins, in the student's\n"
         "own variant; prints what to hand out: a link to the cluster's console, and a kubeconfig. With --exam the "
@@ -378,6 +394,7 @@ const struct cli_verb verb_class = {
         "start alone: goes on after a stop, a crash or a reboot; nothing of the progress is lost.\n"
         "status: who is where, with how many points, stuck on which check, since when.\n"
         "links: new links to hand out. open: a link to look into a student's cluster without changing anything.\n"
+        "console: a link to the class in a browser, for its teacher.\n"
         "next: the lab ends, and the class's next one begins.\n"
         "export: the gradebook by what was checked so far. grade: the same, after everybody's step was looked at as "
         "it\nstands.\n"

@@ -39,6 +39,7 @@ enum {
     OPT_PLAIN_HTTP,
     OPT_SIMULATE,
     OPT_QUIET,
+    OPT_CLASS,
 };
 
 static const struct option options[] = {
@@ -60,6 +61,7 @@ static const struct option options[] = {
     {"plain-http", no_argument, NULL, OPT_PLAIN_HTTP},
     {"simulate", no_argument, NULL, OPT_SIMULATE},
     {"quiet", no_argument, NULL, OPT_QUIET},
+    {"class", required_argument, NULL, OPT_CLASS},
     {"verbose", no_argument, NULL, 'v'},
     {NULL, 0, NULL, 0},
 };
@@ -165,6 +167,9 @@ static int parse_flag(int opt, struct up_conf *conf, char **host, const char **d
     case OPT_QUIET:
         conf->quiet = true;
         return 0;
+    case OPT_CLASS:
+        conf->class_dir = optarg;
+        return 0;
     case 'v':
         conf->verbose++;
         return 0;
@@ -224,6 +229,7 @@ const struct cli_verb verb_up = {
         "  --write-kubeconfig    also merge a context \"stowage\" into $KUBECONFIG or ~/.kube/config\n"
         "  --plain-http          no TLS (kubectl sends no credentials then; loopback only)\n"
         "  --simulate            do not touch the kernel: pods and disks are only remembered\n"
+        "  --class DIR           its console shows its administrator the class in that folder (`stowage class`)\n"
         "  --quiet               print nothing but errors\n"
         "  -v, --verbose         log more; twice traces every kernel request\n",
     .run = up_run,

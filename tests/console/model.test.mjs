@@ -6,6 +6,7 @@ const { differences } = await source("diff.js");
 const { bytes, parseQuantity, age } = await source("quantity.js");
 const { memberPath } = await source("api.js");
 const { lineOf, marksOf } = await source("views/yaml_lines.js");
+const { ago, moved, rows, stepWord } = await source("views/class_model.js");
 
 const map = (...objects) => new Map(objects.map((o) => [`${o.metadata.namespace || ""}/${o.metadata.name}`, o]));
 const claim = (name, volumeName, storageClassName = "gp2") => ({ metadata: { name, namespace: "default" }, spec: { storageClassName, volumeName, resources: { requests: { storage: "1Gi" } } }, status: { phase: volumeName ? "Bound" : "Pending" } });
@@ -63,4 +64,25 @@ test("the server's words stand at their line", () => {
   assert.equal(lineOf(text, "spec.none"), 2);
   assert.deepEqual(marksOf(text, { body: { details: { causes: [{ field: "kind", message: "no" }] } } }), [{ line: 1, message: "kind: no" }]);
   assert.deepEqual(marksOf(text, { message: "all of it" }), [{ line: 0, message: "all of it" }]);
+});
+const student = (name, state, more = {}) => ({ student: name, state, cluster: "up", points: 0, hints: 0, last: 0, tasks: [{ steps: [{ title: "One", state: "working" }] }], ...more });
+const names = (list) => list.map((s) => s.student).join();
+test("a class: who is shown, in which order", () => {
+  const all = [student("c", "stuck", { stuck: { since: 9, check: "the claim" } }), student("a", "done", { points: 5 }), student("b", "stuck", { stuck: { since: 3, check: "the pod" }, cluster: "down" }), student("d", "working", { last: 7 })];
+  assert.equal(names(rows(all)), "a,b,c,d");
+  assert.equal(names(rows(all, { sort: "state" })), "b,c,d,a");
+  assert.equal(names(rows(all, { sort: "points" })), "a,b,c,d");
+  assert.equal(names(rows(all, { sort: "last", down: true })), "c,b,a,d");
+  assert.equal(names(rows(all, { sort: "no such" })), "a,b,c,d");
+  assert.equal(names(rows(all, { state: "stuck", text: "CLAIM" })), "c");
+  assert.equal(names(rows(all, { state: "down" })), "b");
+});
+test("a class: what has moved", () => {
+  const before = { students: [student("a", "working"), student("b", "working")] };
+  const now = { students: [student("a", "done", { tasks: [{ steps: [{ title: "One", state: "done" }] }] }), student("b", "working", { cluster: "down" }), student("new", "working")] };
+  assert.deepEqual(moved(null, now), []);
+  assert.deepEqual(moved(before, now), [{ student: "a", step: "0.0", text: "a: One done" }, { student: "b", text: "b: cluster down" }]);
+  assert.deepEqual(moved(now, now), []);
+  assert.equal(stepWord("skipped"), "gone on without all points");
+  assert.equal([ago(-5), ago(59), ago(3600), ago(200000)].join(), "0 s,59 s,1 h,2 d");
 });

@@ -2,7 +2,7 @@
 // row in `views`.
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { get, onLine } from "./api.js";
+import { console_, get, onLine } from "./api.js";
 import { Link, navigate, useRoute } from "./route.jsx";
 import { SignIn } from "./signin.jsx";
 import { Help } from "./help.jsx";
@@ -12,6 +12,7 @@ import { ObjectPage } from "./views/object.jsx";
 import { Terminals } from "./views/terminals.jsx";
 import { Disks } from "./views/disks.jsx";
 import { Timeline } from "./views/timeline.jsx";
+import { Class } from "./views/class.jsx";
 import "./style.css";
 
 const views = [
@@ -21,7 +22,11 @@ const views = [
   { at: "terminals", title: "Terminals", key: "t", View: Terminals },
   { at: "disks", title: "Disks", key: "d", View: Disks },
   { at: "timeline", title: "Timeline", key: "l", View: Timeline },
+  { at: "class", title: "Class", key: "c", View: Class, only: "teacher" },
 ];
+const VIEWER = "stowage:viewer", CHANGES = ["terminals", "labs"]; // who only looks, and what that one can do nothing with
+// A teacher's cluster has a class; whom it is not told to has none.
+const hasClass = () => console_("status").then((s) => !!s.class, () => false);
 
 function Line({ state }) {
   if (state !== "lost") return null;
@@ -50,11 +55,11 @@ function useKeys(openHelp) {
   }, []);
 }
 
-function Nav({ at, user }) {
+function Nav({ at, user, shown }) {
   const out = async () => { await fetch("/console/logout", { method: "POST" }); location.href = "/console/"; };
   return <nav class="side" aria-label="Views">
     <Link to="" class="brand">Stowage</Link>
-    <ul>{views.filter((v) => v.title).map((v) =>
+    <ul>{shown.filter((v) => v.title).map((v) =>
       <li><Link to={v.at} aria-current={v.at === at ? "page" : undefined}>{v.title}</Link></li>)}</ul>
     <div class="who"><span title="signed in as">{user}</span> <button class="plain" onClick={out}>Sign out</button></div>
   </nav>;
@@ -66,14 +71,17 @@ function App() {
   const [user, setUser] = useState(null);
   const [help, setHelp] = useState(false);
   useEffect(() => onLine(setLine), []);
+  const [teacher, setTeacher] = useState(false);
   useEffect(() => { who().then(setUser, () => setUser(false)); }, []);
+  useEffect(() => { if (user) hasClass().then(setTeacher); }, [user]);
   useKeys(setHelp);
   if (user === null) return <p class="first">Asking the cluster who you are…</p>;
   if (!user || line === "signed-out") return <SignIn expired={location.search === "?expired"} />;
-  const view = views.find((v) => v.at === route.at) || views[0];
+  const view = views.find((v) => v.at === route.at) || views[0], looks = user === VIEWER;
+  const shown = views.filter((v) => (!v.only || teacher) && !(looks && CHANGES.includes(v.at)));
   return <div class="frame">
-    <Nav at={view.at} user={user} />
-    <main id="main" tabindex="-1"><Line state={line} /><view.View route={route} key={view.at} /></main>
+    <Nav at={view.at} user={user} shown={shown} />
+    <main id="main" tabindex="-1"><Line state={line} />{looks && <p class="looks" role="note">You look at this cluster and can change nothing in it.</p>}<view.View route={route} key={view.at} /></main>
     {help && <Help close={() => setHelp(false)} views={views} />}
   </div>;
 }

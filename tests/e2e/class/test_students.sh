@@ -19,7 +19,7 @@ has "whose" "--students" "$out"
 say "it begins"
 printf 'name,mail\n# a remark\n\nalice,a@x\n"bob",b@x\n carol \nDave Ö\n' | sed 1d >"$WORK/who"
 class start small other --students "$WORK/who" >"$WORK/handed" 2>"$WORK/said"
-eq "links" 4 "$(grep -c '/console/login?code=' "$WORK/handed")"
+eq "links" 4 "$(grep -c '/console/login?code=.*view=labs' "$WORK/handed")"
 eq "up" "up up up up" "$(class status -o json | jq -r '[.students[].cluster] | join(" ")')"
 eq "whose variants" "alice bob carol Dave Ö" "$(class status -o json | jq -r '[.students[].tasks[0].seed] | join(" ")')"
 fails class start small --students 3
