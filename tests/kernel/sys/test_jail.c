@@ -90,7 +90,6 @@ static void runs(void **state _unused_)
     assert_string_equal(seen, "out\nerr\n");
 }
 
-/* What it may not see, signal or change. */
 /* What is put later goes nowhere a script would have it go. */
 static void follows_no_link(void **state _unused_)
 {
@@ -104,6 +103,7 @@ static void follows_no_link(void **state _unused_)
     expect("cat real/file; cat /etc/hosts; rm -r dir link pipe real", "put127.0.0.1\tlocalhost\n");
 }
 
+/* What it may not see, signal or change. */
 static void sees_nothing(void **state _unused_)
 {
     expect("ls -d /root /mnt /srv /sys /var/lib /etc/shadow /tmp/* 2>/dev/null; ls -A /home", "student\n");
