@@ -24,3 +24,14 @@ TMPDIR="$WORK/tmp" user "$STOWAGE" grade --quiet --no-book --timeout 20s --pids 
 eq "results" "$(LC_ALL=C sort "$WORK/expected")" "$(results "$WORK/results.json")"
 lacks "the secret" CANARY-4711 "$(cat "$WORK/results.json")"
 eq "the good one" "null" "$(jq '.students[] | select(.student == "good") | .report.steps[0].notes' "$WORK/results.json")"
+
+say "a pod that fills its disk where an ordinary user may not look"
+mkdir "$WORK/filler"
+subs=$WORK/filler
+{
+    pod 'mkdir /data/x; cd /data/x; chmod 0 .; i=0; while :; do dd if=/dev/zero of=$i bs=1M count=64 conv=fsync; i=$((i + 1)); done'
+    echo 'while kubectl get --raw /readyz >/dev/null 2>&1; do sleep 0.2; done'
+} | script fills 0 good
+chmod -R a+rX "$WORK/filler"
+TMPDIR="$WORK/tmp" user "$STOWAGE" grade --quiet --no-book --timeout 10m --cluster-disk 512Mi --format json "$WORK/lab" "$WORK/filler" >"$WORK/filled.json"
+eq "refused" "fills 0 refused" "$(results "$WORK/filled.json")"
