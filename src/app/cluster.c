@@ -672,9 +672,34 @@ json_t *cluster_status(struct cluster *c)
     return told;
 }
 
-bool cluster_quiet(struct cluster *c, uint64_t *out_revision)
+struct newest {
+    const struct snapshot *snap;
+    uint64_t revision;
+};
+
+static int newest_object(struct sobj *obj, void *arg)
+{
+    struct newest *n = arg;
+    n->revision = obj->rv > n->revision ? obj->rv : n->revision;
+    return 0;
+}
+
+static int newest_in_bucket(const char *bucket, void *arg)
+{
+    struct newest *n = arg;
+    if (!str_eq(bucket, RES.leases->bucket))
+        snapshot_scan(n->snap, bucket, NULL, NULL, NULL, newest_object, n);
+    return 0;
+}
+
+bool cluster_quiet(struct cluster *c, uint64_t *out_revision, size_t *out_objects)
 {
     const bool quiet = control_quiet(c->control);
-    *out_revision = store_rv(c->store);
+    struct snapshot *snap = store_snapshot(c->store);
+    struct newest newest = {.snap = snap};
+    snapshot_buckets(snap, newest_in_bucket, &newest);
+    *out_revision = newest.revision;
+    *out_objects = snapshot_objects(snap);
+    snapshot_unref(snap);
     return quiet;
 }

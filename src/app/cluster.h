@@ -56,8 +56,9 @@ struct labs *cluster_labs(struct cluster *c);
 const char *cluster_class(const struct cluster *c);
 /* What `stowage status` shows. Returns new. */
 json_t *cluster_status(struct cluster *c);
-/* Is nothing under way but waiting? And the revision of the last change. */
-bool cluster_quiet(struct cluster *c, uint64_t *out_revision);
+/* Is nothing under way but waiting? And what changes with every change of an object, but for the nodes' heartbeats: the
+ * newest revision, and how many objects there are. */
+bool cluster_quiet(struct cluster *c, uint64_t *out_revision, size_t *out_objects);
 /* The node a shell goes to when none is named. Borrowed. */
 const char *cluster_shell_node(const struct cluster *c);
 /* Is there such a node? */

@@ -23,8 +23,10 @@ static int op_quiet(struct cluster *c, const json_t *request _unused_, json_t **
                     struct err *e _unused_)
 {
     uint64_t revision;
-    const bool quiet = cluster_quiet(c, &revision);
-    *out = json_pack("{s:b, s:I}", "quiet", quiet, "revision", (json_int_t)revision);
+    size_t objects;
+    const bool quiet = cluster_quiet(c, &revision, &objects);
+    *out =
+        json_pack("{s:b, s:I, s:I}", "quiet", quiet, "revision", (json_int_t)revision, "objects", (json_int_t)objects);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "lab/grade.h"
+#include "sys/jail.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -98,6 +99,7 @@ static json_t *job_of(const struct class *c, const char *entry, const char *stud
                             (json_int_t)o->timeout_ms, "memory", (json_int_t)o->memory_bytes, "disk",
                             (json_int_t)o->disk_bytes, "cluster-memory", (json_int_t)o->cluster_bytes, "pids", o->pids);
     jset_int(job, "cluster-disk", o->cluster_disk_bytes);
+    jset_int(job, "cpu", o->cpu_ms);
     jset_str(job, "path", path);
     if (o->seed_from_name || o->seed)
         jset_str(job, "seed", o->seed_from_name ? student : o->seed);
@@ -150,7 +152,7 @@ static int start(struct class *c, struct worker *w, size_t i, struct err *e)
     w->student = i;
     w->out = out[0];
     w->began = now_ms();
-    w->deadline = w->began + c->conf->timeout_ms + JUDGE_MS;
+    w->deadline = w->began + c->conf->timeout_ms * JAIL_STRETCH + JUDGE_MS;
     buf_clear(&w->answer);
     return 0;
 }

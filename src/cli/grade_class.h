@@ -15,7 +15,7 @@ struct class_conf {
     bool seed_from_name;
     const char *seed; /* of everybody; NULL: none */
     int jobs;
-    int64_t timeout_ms, memory_bytes, disk_bytes, cluster_bytes, cluster_disk_bytes;
+    int64_t timeout_ms, cpu_ms, memory_bytes, disk_bytes, cluster_bytes, cluster_disk_bytes;
     int pids;
     /* Told of each that is done, with how many are; may be NULL. */
     void (*told)(void *arg, const json_t *student, size_t done, size_t all);

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/disk_warden.h"
+#include "cli/local.h"
 #include "cli/own_cluster.h"
 #include "cli/settle.h"
 #include "lab/grade.h"
@@ -31,10 +32,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SAYS_MAX     800
-#define JOB_MAX      (1024 * 1024)
-#define CLUSTER_PIDS 2048
-#define REMARKS_MAX  100
+#define SAYS_MAX    800
+#define JOB_MAX     (1024 * 1024)
+#define NODE_PIDS   2048
+#define REMARKS_MAX 100
 
 struct worker {
     const struct cli *cli;
@@ -64,15 +65,13 @@ static void worker_release(struct worker *w)
 
 /* ---- the jail ---- */
 
-/* Where this machine has no kubectl the program itself is one: a link, shown in the jail under its name. */
+/* The program itself is kubectl: a link, shown in the jail under its name. It starts in a few milliseconds, where the
+ * usual one takes a hundred. $KUBECTL: that one. */
 static char *find_kubectl(const char *tools)
 {
     const char *given = getenv("KUBECTL");
     char real[PATH_MAX];
-    if (!str_empty(given) && realpath(given, real))
-        return xstrdup(real);
-    char *found = tools_kubectl();
-    return found ? found : xasprintf("%s/kubectl", tools);
+    return !str_empty(given) && realpath(given, real) ? xstrdup(real) : xasprintf("%s/kubectl", tools);
 }
 
 /* "https://127.0.0.1:34567" */
@@ -106,7 +105,7 @@ static int open_jail(struct worker *w, struct err *e)
     _auto_free_ char *dir = xasprintf("%s/jail", w->own.dir), *tools = xasprintf("%s/bin", w->own.dir);
     _auto_free_ char *kubectl = find_kubectl(tools), *k = xasprintf("%s/k", tools);
     const char *const programs[] = {w->cli->self_exe, kubectl, k, NULL};
-    if (tools_make(tools, e) < 0)
+    if (tools_make(tools, true, e) < 0)
         return -1;
     if (access_load(w->own.kubeconfig, NULL, &access_to, e) < 0)
         return -1;
@@ -118,6 +117,7 @@ static int open_jail(struct worker *w, struct err *e)
                                    .programs = programs,
                                    .memory_bytes = jint(w->job, "memory", 0),
                                    .disk_bytes = jint(w->job, "disk", 0),
+                                   .cpu_ms = jint(w->job, "cpu", 0),
                                    .pids = (int)jint(w->job, "pids", 0)};
     if (jail_open(&conf, &w->jail, e) < 0)
         return -1;
@@ -144,8 +144,14 @@ static void fill_environment(const struct worker *w, struct strlist *vars)
     strlist_take(vars, NULL);
 }
 
-static int run_script(void *self, const char *text, int64_t timeout_ms, bool *out_late, struct buf *says, struct err *e)
+static int run_script(void *self, const char *text, int64_t timeout_ms, struct script_end *out, struct buf *says,
+                      struct err *e)
 {
+    static const char *const cuts[] = {
+        [JAIL_IN_TIME] = NULL,
+        [JAIL_LATE] = "it was still running when the time was over",
+        [JAIL_SPENT] = "it used more of the processor than it may (--cpu)",
+    };
     struct worker *w = self;
     _auto_strlist_ struct strlist vars = {0};
     struct jail_end end = {0};
@@ -155,7 +161,7 @@ static int run_script(void *self, const char *text, int64_t timeout_ms, bool *ou
     const struct buf *last = end.err.len ? &end.err : &end.out;
     const size_t from = last->len > SAYS_MAX ? last->len - SAYS_MAX : 0;
     buf_adds(says, buf_str(last) + from);
-    *out_late = end.late;
+    *out = (struct script_end){.cut = cuts[end.cut], .ms = end.ms};
     const int code = end.code;
     jail_end_release(&end);
     return code;
@@ -234,12 +240,32 @@ static json_t *judge_theirs(struct worker *w, struct err *e)
 
 /* ---- a cluster of ours ---- */
 
+static void bound_cluster(const struct worker *w)
+{
+    struct err none = ERR_INIT;
+    _auto_json_ json_t *request = json_pack("{s:s}", "op", "status"), *status = NULL, *nodes = NULL;
+    _auto_strlist_ struct strlist names = {0};
+    size_t i;
+    const json_t *node;
+    if (local_call(w->own.data, request, &status, NULL, &none) < 0 ||
+        client_json(w->env.client, "GET", "/api/v1/nodes", NULL, NULL, &nodes, &none) < 0)
+        return; /* it has ended already: judging will tell */
+    json_array_foreach(json_object_get(nodes, "items"), i, node) strlist_add(&names, jstr(node, "metadata.name"));
+    strlist_take(&names, NULL);
+    const struct jail_cluster bounds = {.data_dir = w->own.data,
+                                        .api = (int)jint(status, "pid", 0),
+                                        .memory_bytes = jint(w->job, "cluster-memory", 0),
+                                        .pids = NODE_PIDS,
+                                        .nodes = (const char *const *)names.items};
+    jail_bound_cluster(&bounds);
+}
+
 static json_t *judge_ours(struct worker *w, struct err *e)
 {
     if (own_cluster_start(&w->own, w->cli, json_object_get(w->lab.tree, "cluster"), NULL, e) < 0 ||
         lab_env_open(&w->env, &w->lab, w->own.kubeconfig, w->own.work, &w->own.host, e) < 0)
         return NULL;
-    jail_bound_cluster(w->own.data, jint(w->job, "cluster-memory", 0), CLUSTER_PIDS);
+    bound_cluster(w);
     w->env.janitor = &w->own.janitor;
     settle_watch(&w->settle, &w->env);
     if ((plan_has_scripts(&w->plan) && open_jail(w, e) < 0) ||

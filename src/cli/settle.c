@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/local.h"
+#include "sys/crowd.h"
 
 #define OBJECTS_MS 1500
 #define RUNNING_MS 5000
@@ -58,23 +59,22 @@ static bool settled(void *arg, bool running)
     _auto_json_ json_t *request = json_pack("{s:s}", "op", "quiet"), *answer = NULL;
     const int64_t now = clock_mono_ms(clock_real());
     const bool known = local_call(s->env->host->data, request, &answer, NULL, &e) == 0;
-    const int64_t revision = jint(answer, "revision", -1);
+    const int64_t revision = jint(answer, "revision", -1), objects = jint(answer, "objects", -1);
+    const bool same = known && revision == s->revision && objects == s->objects;
     if (!known && e.code == ERR_UNAVAILABLE)
         return true; /* it is no more */
-    if (!known || !jbool(answer, "quiet", false) || revision != s->revision) {
-        s->revision = revision;
-        s->since_ms = now;
+    s->rested_ms = same ? s->rested_ms + crowd_share(now - s->asked_ms) : 0;
+    s->asked_ms = now;
+    s->revision = revision;
+    s->objects = objects;
+    if (!same || !jbool(answer, "quiet", false) || s->rested_ms < (running ? RUNNING_MS : OBJECTS_MS))
         return false;
-    }
-    const int64_t rested = now - s->since_ms;
-    if (rested < (running ? RUNNING_MS : OBJECTS_MS))
-        return false;
-    return rested >= MOVING_MS || !pods_move(s->env);
+    return s->rested_ms >= MOVING_MS || !pods_move(s->env);
 }
 
 void settle_watch(struct settle *s, struct lab_env *env)
 {
-    *s = (struct settle){.env = env, .revision = -1, .since_ms = clock_mono_ms(clock_real())};
+    *s = (struct settle){.env = env, .revision = -1, .asked_ms = clock_mono_ms(clock_real())};
     env->settled = settled;
     env->settled_arg = s;
 }

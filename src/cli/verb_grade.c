@@ -24,6 +24,7 @@
 
 #define JOBS_PER_CPU  4
 #define TIMEOUT_MS    120000
+#define CPU_MS        20000
 #define MEMORY_BYTES  (INT64_C(512) << 20)
 #define DISK_BYTES    (INT64_C(64) << 20)
 #define CLUSTER_BYTES (INT64_C(2) << 30)
@@ -152,6 +153,7 @@ static int history(const struct grade_args *a, const char *lab, struct err *e)
 enum {
     OPT_JOBS = 256,
     OPT_TIMEOUT,
+    OPT_CPU,
     OPT_MEMORY,
     OPT_CLUSTER_MEMORY,
     OPT_CLUSTER_DISK,
@@ -170,6 +172,7 @@ enum {
 static const struct option options[] = {
     {"jobs", required_argument, NULL, OPT_JOBS},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"cpu", required_argument, NULL, OPT_CPU},
     {"memory", required_argument, NULL, OPT_MEMORY},
     {"cluster-memory", required_argument, NULL, OPT_CLUSTER_MEMORY},
     {"cluster-disk", required_argument, NULL, OPT_CLUSTER_DISK},
@@ -224,6 +227,8 @@ static bool take_option(struct grade_args *a, int opt)
         return take_number(optarg, 1, 256, &c->jobs);
     case OPT_TIMEOUT:
         return duration_parse(optarg, &c->timeout_ms) && c->timeout_ms > 0;
+    case OPT_CPU:
+        return duration_parse(optarg, &c->cpu_ms) && c->cpu_ms > 0;
     case OPT_MEMORY:
         return take_size(optarg, &c->memory_bytes);
     case OPT_CLUSTER_MEMORY:
@@ -263,6 +268,7 @@ static int run_grade(const struct cli *cli, int argc, char **argv, struct err *e
     struct grade_args a = {.form = results_form("table"),
                            .class = {.jobs = cpus > 0 ? cpus * JOBS_PER_CPU : JOBS_PER_CPU,
                                      .timeout_ms = TIMEOUT_MS,
+                                     .cpu_ms = CPU_MS,
                                      .memory_bytes = MEMORY_BYTES,
                                      .cluster_bytes = CLUSTER_BYTES,
                                      .cluster_disk_bytes = CLUSTER_DISK,
@@ -302,10 +308,11 @@ const struct cli_verb verb_grade = {
         "  --out DIR            also writes all forms to this folder\n"
         "  --one                SUBMISSIONS is a single student's\n"
         "  --jobs N             judged at a time (4 for each processor)\n"
-        "  --timeout TIME       for all that one submission does (2m)\n"
+        "  --timeout TIME       for all that one submission does (2m), as if nobody else used the machine\n"
+        "  --cpu TIME           of a processor, for its scripts (20s)\n"
         "  --memory SIZE        of its scripts (512Mi); --disk SIZE: their files (64Mi); --pids N: their processes "
         "(128)\n"
-        "  --cluster-memory SIZE  of all its pods (2Gi), where control groups are to be had\n"
+        "  --cluster-memory SIZE  of its cluster, all pods together (2Gi), where control groups are to be had\n"
         "  --cluster-disk SIZE  of all that they write to disks (8Gi); beyond it the submission is refused\n"
         "  --seed-from name     each student's variant is that of the entry's name; --seed TEXT: everybody's\n"
         "  --book FILE          the gradebook (labs/book.db in the data directory); --no-book: none\n"

@@ -26,7 +26,7 @@ int lab_env_open(struct lab_env *env, const struct lab *lab, const char *kubecon
     env->tools = xasprintf("%s/.bin", work);
     env->vars = lab ? json_deep_copy(lab->vars) : json_object();
     env->answers = json_object();
-    if (tools_make(env->tools, e) < 0) {
+    if (tools_make(env->tools, false, e) < 0) {
         lab_env_close(env);
         return -1;
     }

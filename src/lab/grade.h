@@ -9,11 +9,16 @@
 #include "lab/env.h"
 #include "lab/plan.h"
 
+struct script_end {
+    const char *cut; /* why it was ended before its end; NULL: it was not */
+    int64_t ms;      /* what it took of the submission's time */
+};
 struct grade_opts {
     int64_t timeout_ms; /* of all that the submission does */
     /* Runs one of its scripts, where it can do no harm. Returns its exit code, -1 with `e` when it could not be run;
      * `says` gets the last of what it wrote. May be NULL: scripts are not run. */
-    int (*script)(void *self, const char *text, int64_t timeout_ms, bool *out_late, struct buf *says, struct err *e);
+    int (*script)(void *self, const char *text, int64_t timeout_ms, struct script_end *out, struct buf *says,
+                  struct err *e);
     void *self;
 };
 /* A report as check.h has it; its steps have "notes" (may be absent): what of the submission went wrong there,

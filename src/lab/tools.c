@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-char *tools_kubectl(void)
+/* The kubectl that a script would find without us. Returns new; NULL: none. */
+static char *machines_kubectl(void)
 {
     const char *path = getenv("PATH");
     _auto_strlist_ struct strlist dirs = {0};
@@ -32,11 +33,11 @@ static int add_link(const char *dir, const char *name, const char *program, stru
     return 0;
 }
 
-int tools_make(const char *dir, struct err *e)
+int tools_make(const char *dir, bool own, struct err *e)
 {
     char self[PATH_MAX];
     const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    _auto_free_ char *real = tools_kubectl();
+    _auto_free_ char *real = own ? NULL : machines_kubectl();
     if (n < 0)
         return err_sys(e, errno, "/proc/self/exe");
     self[n] = '\0';

@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 #define CGROUP_TREES_MAX   20
-#define CONTAINER_PIDS_MAX 4096 /* what a fork bomb gets */
+#define CONTAINER_PIDS_MAX 1024 /* what a fork bomb gets */
 
 /* "stowage-<hash>"; returns new. */
 char *cgroup_cluster_name(const char *data_dir);

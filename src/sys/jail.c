@@ -12,6 +12,7 @@
 
 #include "sys/cgroup_int.h"
 #include "sys/chan.h"
+#include "sys/crowd.h"
 #include "sys/jail_int.h"
 #include "sys/machine.h"
 #include "sys/proc_int.h"
@@ -29,16 +30,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#define GROUP     "jail"
-#define GRACE_MS  20000 /* for the end of what was told to end */
-#define FIRST_UID 0x40000000u
+#define GROUP      "jail"
+#define API_GROUP  "api"
+#define GRACE_MS   20000 /* for the end of what was told to end */
+#define FIRST_UID  0x40000000u
+#define LOOK_MS    250
+#define IDLE_SHARE 50      /* a cluster that uses less than a 50th of a processor has nothing to do */
+#define FLOOD_NS   1000000 /* a pause for each piece of output that is not kept */
 
 struct jail {
     pid_t keeper, relay; /* 0: none */
     int sock;
+    int64_t cpu_ms; /* may be used in all; 0: no bound */
     struct cgroups groups;
 };
 
@@ -95,13 +103,40 @@ static void make_group(struct jail *j, const struct jail_conf *conf)
     put_number(&j->groups, j->groups.pids, GROUP, "pids.max", "pids.max", conf->pids);
 }
 
-void jail_bound_cluster(const char *data_dir, int64_t memory_bytes, int pids)
+/* The kernel shall find others first when the cluster's memory is used up. */
+static void spare(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
+    _auto_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && write(fd, "-500", 4) < 0)
+        return; /* not root: it is one among others */
+}
+
+/* A number in one tree of v2 counts for all controllers; in v1 each has its own. */
+static void take_in(const struct cgroups *c, pid_t pid)
+{
+    const int dirs[] = {c->memory, c->pids, c->account};
+    char text[16];
+    snprintf(text, sizeof text, "%d", (int)pid);
+    for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+        if (dirs[i] >= 0 && (i == 0 || dirs[i] != dirs[i - 1])) {
+            mkdirat(dirs[i], API_GROUP, 0755);
+            cgroup_put(dirs[i], API_GROUP, "cgroup.procs", text);
+        }
+    spare(pid);
+}
+
+void jail_bound_cluster(const struct jail_cluster *cluster)
 {
     struct cgroups c;
-    _auto_free_ char *name = cgroup_cluster_name(data_dir);
+    _auto_free_ char *name = cgroup_cluster_name(cluster->data_dir);
     cgroups_open(&c, name);
-    put_number(&c, c.memory, "", "memory.limit_in_bytes", "memory.max", memory_bytes);
-    put_number(&c, c.pids, "", "pids.max", "pids.max", pids);
+    put_number(&c, c.memory, "", "memory.limit_in_bytes", "memory.max", cluster->memory_bytes);
+    for (const char *const *node = cluster->nodes; *node; node++)
+        put_number(&c, c.pids, *node, "pids.max", "pids.max", cluster->pids);
+    if (cluster->api > 0)
+        take_in(&c, cluster->api);
     cgroups_release(&c);
 }
 
@@ -163,6 +198,7 @@ int jail_open(const struct jail_conf *conf, struct jail **out, struct err *e)
         return -1;
     struct jail *j = xcalloc(1, sizeof *j);
     j->sock = pair[0];
+    j->cpu_ms = conf->cpu_ms;
     make_group(j, conf);
     j->keeper = fork();
     if (j->keeper == 0)
@@ -200,6 +236,8 @@ static void read_some(int *fd, struct buf *to)
     if (n > 0) {
         const size_t room = to->len < JAIL_OUTPUT_MAX ? JAIL_OUTPUT_MAX - to->len : 0;
         buf_add(to, piece, (size_t)n < room ? (size_t)n : room);
+        if (room == 0)
+            nanosleep(&(struct timespec){0, FLOOD_NS}, NULL); /* who writes without end waits for us */
     } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
         close(*fd);
         *fd = -1;
@@ -210,23 +248,65 @@ struct streams {
     int out, err; /* -1: closed */
 };
 
-/* Until the channel has something to say; -1 when that is too late for us. */
-static int attend(struct jail *j, struct streams *s, struct jail_end *end, int64_t deadline)
+/* ---- a script's time ---- */
+
+struct allowance {
+    int64_t began, looked, cluster_ns; /* when; what all of the cluster had used then; -1: not known */
+    int64_t timeout_ms, spent_ms;
+    int64_t cpu_ms; /* may be used; 0: no bound */
+};
+
+static int64_t used_ns(const struct jail *j, const char *group)
+{
+    return j->groups.count ? cgroups_use(&j->groups, group).cpu_ns : -1;
+}
+
+static void begin_time(const struct jail *j, int64_t timeout_ms, int64_t cpu_ms, struct allowance *a)
+{
+    const int64_t now = now_ms();
+    *a = (struct allowance){
+        .began = now, .looked = now, .cluster_ns = used_ns(j, "."), .timeout_ms = timeout_ms, .cpu_ms = cpu_ms};
+}
+
+static void count_time(const struct jail *j, struct allowance *a)
+{
+    const int64_t now = now_ms(), passed = now - a->looked, ns = used_ns(j, ".");
+    const bool idle = ns >= 0 && a->cluster_ns >= 0 && (ns - a->cluster_ns) * IDLE_SHARE < passed * 1000000;
+    a->spent_ms += idle ? passed : crowd_share(passed);
+    a->looked = now;
+    a->cluster_ns = ns;
+}
+
+/* Is it enough? Looks now and then. */
+static enum jail_cut look_at_time(const struct jail *j, struct allowance *a)
+{
+    if (now_ms() - a->looked < LOOK_MS)
+        return JAIL_IN_TIME;
+    count_time(j, a);
+    if (a->spent_ms >= a->timeout_ms || a->looked - a->began >= a->timeout_ms * JAIL_STRETCH)
+        return JAIL_LATE;
+    return a->cpu_ms && used_ns(j, GROUP) / 1000000 > a->cpu_ms ? JAIL_SPENT : JAIL_IN_TIME;
+}
+
+/* Until the channel has something to say; else why it is enough. */
+static enum jail_cut attend(struct jail *j, struct streams *s, struct jail_end *end, struct allowance *a)
 {
     for (;;) {
         struct pollfd p[] = {{s->out, POLLIN, 0}, {s->err, POLLIN, 0}, {j->sock, POLLIN, 0}};
-        const int64_t left = deadline - now_ms();
-        const int n = left > 0 ? poll(p, ARRAY_LEN(p), (int)left) : 0;
-        if (n < 0 && errno == EINTR)
-            continue;
+        const int n = poll(p, ARRAY_LEN(p), LOOK_MS);
+        const enum jail_cut cut = look_at_time(j, a);
+        if (n < 0 && errno != EINTR)
+            return JAIL_LATE;
+        if (cut != JAIL_IN_TIME && (n <= 0 || !p[2].revents))
+            return cut;
         if (n <= 0)
-            return -1;
+            continue;
         if (p[0].revents)
             read_some(&s->out, &end->out);
         if (p[1].revents)
             read_some(&s->err, &end->err);
         if (p[2].revents)
-            return 0;
+            return JAIL_IN_TIME;
     }
 }
 
@@ -242,13 +322,18 @@ static void drain(struct streams *s, struct jail_end *end)
 static int await(struct jail *j, struct streams *s, int64_t timeout_ms, struct jail_end *end, struct err *e)
 {
     _auto_msg_ struct msg done = MSG_INIT;
-    end->late = attend(j, s, end, now_ms() + timeout_ms) < 0;
-    if (end->late &&
-        (chan_send(j->sock, 0, JAIL_STOP, NULL, NULL, 0, e) < 0 || attend(j, s, end, now_ms() + GRACE_MS) < 0))
+    struct allowance time, grace;
+    begin_time(j, timeout_ms, j->cpu_ms, &time);
+    end->cut = attend(j, s, end, &time);
+    count_time(j, &time);
+    end->ms = time.spent_ms;
+    begin_time(j, GRACE_MS, 0, &grace);
+    if (end->cut != JAIL_IN_TIME &&
+        (chan_send(j->sock, 0, JAIL_STOP, NULL, NULL, 0, e) < 0 || attend(j, s, end, &grace) == JAIL_LATE))
         return err_set(e, ERR_UNAVAILABLE, "what runs in the jail could not be ended");
     if (take(j, &done, e) < 0)
         return -1;
-    end->code = end->late ? 124 : (int)strtol(buf_str(&done.body), NULL, 10);
+    end->code = end->cut != JAIL_IN_TIME ? 124 : (int)strtol(buf_str(&done.body), NULL, 10);
     return 0;
 }
 

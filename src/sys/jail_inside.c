@@ -107,6 +107,8 @@ static void set_limits(const struct jail_conf *conf, bool group_limits)
     limit(RLIMIT_NOFILE, FILES_MAX);
     limit(RLIMIT_FSIZE, (rlim_t)conf->disk_bytes);
     limit(RLIMIT_NPROC, (rlim_t)conf->pids);
+    if (conf->cpu_ms && !group_limits) /* of each process: what all use together is not known */
+        limit(RLIMIT_CPU, (rlim_t)(conf->cpu_ms + 999) / 1000);
     limit(RLIMIT_MSGQUEUE, 0);
     limit(RLIMIT_MEMLOCK, 0);
     if (!group_limits)

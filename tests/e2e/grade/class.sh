@@ -123,8 +123,9 @@ spec:
 Y
 kubectl wait --for=jsonpath='{.status.phase}'=Succeeded pod/out --timeout=60s; kubectl logs out >&2; exit 5
 S
-    # What these do to their own cluster, the script's last commands among it, is theirs: exit 0.
-    { pod 'f() { f | f & }; f; sleep 1000000'; echo 'exit 0'; } | script pod-forks 4 good
+    # The script goes on as if nothing was: its last command must do its work.
+    { pod 'f() { f | f & }; f; sleep 1000000'; echo 'sleep 2; for i in 1 2 3 4 5 6 7 8; do kubectl get pods >/dev/null || exit 5; done'; } | script pod-forks 4 good
+    # What this does to its own cluster, the script's last commands among it, is its own: exit 0.
     { pod 'tail -n 1 /dev/zero'; echo 'exit 0'; } | script pod-eats-memory 4 good
     folder links 0 refused
     ln -s "$WORK/secret" "$subs/links/make.yaml"

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,30 @@ static void is_bounded(void **state _unused_)
     expect("echo still here", "still here\n");
 }
 
+/* Processor time is bounded, too, however long it may take: by the group, or by the limit of a process. */
+static void computes_so_much(void **state _unused_)
+{
+    char own[] = "/tmp/stowage-jail.XXXXXX";
+    static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+    struct err e = ERR_INIT;
+    struct jail *j = NULL;
+    struct jail_end end = {0};
+    const struct jail_conf conf = {.dir = mkdtemp(own),
+                                   .cluster = own,
+                                   .memory_bytes = 128 * MIB,
+                                   .disk_bytes = 8 * MIB,
+                                   .cpu_ms = 300,
+                                   .pids = 40};
+    if (jail_open(&conf, &j, &e) < 0 || jail_run(j, "while :; do :; done", env, 10 * PATIENCE_MS, &end, &e) < 0)
+        fail_msg("%s", e.msg);
+    assert_true(end.cut == JAIL_SPENT || end.code == 128 + SIGKILL);
+    jail_end_release(&end);
+    jail_close(j);
+    _auto_free_ char *group = cgroup_cluster_name(own);
+    cgroup_remove_tree(group);
+    assert_int_equal(rmdir(own), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +194,7 @@ int main(void)
         cmocka_unit_test(reaches_one_port),
         cmocka_unit_test(ends_what_stays),
         cmocka_unit_test(is_bounded),
+        cmocka_unit_test(computes_so_much),
     };
     if (geteuid() != 0) {
         printf("skipped: needs root\n");
