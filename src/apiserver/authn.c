@@ -344,11 +344,11 @@ static enum MHD_Result take_group(void *cls, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
-static bool may_impersonate(struct request *rq, const char *resource, const char *name)
+static bool may_impersonate(struct request *rq, const char *api_group, const char *resource, const char *name)
 {
     struct access a = {.verb = "impersonate",
                        .is_resource = true,
-                       .group = "",
+                       .group = api_group,
                        .resource = resource,
                        .sub = "",
                        .ns = "",
@@ -394,14 +394,16 @@ bool authn_impersonate(struct request *rq)
         return reply_no_user(rq, group), false;
     if (!name)
         return true;
-    if (!may_impersonate(rq, "users", name))
+    if (!may_impersonate(rq, "", "users", name))
         return false;
     struct impersonated p = {.arena = &rq->arena, .groups = arena_alloc(&rq->arena, 40 * sizeof(char *))};
     MHD_get_connection_values(rq->mhd, MHD_HEADER_KIND, take_group, &p);
     for (size_t i = 0; i < p.count; i++)
-        if (!may_impersonate(rq, "groups", p.groups[i]))
+        if (!may_impersonate(rq, "", "groups", p.groups[i]))
             return false;
     const char *uid = request_header(rq, "Impersonate-Uid");
+    if (uid && *uid && !may_impersonate(rq, "authentication.k8s.io", "uids", uid))
+        return false;
     if (p.count == 0)
         own_groups(rq, name, &p);
     p.groups[p.count++] = strcmp(name, anonymous.name) == 0 ? "system:unauthenticated" : "system:authenticated";

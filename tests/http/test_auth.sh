@@ -48,6 +48,11 @@ expect_in "a role that is not there" 'in the namespace \"default\": RBAC: role.r
 access() { api POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews -H 'Impersonate-User: system:serviceaccount:default:robot' -d "{\"spec\":{\"resourceAttributes\":{\"namespace\":\"default\",\"verb\":\"$1\",\"resource\":\"pods\"}}}"; }
 expect_in "why he may" '"allowed":true,"reason":"RBAC: allowed by RoleBinding \"lists/default\" of Role \"lists\" to ServiceAccount \"robot/default\""' "$(access list)"
 expect_in "what he may not" '"allowed":false' "$(access delete)"
+api POST "$rbac/roles" -d '{"metadata":{"name":"acts"},"rules":[{"apiGroups":[""],"resources":["serviceaccounts"],"resourceNames":["robot"],"verbs":["impersonate"]}]}' >/dev/null
+grant acts acts
+self='-H Impersonate-User:system:serviceaccount:default:robot'
+expect "he may be himself" 200 "$(code "$url$ns/pods" -H "Authorization: Bearer $robot" $self)"
+expect_in "but with no uid he likes" 'uids.authentication.k8s.io \"x\" is forbidden' "$(bare "$url$ns/pods" -H "Authorization: Bearer $robot" $self -H 'Impersonate-Uid: x')"
 api DELETE "$rbac/rolebindings/lists" >/dev/null
 expect "until it is taken away" 403 "$(as_robot "$url$ns/pods")"
 review=$(api POST /apis/authentication.k8s.io/v1/tokenreviews -d "{\"apiVersion\":\"authentication.k8s.io/v1\",\"kind\":\"TokenReview\",\"spec\":{\"token\":\"$robot\"}}")
