@@ -11,6 +11,16 @@ const here = dirname(fileURLToPath(import.meta.url));
 const types = { ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml",
   ".html": "text/html; charset=utf-8", ".txt": "text/plain; charset=utf-8" };
 
+const out = process.argv[2] ?? join(here, "../build/console.pack");
+
+// Libraries of an older package-lock.json are as good as none.
+const missing = Object.keys(JSON.parse(readFileSync(join(here, "package.json"))).dependencies).filter((name) => !existsSync(join(here, "node_modules", name)));
+if (missing.length) {
+  console.warn(`console: left out, since web/node_modules lacks ${missing.join(", ")} (npm ci in web/)`);
+  writeFileSync(out, "");
+  process.exit(0);
+}
+
 const made = await build({
   entryPoints: { app: join(here, "src/main.jsx") },
   bundle: true, minify: true, splitting: true, format: "esm", target: "es2020", metafile: true, write: false,
@@ -43,7 +53,6 @@ files.set("index.html", Buffer.from(readFileSync(join(here, "src/index.html"), "
   .replace("{{icon}}", "/console/" + iconName)));
 
 const packed = [...files].map(([name, data]) => [name, types[extname(name)], gzipSync(data, { level: 9 })]);
-const out = process.argv[2] ?? join(here, "../build/console.pack");
 const lines = packed.map(([name, type, data]) => `${name}\t${type}\t${data.length}\n`).join("");
 writeFileSync(out, Buffer.concat([Buffer.from(lines + "\n"), ...packed.map(([, , data]) => data)]));
 const total = packed.reduce((sum, [, , data]) => sum + data.length, 0);

@@ -88,6 +88,7 @@ struct cluster {
     struct apiserver *api;
     struct local_server *local;
     struct checkpoints *checkpoints;
+    struct launcher launcher;
     struct labs *labs;
     struct binder_env binder_env;
     struct controllers_env controllers_env;
@@ -333,7 +334,7 @@ static int open_api(struct cluster *c, struct err *e)
         .plain_http = c->conf.plain_http,
         .console = {requests_handle, c, console_state},
     };
-    c->labs = labs_new(c->conf.self_exe, c->data.path);
+    c->labs = labs_new(&c->launcher, c->data.path);
     if (apiserver_start(&conf, &c->api, e) < 0)
         return advise(e, "choose another address with --listen");
     /* With --listen :0 the port is known only now. */
@@ -382,6 +383,8 @@ static void choose_machine(struct cluster *c)
 static int start(struct cluster *c, struct err *e)
 {
     sigset_t set;
+    if (launcher_open(&c->launcher, c->conf.self_exe, e) < 0)
+        return -1;
     choose_machine(c);
     if (datadir_open(c->conf.data_dir, c->conf.ephemeral, &c->data, e) < 0 ||
         checkpoint_recover(c->data.path, c->conf.ephemeral, e) < 0 || begin_machine(c, e) < 0)
@@ -484,6 +487,7 @@ void cluster_close(struct cluster *c)
         store_close(c->store);
     pki_release(&c->pki);
     labs_free(c->labs);
+    launcher_close(&c->launcher);
     free(c->kubeconfig);
     datadir_close(&c->data);
     pthread_mutex_destroy(&c->mu);

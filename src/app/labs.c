@@ -7,40 +7,36 @@
 #include "cli/lab_place.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define JOBS    16
 #define OUT_MAX (16 * 1024 * 1024) /* of one look */
 
-extern char **environ;
-
 struct job {
     int64_t id; /* 0: free */
-    pid_t pid;  /* 0: it has ended */
-    int out, err, code;
-    bool alone;
+    pid_t pid;  /* 0: not known yet */
+    int out, err, told, code;
+    bool alone, ended;
     char word[16];
 };
 
 struct labs {
-    char *self_exe, *data, *owner, *home;
+    const struct launcher *launcher; /* borrowed */
+    char *data, *owner, *home;
     struct job jobs[JOBS];
     int64_t last;
 };
 
-struct labs *labs_new(const char *self_exe, const char *data)
+struct labs *labs_new(const struct launcher *launcher, const char *data)
 {
     struct labs *l = xcalloc(1, sizeof *l);
-    l->self_exe = xstrdup(self_exe);
+    l->launcher = launcher;
     l->data = xstrdup(data);
     l->owner = lab_owner(data);
     l->home = xasprintf("%s/labs", l->owner);
@@ -56,6 +52,7 @@ static void forget(struct job *j)
 {
     close(j->out);
     close(j->err);
+    close(j->told);
     *j = (struct job){0};
 }
 
@@ -66,7 +63,6 @@ void labs_free(struct labs *l)
     for (size_t i = 0; i < JOBS; i++)
         if (l->jobs[i].id)
             forget(&l->jobs[i]);
-    free(l->self_exe);
     free(l->data);
     free(l->owner);
     free(l->home);
@@ -75,54 +71,22 @@ void labs_free(struct labs *l)
 
 /* ---- a process ---- */
 
-/* Has it ended? */
+/* Has it ended? One that the launcher could not start has, too. */
 static bool reap(struct job *j)
 {
-    int status;
-    if (j->pid && waitpid(j->pid, &status, WNOHANG) == j->pid) {
-        j->pid = 0;
-        j->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    int32_t number;
+    while (!j->ended) {
+        const ssize_t n = read(j->told, &number, sizeof number);
+        if (n < 0)
+            break; /* nothing yet */
+        if (n == sizeof number && !j->pid) {
+            j->pid = number;
+            continue;
+        }
+        j->code = n == sizeof number ? number : 255;
+        j->ended = true;
     }
-    return !j->pid;
-}
-
-/* The environment, with STOWAGE_DATA as given. Returns new; its strings are borrowed. */
-static char **environment(char *data)
-{
-    size_t n = 0, k = 0;
-    while (environ[n])
-        n++;
-    char **env = xcalloc(n + 2, sizeof *env);
-    for (size_t i = 0; i < n; i++)
-        if (!str_starts(environ[i], "STOWAGE_DATA="))
-            env[k++] = environ[i];
-    env[k] = data;
-    return env;
-}
-
-/* In a session of its own: what ends the server's terminal does not end it. The server's threads block signals. */
-static int spawn_job(const struct labs *l, const char *const *argv, struct job *j, struct err *e)
-{
-    _auto_free_ char *data = xasprintf("STOWAGE_DATA=%s", l->owner);
-    _auto_free_ char **env = environment(data);
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attr;
-    sigset_t none, usual;
-    sigemptyset(&none);
-    sigemptyset(&usual);
-    sigaddset(&usual, SIGPIPE);
-    posix_spawnattr_init(&attr);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &usual);
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&files, j->out, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&files, j->err, STDERR_FILENO);
-    const int rc = posix_spawn(&j->pid, l->self_exe, &files, &attr, (char *const *)(uintptr_t)argv, env);
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attr);
-    return rc ? err_sys(e, rc, "%s", l->self_exe) : 0;
+    return j->ended;
 }
 
 /* ---- jobs ---- */
@@ -163,12 +127,11 @@ int labs_begin(struct labs *l, const char *word, const char *const *argv, bool i
     *j = (struct job){.id = ++l->last,
                       .out = memfd_create("lab-out", MFD_CLOEXEC),
                       .err = memfd_create("lab-err", MFD_CLOEXEC),
+                      .told = -1,
                       .alone = is_alone};
     snprintf(j->word, sizeof j->word, "%s", word);
-    const char *words[32] = {l->self_exe};
-    for (size_t i = 0; argv[i] && i + 2 < ARRAY_LEN(words); i++)
-        words[i + 1] = argv[i];
-    if (j->out < 0 || j->err < 0 ? err_sys(e, errno, "memory for what it says") < 0 : spawn_job(l, words, j, e) < 0) {
+    if (j->out < 0 || j->err < 0 ? err_sys(e, errno, "memory for what it says") < 0
+                                 : launcher_start(l->launcher, l->owner, argv, j->out, j->err, &j->told, e) < 0) {
         forget(j);
         return -1;
     }
@@ -228,7 +191,7 @@ int labs_cancel(struct labs *l, int64_t id, struct err *e)
     struct job *j = find(l, id, e);
     if (!j)
         return -1;
-    if (!reap(j))
+    if (!reap(j) && j->pid)
         kill(j->pid, SIGTERM);
     return 0;
 }

@@ -9,13 +9,13 @@
 #ifndef STOWAGE_APP_LABS_H
 #define STOWAGE_APP_LABS_H
 
-#include "base/err.h"
+#include "app/launcher.h"
 
 #include <jansson.h>
 
 struct labs;
-/* self_exe: this program. data: the cluster's data directory. Both are copied. */
-struct labs *labs_new(const char *self_exe, const char *data);
+/* launcher: borrowed. data: the cluster's data directory, copied. */
+struct labs *labs_new(const struct launcher *launcher, const char *data);
 void labs_free(struct labs *l); /* jobs go on; NULL is fine */
 
 /* argv: NULL-terminated, without the program. alone: not while another such job is under way (CONFLICT).

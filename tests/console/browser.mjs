@@ -1,17 +1,11 @@
 // browser.mjs - a person at the console: looks, clicks, types, and what is seen is what the cluster says. Run by
 // test_browser.sh. Nothing here waits for a time: each step waits for what it expects.
 import { execFileSync } from "node:child_process";
-import { createRequire } from "node:module";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { accessible as everybody, check, picture as pictures, run, say } from "./harness.mjs";
 
-const { SOURCE_DIR, STOWAGE, BROWSER_PROGRAM, LINK, PICTURES, DATA, SCRATCH, KUBECTL } = process.env;
-const modules = createRequire(join(SOURCE_DIR, "web/package.json"));
-const { chromium } = modules("playwright-core");
-const axe = readFileSync(modules.resolve("axe-core/axe.min.js"), "utf8");
-const PATIENCE = 180000;
-const say = (what) => console.log(`== ${what}`);
-const check = (what, ok) => { if (!ok) throw new Error(`not so: ${what}`); };
+const { STOWAGE, LINK, DATA, SCRATCH, KUBECTL } = process.env;
 const kubectl = (...args) => execFileSync(KUBECTL, args).toString();
 
 const claim = (name) => ({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name }, spec: { accessModes: ["ReadWriteOnce"], storageClassName: "none-such", resources: { requests: { storage: "1Gi" } } } });
@@ -21,34 +15,13 @@ function apply(object) {
   kubectl("apply", "-f", file);
 }
 
-const browser = await chromium.launch({ executablePath: BROWSER_PROGRAM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
-const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, acceptDownloads: true });
-context.setDefaultTimeout(PATIENCE);
-const page = await context.newPage();
-const faults = [], outside = [];
-page.on("pageerror", (e) => faults.push(e.message));
-page.on("console", (m) => /Content Security|Refused to/.test(m.text()) && faults.push(m.text()));
-page.on("request", (r) => { const host = new URL(r.url()).hostname; if (!["127.0.0.1", "localhost", ""].includes(host)) outside.push(r.url()); });
-const base = new URL(LINK).origin + "/console/";
-const go = (path) => page.goto(base + path);
-const card = (column, name) => page.locator(`.card.${column}`, { hasText: name });
-const button = (name) => page.getByRole("button", { name, exact: true });
+await run(async ({ page }) => {
+  const base = new URL(LINK).origin + "/console/";
+  const go = (path) => page.goto(base + path);
+  const card = (column, name) => page.locator(`.card.${column}`, { hasText: name });
+  const button = (name) => page.getByRole("button", { name, exact: true });
+  const accessible = (where) => everybody(page, where), picture = (name) => pictures(page, name);
 
-async function accessible(where) {
-  if (!await page.evaluate(() => !!window.axe)) await page.evaluate(axe); // by the debugger: the page's policy forbids it in any other way
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa"] }));
-  const serious = violations.filter((v) => v.impact === "serious" || v.impact === "critical").filter((v) => !v.nodes.every((n) => /xterm|cm-/.test(n.html)));
-  check(`${where} can be used by everybody: ${serious.map((v) => `${v.id}: ${v.nodes[0].html}`).join("; ")}`, serious.length === 0);
-}
-async function picture(name) {
-  for (const scheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme: scheme });
-    await page.screenshot({ path: join(PICTURES, `${name}-${scheme}.png`) });
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-}
-
-try {
   say("signed out: a page that says what to do");
   await go("");
   await page.getByText("stowage console").waitFor();
@@ -207,13 +180,4 @@ try {
   await card("claim", "healed").waitFor();
   check("the same page", await page.evaluate(() => window.same));
   kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=300s");
-
-  check(`no fault on any page: ${faults.join("; ")}`, faults.length === 0);
-  check(`nothing asked outside of this machine: ${outside.join(" ")}`, outside.length === 0);
-} catch (e) {
-  await page.screenshot({ path: join(PICTURES, "failed.png") }).catch(() => {});
-  console.log(`FAILED: ${e.message}\n${e.stack}\nfaults: ${faults.join("; ")}\nat ${page.url()}`);
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+});

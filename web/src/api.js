@@ -11,13 +11,19 @@ export class ApiError extends Error {
   }
 }
 
-const line = { state: "live", listeners: new Set() };
+const line = { state: "live", farewell: "", listeners: new Set() };
 export const onLine = (listener) => (line.listeners.add(listener), listener(line.state), () => line.listeners.delete(listener));
 function tell(state) {
-  if (line.state === state) return;
+  if (line.state === state || line.farewell) return;
   line.state = state;
   for (const listener of line.listeners) listener(state);
 }
+// This page's cluster is about to end, as was wished: from now on that is what is said, not that it is lost.
+export function leave(text) {
+  tell("left");
+  line.farewell = text;
+}
+export const farewell = () => line.farewell;
 
 export async function call(method, path, { body, type, accept, raw } = {}) {
   let answer;

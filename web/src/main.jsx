@@ -1,8 +1,9 @@
 // main.jsx - the frame: who is signed in, where one is, what the keys do. Views are in views/, one a file; a new one is a
 // row in `views`.
 import { render } from "preact";
+import { lazy, Suspense } from "preact/compat";
 import { useEffect, useState } from "preact/hooks";
-import { console_, get, onLine } from "./api.js";
+import { console_, farewell, get, onLine } from "./api.js";
 import { Link, navigate, useRoute } from "./route.jsx";
 import { SignIn } from "./signin.jsx";
 import { Help } from "./help.jsx";
@@ -15,6 +16,8 @@ import { Timeline } from "./views/timeline.jsx";
 import { Class } from "./views/class.jsx";
 import "./style.css";
 
+const Labs = lazy(() => import("./views/labs.jsx"));
+
 const views = [
   { at: "", title: "Storage", key: "m", View: StorageMap },
   { at: "resources", title: "Resources", key: "r", View: Resources },
@@ -22,6 +25,7 @@ const views = [
   { at: "terminals", title: "Terminals", key: "t", View: Terminals },
   { at: "disks", title: "Disks", key: "d", View: Disks },
   { at: "timeline", title: "Timeline", key: "l", View: Timeline },
+  { at: "labs", title: "Labs", key: "b", View: Labs },
   { at: "class", title: "Class", key: "c", View: Class, only: "teacher" },
 ];
 const VIEWER = "stowage:viewer", CHANGES = ["terminals", "labs"]; // who only looks, and what that one can do nothing with
@@ -29,6 +33,7 @@ const VIEWER = "stowage:viewer", CHANGES = ["terminals", "labs"]; // who only lo
 const hasClass = () => console_("status").then((s) => !!s.class, () => false);
 
 function Line({ state }) {
+  if (state === "left") return <p class="banner" role="status">{farewell()}</p>;
   if (state !== "lost") return null;
   return <p class="banner" role="alert">The cluster does not answer. Trying again; what you see is as it last was.</p>;
 }
@@ -81,7 +86,8 @@ function App() {
   const shown = views.filter((v) => (!v.only || teacher) && !(looks && CHANGES.includes(v.at)));
   return <div class="frame">
     <Nav at={view.at} user={user} shown={shown} />
-    <main id="main" tabindex="-1"><Line state={line} />{looks && <p class="looks" role="note">You look at this cluster and can change nothing in it.</p>}<view.View route={route} key={view.at} /></main>
+    <main id="main" tabindex="-1"><Line state={line} />{looks && <p class="looks" role="note">You look at this cluster and can change nothing in it.</p>}
+      <Suspense fallback={<p class="first">Loading…</p>}><view.View route={route} key={view.at} /></Suspense></main>
     {help && <Help close={() => setHelp(false)} views={views} />}
   </div>;
 }

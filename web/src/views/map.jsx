@@ -78,7 +78,8 @@ function linked(card, edges) {
   return found;
 }
 
-export function StorageMap({ route }) {
+// base: the view whose address says what is selected. small: beside something else.
+export function StorageMap({ route, base = "", small = false }) {
   const classes = useWatch("/apis/storage.k8s.io/v1/storageclasses").items, claims = useWatch("/api/v1/persistentvolumeclaims").items;
   const volumes = useWatch("/api/v1/persistentvolumes").items, nodes = useWatch("/api/v1/nodes").items, pods = useWatch("/api/v1/pods");
   const [disks, setDisks] = useState([]), [usage, setUsage] = useState({ claims: new Map(), nodes: new Map() });
@@ -95,11 +96,11 @@ export function StorageMap({ route }) {
   const rows = Math.max(1, ...COLUMNS.map(([c]) => cards.columns[c].length));
   const width = Math.max(96, Math.min(230, size.width / 6 - (size.width > 900 ? 46 : 26))), stride = Math.max(width + 22, (size.width - width - 16) / 5), at = (i) => 8 + i * stride;
   const first = Math.floor((scroll - TOP) / STEP) - 4, last = Math.ceil((scroll + size.height) / STEP) + 4, inSight = (c) => c.row >= first && c.row <= last;
-  const select = (card) => navigate(card.key === selectedKey ? "" : `?see=${encodeURIComponent(card.key)}`, { replace: true });
+  const select = (card) => navigate(card.key === selectedKey ? base : `${base}?see=${encodeURIComponent(card.key)}`, { replace: true });
   const shownEdges = edges.filter((e) => inSight(e.from) || inSight(e.to));
-  return <div class="map-page">
-    <header class="head"><h1>Storage</h1><input type="search" placeholder="Search" aria-label="Search" value={filter} onInput={(e) => setFilter(e.target.value)} />
-      <label class="tick"><input type="checkbox" checked={all} onChange={(e) => setAll(e.target.checked)} /> pods without volumes, too</label></header>
+  return <div class={small ? "map-page small" : "map-page"}>
+    {!small && <header class="head"><h1>Storage</h1><input type="search" placeholder="Search" aria-label="Search" value={filter} onInput={(e) => setFilter(e.target.value)} />
+      <label class="tick"><input type="checkbox" checked={all} onChange={(e) => setAll(e.target.checked)} /> pods without volumes, too</label></header>}
     <div class="map-and-side">
       <div class="map" ref={box} onScroll={(e) => setScroll(e.currentTarget.scrollTop)}>
         <div class="columns" aria-hidden="true">{COLUMNS.map(([, title], i) => <span style={{ left: `${at(i)}px`, width: `${width}px` }}>{title}</span>)}</div>
@@ -113,7 +114,7 @@ export function StorageMap({ route }) {
         </div>
         {pods.ready && claims.size === 0 && volumes.size === 0 && <p class="empty">No claim and no volume yet. Make one: <code>kubectl apply -f claim.yaml</code>, or <a href="/console/resources/persistentvolumeclaims">create one here</a>; it appears at once.</p>}
       </div>
-      {selected && <Glass card={selected} close={() => navigate("", { replace: true })} />}
+      {selected && <Glass card={selected} close={() => navigate(base, { replace: true })} />}
     </div>
   </div>;
 }

@@ -7,9 +7,13 @@ import { execPath, stream } from "../api.js";
 
 const SHELL = ["sh", "-c", "TERM=xterm-256color; export TERM; if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi"];
 
-export default function Terminal({ node, ns, pod, container }) {
+// opened(line): may be given; what is sent by the line is as if it were typed. Such a shell comes again by itself when its
+// node went away (a lab was reset).
+export default function Terminal({ node, ns, pod, container, opened }) {
   const box = useRef(), [ended, setEnded] = useState(""), [turn, setTurn] = useState(0);
+  const again = () => { setEnded(""); setTurn((t) => t + 1); };
   useEffect(() => {
+    let over = false, timer;
     const style = getComputedStyle(document.documentElement);
     const term = new XTerm({ fontSize: 13, cursorBlink: true, scrollback: 5000, screenReaderMode: matchMedia("(prefers-reduced-motion: reduce)").matches,
       theme: { background: style.getPropertyValue("--term-back").trim(), foreground: style.getPropertyValue("--term-ink").trim() } });
@@ -19,16 +23,19 @@ export default function Terminal({ node, ns, pod, container }) {
     fit.fit();
     const path = node ? `/console/shell?node=${encodeURIComponent(node)}&stdin=true&stdout=true&tty=true` : execPath(ns, pod, container, SHELL, { tty: true, stdin: true });
     const line = stream(path, {
-      open: () => { line.resize(term.cols, term.rows); term.focus(); },
+      open: () => { line.resize(term.cols, term.rows); if (opened) opened(line); else term.focus(); },
       output: (bytes) => term.write(bytes),
-      end: (status) => setEnded(status.status === "Success" ? "The shell ended." : status.message),
+      end: (status) => {
+        setEnded(status.status === "Success" ? "The shell ended." : status.message);
+        if (opened && status.status !== "Success" && !over) timer = setTimeout(again, 1000);
+      },
     });
     term.onData((data) => line.send(data));
     term.onBinary((data) => line.send(Uint8Array.from(data, (c) => c.charCodeAt(0))));
     term.onResize(({ cols, rows }) => line.resize(cols, rows));
     const watcher = new ResizeObserver(() => fit.fit());
     watcher.observe(box.current);
-    return () => { watcher.disconnect(); line.close(); term.dispose(); };
+    return () => { over = true; clearTimeout(timer); watcher.disconnect(); line.close(); term.dispose(); };
   }, [turn]);
-  return <><div class="term" ref={box} />{ended && <p class="ended" role="status">{ended} <button onClick={() => { setEnded(""); setTurn(turn + 1); }}>Again</button></p>}</>;
+  return <><div class="term" ref={box} />{ended && <p class="ended" role="status">{ended} <button onClick={again}>Again</button></p>}</>;
 }
