@@ -4,6 +4,7 @@
 export STOWAGE_LABS="$WORK/labs"
 end() {
     code=$?
+    set +e
     "$STOWAGE" down --data "$WORK/data/labs/cluster/data" >/dev/null 2>&1 || true
     (exit $code)
     finish

@@ -7,6 +7,7 @@ browser=$(command -v chromium || command -v chromium-browser || command -v googl
 export STOWAGE_LABS="$WORK/labs"
 end() {
     code=$?
+    set +e
     STOWAGE_DATA="$WORK/data" "$STOWAGE" lab exam end >/dev/null 2>&1 || true
     for data in "$WORK"/data/labs/*/data; do "$STOWAGE" down --data "$data" >/dev/null 2>&1 || true; done
     (exit $code)

@@ -4,6 +4,7 @@
 export STOWAGE_DATA="$WORK/mine" STOWAGE_LABS="$WORK/labs"
 end() {
     code=$?
+    set +e
     "$STOWAGE" lab exam end >/dev/null 2>&1 || true
     for data in "$WORK"/mine/labs/*/data; do "$STOWAGE" down --data "$data" >/dev/null 2>&1 || true; done
     (exit $code)
