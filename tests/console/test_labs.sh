@@ -6,8 +6,7 @@ end() {
     code=$?
     set +e
     "$STOWAGE" down --data "$WORK/data/labs/cluster/data" >/dev/null 2>&1 || true
-    (exit $code)
-    finish
+    finish "$code"
 }
 trap end EXIT
 mkdir -p "$WORK/labs/small"

@@ -22,8 +22,9 @@ die() {
     exit 1
 }
 
+# finish [CODE]: the way out of each test; a trap of its own gives it the code it was called with
 finish() {
-    code=$?
+    code=${1:-$?}
     [ -n "${KEEP:-}" ] && { echo "kept: $WORK"; return; }
     "$STOWAGE" down --data "$WORK/data" >/dev/null 2>&1 || true
     if [ "$code" = 0 ]; then assert_nothing_left || code=1; fi

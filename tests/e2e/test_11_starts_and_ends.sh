@@ -110,7 +110,7 @@ inside() {
     unshare -m --propagation private sh -c \
         "$1; cd machine"' && mount --bind /usr usr && mount --bind /dev dev && mount -t proc proc proc && exec chroot . /stowage "$@"' "$@"
 }
-trap 'code=$?; set +e; inside true down --data /data >/dev/null 2>&1; (exit $code); finish' EXIT # if something fails
+trap 'code=$?; set +e; inside true down --data /data >/dev/null 2>&1; finish $code' EXIT # if something fails
 for before in true 'mount --bind machine machine'; do
     inside "$before" doctor >/dev/null || die "doctor in a chroot: $(inside "$before" doctor)"
     inside "$before" up --detach --quiet --nodes 1 --nodefs 256Mi --listen 127.0.0.1:0 --data /data

@@ -18,7 +18,7 @@ its() {
 # told STUDENT PATH: what `class status` says of the student
 told() { class status -o json | jq -r --arg s "$1" ".students[] | select(.student == \$s) | $2"; }
 process_of() { "$STOWAGE" status --data "$room/students/$1/labs/cluster/data" | sed -n 's,^process *,,p'; }
-end() { code=$?; class stop --quiet >/dev/null 2>&1 || true; (exit $code); finish; }
+end() { code=$?; class stop --quiet >/dev/null 2>&1 || true; finish $code; }
 trap end EXIT
 
 mkdir -p "$WORK/labs/small" "$WORK/labs/other"

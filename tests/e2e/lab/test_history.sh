@@ -81,7 +81,7 @@ has "which" "FAIL old went before new came" "$out"
 say "a student: what was done before a reset does not count; a cluster that was killed says that it has forgotten"
 export STOWAGE_DATA="$WORK/mine"
 mine=$WORK/mine/labs/cluster/data
-end() { code=$?; "$STOWAGE" down --data "$mine" >/dev/null 2>&1 || true; (exit $code); finish; }
+end() { code=$?; "$STOWAGE" down --data "$mine" >/dev/null 2>&1 || true; finish $code; }
 trap end EXIT
 up() { k --kubeconfig "$mine/kubeconfig" get --raw /readyz; }
 solve() { env KUBECONFIG="$mine/kubeconfig" bash -ec "$(printf 'kubectl delete cm old\n%s\n%s\n%s' "$new" "$again" "$grow")" >/dev/null; }

@@ -23,7 +23,7 @@ has "nothing done is nothing" "a fresh cluster scores 0" "$(cat "$WORK/out")"
 
 say "a student does one: texts without a browser's buttons, the verify script judges"
 export STOWAGE_DATA="$WORK/mine"
-end() { code=$?; "$STOWAGE" down --data "$WORK/mine/labs/cluster/data" >/dev/null 2>&1 || true; (exit $code); finish; }
+end() { code=$?; "$STOWAGE" down --data "$WORK/mine/labs/cluster/data" >/dev/null 2>&1 || true; finish $code; }
 trap end EXIT
 out=$("$STOWAGE" lab start "$here/killercoda/first-claim")
 has "text" 'Look at it with `kubectl get ns`.' "$out"

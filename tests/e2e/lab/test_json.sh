@@ -7,8 +7,7 @@ end() {
     set +e
     "$STOWAGE" lab exam end >/dev/null 2>&1 || true
     for data in "$WORK"/mine/labs/*/data; do "$STOWAGE" down --data "$data" >/dev/null 2>&1 || true; done
-    (exit $code)
-    finish
+    finish "$code"
 }
 trap end EXIT
 

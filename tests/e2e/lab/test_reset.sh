@@ -4,7 +4,7 @@
 . "$SOURCE_DIR/tests/e2e/lib.sh"
 export STOWAGE_DATA="$WORK/mine" STOWAGE_LABS="$WORK/labs"
 lab() { "$STOWAGE" lab "$@"; }
-end() { code=$?; "$STOWAGE" down --data "$WORK/mine/labs/cluster/data" >/dev/null 2>&1 || true; (exit $code); finish; }
+end() { code=$?; "$STOWAGE" down --data "$WORK/mine/labs/cluster/data" >/dev/null 2>&1 || true; finish $code; }
 trap end EXIT
 
 mkdir -p "$WORK/labs/pages"

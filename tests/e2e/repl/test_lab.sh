@@ -18,7 +18,7 @@ steps:
     - {apiVersion: v1, kind: ConfigMap, metadata: {name: m}, data: {x: "y"}}
 Y
 finish_lab() { "$STOWAGE" lab stop >/dev/null 2>&1 || true; }
-trap 'finish_lab; finish' EXIT
+trap 'code=$?; finish_lab; finish $code' EXIT
 
 say "start, help, check"
 out=$("$STOWAGE" repl --nodes 1 -c "get ns -o name | wc -l

@@ -13,8 +13,7 @@ end() {
     set +e
     "$STOWAGE" down --data "$WORK/data" >/dev/null 2>&1
     umount "$WORK/data" 2>/dev/null
-    (exit "$code")
-    finish
+    finish "$code"
 }
 trap end EXIT
 cluster
