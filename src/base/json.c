@@ -17,7 +17,7 @@ json_t *jat(const json_t *obj, const char *path)
 {
     json_t *at = (json_t *)obj;
     while (at) {
-        size_t n = strcspn(path, ".");
+        size_t n = (size_t)(strchrnul(path, '.') - path);
         at = json_object_getn(at, path, n);
         if (!path[n])
             return at;
@@ -88,7 +88,7 @@ json_t *jfind(const json_t *obj, const char *path, const char *member, const cha
 static json_t *parent_of(json_t *obj, const char *path, const char **out_key)
 {
     for (;;) {
-        size_t n = strcspn(path, ".");
+        size_t n = (size_t)(strchrnul(path, '.') - path);
         if (!path[n]) {
             *out_key = path;
             return obj;
