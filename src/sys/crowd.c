@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -10,10 +11,11 @@
 
 double crowd_now(void)
 {
-    _auto_file_ FILE *f = fopen("/proc/loadavg", "re");
+    char text[128] = "";
+    _auto_close_ int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
     const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     int running = 0;
-    if (!f || cpus < 1 || fscanf(f, "%*f %*f %*f %d/", &running) != 1)
+    if (fd < 0 || cpus < 1 || read(fd, text, sizeof text - 1) <= 0 || sscanf(text, "%*f %*f %*f %d/", &running) != 1)
         return 1;
     const double each = (double)(running - 1) / (double)cpus; /* without us, who ask */
     return each < 1 ? 1 : each > CROWD_MAX ? CROWD_MAX : each;
