@@ -6,7 +6,15 @@ cd "$WORK"
 
 running() { value_is true k get pod "$1" -o "jsonpath={.status.containerStatuses[?(@.name==\"${2:-c}\")].ready}"; }
 # inside POD COMMAND: what a shell in its container c prints
-inside() { k exec "$1" -c c -- sh -c "$2" 2>&1; }
+# kubectl drops what comes before it has made its streams, and says so: then it is asked again
+inside() {
+    while :; do
+        code=0 said=$(k exec "$1" -c c -- sh -c "$2" 2>&1) || code=$?
+        case $said in *"Unknown stream id"*) ;; *) break ;; esac
+    done
+    printf '%s\n' "$said"
+    return $code
+}
 field() { inside "$1" "grep -E '^$2:' /proc/self/status" | tr -d '\t ' | cut -d: -f2; }
 reason() { k get pod "$1" -o 'jsonpath={.status.containerStatuses[0].state.waiting.reason}'; }
 

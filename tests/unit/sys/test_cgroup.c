@@ -106,7 +106,7 @@ static void test_limits(void **state)
         assert_string_equal(read_back(t, "memory.oom.group"), "1");
         assert_string_equal(read_back(t, "cpu.max"), rows[i].cpu);
         assert_string_equal(read_back(t, "cpu.weight"), rows[i].weight);
-        assert_string_equal(read_back(t, "pids.max"), "4096");
+        assert_string_equal(read_back(t, "pids.max"), "1024");
     }
 }
 
