@@ -66,7 +66,7 @@ function Nav({ at, user, shown }) {
     <Link to="" class="brand">Stowage</Link>
     <ul>{shown.filter((v) => v.title).map((v) =>
       <li><Link to={v.at} aria-current={v.at === at ? "page" : undefined}>{v.title}</Link></li>)}</ul>
-    <div class="who"><span title="signed in as">{user}</span> <button class="plain" onClick={out}>Sign out</button></div>
+    <div class="who"><span title="signed in as">{user || "…"}</span> <button class="plain" onClick={out}>Sign out</button></div>
   </nav>;
 }
 
@@ -80,10 +80,10 @@ function App() {
   useEffect(() => { who().then(setUser, () => setUser(false)); }, []);
   useEffect(() => { if (user) hasClass().then(setTeacher); }, [user]);
   useKeys(setHelp);
-  if (user === null) return <p class="first">Asking the cluster who you are…</p>;
-  if (!user || line === "signed-out") return <SignIn expired={location.search === "?expired"} />;
+  if (user === false || line === "signed-out") return <SignIn expired={location.search === "?expired"} />;
+  // The view asks for its objects while the cluster is still asked who this is.
   const view = views.find((v) => v.at === route.at) || views[0], looks = user === VIEWER;
-  const shown = views.filter((v) => (!v.only || teacher) && !(looks && CHANGES.includes(v.at)));
+  const shown = views.filter((v) => (!v.only || teacher) && !((looks || !user) && CHANGES.includes(v.at)));
   return <div class="frame">
     <Nav at={view.at} user={user} shown={shown} />
     <main id="main" tabindex="-1"><Line state={line} />{looks && <p class="looks" role="note">You look at this cluster and can change nothing in it.</p>}
