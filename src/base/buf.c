@@ -139,6 +139,14 @@ static size_t add_quoted_wide(struct buf *b, const char *s, size_t left)
     return n ? n : 1;
 }
 
+void buf_add_shell_word(struct buf *b, const char *word)
+{
+    buf_addc(b, '\'');
+    for (; *word; word++)
+        buf_adds(b, *word == '\'' ? "'\\''" : (const char[]){*word, '\0'});
+    buf_addc(b, '\'');
+}
+
 void buf_add_quoted(struct buf *b, const char *s, size_t n)
 {
     buf_addc(b, '"');

@@ -39,6 +39,8 @@ void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf,
 void buf_addv(struct buf *b, const char *fmt, va_list ap);
 /* Go's %q: double quotes with Go escapes. */
 void buf_add_quoted(struct buf *b, const char *s, size_t n);
+/* One word of a shell, in single quotes. */
+void buf_add_shell_word(struct buf *b, const char *word);
 /* The character at the start of a text that is not empty, and whether Go would print it as it is (strconv.IsPrint).
  * Returns its bytes; a byte that is no UTF-8 counts as one printable U+FFFD, as in Go's range. */
 size_t utf8_next(const char *s, size_t left, uint32_t *out_char, bool *out_printable);

@@ -30,6 +30,8 @@ int session_log_add(const char *path, const struct session_record *r, struct err
     _auto_buf_ struct buf text = BUF_INIT;
     if (!row)
         return err_set(e, ERR_BAD_REQUEST, "%s: a line that is no UTF-8 is not recorded", path);
+    if (json_object_size(r->files))
+        json_object_set(row, "files", (json_t *)(uintptr_t)r->files);
     json_write(&text, row);
     buf_addc(&text, '\n');
     _auto_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -5,6 +5,7 @@
 #include "kubectl/kubectl.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/kubectl_record.h"
 #include "cli/verbs_int.h"
 
 #include <stdlib.h>
@@ -24,10 +25,16 @@ static char *own_kubeconfig(void)
 static int kubectl_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
 {
     struct kubectl k;
+    struct kubectl_record record;
     _auto_free_ char *kubeconfig = own_kubeconfig();
     if (kubectl_open(&k, kubeconfig, NULL, e) < 0)
         return -1;
+    const int in = k.in;
+    kubectl_record_begin(&record, kubeconfig ? kubeconfig : getenv("KUBECONFIG"), argc, argv, &k.in);
     const int code = kubectl_main(&k, argc, argv);
+    kubectl_record_end(&record, k.ns, code);
+    if (k.in != in)
+        close(k.in);
     kubectl_close(&k);
     return code;
 }

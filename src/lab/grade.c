@@ -72,6 +72,14 @@ static int replace(struct grading *g, const json_t *object, struct err *e)
     return play_object(g->env, object, NULL, e);
 }
 
+static bool is_there(struct grading *g, const json_t *object)
+{
+    struct err none = ERR_INIT;
+    _auto_buf_ struct buf path = BUF_INIT;
+    return env_object_path(g->env, object, NULL, true, &path, &none) == 0 &&
+           client_json(g->env->client, "GET", buf_str(&path), NULL, NULL, NULL, &none) == 0;
+}
+
 static void send(struct grading *g, const char *file, const json_t *object)
 {
     struct err e = ERR_INIT;
@@ -83,11 +91,8 @@ static void send(struct grading *g, const char *file, const json_t *object)
     int rc = play_object(g->env, object, NULL, &e);
     if (rc < 0 && (e.code == ERR_INVALID || e.code == ERR_FORBIDDEN)) {
         struct err first = e;
-        _auto_buf_ struct buf path = BUF_INIT;
         err_clear(&e);
-        const bool there = env_object_path(g->env, object, NULL, true, &path, &e) == 0 &&
-                           client_json(g->env->client, "GET", buf_str(&path), NULL, NULL, NULL, &e) == 0;
-        err_clear(&e);
+        const bool there = is_there(g, object);
         rc = there ? replace(g, object, &e) : -1;
         e = there ? e : first;
     }
@@ -133,7 +138,11 @@ static void play_step(void *arg, const json_t *step)
         json_t *object;
         if (json_array_get(steps, p->step) != step)
             continue;
-        json_array_foreach(p->objects, k, object) send(g, p->file, object);
+        json_array_foreach(p->objects, k, object)
+        {
+            if (!p->missing_only || !is_there(g, object))
+                send(g, p->file, object);
+        }
         if (p->script)
             run(g, p);
     }

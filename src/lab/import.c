@@ -131,17 +131,6 @@ const char *import_duration(const char *text, const char *dflt)
     return text && duration_parse(text, &ms) ? text : dflt;
 }
 
-void import_quote(struct buf *out, const char *text)
-{
-    buf_addc(out, '\'');
-    for (; *text; text++)
-        if (*text == '\'')
-            buf_adds(out, "'\\''");
-        else
-            buf_addc(out, *text);
-    buf_addc(out, '\'');
-}
-
 /* ---- checks ---- */
 
 static size_t checks_so_far(const struct import *im)
@@ -200,7 +189,7 @@ json_t *import_delete(const json_t *ref)
     buf_addf(&run, "kubectl delete --ignore-not-found -n \"%s\" %s", ns ? ns : "${NAMESPACE:-default}", word);
     if (name) {
         buf_addc(&run, ' ');
-        import_quote(&run, name);
+        buf_add_shell_word(&run, name);
     }
     json_object_foreach(jat(ref, "labels"), key, value)
     {

@@ -130,14 +130,14 @@ static bool expect_one(struct expected *x, const char *key, const json_t *value)
     }
     if (str_starts(key, "(contains($stdout,") && quoted_text(key, &part)) {
         buf_addf(&x->script, "case $stdout in *");
-        import_quote(&x->script, buf_str(&part));
+        buf_add_shell_word(&x->script, buf_str(&part));
         buf_addf(&x->script, "*) [ %d = 1 ] ;; *) [ %d = 0 ] ;; esac || exit 90\n", truth, truth);
         return true;
     }
     if ((str_eq(key, "($stdout)") || str_eq(key, "$stdout") || str_eq(key, "(trim_space($stdout))")) &&
         json_is_string(value)) {
         buf_adds(&x->script, "[ \"$stdout\" = \"$(printf %s ");
-        import_quote(&x->script, json_string_value(value));
+        buf_add_shell_word(&x->script, json_string_value(value));
         buf_adds(&x->script, ")\" ] || exit 90\n");
         return true;
     }
@@ -189,7 +189,7 @@ static void add_script(struct chainsaw *c, const json_t *op, const char *script)
         if (is_expression(value) && !str_eq(value, "($namespace)"))
             fault(c, value, "an expression in env is not known");
         buf_addf(&text, "export %s=", jstr_or(row, "name", "_"));
-        import_quote(&text, str_eq(value, "($namespace)") ? c->im->ns : value);
+        buf_add_shell_word(&text, str_eq(value, "($namespace)") ? c->im->ns : value);
         buf_addc(&text, '\n');
     }
     if (json_object_get(op, "outputs"))
@@ -211,7 +211,7 @@ static void op_command(struct chainsaw *c, const json_t *op)
     _auto_buf_ struct buf line = BUF_INIT;
     size_t i;
     const json_t *word;
-    import_quote(&line, jstr_or(op, "entrypoint", "true"));
+    buf_add_shell_word(&line, jstr_or(op, "entrypoint", "true"));
     json_array_foreach(json_object_get(op, "args"), i, word)
     {
         const char *text = json_string_value(word);
@@ -219,7 +219,7 @@ static void op_command(struct chainsaw *c, const json_t *op)
         if (text && strchr(text, '$') && !strpbrk(text, "'\"`"))
             buf_addf(&line, "\"%s\"", text); /* chainsaw expands variables in them */
         else
-            import_quote(&line, text ? text : "");
+            buf_add_shell_word(&line, text ? text : "");
     }
     add_script(c, op, buf_str(&line));
 }
@@ -271,7 +271,7 @@ static void op_patch(struct chainsaw *c, const json_t *op)
         _auto_buf_ struct buf run = BUF_INIT;
         buf_addf(&run, "kubectl patch -n \"%s\" %s %s --type=merge -p ", jstr_or(o, "metadata.namespace", "$NAMESPACE"),
                  word, jstr_or(o, "metadata.name", ""));
-        import_quote(&run, text);
+        buf_add_shell_word(&run, text);
         add_script(c, op, buf_str(&run));
     }
 }

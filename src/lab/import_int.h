@@ -44,7 +44,5 @@ void import_script_check(struct import *im, json_t *step, const char *name, cons
 json_t *import_delete(const json_t *ref);
 /* A word that kubectl knows for a kind: "deployment.v1.apps". Returns new. */
 char *import_kind_word(const char *api_version, const char *kind);
-/* A text that a shell takes for one word. Appended. */
-void import_quote(struct buf *out, const char *text);
 
 #endif

@@ -80,7 +80,7 @@ static const char scp_script[] = "#!/bin/bash\n"
 static void put_file(struct buf *run, const char *path, const void *data, size_t n, const char *mode)
 {
     buf_adds(run, "base64 -d >");
-    import_quote(run, path);
+    buf_add_shell_word(run, path);
     buf_adds(run, " <<'END_OF_FILE'\n");
     _auto_buf_ struct buf code = BUF_INIT;
     base64_encode(data, n, &code);
@@ -89,7 +89,7 @@ static void put_file(struct buf *run, const char *path, const void *data, size_t
     buf_adds(run, "END_OF_FILE\n");
     if (mode) {
         buf_addf(run, "chmod %s ", mode);
-        import_quote(run, path);
+        buf_add_shell_word(run, path);
         buf_addc(run, '\n');
     }
 }
@@ -346,7 +346,7 @@ static void add_asset(struct import *im, const char *node, const json_t *asset)
     if (!found.gl_pathc)
         import_fault(im, "index.json", 1, "there is no assets/%s", file);
     buf_adds(&run, "mkdir -p ");
-    import_quote(&run, target);
+    buf_add_shell_word(&run, target);
     buf_addc(&run, '\n');
     for (size_t i = 0; i < found.gl_pathc; i++) {
         _auto_buf_ struct buf data = BUF_INIT;

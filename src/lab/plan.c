@@ -3,6 +3,7 @@
  * How to add a form of submission: a row in forms[], by the end of a file's name or by what it says of itself. */
 #include "lab/plan.h"
 
+#include "api/base64.h"
 #include "api/decode.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -337,12 +338,27 @@ static const char *answer_in(const char *line, char **out_name)
 }
 
 /* A word for the shell. Appended. */
-static void add_quoted(struct buf *out, const char *word)
+/* Those that a command read, as they were then (cli/session_files.h). */
+static void add_files(struct buf *part, const json_t *files)
 {
-    buf_addc(out, '\'');
-    for (; *word; word++)
-        buf_adds(out, *word == '\'' ? "'\\''" : (const char[]){*word, '\0'});
-    buf_addc(out, '\'');
+    const char *path;
+    json_t *content;
+    json_object_foreach((json_t *)(uintptr_t)files, path, content)
+    {
+        _auto_buf_ struct buf coded = BUF_INIT;
+        const char *text = json_string_value(content), *slash = strrchr(path, '/');
+        if (slash && slash != path) {
+            _auto_free_ char *folder = xstrndup(path, (size_t)(slash - path));
+            buf_adds(part, "mkdir -p ");
+            buf_add_shell_word(part, folder);
+            buf_addc(part, '\n');
+        }
+        if (text)
+            base64_encode(text, json_string_length(content), &coded);
+        buf_adds(part, "base64 -d >");
+        buf_add_shell_word(part, path);
+        buf_addf(part, " <<'END-OF-FILE'\n%s\nEND-OF-FILE\n", text ? buf_str(&coded) : jstr_or(content, "base64", ""));
+    }
 }
 
 /* A line of the prompt's own record is the prompt's again, in a process of its own; any other is bash's. */
@@ -352,10 +368,11 @@ static void add_line(struct buf *part, const json_t *row, const char *line)
         buf_addf(part, "%s%s\n", jbool(row, "kubectl", false) ? "kubectl " : "", line);
         return;
     }
+    add_files(part, json_object_get(row, "files"));
     buf_adds(part, "stowage repl --kubeconfig \"$KUBECONFIG\" -n ");
-    add_quoted(part, jstr_or(row, "namespace", "default"));
+    buf_add_shell_word(part, jstr_or(row, "namespace", "default"));
     buf_adds(part, " -c ");
-    add_quoted(part, line);
+    buf_add_shell_word(part, line);
     buf_addc(part, '\n');
 }
 
@@ -415,8 +432,11 @@ static int take_bundle(struct planning *p, const struct handin_file *f, struct e
     json_object_foreach(json_object_get(p->plan->bundle, "answers"), name, with) answer_by_name(p, f->path, name, with);
     json_array_foreach(json_object_get(p->plan->bundle, "log"), i, row) take_log_row(p, f->path, row, &step, &part);
     end_part(p, step, f->path, &part);
-    if (!plan_has_scripts(p->plan)) /* nothing was recorded: what was there at the end */
-        take_objects(p, piece_for(p->plan, 0, f->path), f->path, json_object_get(p->plan->bundle, "objects"));
+    /* Nothing was recorded: what was there at the end. Else only what no line has made: another kubectl did. */
+    const bool recorded = plan_has_scripts(p->plan);
+    struct piece *rest = piece_for(p->plan, recorded ? step : 0, f->path);
+    rest->missing_only = recorded;
+    take_objects(p, rest, f->path, json_object_get(p->plan->bundle, "objects"));
     return 0;
 }
 

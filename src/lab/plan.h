@@ -18,10 +18,11 @@
 #include <stdbool.h>
 
 struct piece {
-    size_t step;      /* index in the lab's steps */
-    const char *file; /* borrowed from the handin */
-    char *script;     /* owned; NULL: objects */
-    json_t *objects;  /* owned; in the order in which they are sent */
+    size_t step;       /* index in the lab's steps */
+    const char *file;  /* borrowed from the handin */
+    char *script;      /* owned; NULL: objects */
+    json_t *objects;   /* owned; in the order in which they are sent */
+    bool missing_only; /* those that are there already are left as they are */
 };
 struct plan {
     struct piece *items; /* owned; by step */

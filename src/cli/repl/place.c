@@ -176,6 +176,7 @@ int session_look_again(struct session *s, struct err *e)
 int session_open(struct session *s, struct err *e)
 {
     s->home = cli_data_dir(s->data_given);
+    s->files = json_object();
     return s->kubeconfig || s->context ? connect_given(s, e) : session_look_again(s, e);
 }
 
@@ -186,6 +187,7 @@ void session_close(struct session *s)
     kubectl_close(&s->k);
     line_free(s->line);
     buf_release(&s->typed);
+    json_decref(s->files);
     own_cluster_stop(&s->own, false);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);

@@ -148,6 +148,7 @@ static void record(struct session *s, int64_t attempt, const char *lab, const ch
                                      .lab = lab,
                                      .ns = ns,
                                      .line = buf_str(&s->typed),
+                                     .files = s->files,
                                      .time = began,
                                      .exit = s->last};
     if (attempt && s->log && session_log_add(s->log, &r, &e) < 0)
@@ -159,6 +160,7 @@ static void handle(struct session *s, const char *line, bool pasted)
     const int64_t began = time(NULL), attempt = s->attempt, step = session_lab_step(s);
     _auto_free_ char *lab = xstrdup(s->lab ? s->lab : ""), *ns = xstrdup(s->k.ns);
     buf_clear(&s->typed);
+    json_object_clear(s->files);
     buf_addf(&s->typed, "%s\n", line);
     line_remember(s->line, line);
     s->last = run_line(s, line, pasted);

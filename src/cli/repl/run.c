@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "cli/repl/expand_int.h"
 #include "cli/repl/session_int.h"
+#include "cli/session_files.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -179,6 +180,8 @@ int session_run_words(struct session *s, const struct strlist *words, const stru
     /* The list of pointers may be moved about by flag parsers; the words stay ours. */
     char **argv = xcalloc(words->len + 1, sizeof *argv);
     memcpy(argv, words->items, words->len * sizeof *argv);
+    if (s->attempt)
+        session_files_add(s->files, argv, words->len);
     const int code = dispatch(s, words, (int)words->len, argv, io);
     free(argv);
     fflush(io->out);
@@ -281,6 +284,18 @@ static int assign(const struct expansion *x, const char *word, struct err *e)
     return value ? setenv(name, value, 1) : -1;
 }
 
+/* In a lab what a command is given by `<` belongs to its record, too. */
+static void keep_inputs(struct session *s, const struct expansion *x, const struct stage *g)
+{
+    struct err none = ERR_INIT;
+    for (size_t i = 0; s->attempt && i < g->nredirects; i++) {
+        _auto_free_ char *name =
+            g->redirects[i].kind == REDIRECT_IN ? expand_one(x, g->redirects[i].word, &none) : NULL;
+        if (name)
+            session_files_add_path(s->files, name);
+    }
+}
+
 static int run_ours(struct session *s, const struct stage *g, const struct io *io)
 {
     const struct expansion x = {s->last, session_substitute, s};
@@ -289,6 +304,7 @@ static int run_ours(struct session *s, const struct stage *g, const struct io *i
     struct err e = ERR_INIT;
     size_t i = 0;
     int rc = open_stage(&o, &x, g, true, &e);
+    keep_inputs(s, &x, g);
     for (; rc == 0 && i < g->words.len && assigns(g->words.items[i]); i++)
         rc = assign(&x, g->words.items[i], &e);
     for (; rc == 0 && i < g->words.len; i++)

@@ -42,6 +42,7 @@ struct session {
     struct line *line;
     int cancel;       /* an event descriptor: Ctrl-C */
     struct buf typed; /* the lines of the command that runs */
+    json_t *files;    /* and the files that it reads, in a lab (session_files.h) */
     bool interactive, colour, done;
     volatile sig_atomic_t *ended; /* a signal other than Ctrl-C came */
     int last;                     /* exit code of the last command */
