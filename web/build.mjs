@@ -47,9 +47,13 @@ const icon = readFileSync(join(here, "src/icon.svg"));
 const iconName = `assets/icon-${createHash("sha256").update(icon).digest("hex").slice(0, 8)}.svg`;
 files.set(iconName, icon);
 const named = (pattern) => [...files.keys()].find((f) => pattern.test(f));
+// What the first script imports is asked for together with it, not when it has been read.
+const entry = Object.values(made.metafile.outputs).find((o) => o.entryPoint === "src/main.jsx");
+const ahead = entry.imports.filter((i) => i.kind === "import-statement").map((i) => `<link rel="modulepreload" href="/console/assets/${i.path.split("/").pop()}">`);
 files.set("index.html", Buffer.from(readFileSync(join(here, "src/index.html"), "utf8")
   .replace("{{script}}", "/console/" + named(/^assets\/app-.*\.js$/))
   .replace("{{style}}", "/console/" + named(/^assets\/app-.*\.css$/))
+  .replace("{{ahead}}", ahead.join("\n"))
   .replace("{{icon}}", "/console/" + iconName)));
 
 const packed = [...files].map(([name, data]) => [name, types[extname(name)], gzipSync(data, { level: 9 })]);
