@@ -201,31 +201,50 @@ expect_in "names" 'invalid pod request \"a:b:c:d\"' "$(api GET $core/pods/a:b:c:
 
 # -- another protocol: WebSocket, SPDY or any other, the bytes are the client's and the pod's --
 cat >"$dir/tunnel.py" <<'PY'
-import hashlib, os, socket, ssl, sys, threading
-port, token, version, path, size = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5])
+import os, select, socket, ssl, sys
+port, token, version, path, size, end = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]), sys.argv[6]
 context = ssl._create_unverified_context()
 context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, version)
-s = context.wrap_socket(socket.create_connection(("127.0.0.1", port), 60))
-early = b"early\n"
+s = context.wrap_socket(socket.create_connection(("127.0.0.1", port)))
 s.sendall((f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: keep-alive, Upgrade\r\nUpgrade: Echo/1\r\n"
-           f"X-Stream-Protocol-Version: mine\r\nContent-Length: 0\r\n\r\n").encode() + early)
-stream = s.makefile("rb")
+           f"X-Stream-Protocol-Version: mine\r\nContent-Length: 0\r\n\r\n").encode() + b"early\n")
+s.setblocking(False)
+got, out, ended = bytearray(), b"", False
+# One thread for both directions (a TLS connection of Python's is not for two): until `done`, or the end.
+def move(done):
+    global out, ended
+    while not ended and not done():
+        wants_write = bool(out)
+        try:
+            out = out[s.send(out[:65536]):] if out else out
+            wants_write = bool(out)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        try:
+            while data := s.recv(65536):
+                got.extend(data)
+            ended = True
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            if not done() and not any(select.select([s], [s] if wants_write else [], [], 120)):
+                raise TimeoutError
+def line():
+    move(lambda: b"\n" in got)
+    text, _, rest = bytes(got).partition(b"\n")
+    got[:] = rest
+    return text.decode().strip()
 head = []
-while (line := stream.readline().strip()):
-    head.append(line.decode())
+while text := line():
+    head.append(text)
 print("; ".join(sorted(h for h in head if h.split(":")[0] in ("HTTP/1.1 101 Switching Protocols", "Upgrade", "X-Mine"))))
-print(stream.readline().decode().strip())
-print(stream.readline().decode().strip())
+print(line())
+print(line())
 data = os.urandom(size).replace(b"Q", b"q")
-def send():
-    s.sendall(data + (b"Q" if sys.argv[6] == "pod" else b""))
-writer = threading.Thread(target=send)
-writer.start()
-got = stream.read(size)
-writer.join()
+out = data + (b"Q" if end == "pod" else b"")
+move(lambda: not out and len(got) >= size)
 print("same" if got == data.swapcase() else "other")
-if sys.argv[6] == "pod":
-    print("end" if stream.read() == b"" else "more")
+if end == "pod":
+    move(lambda: False)
+    print("end" if len(got) == size else "more")
 s.close()
 PY
 # With TLS 1.2 the HTTP library carries the bytes.
