@@ -133,6 +133,17 @@ static void log_opened(struct request *rq)
     opening_free(o);
 }
 
+static void log_dropped(struct request *rq)
+{
+    struct log_opening *o = rq->resume_arg;
+    pthread_mutex_lock(&o->mu);
+    const bool done = o->done;
+    o->abandoned = !done;
+    pthread_mutex_unlock(&o->mu);
+    if (done)
+        opening_free(o);
+}
+
 static void ask_node(struct request *rq, const struct node_ops *ops, void *self, const struct log_req *r)
 {
     struct log_opening *o = xcalloc(1, sizeof *o);
@@ -146,6 +157,7 @@ static void ask_node(struct request *rq, const struct node_ops *ops, void *self,
         opening_free(o);
         return;
     }
+    rq->dropped = log_dropped;
     upgrades_enter(o->busy);
     pthread_t thread;
     if (pthread_create(&thread, NULL, open_log, o) == 0) {

@@ -414,6 +414,22 @@ static void asked(struct request *rq)
     }
 }
 
+static void asking_dropped(struct request *rq)
+{
+    struct asking *a = rq->resume_arg;
+    pthread_mutex_lock(&a->mu);
+    const bool done = a->done;
+    const pthread_t thread = a->thread;
+    int ours = TAKE_FD(a->ours);
+    a->abandoned = !done;
+    pthread_mutex_unlock(&a->mu);
+    close_cleanup(&ours); /* which tells the thread */
+    if (done)
+        asking_end(a);
+    else
+        pthread_detach(thread);
+}
+
 /* -- the request -- */
 
 static struct asking *asking_new(struct request *rq, const struct proxy_place *to, const struct proxy_path *path)
@@ -463,6 +479,7 @@ static void ask_pod(struct request *rq, const struct proxy_place *to, const stru
         stream_refuse(rq, ERR_UNAVAILABLE, "error trying to reach service: %s", strerror(rc));
         return;
     }
+    rq->dropped = asking_dropped;
     waker_arm(rq->srv->waker, &rq->wake, rq->conn->fd, EPOLLRDHUP, WAKE_NEVER);
     request_park(rq, asked, a);
 }

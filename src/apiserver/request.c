@@ -107,6 +107,9 @@ void request_take_audit_id(struct request *rq)
 /* Also before the first request and after an aborted one: makes everything as new. */
 void request_end(struct request *rq)
 {
+    if (rq->asleep && rq->dropped)
+        rq->dropped(rq);
+    rq->dropped = NULL;
     create_abandon(rq);
     if (rq->has_sleeper) {
         waker_disarm(rq->srv->waker, &rq->wake);

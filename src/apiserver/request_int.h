@@ -78,6 +78,9 @@ struct request {
     struct wake wake;
     void (*resume)(struct request *rq);
     void *resume_arg;
+    /* Called instead, when the connection ends before (a server that stops does not always resume): whoever works for
+     * the request on another thread must wake it no more. Answers nothing. NULL: nobody does. */
+    void (*dropped)(struct request *rq);
     struct creation *creation; /* begun, not yet in the journal (create.c) */
     struct session *upgrade;   /* accepted, not yet handed over (upgrade.c) */
 };

@@ -23,8 +23,20 @@ expect "others may not" 403 "$(status POST /console/api/status -H 'Impersonate-U
 mkfifo "$dir/hold"
 api POST /console/api/slow -d "{\"hold\":\"$dir/hold\"}" >"$dir/answer" 2>/dev/null &
 asked=$!
-exec 8>"$dir/hold" # returns when the other end is open
+# In a process of its own, which lets go by itself: should something fail here, the server is waited for.
+hold() {
+    exec 8>"$dir/hold" # returns when the other end is open
+    : >"$dir/held"
+    for _ in $(seq 900); do
+        [ ! -e "$dir/let-go" ] || break
+        sleep 0.1
+    done
+    echo >&8
+}
+hold &
+await "it is under way" test -e "$dir/held"
 kill "$pid"
-await "the page is told" grep -q "the cluster stops" "$dir/answer"
-echo >&8
-wait $asked
+told() { grep -q "the cluster stops" "$dir/answer" || ! kill -0 $asked 2>/dev/null; }
+await "the page is told, or its connection has ended" told
+: >"$dir/let-go"
+wait $asked || true

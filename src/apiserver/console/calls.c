@@ -121,6 +121,17 @@ static void call_resumed(struct request *rq)
     call_free(k);
 }
 
+static void call_dropped(struct request *rq)
+{
+    struct call *k = rq->resume_arg;
+    pthread_mutex_lock(&k->console->mu);
+    const bool done = k->done;
+    k->rq = NULL;
+    pthread_mutex_unlock(&k->console->mu);
+    if (done)
+        call_free(k);
+}
+
 void console_call(struct request *rq, const char *op)
 {
     struct err e = ERR_INIT;
@@ -140,6 +151,7 @@ void console_call(struct request *rq, const char *op)
     struct call *k = xcalloc(1, sizeof *k);
     *k = (struct call){.rq = rq, .console = rq->srv->console, .request = request, .err = ERR_INIT};
     request_doze(rq);
+    rq->dropped = call_dropped;
     pool_submit(k->console->worker, run_call, k);
     request_park(rq, call_resumed, k);
 }
