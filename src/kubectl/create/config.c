@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "kubectl/create/creating.h"
 #include "kubectl/files.h"
+#include "kubectl/literal.h"
 #include "kubectl/name_hash.h"
 
 #include <ctype.h>
@@ -114,19 +115,13 @@ static int add_from_file(struct data *d, const char *source)
     return add_file(d, key, path);
 }
 
-/* "key=value": quotes around a value are taken off, as a shell would have. */
 static int add_literal(struct data *d, const char *source)
 {
-    const char *equal = strchr(source, '=');
-    if (!equal || equal == source)
+    const char *value;
+    size_t n;
+    _auto_free_ char *key = literal_split(source, &value, &n);
+    if (!key)
         return call_fail(d->c, "invalid literal source %s, expected key=value", source), -1;
-    _auto_free_ char *key = xstrndup(source, (size_t)(equal - source));
-    const char *value = equal + 1;
-    size_t n = strlen(value);
-    if (n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n - 1] == value[0]) {
-        value++;
-        n -= 2;
-    }
     return add(d, key, value, n);
 }
 

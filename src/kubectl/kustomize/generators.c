@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "kubectl/kustomize/build_int.h"
+#include "kubectl/literal.h"
 #include "kubectl/name_hash.h"
 
 #include <stdlib.h>
@@ -56,21 +57,15 @@ static int put_new(struct generated *g, const char *key, const char *value, size
     return 0;
 }
 
-/* "key=value"; quotes around a value are taken off. */
 static int add_literal(struct generated *g, const char *source, struct err *e)
 {
-    const char *equal = strchr(source, '=');
-    if (!equal || equal == source)
+    const char *value;
+    size_t n;
+    _auto_free_ char *key = literal_split(source, &value, &n);
+    if (!key)
         return err_set(e, ERR_BAD_REQUEST,
                        "loading KV pairs: literal sources [%s]: invalid literal source %s, expected key=value", source,
                        source);
-    _auto_free_ char *key = xstrndup(source, (size_t)(equal - source));
-    const char *value = equal + 1;
-    size_t n = strlen(value);
-    if (n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n - 1] == value[0]) {
-        value++;
-        n -= 2;
-    }
     return put_new(g, key, value, n, e);
 }
 
