@@ -54,6 +54,16 @@ int apiserver_listen_inside(struct apiserver *s, int take_fd, struct err *e);
 /* Ends watches and streams, waits for requests under way, and frees everything. NULL is fine. */
 void apiserver_stop(struct apiserver *s);
 
+/* From that moment on (seconds since 1970 by the machine's clock; 0: never) the cluster's users only read: every
+ * change, and every stream into a pod or node, is refused with SEALED_TEXT, whoever asks but the judge. Streams that
+ * are open then end. It is not kept over a restart. Any thread. */
+void apiserver_seal(struct apiserver *s, int64_t at);
+int64_t apiserver_seal_at(const struct apiserver *s);
+bool apiserver_sealed(const struct apiserver *s); /* has it come? */
+/* The judge's bearer token: who has it is an administrator, also then. Of this process; borrowed. */
+const char *apiserver_seal_pass(const struct apiserver *s);
+#define SEALED_TEXT "the exam is over: nothing of its clusters changes any more"
+
 /* Who is only to look at the console is this user, of this group; what they may is said by roles, as for anybody. */
 #define VIEWER_NAME  "stowage:viewer"
 #define VIEWER_GROUP "stowage:viewers"

@@ -38,6 +38,7 @@ struct user {
     const char *uid;           /* "" if unknown */
     const char *const *groups; /* NULL-terminated */
     json_t *extra;             /* borrowed from nobody: owned, or NULL; for SelfSubjectReview */
+    bool judge;                /* of an exam: see seal.c */
 };
 
 struct header {

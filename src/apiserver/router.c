@@ -197,7 +197,7 @@ static void route_resource(struct request *rq)
 void route_request(struct request *rq)
 {
     if (!read_target(rq) || !local_request(rq) || console_serve_page(rq) || !known_user(rq) || !authn_impersonate(rq) ||
-        !authz_request(rq))
+        !authz_request(rq) || seal_refuses(rq))
         return;
     if (rq->target.is_resource)
         route_resource(rq);

@@ -440,8 +440,10 @@ static void stop_daemons(struct apiserver *s)
 static void server_free(struct apiserver *s)
 {
     close_cleanup(&s->listen_fd);
-    if (s->waker)
+    if (s->waker) {
         waker_disarm(s->waker, &s->sweep);
+        waker_disarm(s->waker, &s->seal.wake);
+    }
     waker_stop(s->waker);
     console_free(s->console);
     upgrades_free(s->upgrades);
@@ -469,6 +471,7 @@ int apiserver_start(const struct apiserver_conf *conf, struct apiserver **out_se
     pthread_mutex_init(&s->conns_mu, NULL);
     sleeper_list_init(&s->sleepers);
     s->upgrades = upgrades_new();
+    seal_init(&s->seal);
     if (waker_start(&s->waker, e) < 0 || authn_new(conf->pki, conf->registry, conf->clock, &s->authn, e) < 0)
         goto fail;
     registry_set_token_ops(conf->registry, &authn_token_ops, s->authn);

@@ -5,6 +5,7 @@
 #include "apiserver/apiserver.h"
 #include "apiserver/last_answer_int.h"
 #include "apiserver/request_int.h"
+#include "apiserver/seal_int.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -53,6 +54,7 @@ struct apiserver {
     struct authn *authn;
     struct console *console; /* owned, or NULL */
     struct upgrades *upgrades;
+    struct seal seal;
     struct listener *inside; /* owned; NULL without a socket in the cluster's network */
     struct sleeper_list sleepers;
     int64_t started_ns; /* wall */

@@ -96,6 +96,14 @@ void upgrades_stop(struct upgrades *u)
     pthread_mutex_unlock(&u->mu);
 }
 
+void upgrades_end(struct upgrades *u)
+{
+    pthread_mutex_lock(&u->mu);
+    for (struct session *s = u->head; s; s = s->next)
+        shutdown(s->up.fd, SHUT_RDWR);
+    pthread_mutex_unlock(&u->mu);
+}
+
 static void session_link(struct session *s)
 {
     struct upgrades *u = s->all;

@@ -7,6 +7,8 @@ struct upgrades;
 struct upgrades *upgrades_new(void);
 /* Shuts every session's socket down and waits until their threads are gone. */
 void upgrades_stop(struct upgrades *u);
+/* The sessions there are shall end; there may be others later. */
+void upgrades_end(struct upgrades *u);
 /* NULL is fine. */
 void upgrades_free(struct upgrades *u);
 

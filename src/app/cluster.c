@@ -27,6 +27,7 @@
 #include "app/profile.h"
 #include "app/pulse.h"
 #include "app/requests.h"
+#include "app/seal.h"
 #include "app/simulated.h"
 #include "app/viewer.h"
 #include "base/json.h"
@@ -337,6 +338,7 @@ static int open_api(struct cluster *c, struct err *e)
     c->labs = labs_new(&c->launcher, c->data.path);
     if (apiserver_start(&conf, &c->api, e) < 0)
         return advise(e, "choose another address with --listen");
+    seal_resume(c->data.path, c->api);
     /* With --listen :0 the port is known only now. */
     return c->conf.port ? 0 : registry_bootstrap(c->registry, c->conf.host, apiserver_port(c->api), e);
 }
@@ -495,6 +497,11 @@ void cluster_close(struct cluster *c)
 }
 
 /* -- what others ask -- */
+
+struct apiserver *cluster_api(struct cluster *c)
+{
+    return c->api;
+}
 
 struct labs *cluster_labs(struct cluster *c)
 {

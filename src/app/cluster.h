@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+struct apiserver;
 struct checkpoints;
 struct cluster;
 struct control;
@@ -52,6 +53,7 @@ int64_t cluster_clock_speed(struct cluster *c, int64_t times, struct err *e);
 struct console_link;
 int cluster_console_link(struct cluster *c, const struct console_link *link, char **out_url, struct err *e);
 struct labs *cluster_labs(struct cluster *c);
+struct apiserver *cluster_api(struct cluster *c);
 /* The folder of the class that it shows; NULL: none. */
 const char *cluster_class(const struct cluster *c);
 /* What `stowage status` shows. Returns new. */

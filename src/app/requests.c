@@ -4,6 +4,7 @@
 
 #include "apiserver/apiserver.h"
 #include "app/requests_int.h"
+#include "app/seal.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -107,8 +108,22 @@ static int op_console(struct cluster *c, const json_t *request, json_t **out, in
     return 0;
 }
 
+/* {"at"}: from when on its users only read. Told: {"before" (when it was to be until now; 0: never), "at", "pass"}. */
+static int op_seal(struct cluster *c, const json_t *request, json_t **out, int fds[4] _unused_, struct err *e)
+{
+    const int64_t at = jint(request, "at", 0), before = apiserver_seal_at(cluster_api(c));
+    if (at <= 0)
+        return err_set(e, ERR_BAD_REQUEST, "from when on?");
+    if (seal_set(c, at, e) < 0)
+        return -1;
+    *out = json_pack("{s:I, s:I, s:s}", "before", (json_int_t)before, "at",
+                     (json_int_t)apiserver_seal_at(cluster_api(c)), "pass", apiserver_seal_pass(cluster_api(c)));
+    return 0;
+}
+
 static const struct request_op ops[] = {{"status", op_status}, {"quiet", op_quiet},     {"down", op_down},
-                                        {"shell", op_shell},   {"console", op_console}, {NULL, NULL}};
+                                        {"shell", op_shell},   {"console", op_console}, {"seal", op_seal},
+                                        {NULL, NULL}};
 static const struct request_op *const tables[] = {ops,
                                                   disk_request_ops,
                                                   clock_request_ops,
@@ -122,6 +137,8 @@ static const struct request_op *const tables[] = {ops,
 static int handle(struct cluster *c, const json_t *request, json_t **out, int fds[4], struct err *e)
 {
     const char *op = jstr_or(request, "op", "");
+    if (seal_allows(c, request, e) < 0)
+        return -1;
     for (size_t t = 0; t < ARRAY_LEN(tables); t++)
         for (const struct request_op *row = tables[t]; row->op; row++)
             if (str_eq(row->op, op))

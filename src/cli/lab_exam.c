@@ -7,9 +7,14 @@
  * cluster of its own, begun when it is first looked at. Its points are those of its checks, as in any lab. The clock is
  * two moments in the book (lab/book_exam.c), so neither a crash nor a reboot resets it.
  *
- * Who ends the exam: `exam end`; else a timekeeper, a process without a terminal that waits for the moment and judges
- * every task as it stands then; else, should that have been killed, the next word of the lab: then only what was
- * checked in time counts. A lock says whether there is a timekeeper; each word of an exam starts one if there is none.
+ * What counts is how the tasks stand at the end. Each cluster knows the moment and from then on refuses every change
+ * (app/seal.h), also when it was killed and started again; the lab itself passes as the judge.
+ *
+ * Who ends the exam: `exam end`; else a timekeeper, a process without a terminal that waits for the moment, seals all
+ * clusters and judges each task, once; else, should that have been killed, the next word of the lab goes on where it
+ * was. Of a cluster that was not sealed in time (nobody had told it, or a clock was turned) nobody knows how it stood:
+ * there only what was checked in time counts. A lock says whether there is a timekeeper; each word of an exam starts
+ * one if there is none.
  *
  * THREADS: none. */
 #include "cli/lab_session_int.h"
@@ -36,6 +41,7 @@
 #define TASKS_MAX     50
 #define LAST_PATIENCE 5 /* percent: at the end nobody works on it any more */
 #define LAST_WAIT_S   120
+#define STAY_S        15 /* the clusters of an exam that ended by itself */
 
 /* ---- result ---- */
 
@@ -124,12 +130,45 @@ static int open_task(struct session *s, struct err *e)
 
 /* ---- the end ---- */
 
-/* Judges the step it is at, as it stands. What cannot be judged any more has the points it had. */
-static void judge_task(struct session *s, const struct exam *x)
+static bool was_opened(const json_t *task)
+{
+    return json_object_get(json_object_get(task, "state"), "opened") != NULL;
+}
+
+/* The cluster of a task, if it is there; to be stopped. */
+static bool find_cluster(struct session *s, const json_t *task)
+{
+    struct err none = ERR_INIT;
+    _auto_free_ char *dir = lab_cluster_dir(s->home, jint(task, "id", 0));
+    return own_cluster_find(&s->cluster, s->cli, dir, &none) == 0;
+}
+
+/* All of them at one moment, since judging takes a while: what somebody does meanwhile counts for none of them. */
+static void seal_tasks(struct session *s, const struct exam *x, const json_t *tasks)
+{
+    size_t i;
+    const json_t *task;
+    int64_t before;
+    struct err none = ERR_INIT;
+    const int64_t now = time(NULL);
+    json_array_foreach(tasks, i, task)
+    {
+        if (!was_opened(task) || jint(task, "ended", 0))
+            continue;
+        leave_task(s, true);
+        if (find_cluster(s, task) && s->cluster.up)
+            own_cluster_seal(&s->cluster, now < x->until ? now : x->until, &before, &none);
+    }
+    leave_task(s, true);
+}
+
+/* Judges the step it is at, as it stands. What cannot be judged any more has the points it had, and so has what nobody
+ * has seen the end of: neither who judges now nor the cluster. */
+static void judge_task(struct session *s, const struct exam *x, bool seen)
 {
     struct err lost = ERR_INIT;
     const int64_t now = time(NULL);
-    if (lab_session_open_current(s, &lost) < 0 || !lab_session_step(s))
+    if (lab_session_open_current(s, &lost) < 0 || !lab_session_step(s) || !(seen || s->sealed))
         return;
     s->env.patience_percent = LAST_PATIENCE;
     _auto_json_ json_t *report = check_step(&s->env, lab_session_step(s), NULL, NULL, &lost);
@@ -137,27 +176,52 @@ static void judge_task(struct session *s, const struct exam *x)
         book_result_at(s->book, &s->attempt, report, now < x->until ? now : x->until, &lost);
 }
 
-static int end_exam(struct session *s, struct exam *x, bool judge, struct err *e)
+/* Once: a task that has its result keeps it, whoever has to go on with the others. */
+static int end_task(struct session *s, struct exam *x, const json_t *task, bool seen, struct err *e)
+{
+    leave_task(s, true);
+    const bool there = find_cluster(s, task);
+    leave_task(s, true);
+    if (there && book_exam_choose(s->book, x, jint(task, "id", 0), e) == 0)
+        judge_task(s, x, seen);
+    leave_task(s, true);
+    return book_exam_end_task(s->book, x, jint(task, "id", 0), e);
+}
+
+static void remove_clusters(struct session *s, const json_t *tasks)
+{
+    size_t i;
+    const json_t *task;
+    json_array_foreach(tasks, i, task)
+    {
+        leave_task(s, true);
+        if (was_opened(task) && find_cluster(s, task))
+            own_cluster_stop(&s->cluster, false);
+    }
+    leave_task(s, true);
+}
+
+/* seen: whoever ends it is there at its end. Clusters stay, sealed, for who looks at the result in their consoles; they
+ * are removed after so many seconds. */
+static int end_exam(struct session *s, struct exam *x, bool seen, int stay_s, struct err *e)
 {
     size_t i;
     const json_t *task;
     _auto_json_ json_t *tasks = book_exam_tasks(s->book, x, e);
     if (!tasks)
         return -1;
+    if (seen)
+        seal_tasks(s, x, tasks);
     json_array_foreach(tasks, i, task)
     {
-        if (!json_object_get(json_object_get(task, "state"), "opened"))
-            continue;
-        leave_task(s, true);
-        if (judge && book_exam_choose(s->book, x, jint(task, "id", 0), e) == 0)
-            judge_task(s, x);
-        leave_task(s, true);
-        _auto_free_ char *dir = lab_cluster_dir(s->home, jint(task, "id", 0));
-        struct err none = ERR_INIT;
-        if (own_cluster_find(&s->cluster, s->cli, dir, &none) == 0)
-            own_cluster_stop(&s->cluster, false);
+        if (was_opened(task) && !jint(task, "ended", 0) && end_task(s, x, task, seen, e) < 0)
+            return -1;
     }
-    return book_exam_end(s->book, x, e);
+    if (book_exam_end(s->book, x, e) < 0)
+        return -1;
+    nanosleep(&(struct timespec){.tv_sec = stay_s}, NULL);
+    remove_clusters(s, tasks);
+    return 0;
 }
 
 /* ---- the timekeeper ---- */
@@ -186,9 +250,10 @@ static int keep_time(struct session *s)
     struct exam x;
     _auto_close_ int lock = timekeeper_lock(s);
     while (lock >= 0 && is_there(lock) && book_exam(s->book, &x, &e) == 0) {
-        if (time(NULL) >= x.until)
-            return end_exam(s, &x, true, &e);
-        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+        if (time(NULL) < x.until)
+            nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+        else if (end_exam(s, &x, true, STAY_S, &e) < 0)
+            return 0; /* the next word of the lab goes on with it */
     }
     return 0;
 }
@@ -237,20 +302,54 @@ static bool await_timekeeper(const struct session *s, const struct exam *x)
     return false;
 }
 
+/* Of an exam that has ended, where who ended it was killed before they were gone. */
+static void take_away_leftover(struct session *s)
+{
+    struct exam x;
+    struct err none = ERR_INIT;
+    const int lock = timekeeper_lock(s);
+    if (lock < 0)
+        return; /* somebody is at it */
+    _auto_json_ json_t *tasks = book_exam_find(s->book, 0, &x, &none) == 0 ? book_exam_tasks(s->book, &x, &none) : NULL;
+    remove_clusters(s, tasks);
+    close(lock);
+}
+
+static int print_over(struct session *s, int64_t id, struct err *e)
+{
+    struct exam x;
+    if (book_exam_find(s->book, id, &x, e) < 0)
+        return -1;
+    fprintf(s->out.text, x.ended < x.until ? "The exam is over.\n" : "The time is over.\n");
+    return print_tasks(s, &x, e) < 0 ? -1 : 1;
+}
+
+int lab_exam_was(struct session *s, struct err *e)
+{
+    struct err none = ERR_INIT;
+    _auto_json_ json_t *rows = book_history(s->book, &none);
+    const int64_t id = jint(json_array_get(rows, 0), "exam", 0);
+    if (!id)
+        return -1;
+    err_clear(e);
+    return print_over(s, id, e);
+}
+
 int lab_exam_over(struct session *s, struct err *e)
 {
     struct exam x;
     struct err none = ERR_INIT;
-    if (book_exam(s->book, &x, &none) < 0)
+    if (book_exam(s->book, &x, &none) < 0) {
+        take_away_leftover(s);
         return 0;
+    }
     if (time(NULL) < x.until) {
         start_timekeeper(s);
         return 0;
     }
-    if (!await_timekeeper(s, &x) && end_exam(s, &x, false, e) < 0)
+    if (!await_timekeeper(s, &x) && end_exam(s, &x, false, 0, e) < 0)
         return -1;
-    fprintf(s->out.text, "The time is over.\n");
-    return book_exam_find(s->book, x.id, &x, e) < 0 || print_tasks(s, &x, e) < 0 ? -1 : 1;
+    return print_over(s, x.id, e);
 }
 
 /* Who keeps the time judges; where nobody does, only what was checked in time counts. */
@@ -268,7 +367,7 @@ int lab_exam_look(struct session *s, struct err *e)
     if (lock < 0)
         return 0;
     close(lock);
-    return end_exam(s, &x, false, e) < 0 ? -1 : 1;
+    return end_exam(s, &x, false, 0, e) < 0 ? -1 : 1;
 }
 
 /* ---- beginning ---- */
@@ -399,7 +498,7 @@ static int word_task(struct session *s, const char *number, struct err *e)
 static int word_end(struct session *s, struct err *e)
 {
     struct exam x;
-    if (book_exam(s->book, &x, e) < 0 || end_exam(s, &x, true, e) < 0)
+    if (book_exam(s->book, &x, e) < 0 || end_exam(s, &x, true, 0, e) < 0)
         return -1;
     return print_tasks(s, &x, e);
 }

@@ -68,13 +68,27 @@ int lab_session_load(struct session *s, const char *dir, const char *seed, struc
     return rc;
 }
 
+/* An exam's cluster knows by itself when the time is over; the lab's own hand is the judge's, who passes then. */
+static int seal(struct session *s, struct err *e)
+{
+    struct exam x;
+    int64_t before;
+    if (book_exam_find(s->book, s->attempt.exam, &x, e) < 0 || own_cluster_seal(&s->cluster, x.until, &before, e) < 0)
+        return -1;
+    s->sealed = before && before <= x.until;
+    return 0;
+}
+
 /* The cluster runs (it is started when it does not), and is spoken to. */
 int lab_session_open_cluster(struct session *s, struct err *e)
 {
     _auto_free_ char *dir = lab_cluster_dir(s->home, s->attempt.exam ? s->attempt.id : 0);
     if (own_cluster_start(&s->cluster, s->cli, json_object_get(s->lab.tree, "cluster"), dir, e) < 0)
         return -1;
-    if (lab_env_open(&s->env, &s->lab, s->cluster.kubeconfig, s->cluster.work, &s->cluster.host, e) < 0)
+    if (s->attempt.exam && seal(s, e) < 0)
+        return -1;
+    const char *kubeconfig = s->cluster.judge ? s->cluster.judge : s->cluster.kubeconfig;
+    if (lab_env_open(&s->env, &s->lab, kubeconfig, s->cluster.work, &s->cluster.host, e) < 0)
         return -1;
     s->env.janitor = &s->cluster.janitor;
     return 0;
@@ -609,7 +623,8 @@ static int open_for(struct session *s, size_t word, struct err *e)
 {
     if (words[word].need == NOTHING)
         return 0;
-    return words[word].need == LAB ? lab_session_open_lab(s, e) : lab_session_open_current(s, e);
+    const int rc = words[word].need == LAB ? lab_session_open_lab(s, e) : lab_session_open_current(s, e);
+    return rc < 0 && e->code == ERR_NOT_FOUND && s->attempt.id == 0 ? lab_exam_was(s, e) : rc;
 }
 
 static int run_word(struct session *s, size_t word, int argc, char **argv, struct err *e)

@@ -21,6 +21,8 @@ struct session {
     struct lab_env env;
     struct lab_output out;
     bool colour;
+    bool sealed; /* of an exam's task: its cluster has let nobody change anything since the time was over, at the latest
+                  */
 };
 int lab_session_open_book(struct session *s, const struct cli *cli, const char *data, struct err *e);
 void lab_session_close(struct session *s); /* the cluster goes on */
@@ -49,6 +51,8 @@ int lab_session_replay(struct session *s, struct err *e);
 int lab_exam(struct session *s, int argc, char **argv, struct err *e);
 /* 1: an exam's time is over; it is ended now, and its result printed. 0: there is none, or it goes on. */
 int lab_exam_over(struct session *s, struct err *e);
+/* No lab is under way (`e` says so): was the last thing an exam? 1: its result has been printed. -1: it was not. */
+int lab_exam_was(struct session *s, struct err *e);
 /* The same for who only looks: nobody is waited for, nothing printed. */
 int lab_exam_look(struct session *s, struct err *e);
 

@@ -158,14 +158,24 @@ bool local_listens(const char *data_dir)
     return sock >= 0;
 }
 
+/* Who judges an exam says so, because its cluster hears nobody else any more (own_cluster_seal()). Returns new. */
+static json_t *with_pass(const json_t *request)
+{
+    const char *pass = getenv(LOCAL_PASS);
+    json_t *full = json_copy((json_t *)(uintptr_t)request);
+    if (pass)
+        json_object_set_new(full, "pass", json_string(pass));
+    return full;
+}
+
 int local_call(const char *data_dir, const json_t *request, json_t **out, int fds[LOCAL_MAX_FDS], struct err *e)
 {
     int got[LOCAL_MAX_FDS] = {-1, -1, -1, -1};
     _auto_close_ int sock = connect_cluster(data_dir, e);
     if (sock < 0)
         return -1;
-    _auto_json_ json_t *answer = NULL;
-    if (send_packet(sock, request, NULL, 0, e) < 0 || receive_packet(sock, &answer, got, e) < 0)
+    _auto_json_ json_t *answer = NULL, *full = with_pass(request);
+    if (send_packet(sock, full, NULL, 0, e) < 0 || receive_packet(sock, &answer, got, e) < 0)
         return -1;
     const char *error = jstr(answer, "error");
     if (error) {

@@ -13,6 +13,8 @@
 #include <stddef.h>
 
 #define LOCAL_MAX_FDS 4
+/* The variable of the environment that has the judge's pass of a sealed cluster: each request is sent with it. */
+#define LOCAL_PASS "STOWAGE_PASS"
 
 /* -- client -- */
 /* Connects, sends `request` (borrowed), and reads the answer: new in *out. fds[] gets what came (-1 else); may be NULL.

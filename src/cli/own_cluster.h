@@ -12,6 +12,7 @@ struct own_cluster {
     char *dir;        /* its folder: data below it */
     char *data;       /* data directory */
     char *kubeconfig; /* path */
+    char *judge;      /* path of the judge's kubeconfig, once it is sealed or to be; else NULL */
     char *work;       /* where scripts run */
     const char *self_exe;
     struct lab_host host;
@@ -28,6 +29,11 @@ int own_cluster_find(struct own_cluster *c, const struct cli *cli, const char *d
 void own_cluster_stop(struct own_cluster *c, bool keep);
 /* It ends, its folder stays: own_cluster_start() there goes on with it, at the same address. -1: it did not. */
 int own_cluster_down(struct own_cluster *c, struct err *e);
+
+/* From that moment on (seconds since 1970) its users only read; an earlier one stays. What this process asks of it is
+ * the judge's from now on, who may do everything, by c->judge and by its control socket. *out_before: when it was to be
+ * until now; 0: never. */
+int own_cluster_seal(struct own_cluster *c, int64_t at, int64_t *out_before, struct err *e);
 
 /* Is there one that answers in that data directory? */
 bool own_cluster_is_up(const char *data);

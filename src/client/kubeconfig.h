@@ -34,4 +34,7 @@ struct access_from {
 };
 int access_load_from(const struct access_from *from, struct access *out, struct err *e);
 
+/* A kubeconfig of only this, for its owner only; whole or not at all. */
+int access_save(const struct access *a, const char *path, struct err *e);
+
 #endif

@@ -69,7 +69,10 @@ int book_exam_find(struct book *b, int64_t id, struct exam *out, struct err *e);
 int book_exam_choose(struct book *b, const struct exam *x, int64_t attempt, struct err *e);
 /* It ends now, or ended when its time was over; so do its tasks. */
 int book_exam_end(struct book *b, struct exam *x, struct err *e);
-/* The tasks in their order: [{"id", "lab", "dir", "seed", "step", "points", "state"}]. Returns new, or NULL. */
+/* That task has its final result. */
+int book_exam_end_task(struct book *b, const struct exam *x, int64_t attempt, struct err *e);
+/* The tasks in their order: [{"id", "lab", "dir", "seed", "step", "points", "state", "ended"}]. Returns new, or NULL.
+ */
 json_t *book_exam_tasks(struct book *b, const struct exam *x, struct err *e);
 
 #endif

@@ -54,10 +54,22 @@ int book_exam_choose(struct book *b, const struct exam *x, int64_t attempt, stru
     return book_query(b, NULL, NULL, e, "UPDATE exam SET task = ? WHERE id = ?", "ii", attempt, x->id);
 }
 
-int book_exam_end(struct book *b, struct exam *x, struct err *e)
+/* Now, or when the time was over. */
+static int64_t end_of(const struct exam *x)
 {
     const int64_t now = time(NULL);
-    x->ended = now < x->until ? now : x->until;
+    return now < x->until ? now : x->until;
+}
+
+int book_exam_end_task(struct book *b, const struct exam *x, int64_t attempt, struct err *e)
+{
+    return book_query(b, NULL, NULL, e, "UPDATE attempt SET ended = ? WHERE id = ? AND ended = 0", "ii", end_of(x),
+                      attempt);
+}
+
+int book_exam_end(struct book *b, struct exam *x, struct err *e)
+{
+    x->ended = end_of(x);
     if (book_query(b, NULL, NULL, e, "UPDATE attempt SET ended = ? WHERE exam = ? AND ended = 0", "ii", x->ended,
                    x->id) < 0)
         return -1;
@@ -68,10 +80,11 @@ static void take_task(sqlite3_stmt *st, void *arg)
 {
     json_t *state = json_loads((const char *)sqlite3_column_text(st, 5), 0, NULL);
     json_array_append_new(
-        arg, json_pack("{s:I, s:s, s:s, s:s, s:I, s:o}", "id", (json_int_t)sqlite3_column_int64(st, 0), "lab",
-                       (const char *)sqlite3_column_text(st, 1), "dir", (const char *)sqlite3_column_text(st, 2),
-                       "seed", (const char *)sqlite3_column_text(st, 3), "step",
-                       (json_int_t)sqlite3_column_int64(st, 4), "state", state ? state : json_object()));
+        arg,
+        json_pack("{s:I, s:s, s:s, s:s, s:I, s:o, s:I}", "id", (json_int_t)sqlite3_column_int64(st, 0), "lab",
+                  (const char *)sqlite3_column_text(st, 1), "dir", (const char *)sqlite3_column_text(st, 2), "seed",
+                  (const char *)sqlite3_column_text(st, 3), "step", (json_int_t)sqlite3_column_int64(st, 4), "state",
+                  state ? state : json_object(), "ended", (json_int_t)sqlite3_column_int64(st, 6)));
 }
 
 json_t *book_exam_tasks(struct book *b, const struct exam *x, struct err *e)
@@ -80,7 +93,8 @@ json_t *book_exam_tasks(struct book *b, const struct exam *x, struct err *e)
     size_t i;
     json_t *task;
     if (book_query(b, take_task, tasks, e,
-                   "SELECT id, lab, dir, seed, step, state FROM attempt WHERE exam = ? ORDER BY id", "i", x->id) < 0)
+                   "SELECT id, lab, dir, seed, step, state, ended FROM attempt WHERE exam = ? ORDER BY id", "i",
+                   x->id) < 0)
         return NULL;
     json_array_foreach(tasks, i, task)
     {

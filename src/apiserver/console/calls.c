@@ -25,7 +25,7 @@ struct call {
 /* Not by this way: they give a terminal, or end the server. */
 static bool refused(const char *op)
 {
-    static const char *const ops[] = {"shell", "down", "console"};
+    static const char *const ops[] = {"shell", "down", "console", "seal"};
     for (size_t i = 0; i < ARRAY_LEN(ops); i++)
         if (strcmp(op, ops[i]) == 0)
             return true;

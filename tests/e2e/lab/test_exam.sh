@@ -88,11 +88,16 @@ say "the time is over: judged as it stands, by itself"
 in_task 1 create configmap more --from-literal=a=b >/dev/null
 book "UPDATE exam SET until = CAST(strftime('%s', 'now') AS INTEGER)"
 gone() { [ -z "$(clusters)" ]; }
-within 60 "the clusters are gone" gone
+within 90 "the clusters are gone" gone
 out=$(lab exam status)
 has "the result" "exam 1: 7 of 7 points (100%)" "$out"
 has "in the history" "(exam 1)" "$(lab history)"
-within 10 "nobody keeps time" not has_keeper
+within 30 "nobody keeps time" not has_keeper
+for word in check submit text; do
+    fails lab $word
+    has "$word: it is over" "The time is over" "$out"
+    has "$word: the final score" "exam 1: 7 of 7 points (100%)" "$out"
+done
 
 say "what comes late does not count"
 lab exam one --minutes 60 >/dev/null
@@ -112,4 +117,37 @@ in_task 4 create configmap two --from-literal=a=b >/dev/null
 out=$(lab exam end)
 has "judged" "exam 3: 3 of 5 points (60%)" "$out"
 fails lab check
-has "nothing is under way" "no lab is under way" "$out"
+has "said" "The exam is over" "$out"
+has "it stays" "exam 3: 3 of 5 points (60%)" "$out"
+
+say "nobody there at the end: each cluster lets nothing be changed from then on, and how it stood counts"
+# seal TASK WHEN: as its own clock does at that moment
+seal() { python3 -c 'import json, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect(sys.argv[1])
+s.send(json.dumps({"op": "seal", "at": int(sys.argv[2])}).encode()); assert b"pass" in s.recv(65536)' "$WORK/mine/labs/task-$1/data/run/control.sock" "$2"; }
+lab exam one two --minutes 60 >/dev/null
+lab exam task 2 >/dev/null
+for p in $(keepers); do kill -9 "$p"; done
+eq "each knows its end" "$(jq .at "$WORK"/mine/labs/task-5/data/seal.json)" "$(jq .at "$WORK"/mine/labs/task-6/data/seal.json)"
+in_task 5 create configmap one --from-literal=a=b >/dev/null
+in_task 6 create configmap two --from-literal=a=b >/dev/null
+now=$(date +%s)
+for task in 5 6; do seal $task "$now"; done
+fails in_task 5 delete configmap one
+has "nothing is changed" "the exam is over" "$out"
+fails in_task 5 apply --server-side -f - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "more"}, "data": {"a": "b"}}'
+has "nor made" "the exam is over" "$out"
+fails "$STOWAGE" shell --data "$WORK/mine/labs/task-5/data" -- true
+has "nor by a node" "the exam is over" "$out"
+fails "$STOWAGE" checkpoint restore lab-step --data "$WORK/mine/labs/task-5/data"
+has "nor taken back" "the exam is over" "$out"
+eq "but looked at" b "$(in_task 5 get configmap one -o 'jsonpath={.data.a}')"
+kill -9 "$("$STOWAGE" status --data "$WORK/mine/labs/task-5/data" | sed -n 's,^process *,,p')"
+# who ended it got as far as the second task, and was killed
+book "UPDATE exam SET until = $now WHERE ended = 0; "
+book "UPDATE attempt SET ended = $now WHERE id = 6"
+fails lab check
+has "the first as it stood" "one  3 of 5 points" "$out"
+has "the second as it was judged" "two  0 of 5 points" "$out"
+has "the whole" "exam 4: 3 of 10 points (30%)" "$out"
+within 30 "the clusters are gone" gone
