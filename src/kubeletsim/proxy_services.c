@@ -152,7 +152,7 @@ struct rule {
     const struct sobj *service;
     const char *protocol;
     const struct targets *targets;
-    bool sticky;
+    int64_t sticky; /* seconds; 0: no affinity */
 };
 enum reach { REACH_ALL, REACH_NODE, REACH_HOST }; /* all pods; the caller's node's only; the user's loopback: all */
 
@@ -165,7 +165,7 @@ static void add_rule(json_t *out, const struct rule *r, const char *ip, int64_t 
     if (!rule)
         return;
     if (r->sticky)
-        json_object_set_new(rule, "sticky", json_true());
+        json_object_set_new(rule, "sticky", json_integer(r->sticky));
     if (reach == REACH_NODE)
         json_object_set(rule, "local", r->targets->of_nodes);
     if (reach == REACH_HOST) {
@@ -220,6 +220,13 @@ static void add_port(json_t *out, const struct rule *r, const json_t *port)
     }
 }
 
+static int64_t affinity_seconds(const json_t *service)
+{
+    if (!str_eq(jstr(service, "spec.sessionAffinity"), "ClientIP"))
+        return 0;
+    return jint(service, "spec.sessionAffinityConfig.clientIP.timeoutSeconds", 10800);
+}
+
 /* The API server and the DNS server listen at their addresses themselves. */
 static bool serves_itself(const struct proxy_view *v, const struct sobj *service)
 {
@@ -243,7 +250,7 @@ json_t *proxy_services(const struct proxy_view *v)
             const struct rule r = {.service = service,
                                    .protocol = jstr_or(port, "protocol", "TCP"),
                                    .targets = &targets,
-                                   .sticky = str_eq(jstr(service->tree, "spec.sessionAffinity"), "ClientIP")};
+                                   .sticky = affinity_seconds(service->tree)};
             add_port(out, &r, port);
             json_decref(targets.all);
             json_decref(targets.of_nodes);

@@ -6,6 +6,9 @@
  * it to the machine if it differs from the last one; one hand-over at a time, so that an older table never replaces a
  * newer one. Changes that come close together share one.
  *
+ * While there are services with affinity a second key, "clock", looks every few seconds of the cluster's time whether
+ * that clock was moved, and if so tells the machine how much older its sessions are.
+ *
  * A port of the user's machine that another program has is told in an event of the service, and tried again now and
  * then. THREADS: the loop thread; hand-overs are jobs. */
 #include "kubeletsim/proxy_int.h"
@@ -15,8 +18,10 @@
 #include <string.h>
 
 #define RULES    "rules"
+#define CLOCK    "clock"
 #define GATHER   20   /* ms that changes are gathered for */
 #define TRY_PORT 5000 /* ms until a port that was taken is tried again */
+#define LOOK     5000 /* ms between two looks at the clock */
 
 struct proxy {
     char *last;     /* owned: the table the machine has */
@@ -25,7 +30,16 @@ struct proxy {
     bool changed;   /* and another is due */
     bool policies;  /* there are some */
     bool due;       /* the key is queued */
+    bool looking;   /* the clock's key is queued */
+    int64_t ahead;  /* seconds that the cluster's clock is ahead of the machine's, as the machine was told */
 };
+
+static int64_t seconds_ahead(const struct kubelet *k)
+{
+    enum { SECOND = 1000 };
+    const int64_t ms = clock_mono_ms(k->conf.clock) - clock_mono_ms(clock_real());
+    return (ms + SECOND / 2) / SECOND; /* the two are read one after the other */
+}
 
 /* Returns new text. */
 static char *make_table(struct kubelet *k, struct proxy *p)
@@ -46,6 +60,7 @@ struct hand_over {
     struct kubelet *k;
     char *table;  /* owned */
     char *result; /* owned; NULL: it failed */
+    bool aged;    /* not a table, only that time has passed */
 };
 
 static void hand_over(void *arg)
@@ -107,19 +122,41 @@ static void take_missed(struct loop *l, const char *table_text, json_t *take_mis
     p->missed = take_missed;
 }
 
+static void handed_over(struct loop *l, void *arg);
+
+static void hand_to_machine(struct loop *l, char *take_table, bool aged)
+{
+    struct proxy *p = loop_state(l);
+    struct hand_over *h = xcalloc(1, sizeof *h);
+    *h = (struct hand_over){.k = loop_env(l), .table = take_table, .aged = aged};
+    p->busy = true;
+    loop_offload(l, hand_over, handed_over, h);
+}
+
+/* Returns whether the machine has to be given a table again. */
+static bool take_result(struct loop *l, struct hand_over *h, const json_t *result)
+{
+    struct proxy *p = loop_state(l);
+    const bool done = h->aged ? json_object_get(result, "filter") != NULL : result != NULL;
+    if (h->aged && done)
+        return false; /* of what was told before nothing has changed */
+    pthread_mutex_lock(&h->k->mu);
+    snprintf(h->k->net.filter_why, sizeof h->k->net.filter_why, "%s", jstr_or(result, "why", ""));
+    pthread_mutex_unlock(&h->k->mu);
+    take_missed(l, h->table, json_incref(json_object_get(result, "refused")));
+    const bool again = !done || json_array_size(p->missed);
+    free(p->last);
+    p->last = again ? NULL : TAKE(h->table);
+    return again;
+}
+
 static void handed_over(struct loop *l, void *arg)
 {
     struct hand_over *h = arg;
     struct proxy *p = loop_state(l);
     _auto_json_ json_t *result = h->result ? json_loads(h->result, 0, NULL) : NULL;
     p->busy = false;
-    pthread_mutex_lock(&h->k->mu);
-    snprintf(h->k->net.filter_why, sizeof h->k->net.filter_why, "%s", jstr_or(result, "why", ""));
-    pthread_mutex_unlock(&h->k->mu);
-    take_missed(l, h->table, json_incref(json_object_get(result, "refused")));
-    const bool again = !h->result || json_array_size(p->missed);
-    free(p->last);
-    p->last = again ? NULL : TAKE(h->table);
+    const bool again = take_result(l, h, result);
     if (p->changed || again)
         queue(l, p->changed ? 0 : h->result ? TRY_PORT : 1000);
     p->changed = false;
@@ -128,7 +165,7 @@ static void handed_over(struct loop *l, void *arg)
     free(h);
 }
 
-static int proxy_reconcile(struct loop *l, const char *ns _unused_, const char *name _unused_, struct err *e _unused_)
+static int hand_over_rules(struct loop *l)
 {
     struct kubelet *k = loop_env(l);
     struct proxy *p = loop_state(l);
@@ -137,16 +174,37 @@ static int proxy_reconcile(struct loop *l, const char *ns _unused_, const char *
         p->changed = true;
         return 0;
     }
-    char *table = make_table(k, p);
-    if (str_eq(table, p->last)) {
-        free(table);
+    _auto_free_ char *table = make_table(k, p);
+    if (str_eq(table, p->last))
         return 0;
+    if (!p->looking && strstr(table, "\"sticky\":")) {
+        p->looking = true;
+        p->ahead = seconds_ahead(k);
+        loop_enqueue_after(l, "", CLOCK, LOOK);
     }
-    struct hand_over *h = xcalloc(1, sizeof *h);
-    *h = (struct hand_over){k, table, NULL};
-    p->busy = true;
-    loop_offload(l, hand_over, handed_over, h);
+    hand_to_machine(l, TAKE(table), false);
     return 0;
+}
+
+/* Clients have had their pods for longer if the cluster's clock was moved. */
+static int look_at_clock(struct loop *l)
+{
+    struct proxy *p = loop_state(l);
+    const int64_t ahead = seconds_ahead(loop_env(l));
+    p->looking = p->busy || (p->last && strstr(p->last, "\"sticky\":"));
+    if (!p->looking)
+        return 0;
+    loop_enqueue_after(l, "", CLOCK, LOOK);
+    if (ahead > p->ahead && !p->busy && p->last) {
+        hand_to_machine(l, xasprintf("{\"aged\": %lld}", (long long)(ahead - p->ahead) * 1000), true);
+        p->ahead = ahead;
+    }
+    return 0;
+}
+
+static int proxy_reconcile(struct loop *l, const char *ns _unused_, const char *name, struct err *e _unused_)
+{
+    return str_eq(name, CLOCK) ? look_at_clock(l) : hand_over_rules(l);
 }
 
 void kubelet_network(struct kubelet *k, struct kubelet_net *out)

@@ -291,8 +291,11 @@ struct machine_ops {
      * told where they are used: sys/svc_ports.c, sys/svc_rules.c, sys/dns.c.
      * {"dns": "10.96.0.10",
      *  "services": [{"ip": "10.96.3.4", "port": 80, "protocol": "TCP", "targets": ["10.244.0.5:8080"]},
-     *               {"ip": "127.0.0.1", "port": 30080, "host": true, "targets": […]}],   (on the user's loopback)
+     *               {"ip": "127.0.0.1", "port": 30080, "host": true, "targets": […]},   (on the user's loopback)
+     *               {"ip": "10.96.3.5", …, "sticky": 10800}],   (a client keeps its pod for so many seconds)
      *  "policies": […], "names": {…}, "PTR": {…}}
+     * or {"aged": 5000}: the table stays, clients have had their pods for so many ms more. Answered with {} if there is
+     * no table that could stay.
      * *out_json (new): {"filter": true, "why": "", "refused": [{"ip", "port", "protocol", "why"}]}: does the kernel
      * filter packets, why not, and which of the user's ports were not to be had. */
     int (*set_services)(struct machine *m, const char *rules_json, char **out_json, struct err *e);

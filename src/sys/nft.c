@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -14,8 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define TABLE "stowage"
 
 /* ---- messages and attributes ---- */
 
@@ -65,6 +64,12 @@ static void attr_u32(struct nft *n, uint16_t type, uint32_t v)
     attr(n, type, &big, sizeof big);
 }
 
+static void attr_u64(struct nft *n, uint16_t type, uint64_t v)
+{
+    const uint64_t big = htobe64(v);
+    attr(n, type, &big, sizeof big);
+}
+
 static size_t nest_begin(struct nft *n, uint16_t type)
 {
     const size_t at = n->b.len;
@@ -101,7 +106,7 @@ static void attr_verdict(struct nft *n, uint16_t type, int32_t code, const char 
 static void table_request(struct nft *n, uint16_t type, uint16_t flags)
 {
     const size_t at = request_begin(n, type, flags);
-    attr_text(n, NFTA_TABLE_NAME, TABLE);
+    attr_text(n, NFTA_TABLE_NAME, NFT_TABLE);
     message_end(n, at);
 }
 
@@ -164,10 +169,19 @@ int nft_commit(struct nft *n, struct err *e)
     return -1;
 }
 
+void nft_recall_request(struct nft *n, const char *name)
+{
+    *n = (struct nft){.b = BUF_INIT};
+    const size_t at = request_begin(n, NFT_MSG_GETSETELEM, NLM_F_DUMP);
+    attr_text(n, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
+    attr_text(n, NFTA_SET_ELEM_LIST_SET, name);
+    message_end(n, at);
+}
+
 void nft_chain(struct nft *n, const char *name, const struct nft_hook *hook)
 {
     const size_t at = request_begin(n, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
-    attr_text(n, NFTA_CHAIN_TABLE, TABLE);
+    attr_text(n, NFTA_CHAIN_TABLE, NFT_TABLE);
     attr_text(n, NFTA_CHAIN_NAME, name);
     if (hook) {
         const size_t inner = nest_begin(n, NFTA_CHAIN_HOOK);
@@ -182,7 +196,7 @@ void nft_chain(struct nft *n, const char *name, const struct nft_hook *hook)
 void nft_rule_begin(struct nft *n, const char *chain)
 {
     n->rule = request_begin(n, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-    attr_text(n, NFTA_RULE_TABLE, TABLE);
+    attr_text(n, NFTA_RULE_TABLE, NFT_TABLE);
     attr_text(n, NFTA_RULE_CHAIN, chain);
     n->expressions = nest_begin(n, NFTA_RULE_EXPRESSIONS);
 }
@@ -195,12 +209,12 @@ void nft_rule_end(struct nft *n)
 
 /* ---- sets ---- */
 
-void nft_set(struct nft *n, const char *name, int words, int data_words, bool ranges)
+static size_t set_begin(struct nft *n, const char *name, uint32_t flags, int words, int data_words)
 {
     const size_t at = request_begin(n, NFT_MSG_NEWSET, NLM_F_CREATE);
-    attr_text(n, NFTA_SET_TABLE, TABLE);
+    attr_text(n, NFTA_SET_TABLE, NFT_TABLE);
     attr_text(n, NFTA_SET_NAME, name);
-    attr_u32(n, NFTA_SET_FLAGS, (data_words ? NFT_SET_MAP : 0U) | (ranges ? NFT_SET_INTERVAL : 0U));
+    attr_u32(n, NFTA_SET_FLAGS, flags | (data_words ? NFT_SET_MAP : 0U));
     attr_u32(n, NFTA_SET_KEY_TYPE, 0);
     attr_u32(n, NFTA_SET_KEY_LEN, (uint32_t)words * 4);
     if (data_words == NFT_VERDICTS) {
@@ -210,6 +224,20 @@ void nft_set(struct nft *n, const char *name, int words, int data_words, bool ra
         attr_u32(n, NFTA_SET_DATA_LEN, (uint32_t)data_words * 4);
     }
     attr_u32(n, NFTA_SET_ID, ++n->sets);
+    return at;
+}
+
+void nft_set(struct nft *n, const char *name, int words, int data_words, bool ranges)
+{
+    message_end(n, set_begin(n, name, ranges ? NFT_SET_INTERVAL : 0U, words, data_words));
+}
+
+void nft_memory(struct nft *n, const char *name, int words, int data_words, uint32_t max)
+{
+    const size_t at = set_begin(n, name, NFT_SET_TIMEOUT | NFT_SET_EVAL, words, data_words);
+    const size_t inner = nest_begin(n, NFTA_SET_DESC);
+    attr_u32(n, NFTA_SET_DESC_SIZE, max);
+    nest_end(n, inner);
     message_end(n, at);
 }
 
@@ -219,7 +247,7 @@ void nft_set(struct nft *n, const char *name, int words, int data_words, bool ra
 static void elems_open(struct nft *n, const char *set)
 {
     n->elem_msg = request_begin(n, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
-    attr_text(n, NFTA_SET_ELEM_LIST_TABLE, TABLE);
+    attr_text(n, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
     attr_text(n, NFTA_SET_ELEM_LIST_SET, set);
     n->elements = nest_begin(n, NFTA_SET_ELEM_LIST_ELEMENTS);
 }
@@ -234,7 +262,7 @@ static size_t elem_begin(struct nft *n, const void *key, size_t len)
     if (n->b.len - n->elements > ELEMENTS_MAX) {
         const struct nlattr *name =
             (const struct nlattr *)(const void *)(n->b.data + n->elem_msg + NLMSG_HDRLEN + sizeof(struct nfgenmsg) +
-                                                  NLA_ALIGN(NLA_HDRLEN + sizeof TABLE));
+                                                  NLA_ALIGN(NLA_HDRLEN + sizeof NFT_TABLE));
         _auto_free_ char *set = xstrdup((const char *)name + NLA_HDRLEN);
         nft_elems_end(n);
         elems_open(n, set);
@@ -249,6 +277,16 @@ void nft_elem(struct nft *n, const void *key, size_t len, const void *value, siz
     const size_t at = elem_begin(n, key, len);
     if (value)
         attr_value(n, NFTA_SET_ELEM_DATA, value, value_len);
+    nest_end(n, at);
+}
+
+void nft_elem_timed(struct nft *n, const void *key, size_t len, const void *value, size_t value_len, uint64_t timeout,
+                    uint64_t left)
+{
+    const size_t at = elem_begin(n, key, len);
+    attr_value(n, NFTA_SET_ELEM_DATA, value, value_len);
+    attr_u64(n, NFTA_SET_ELEM_TIMEOUT, timeout);
+    attr_u64(n, NFTA_SET_ELEM_EXPIRATION, left);
     nest_end(n, at);
 }
 
@@ -404,13 +442,6 @@ void nx_random(struct nft *n, unsigned reg, uint32_t modulus)
     WORDS(n, "numgen", {NFTA_NG_DREG, REG(reg)}, {NFTA_NG_MODULUS, modulus}, {NFTA_NG_TYPE, NFT_NG_RANDOM});
 }
 
-void nx_hash(struct nft *n, unsigned reg, uint32_t modulus)
-{
-    enum { SEED = 0x57011a6e };
-    WORDS(n, "hash", {NFTA_HASH_SREG, REG(reg)}, {NFTA_HASH_DREG, REG(reg)}, {NFTA_HASH_LEN, 4},
-          {NFTA_HASH_MODULUS, modulus}, {NFTA_HASH_SEED, SEED}, {NFTA_HASH_TYPE, NFT_HASH_JENKINS});
-}
-
 /* to: NFTA_LOOKUP_DREG's register number as the kernel counts, or UINT32_MAX for none. */
 static void lookup(struct nft *n, unsigned reg, const char *set, uint32_t to, bool inverse)
 {
@@ -437,6 +468,17 @@ void nx_lookup_value(struct nft *n, unsigned reg, const char *map, unsigned to)
 void nx_lookup_verdict(struct nft *n, unsigned reg, const char *map)
 {
     lookup(n, reg, map, NFT_REG_VERDICT, false);
+}
+
+void nx_update(struct nft *n, unsigned reg, unsigned value, const char *memory, uint64_t timeout_ms)
+{
+    const struct expression x = expression_begin(n, "dynset");
+    attr_text(n, NFTA_DYNSET_SET_NAME, memory);
+    attr_u32(n, NFTA_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+    attr_register(n, NFTA_DYNSET_SREG_KEY, reg);
+    attr_register(n, NFTA_DYNSET_SREG_DATA, value);
+    attr_u64(n, NFTA_DYNSET_TIMEOUT, timeout_ms);
+    expression_end(n, x);
 }
 
 void nx_value(struct nft *n, unsigned reg, const void *data, size_t len)

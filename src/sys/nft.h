@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define NFT_TABLE "stowage"
+
 struct nft {
     struct buf b;
     uint32_t seq, sets;        /* sets: the id of the last one */
@@ -50,6 +52,16 @@ void nft_elem_goto(struct nft *n, const void *key, size_t len, int32_t verdict /
 void nft_elem_end(struct nft *n, const void *key, size_t len);
 void nft_elems_end(struct nft *n);
 
+/* A map whose elements rules add, and which forget themselves (nx_update). */
+void nft_memory(struct nft *n, const char *name, int words, int data_words, uint32_t max);
+/* An element of a memory that is forgotten after `left` ms, or `timeout` ms after it is used again. */
+void nft_elem_timed(struct nft *n, const void *key, size_t len, const void *value, size_t value_len, uint64_t timeout,
+                    uint64_t left);
+/* What a memory of the current network namespace holds: calls `each`; `left` in ms. No such memory: holds nothing. */
+typedef void nft_each(void *arg, const void *key, size_t len, const void *value, size_t value_len, uint64_t left);
+int nft_recall(const char *name, nft_each *each, void *arg, struct err *e);
+void nft_recall_request(struct nft *n, const char *name); /* its one message */
+
 /* -- expressions -- */
 void nx_saddr(struct nft *n, unsigned reg);
 void nx_daddr(struct nft *n, unsigned reg);
@@ -64,10 +76,12 @@ void nx_cmp_u32(struct nft *n, unsigned reg, uint32_t op, uint32_t value);
 void nx_cmp_u8(struct nft *n, unsigned reg, uint32_t op, uint8_t value);
 void nx_cmp_u16(struct nft *n, unsigned reg, uint32_t op, uint16_t value);
 void nx_random(struct nft *n, unsigned reg, uint32_t modulus);
-void nx_hash(struct nft *n, unsigned reg, uint32_t modulus); /* of the register itself */
 void nx_lookup(struct nft *n, unsigned reg, const char *set, bool inverse);
 void nx_lookup_value(struct nft *n, unsigned reg, const char *map, unsigned to);
 void nx_lookup_verdict(struct nft *n, unsigned reg, const char *map);
+/* What the registers from `reg` and `value` on hold goes into a memory; is it there, its time begins anew, its value
+ * stays. The rule ends here if the memory is full. */
+void nx_update(struct nft *n, unsigned reg, unsigned value, const char *memory, uint64_t timeout_ms);
 void nx_value(struct nft *n, unsigned reg, const void *data, size_t len);
 void nx_verdict(struct nft *n, int32_t verdict, const char *chain /* or NULL */);
 void nx_dnat(struct nft *n, unsigned addr, int port /* register, -1: the port stays */);

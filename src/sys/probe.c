@@ -148,7 +148,7 @@ static unsigned try_all(void)
     if (own_root(&(struct err){0}) < 0 || mount("tmpfs", "/tmp", "tmpfs", 0, NULL) < 0)
         return caps;
     caps |= CAP_MOUNT;
-    caps |= rules_apply(NULL, &(struct err){0}) == 0 ? CAP_FILTER : 0;
+    caps |= rules_apply(NULL, 0, &(struct err){0}) == 0 ? CAP_FILTER : 0;
     caps |= probe_overlay("/tmp") ? CAP_OVERLAY : 0;
     if (mount("tmpfs", "/dev", "tmpfs", 0, NULL) == 0 &&
         mknod("/dev/loop-control", S_IFCHR | 0600, makedev(10, 237)) == 0)

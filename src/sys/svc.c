@@ -8,6 +8,8 @@
  *
  * Each table replaces the one before, and is answered with what became of it:
  *     {"filter": true, "why": "", "refused": [{"ip": "127.0.0.1", "port": 30080, "protocol": "TCP", "why": "…"}]}
+ * In the place of a table {"aged": 5000}: it stays, but who has a pod by affinity has had it 5 s longer, since the
+ * cluster's clock was moved.
  *
  * THREADS: none; one process, one poll loop, a child of the helper. */
 #include "sys/svc_int.h"
@@ -39,7 +41,15 @@ struct svc {
 static json_t *replace_table(struct svc *s, json_t *take_table)
 {
     struct err e = ERR_INIT;
-    const bool filter = rules_apply(take_table, &e) == 0;
+    const int64_t aged = jint(take_table, "aged", 0);
+    if (aged > 0) {
+        json_decref(take_table);
+        if (!s->table)
+            return json_object(); /* this process is a new one */
+        take_table = json_incref(s->table);
+        ports_age(&s->ports, aged);
+    }
+    const bool filter = rules_apply(take_table, aged > 0 ? (uint64_t)aged : 0, &e) == 0;
     json_t *refused = ports_replace(&s->ports, take_table, !filter);
     json_decref(s->table);
     s->table = take_table;

@@ -5,7 +5,8 @@
  * relay_udp.c). Where the kernel has no packet filter the addresses inside the cluster are served the same way: they
  * are addresses of the helper's bridge then. A port without pods has no listener, so the kernel refuses the connection.
  *
- * A new table replaces the old one: listeners of ports that stay are kept, and so are connections.
+ * A new table replaces the old one: listeners of ports that stay are kept, and so are connections, and who has which
+ * pod by affinity (svc_clients.c).
  *
  * THREADS: none; the service process' loop. */
 #include "sys/door_int.h"
@@ -29,10 +30,12 @@ struct port {
     struct in_addr ip;
     uint16_t number;
     int protocol;
-    bool host, sticky;
+    bool host;
     int fd;                      /* -1 = no target, or it could not be */
     struct sockaddr_in *targets; /* owned */
     size_t target_count, turn;
+    int64_t sticky; /* seconds that a client keeps its pod; 0: no affinity */
+    struct svc_clients clients;
 };
 
 /* ---- reading ---- */
@@ -68,7 +71,7 @@ static struct port *port_read(const json_t *rule)
                        .number = (uint16_t)number,
                        .protocol = svc_protocol(rule),
                        .host = jbool(rule, "host", false),
-                       .sticky = jbool(rule, "sticky", false),
+                       .sticky = jint(rule, "sticky", 0),
                        .fd = -1};
     p->targets = xcalloc(json_array_size(targets), sizeof *p->targets);
     size_t i;
@@ -120,18 +123,25 @@ static void ports_free(struct ports *s, struct port *list)
             flow_drop(&s->flows, list->fd);
             close(list->fd);
         }
+        svc_clients_release(&list->clients);
         free(list->targets);
         free(list);
     }
 }
 
-static int take_listener(struct port *before, const struct port *p)
+/* Its listener and its clients. */
+static void take_over(struct port *before, struct port *p)
 {
-    for (; before; before = before->next)
-        if (before->ip.s_addr == p->ip.s_addr && before->number == p->number && before->protocol == p->protocol &&
-            before->host == p->host)
-            return TAKE_FD(before->fd);
-    return -1;
+    for (; before; before = before->next) {
+        if (before->ip.s_addr != p->ip.s_addr || before->number != p->number || before->protocol != p->protocol ||
+            before->host != p->host)
+            continue;
+        p->fd = TAKE_FD(before->fd);
+        p->clients = before->clients;
+        before->clients = (struct svc_clients){0};
+        svc_clients_keep(&p->clients, p->targets, p->sticky ? p->target_count : 0);
+        return;
+    }
 }
 
 static bool has_ip(const struct port *list, struct in_addr ip)
@@ -181,7 +191,7 @@ json_t *ports_replace(struct ports *s, const json_t *table, bool all)
     for (struct port *p = fresh; p; p = p->next) {
         if (!p->target_count)
             continue;
-        p->fd = take_listener(s->list, p);
+        take_over(s->list, p);
         const int fd = p->fd < 0 ? open_port(s, p) : p->fd;
         if (fd < 0 && p->host)
             json_array_append_new(refused, refusal(p, -fd));
@@ -194,11 +204,17 @@ json_t *ports_replace(struct ports *s, const json_t *table, bool all)
 
 /* ---- work ---- */
 
+void ports_age(struct ports *s, int64_t ms)
+{
+    for (struct port *p = s->list; p; p = p->next)
+        svc_clients_age(&p->clients, ms);
+}
+
 /* The next pod in turn; with affinity the one that is this client's. */
 static const struct sockaddr_in *choose(struct port *p, const struct sockaddr_in *client)
 {
-    const size_t at = p->sticky ? ntohl(client->sin_addr.s_addr) * 2654435761U >> 8 : p->turn++;
-    return &p->targets[at % p->target_count];
+    const struct sockaddr_in *next = &p->targets[p->turn++ % p->target_count];
+    return p->sticky ? svc_clients_choose(&p->clients, client->sin_addr, p->sticky, next) : next;
 }
 
 static void take_one(struct ports *s, struct port *p)
@@ -206,7 +222,9 @@ static void take_one(struct ports *s, struct port *p)
     struct sockaddr_in client = {0};
     socklen_t len = sizeof client;
     if (p->protocol == IPPROTO_UDP) {
-        flow_take(&s->flows, p->fd, choose(p, &client));
+        char first;
+        if (recvfrom(p->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT, (struct sockaddr *)&client, &len) >= 0)
+            flow_take(&s->flows, p->fd, choose(p, &client));
         return;
     }
     const int fd = accept4(p->fd, (struct sockaddr *)&client, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);

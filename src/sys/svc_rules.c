@@ -5,9 +5,9 @@
  *
  * DESIGN: the whole table is made anew and replaced in one batch, so no packet ever sees half of it; connections that
  * exist go on as they began. A service port is a key (address, protocol, port) of one map that leads to a chain of its
- * own, which picks a pod: by chance, or by the client's address where the service asks for affinity; of all, or of the
- * caller's node's ("local"). What reaches a pod
- * has its sender's address, unless that is no pod's, or is the very pod itself, or the pod is on its node's network.
+ * own, which picks a pod: by chance, or the one that the client had before where the service asks for affinity
+ * (svc_sessions.c); of all, or of the caller's node's ("local"). What reaches a pod has its sender's address, unless
+ * that is no pod's, or is the very pod itself, or the pod is on its node's network.
  *
  * A pod that a policy isolates has a chain a direction: a rule for what is allowed, and at its end all else is dropped.
  *     "policies": [{"ip": "10.244.0.5", "ingress": [{"peers": [[167772160, 184549375]],
@@ -37,15 +37,6 @@
 /* The bits of a connection's state as rules see them. */
 #define CT_KNOWN (1U << 1 | 1U << 2) /* established, related */
 
-struct key { /* of a service port */
-    uint32_t ip;
-    uint8_t protocol, pad[3];
-    uint16_t port, pad2;
-};
-struct target {
-    uint32_t ip;
-    uint16_t port, pad;
-};
 struct names {
     char chain[24], map[24];
 };
@@ -58,68 +49,49 @@ static struct names names_of(size_t i)
     return n;
 }
 
-/* Of those inside the cluster. */
-static bool read_key(const json_t *rule, struct key *out)
-{
-    struct in_addr ip;
-    const int64_t port = jint(rule, "port", 0);
-    if (jbool(rule, "host", false) || inet_pton(AF_INET, jstr_or(rule, "ip", ""), &ip) != 1 || port < 1 || port > 65535)
-        return false;
-    *out = (struct key){.ip = ip.s_addr, .protocol = (uint8_t)svc_protocol(rule), .port = htons((uint16_t)port)};
-    return true;
-}
-
 /* ---- services ---- */
 
-static size_t read_targets(const json_t *list, struct target **out)
+static void add_map(struct nft *n, const char *map, const struct svc_target *targets, size_t count)
 {
-    const json_t *item;
-    struct sockaddr_in at;
-    size_t n = 0, i;
-    *out = xcalloc(json_array_size(list) + 1, sizeof **out);
-    json_array_foreach(list, i, item)
-    {
-        if (svc_target_parse(json_string_value(item), &at))
-            (*out)[n++] = (struct target){.ip = at.sin_addr.s_addr, .port = at.sin_port};
-    }
-    return n;
-}
-
-static void add_choice(struct nft *n, const struct names *names, const struct target *targets, size_t count,
-                       bool sticky)
-{
-    nft_set(n, names->map, 1, sizeof *targets / 4, false);
-    nft_elems_begin(n, names->map);
+    nft_set(n, map, 1, sizeof *targets / 4, false);
+    nft_elems_begin(n, map);
     for (uint32_t i = 0; i < count; i++)
         nft_elem(n, &i, sizeof i, &targets[i], sizeof targets[i]);
     nft_elems_end(n);
+}
+
+/* Leads to one of the pods, by chance; seconds: and the client's next connections, too. */
+static void add_choice(struct nft *n, const struct names *names, const struct svc_target *targets, size_t count,
+                       int64_t seconds)
+{
     nft_rule_begin(n, names->chain);
-    if (sticky) {
-        nx_saddr(n, 0);
-        nx_hash(n, 0, (uint32_t)count);
-    } else {
+    if (count > 1) {
         nx_random(n, 0, (uint32_t)count);
+        nx_lookup_value(n, 0, names->map, SESSION_TARGET);
+    } else {
+        nx_value(n, SESSION_TARGET, &targets->ip, sizeof targets->ip);
+        nx_value(n, SESSION_TARGET + 1, &targets->port, sizeof targets->port);
     }
-    nx_lookup_value(n, 0, names->map, 1);
-    nx_dnat(n, 1, 2);
+    if (seconds)
+        session_begin(n, seconds);
+    nx_dnat(n, SESSION_TARGET, SESSION_TARGET + 1);
     nft_rule_end(n);
 }
 
 /* A chain that leads to one of these pods. */
-static void add_pods(struct nft *n, const struct names *names, const json_t *list, bool sticky)
+static void add_pods(struct nft *n, const struct names *names, const json_t *list, int64_t sticky)
 {
-    _auto_free_ struct target *targets = NULL;
-    const size_t count = read_targets(list, &targets);
+    _auto_free_ struct svc_target *targets = NULL;
+    const size_t count = svc_targets_read(list, &targets);
     nft_chain(n, names->chain, NULL);
     if (count > 1)
-        add_choice(n, names, targets, count, sticky);
-    if (count != 1)
-        return;
-    nft_rule_begin(n, names->chain);
-    nx_value(n, 1, &targets[0].ip, sizeof targets[0].ip);
-    nx_value(n, 2, &targets[0].port, sizeof targets[0].port);
-    nx_dnat(n, 1, 2);
-    nft_rule_end(n);
+        add_map(n, names->map, targets, count);
+    if (count && sticky) {
+        session_known(n, names->chain, sticky);
+        add_choice(n, names, targets, count, sticky); /* ends early if no more sessions can be kept */
+    }
+    if (count)
+        add_choice(n, names, targets, count, 0);
 }
 
 static void from_range(struct nft *n, const char *chain, uint32_t low, int bits, const char *to)
@@ -133,7 +105,7 @@ static void from_range(struct nft *n, const char *chain, uint32_t low, int bits,
 }
 
 /* A node's pods for who calls from that node, or by it; nothing for the others: they hear nothing, not a refusal. */
-static void add_local(struct nft *n, const struct names *names, const json_t *local, bool sticky)
+static void add_local(struct nft *n, const struct names *names, const json_t *local, int64_t sticky)
 {
     size_t i;
     const json_t *pair;
@@ -161,7 +133,7 @@ static void add_local(struct nft *n, const struct names *names, const json_t *lo
 static void add_service(struct nft *n, const json_t *rule, size_t index)
 {
     const struct names names = names_of(index);
-    const bool sticky = jbool(rule, "sticky", false);
+    const int64_t sticky = jint(rule, "sticky", 0);
     if (!json_array_size(jat(rule, "targets")))
         return;
     if (jat(rule, "local"))
@@ -172,7 +144,7 @@ static void add_service(struct nft *n, const json_t *rule, size_t index)
 
 static int by_bytes(const void *a, const void *b)
 {
-    return memcmp(a, b, sizeof(struct key));
+    return memcmp(a, b, sizeof(struct svc_key));
 }
 
 /* A pod that calls a service and gets itself: its answer must come back this way. */
@@ -206,7 +178,7 @@ static void add_hairpins(struct nft *n, const json_t *services)
 static void add_keys(struct nft *n, const json_t *services)
 {
     struct entry {
-        struct key key;
+        struct svc_key key;
         size_t index;
         bool pods;
     };
@@ -215,11 +187,11 @@ static void add_keys(struct nft *n, const json_t *services)
     size_t count = 0;
     for (size_t i = 0; i < max; i++) {
         const json_t *rule = json_array_get(services, i);
-        _auto_free_ struct target *targets = NULL;
-        if (!read_key(rule, &all[count].key))
+        _auto_free_ struct svc_target *targets = NULL;
+        if (!svc_key_read(rule, &all[count].key))
             continue;
         all[count].index = i;
-        all[count++].pods = read_targets(jat(rule, "targets"), &targets) > 0;
+        all[count++].pods = svc_targets_read(jat(rule, "targets"), &targets) > 0;
     }
     qsort(all, count, sizeof *all, by_bytes);
     for (int pods = 0; pods < 2; pods++) {
@@ -423,19 +395,20 @@ static void add_policies(struct nft *n, const json_t *policies)
     add_guard(n, "output", NF_INET_LOCAL_OUT, false, true); /* from outside the cluster, through us */
 }
 
-int rules_apply(const json_t *table, struct err *e)
+int rules_apply(const json_t *table, uint64_t aged, struct err *e)
 {
     const json_t *services = jat(table, "services"), *rule;
     struct nft n;
     size_t i;
     nft_begin(&n);
+    sessions_add(&n, services, aged);
     json_array_foreach(services, i, rule)
     {
         if (!jbool(rule, "host", false))
             add_service(&n, rule, i);
     }
-    nft_set(&n, SERVICES, sizeof(struct key) / 4, NFT_VERDICTS, false);
-    nft_set(&n, REFUSED, sizeof(struct key) / 4, 0, false);
+    nft_set(&n, SERVICES, sizeof(struct svc_key) / 4, NFT_VERDICTS, false);
+    nft_set(&n, REFUSED, sizeof(struct svc_key) / 4, 0, false);
     nft_set(&n, HAIRPINS, 2, 0, false);
     add_keys(&n, services);
     add_hairpins(&n, services);

@@ -26,6 +26,17 @@ say "affinity keeps a client at one pod"
 k patch service web -p '{"spec":{"sessionAffinity":"ClientIP"}}' >/dev/null
 within 30 "one pod for one client" sh -c "[ \"\$(for i in 1 2 3 4 5 6 7 8 9 10; do '$KUBECTL' exec a -- wget -qO- -T 5 http://web/; done | sort -u | wc -l)\" = 1 ]"
 
+say "and is forgotten after the time that the service says, of the cluster's clock"
+k patch service web -p '{"spec":{"sessionAffinityConfig":{"clientIP":{"timeoutSeconds":600}}}}' >/dev/null
+first=$(get a http://web/)
+elsewhere() {
+    "$STOWAGE" clock forward 11m --data "$WORK/data" >/dev/null
+    [ "$(get a http://web/)" != "$first" ]
+}
+within 60 "another pod" elsewhere
+fails k patch service web -p '{"spec":{"sessionAffinityConfig":{"clientIP":{"timeoutSeconds":86401}}}}'
+has "at most a day" 'spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 86401: must be greater than 0 and less than 86400' "$out"
+
 say "a node port is open on this machine's loopback, and only while somebody is there"
 k expose deployment web --port 80 --name np --type NodePort >/dev/null
 port=$(field service np '.spec.ports[0].nodePort')

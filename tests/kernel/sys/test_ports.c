@@ -100,6 +100,46 @@ static void connections(void **state)
     close(server);
 }
 
+/* A connection of one client comes to that server. */
+static void leads_to(int server)
+{
+    const int caller = client(SOCK_STREAM, "10.96.3.7", 80);
+    assert_true(caller >= 0);
+    work_until(server);
+    const int inner = accept(server, NULL, NULL);
+    assert_true(inner >= 0);
+    close(inner);
+    close(caller);
+}
+
+/* By turns it would be the other one each time. */
+static void a_client_keeps_its_pod(void **state)
+{
+    (void)state;
+    const int a = pod(SOCK_STREAM, 7004), b = pod(SOCK_STREAM, 7005);
+    replace("{\"services\": [{\"ip\": \"10.96.3.7\", \"port\": 80, \"sticky\": 3600, \"targets\": "
+            "[\"127.0.0.1:7004\", \"127.0.0.1:7005\"]}]}",
+            0);
+    leads_to(a);
+    leads_to(a);
+    replace("{\"services\": [{\"ip\": \"10.96.3.7\", \"port\": 80, \"sticky\": 3600, \"targets\": "
+            "[\"127.0.0.1:7005\", \"127.0.0.1:7004\"]}]}",
+            0);
+    leads_to(a); /* also when the table is another */
+    ports_age(&ports, 1800000);
+    leads_to(a);
+    ports_age(&ports, 3600000);
+    leads_to(b);
+    leads_to(b);
+    replace("{\"services\": [{\"ip\": \"10.96.3.7\", \"port\": 80, \"sticky\": 3600, \"targets\": "
+            "[\"127.0.0.1:7004\"]}]}",
+            0);
+    leads_to(a); /* its pod is gone */
+    replace("{}", 0);
+    close(a);
+    close(b);
+}
+
 static void datagrams(void **state)
 {
     (void)state;
@@ -162,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connections),
+        cmocka_unit_test(a_client_keeps_its_pod),
         cmocka_unit_test(datagrams),
         cmocka_unit_test(what_is_taken_is_told),
     };

@@ -51,9 +51,9 @@ static void pods_behind_services(void **state)
     struct kit *kit = *state;
     make(&kit->w, SERVICE("web", "'clusterIP':'10.96.3.4','ports':[{'name':'http','port':80,'nodePort':30123}],"
                                  "'type':'NodePort','externalIPs':['203.0.113.9'],'sessionAffinity':'ClientIP'"));
-    expect(kit, "services", "{'ip':'10.96.3.4','port':80,'protocol':'TCP','sticky':true,'targets':[]}");
+    expect(kit, "services", "{'ip':'10.96.3.4','port':80,'protocol':'TCP','sticky':10800,'targets':[]}");
     make(&kit->w, SLICE("web", "'ready':true"));
-    expect(kit, "services", "'ip':'10.96.3.4','port':80,'protocol':'TCP','sticky':true,'targets':['10.244.0.9:8080']");
+    expect(kit, "services", "'ip':'10.96.3.4','port':80,'protocol':'TCP','sticky':10800,'targets':['10.244.0.9:8080']");
     expect(kit, "services", "'ip':'203.0.113.9','port':80");
     expect(kit, "services", "'ip':'172.30.0.1','port':30123");
     expect(kit, "services", "{'host':true,'ip':'127.0.0.1','port':30123,'protocol':'TCP','service':'default/web'");
