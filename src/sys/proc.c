@@ -155,7 +155,7 @@ int proc_mkdir_p(const char *path, mode_t mode, struct err *e)
 
 int proc_write(const char *path, const char *text)
 {
-    _auto_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    _auto_close_ int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC); /* a pod may have put a pipe there */
     if (fd < 0)
         return -1;
     return write(fd, text, strlen(text)) < 0 ? -1 : 0;

@@ -221,15 +221,20 @@ static int place_at(int root, const char *path, int tree, struct err *e)
     return dir < 0 ? -1 : kernel_fs_place(TAKE_FD(taken), dir, "", e);
 }
 
-static int mount_kernel(const struct container_child *c, int root, const char *merged, const struct kernel_fs *fs,
-                        struct err *e)
+/* What is made in /dev is made by way of a descriptor: an image may have a link in its place. */
+static int mount_kernel(const struct container_child *c, int root, const struct kernel_fs *fs, struct err *e)
 {
     _auto_devices_ struct devices held = DEVICES_NONE;
-    _auto_free_ char *dev = xasprintf("%s/dev", merged), *shm = xasprintf("%s/dev/shm", merged);
+    char dev[64], shm[72];
     const int proc = place_at(root, "/proc", fs->proc, e), sys = place_at(root, "/sys", fs->sys, e);
     if (proc < 0 || sys < 0 ||
         mount_at(root, "/dev", "tmpfs", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k", e) < 0)
         return -1;
+    _auto_close_ int dir = open_in(root, "/dev", O_PATH | O_DIRECTORY);
+    if (dir < 0)
+        return err_sys(e, errno, "open /dev");
+    snprintf(dev, sizeof dev, "/proc/self/fd/%d", dir);
+    snprintf(shm, sizeof shm, "%s/shm", dev);
     devices_hold(&held); /* of the node */
     if (devices_populate(&held, dev, e) < 0)
         return -1;
@@ -392,7 +397,7 @@ int rootfs_enter(const struct container_child *c, struct err *e)
     _auto_close_ int root = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return err_sys(e, errno, "open %s", merged);
-    if (mount_kernel(c, root, merged, &kernel, e) < 0 || image_volumes_mount(root, spec, e) < 0 ||
+    if (mount_kernel(c, root, &kernel, e) < 0 || image_volumes_mount(root, spec, e) < 0 ||
         add_mounts(root, spec, trees, e) < 0 || make_cwd(root, spec->cwd, e) < 0)
         return -1;
     return pivot(merged, spec->read_only_root, e);

@@ -221,8 +221,13 @@ int user_become(const struct user_spec *u, struct err *e)
 /* The home directory of the user in the container's /etc/passwd, or "/". Returns new. */
 static char *home_of(uint32_t uid)
 {
-    FILE *f = fopen("/etc/passwd", "re");
+    /* The container's own file may be anything: a pipe that nobody writes must not hold up its start. */
+    const int fd = open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    FILE *f = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
     char line[512];
+    if (!f && fd >= 0)
+        close(fd);
     while (f && fgets(line, sizeof line, f)) {
         char *field[7] = {line};
         size_t n = 1;
