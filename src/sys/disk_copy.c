@@ -25,6 +25,7 @@
 #include "sys/node_int.h"
 #include "sys/proc_int.h"
 
+#include "base/confine.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -33,6 +34,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -179,12 +181,16 @@ static int copy_watched(const struct disk_copy *c, bool *out_clean, struct err *
 
 /* ---- the mounted filesystem ---- */
 
-/* Where the disk's filesystem is mounted on its node, as an open directory; -1 if it is not. */
+/* Where the disk's filesystem is mounted on its node, as an open directory; -1 if it is not. A mount table names no
+ * links, so none is followed: whoever is root on the node may move a directory and put a link to "/" in its place, and
+ * what is frozen then would be this machine's own filesystem. */
 static int mounted_fd(const struct disk_copy *c, pid_t node_pid)
 {
     char info[64], line[4096];
+    snprintf(info, sizeof info, "/proc/%d/root", (int)node_pid);
+    _auto_close_ int root = node_pid ? open(info, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
     snprintf(info, sizeof info, "/proc/%d/mountinfo", (int)node_pid);
-    _auto_file_ FILE *f = node_pid ? fopen(info, "re") : NULL;
+    _auto_file_ FILE *f = root >= 0 ? fopen(info, "re") : NULL;
     while (f && fgets(line, sizeof line, f)) {
         char source[128];
         _auto_free_ char *target = xmalloc(sizeof line);
@@ -192,8 +198,8 @@ static int mounted_fd(const struct disk_copy *c, pid_t node_pid)
         if (!tail || sscanf(line, "%*s %*s %*s %*s %4095s", target) != 1 ||
             sscanf(tail + 3, "%*s %127s", source) != 1 || !str_eq(source, c->device))
             continue;
-        _auto_free_ char *path = xasprintf("/proc/%d/root%s", (int)node_pid, fs_unescape(target));
-        const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        const int fd =
+            confine_open(root, fs_unescape(target), O_RDONLY | O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
         if (fd >= 0)
             return fd;
     }
