@@ -69,6 +69,9 @@ int chan_send(int sock, uint32_t id, uint32_t kind, const struct buf *body, cons
     int all[CHAN_FDS_MAX + 1];
     unsigned count = 0;
     _auto_close_ int file = -1;
+    if (body && body->len > BODY_MAX)
+        return err_set(e, ERR_TOO_LARGE, "%zu bytes are too many for one message: at most %d are sent", body->len,
+                       BODY_MAX);
     if (head.len > INLINE_MAX) {
         file = body_to_file(body, e);
         if (file < 0)

@@ -32,7 +32,8 @@ void msg_release(struct msg *m);
 int msg_take_fd(struct msg *m, unsigned i);
 
 int chan_pair(int out_fds[2], struct err *e); /* both close-on-exec */
-/* Borrows the descriptors. ERR_UNAVAILABLE when the other end is gone. */
+/* Borrows the descriptors. ERR_UNAVAILABLE when the other end is gone; ERR_TOO_LARGE: nothing was sent, as the other
+ * end would take such a body (more than 64 MiB) for a broken channel. */
 int chan_send(int sock, uint32_t id, uint32_t kind, const struct buf *body, const int *fds, unsigned fd_count,
               struct err *e);
 /* 1 = a message, 0 = the other end is gone, -1 = nothing there (non-blocking) or broken (errno). */

@@ -247,16 +247,15 @@ static void waiter_drop_locked(struct link *l, struct waiter *w)
     free(w);
 }
 
-/* Sends and waits. The reply stays empty if the channel ends before. */
-static void exchange(struct real *r, struct link *l, enum op op, struct call *c)
+/* Sends and waits. The reply stays empty if the channel ends before; `e` tells of what could not even be sent. */
+static void exchange(struct real *r, struct link *l, enum op op, struct call *c, struct err *e)
 {
-    struct err lost = ERR_INIT;
     pthread_mutex_lock(&r->mu);
     if (l->alive) {
         struct waiter *w = waiter_add_locked(r, l, c);
         const uint32_t id = w->id;
         pthread_mutex_unlock(&r->mu);
-        const bool sent = chan_send(l->fd, id, op, &c->body, NULL, 0, &lost) == 0;
+        const bool sent = chan_send(l->fd, id, op, &c->body, NULL, 0, e) == 0;
         pthread_mutex_lock(&r->mu);
         while (sent && !w->done)
             pthread_cond_wait(&w->cond, &r->mu);
@@ -267,8 +266,12 @@ static void exchange(struct real *r, struct link *l, enum op op, struct call *c)
 
 static int call_link(struct real *r, struct link *l, enum op op, struct call *c, struct err *e)
 {
-    struct err answer = ERR_INIT;
-    exchange(r, l, op, c);
+    struct err answer = ERR_INIT, unsent = ERR_INIT;
+    exchange(r, l, op, c, &unsent);
+    if (unsent.code != ERR_OK && unsent.code != ERR_UNAVAILABLE) {
+        *e = unsent;
+        return -1;
+    }
     if (c->reply.fds_lost)
         return err_sys(e, EMFILE, "what %s%s sent", *l->node ? "node " : "the node helper", l->node);
     if (!c->reply.body.len)

@@ -135,6 +135,29 @@ static void messages_carry_descriptors_and_large_bodies(void **state)
     close(pipe_fds[1]);
 }
 
+/* Its receiver would take the channel for broken, and a node would be lost. */
+static void what_is_too_large_is_not_sent(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    int pair[2];
+    _auto_buf_ struct buf body = BUF_INIT;
+    _auto_msg_ struct msg m = MSG_INIT;
+    const size_t most = 64 << 20;
+    assert_int_equal(chan_pair(pair, &e), 0);
+    memset(buf_reserve(&body, most + 1), 'a', most + 1);
+    body.len = most + 1;
+    assert_int_equal(chan_send(pair[0], 1, 1, &body, NULL, 0, &e), -1);
+    assert_int_equal(e.code, ERR_TOO_LARGE);
+    body.len = most;
+    assert_int_equal(chan_send(pair[0], 2, 1, &body, NULL, 0, &e), 0);
+    assert_int_equal(chan_recv(pair[1], &m), 1);
+    assert_int_equal(m.id, 2);
+    assert_int_equal(m.body.len, most);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 /* Receives while this process may open `more` descriptors. */
 static int recv_with_room(int sock, int more, struct msg *out)
 {
@@ -189,6 +212,7 @@ int main(void)
         cmocka_unit_test(values_come_back),
         cmocka_unit_test(a_cut_specification_is_refused),
         cmocka_unit_test(messages_carry_descriptors_and_large_bodies),
+        cmocka_unit_test(what_is_too_large_is_not_sent),
         cmocka_unit_test(lost_descriptors_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
