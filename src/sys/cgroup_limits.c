@@ -244,14 +244,18 @@ static void limit_memory(const struct cgroups *c, const char *id, int64_t bytes)
     put_number(c->memory, id, c->v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes", c->v2 ? 0 : bytes);
 }
 
+#define SHARES_MAX    262144    /* the kernel's */
+#define CPU_MILLI_MAX 100000000 /* 100,000 processors: more is no limit on any machine */
+
 static void limit_cpu(const struct cgroups *c, const char *id, const struct cgroup_limits *l)
 {
     char text[64];
-    const long long asked = (long long)l->cpu_request_milli * 1024 / 1000, shares = asked < 2 ? 2 : asked;
+    const long long request = l->cpu_request_milli < CPU_MILLI_MAX ? l->cpu_request_milli : CPU_MILLI_MAX;
+    const long long asked = request * 1024 / 1000, shares = asked < 2 ? 2 : asked < SHARES_MAX ? asked : SHARES_MAX;
     put_number(c->cpu, id, c->v2 ? "cpu.weight" : "cpu.shares", c->v2 ? 1 + (shares - 2) * 9999 / 262142 : shares);
-    if (l->cpu_milli <= 0)
+    if (l->cpu_milli <= 0 || l->cpu_milli > CPU_MILLI_MAX)
         return;
-    const long long quota = l->cpu_milli * 100 > 1000 ? (long long)l->cpu_milli * 100 : 1000;
+    const long long quota = l->cpu_milli * 100 > 1000 ? l->cpu_milli * 100 : 1000;
     snprintf(text, sizeof text, c->v2 ? "%lld 100000" : "%lld", quota);
     cgroup_put(c->cpu, id, c->v2 ? "cpu.max" : "cpu.cfs_quota_us", text);
 }

@@ -95,6 +95,7 @@ static void test_limits(void **state)
         {{true, 0, 1, 0}, "", "", "1000 100000", "1"},                       /* no less than 1 ms */
         {{true, 0, 0, 1000}, "", "", "", "39"},                              /* 1024 shares */
         {{true, INT64_C(8) << 30, 16000, 256000}, "8589934592", "0", "1600000 100000", "10000"},
+        {{true, 0, INT64_MAX, INT64_MAX}, "", "", "", "10000"}, /* "9P" of processors */
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct tree *t = *state;
