@@ -182,6 +182,12 @@ static void files_and_volumes(void **state)
         node_run("worker-1", "cd /var/lib/kubelet/v; cat a dir/b; readlink a; stat -c %a . a dir/b", out, sizeof out),
         0);
     assert_string_equal(out, "1\n2\n..data/a\n777\n777\n600\n");
+    /* As a kill leaves it that comes after the content was switched and before the links were made. */
+    assert_int_equal(node_run("worker-1", "cd /var/lib/kubelet/v; rm dir; ln -s ..data/old old", out, sizeof out), 0);
+    ok(m->ops->write_volume(m, "worker-1", "/var/lib/kubelet/v", one, 2, -1, &changed, &e));
+    assert_false(changed);
+    assert_int_equal(node_run("worker-1", "cd /var/lib/kubelet/v; ls; cat dir/b", out, sizeof out), 0);
+    assert_string_equal(out, "a\ndir\n2\n");
     ok(m->ops->write_volume(m, "worker-1", "/var/lib/kubelet/v", two, 1, 2000, &changed, &e));
     assert_int_equal(node_run("worker-1",
                               "cd /var/lib/kubelet/v; cat a; ls; ls -A | grep -c '^\\.\\.2'; stat -L -c %a:%g a .", out,
