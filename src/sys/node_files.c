@@ -161,16 +161,21 @@ static int own_one(struct walk *w, int dir, const char *name, const struct statx
 {
     if (after != S_ISDIR(st->stx_mode)) /* a directory after what is in it: OnRootMismatch trusts in the root */
         return 0;
-    if (userns_chown(dir, name, (uid_t)-1, w->gid, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT ? 0 : path_error("lchown", name, e);
-    if (S_ISLNK(st->stx_mode))
+    /* A pod that has the volume already may put a link there between two looks: what was opened is what is changed. */
+    struct stat now;
+    char self[64];
+    _auto_close_ int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : path_error("open", name, e);
+    if (userns_chown(fd, "", (uid_t)-1, w->gid, 0) < 0 || fstat(fd, &now) < 0)
+        return path_error("lchown", name, e);
+    if (S_ISLNK(now.st_mode))
         return 0;
-    mode_t mode = (st->stx_mode & 07777) | (w->read_only ? 0440 : 0660);
-    if (S_ISDIR(st->stx_mode))
+    mode_t mode = (now.st_mode & 07777) | (w->read_only ? 0440 : 0660);
+    if (S_ISDIR(now.st_mode))
         mode |= S_ISGID | 0110;
-    if (fchmodat(dir, name, mode, 0) < 0 && errno != ENOENT)
-        return path_error("chmod", name, e);
-    return 0;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    return chmod(self, mode) < 0 ? path_error("chmod", name, e) : 0;
 }
 
 int req_chown_tree(struct req *r, struct err *e)

@@ -181,7 +181,9 @@ static int64_t ext_bytes(const char *device)
     memcpy(&low, sb + 4, sizeof low);
     memcpy(&high, sb + 0x150, sizeof high);
     memcpy(&log_size, sb + 24, sizeof log_size);
-    return (int64_t)(((uint64_t)high << 32) | low) * (1024 << log_size);
+    if (log_size > 6) /* larger than any ext4 has: a pod may have written anything */
+        return -1;
+    return (int64_t)(((uint64_t)high << 32 | low) * (UINT64_C(1024) << log_size));
 }
 
 /* Blocks that only root may fill, as far as 32 bits go. */
