@@ -11,6 +11,11 @@
 
 #define NS_PER_SEC INT64_C(1000000000)
 
+/* Seconds since 1970 of the moments beyond which nobody counts: nanoseconds of them, and what is added to or taken from
+ * these, have room in 64 bits. */
+#define TIME_FIRST INT64_C(-4000000000) /* 1843 */
+#define TIME_LAST  INT64_C(8000000000)  /* 2223 */
+
 static int64_t read_clock(clockid_t id)
 {
     struct timespec t;
@@ -204,7 +209,12 @@ int time_parse(const char *s, int64_t *out_wall_ns)
     int64_t fraction = parse_fraction(&rest);
     if (!parse_offset(rest, &offset))
         return -1;
-    *out_wall_ns = ((int64_t)timegm(&tm) - offset) * NS_PER_SEC + fraction;
+    const int64_t seconds = (int64_t)timegm(&tm) - offset;
+    *out_wall_ns = (seconds < TIME_FIRST  ? TIME_FIRST
+                    : seconds > TIME_LAST ? TIME_LAST
+                                          : seconds) *
+                       NS_PER_SEC +
+                   fraction;
     return 0;
 }
 

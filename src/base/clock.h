@@ -48,7 +48,8 @@ void time_format(int64_t wall_ns, char out[TIME_TEXT_LEN]);
 /* "2024-01-02T03:04:05.123456Z" (metav1.MicroTime). */
 #define MICROTIME_TEXT_LEN 28
 void microtime_format(int64_t wall_ns, char out[MICROTIME_TEXT_LEN]);
-/* RFC 3339 with any fraction and offset; -1 if it is not. */
+/* RFC 3339 with any fraction and offset; -1 if it is not. Times before 1843 (Go's zero, the year 1) and after 2223 are
+ * these. */
 int time_parse(const char *s, int64_t *out_wall_ns);
 
 /* Random bytes from the kernel. */

@@ -24,8 +24,26 @@ static void test_ahead(void **state)
     assert_true(moved - 6 * MINUTE <= clock_mono_ns(clock_real()));
 }
 
+/* Manifests that a program wrote have the year 1 where it had no time; and anybody may write the last year there is. */
+static void test_far_times(void **state)
+{
+    (void)state;
+    static const char *const in_order[] = {"0000-01-01T00:00:00Z", "1969-12-31T23:59:59.5Z", "2024-01-02T03:04:05Z",
+                                           "2200-01-01T00:00:00Z", "9999-12-31T23:59:59Z"};
+    int64_t before = 0, first = 0, last = 0, t;
+    for (size_t i = 0; i < sizeof in_order / sizeof *in_order; i++, before = t) {
+        assert_int_equal(time_parse(in_order[i], &t), 0);
+        assert_true(i == 0 || before < t);
+    }
+    assert_int_equal(time_parse("0001-01-01T00:00:00Z", &first), 0);
+    assert_int_equal(time_parse("9999-12-31T23:59:59Z", &last), 0);
+    assert_true(clock_wall_ns(clock_real()) > first);
+    assert_true(clock_wall_ns(clock_real()) - first > 0); /* an age */
+    assert_true(last + 365 * 24 * 60 * MINUTE > last);    /* a deadline */
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ahead)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ahead), cmocka_unit_test(test_far_times)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
