@@ -221,8 +221,10 @@ static bool take_records(struct extra *x, char *text, size_t len)
     for (size_t at = 0; at < len;) {
         char *end;
         const unsigned long n = strtoul(text + at, &end, 10);
+        if (*end != ' ' || n > len - at)
+            return false;
         char *key = end + 1, *stop = text + at + n;
-        if (*end != ' ' || n > len - at || stop <= key || stop[-1] != '\n')
+        if (stop <= key || stop[-1] != '\n')
             return false;
         char *eq = memchr(key, '=', (size_t)(stop - key));
         if (!eq)
