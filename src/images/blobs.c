@@ -106,7 +106,7 @@ int blob_put(struct images *im, const void *data, size_t n, char **out_digest, s
     return blob_commit(im, &w, NULL, out_digest, e);
 }
 
-json_t *blob_json(const struct images *im, const char *digest, struct err *e)
+json_t *blob_document(const struct images *im, const char *digest, struct err *e)
 {
     json_error_t why;
     const int64_t size = blob_size(im, digest);
@@ -117,12 +117,19 @@ json_t *blob_json(const struct images *im, const char *digest, struct err *e)
     }
     _auto_free_ char *path = blob_path(im, digest);
     json_t *doc = json_load_file(path, 0, &why);
-    if (!json_is_object(doc)) {
-        json_decref(doc);
-        err_set(e, ERR_CORRUPT, "%s is no JSON object: %s", digest, doc ? "another value" : why.text);
-        return NULL;
-    }
+    if (!doc)
+        err_set(e, ERR_CORRUPT, "%s is no JSON object: %s", digest, why.text);
     return doc;
+}
+
+json_t *blob_json(const struct images *im, const char *digest, struct err *e)
+{
+    json_t *doc = blob_document(im, digest, e);
+    if (!doc || json_is_object(doc))
+        return doc;
+    json_decref(doc);
+    err_set(e, ERR_CORRUPT, "%s is no JSON object: another value", digest);
+    return NULL;
 }
 
 static bool is_named(const struct images *im, const char *digest)

@@ -159,7 +159,9 @@ int blob_put(struct images *im, const void *data, size_t n, char **out_digest, s
 bool digest_is_sha256(const char *digest);
 char *blob_path(const struct images *im, const char *digest);   /* returns new */
 int64_t blob_size(const struct images *im, const char *digest); /* -1: it is not there */
-/* The blob as JSON (an object), bounded. Returns new, or NULL with `e`. */
+/* The blob as JSON, bounded. Returns new, or NULL with `e`. */
+json_t *blob_document(const struct images *im, const char *digest, struct err *e);
+/* One that is an object. */
 json_t *blob_json(const struct images *im, const char *digest, struct err *e);
 /* Removes what no record names. With the gate held for writing, and mu. */
 void blobs_sweep(struct images *im);

@@ -305,8 +305,9 @@ static int docker_images(struct import *i, const char *digest, struct err *e)
 {
     size_t n;
     const json_t *row;
-    _auto_free_ char *path = blob_path(i->im, digest);
-    _auto_json_ json_t *rows = json_load_file(path, 0, NULL);
+    _auto_json_ json_t *rows = blob_document(i->im, digest, e);
+    if (!rows)
+        return err_wrap(e, "manifest.json");
     if (json_array_size(rows) == 0)
         return err_set(e, ERR_CORRUPT, "manifest.json names no images");
     json_array_foreach(rows, n, row)

@@ -145,6 +145,29 @@ static void docker_save(void **state)
     image_free(image);
 }
 
+/* A document is read as a whole: one that would fill the memory is none. */
+static void a_document_is_bounded(void **state)
+{
+    struct world *w = *state;
+    struct err e = ERR_INIT;
+    char path[128];
+    _auto_buf_ struct buf archive = BUF_INIT, manifest = BUF_INIT;
+    _auto_strlist_ struct strlist out = {0};
+    const size_t blanks = 5 << 20;
+    buf_adds(&manifest, "[{\"Config\":\"c.json\",\"Layers\":[]}");
+    memset(buf_reserve(&manifest, blanks), ' ', blanks);
+    manifest.len += blanks;
+    buf_addc(&manifest, ']');
+    _auto_free_ char *config = config_of("", machine_arch());
+    put(&archive, "c.json", config, strlen(config));
+    put(&archive, "manifest.json", manifest.data, manifest.len);
+    tar_put_end(&archive);
+    save(w, "large.tar", &archive, path);
+    assert_int_equal(images_import(w->im, path, "large:1", &out, &e), -1);
+    assert_int_equal(e.code, ERR_TOO_LARGE);
+    assert_non_null(strstr(e.msg, "manifest.json: "));
+}
+
 static void survives_a_restart(void **state)
 {
     struct world *w = *state;
@@ -367,15 +390,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(docker_save),
-        T(survives_a_restart),
-        T(tags_and_removal),
-        T(the_oldest_goes_first),
-        T(inspect_history),
-        T(export_round_trip),
-        T(oci),
-        T(damaged_archives),
-        T(no_image_at_all),
+        T(docker_save),           T(a_document_is_bounded), T(survives_a_restart), T(tags_and_removal),
+        T(the_oldest_goes_first), T(inspect_history),       T(export_round_trip),  T(oci),
+        T(damaged_archives),      T(no_image_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
