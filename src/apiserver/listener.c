@@ -8,6 +8,7 @@
 #include "apiserver/listener_int.h"
 
 #include "apiserver/server_int.h"
+#include "base/accept.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -17,8 +18,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum { BREATH_MS = 50 }; /* while this process can open no more descriptors */
 
 struct listener {
     struct apiserver *srv;
@@ -32,11 +31,9 @@ static void deal(struct listener *l)
     struct apiserver *s = l->srv;
     struct sockaddr_storage peer;
     socklen_t len = sizeof peer;
-    int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = accept_from_or_rest(l->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK, l->wake);
     if (fd >= 0)
         MHD_add_connection(s->daemons[atomic_fetch_add(&s->dealt, 1) % s->threads], fd, (struct sockaddr *)&peer, len);
-    else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-        poll(&(struct pollfd){l->wake, POLLIN, 0}, 1, BREATH_MS);
 }
 
 static void *accept_all(void *arg)

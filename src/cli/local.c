@@ -6,6 +6,7 @@
  * runs on the server thread. */
 #include "cli/local.h"
 
+#include "base/accept.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -62,16 +63,48 @@ static int send_packet(int sock, const json_t *body, const int *fds, size_t nfds
     return 0;
 }
 
-static void take_fds(struct msghdr *msg, int fds[LOCAL_MAX_FDS])
+static void close_fds(int fds[LOCAL_MAX_FDS])
 {
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        memcpy(fds, CMSG_DATA(c), sizeof(int) * (n > LOCAL_MAX_FDS ? LOCAL_MAX_FDS : n));
+    for (int i = 0; i < LOCAL_MAX_FDS; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+        fds[i] = -1;
     }
 }
 
+/* All that came is ours to close, also in a packet that is then refused. */
+static void take_fds(struct msghdr *msg, int fds[LOCAL_MAX_FDS])
+{
+    size_t taken = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        const size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+            if (taken < LOCAL_MAX_FDS)
+                fds[taken++] = fd;
+            else
+                close(fd);
+        }
+    }
+}
+
+static int read_packet(const char *text, size_t n, int flags, json_t **out, struct err *e)
+{
+    if (flags & MSG_CTRUNC)
+        return err_set(e, ERR_UNAVAILABLE, "control socket: %s", strerror(EMFILE));
+    json_t *body = flags & MSG_TRUNC ? NULL : json_loadb(text, n, 0, NULL);
+    if (!json_is_object(body)) {
+        json_decref(body);
+        return err_set(e, ERR_BAD_REQUEST, "control socket: not an object");
+    }
+    *out = body;
+    return 0;
+}
+
+/* `fds` has what came only if this succeeds. */
 static int receive_packet(int sock, json_t **out, int fds[LOCAL_MAX_FDS], struct err *e)
 {
     _auto_free_ char *text = xmalloc(PACKET_BYTES);
@@ -84,22 +117,10 @@ static int receive_packet(int sock, json_t **out, int fds[LOCAL_MAX_FDS], struct
     if (n == 0)
         return err_set(e, ERR_UNAVAILABLE, "the cluster closed the control socket");
     take_fds(&msg, fds);
-    json_t *body = json_loadb(text, (size_t)n, 0, NULL);
-    if (!json_is_object(body)) {
-        json_decref(body);
-        return err_set(e, ERR_BAD_REQUEST, "control socket: not an object");
-    }
-    *out = body;
-    return 0;
-}
-
-static void close_fds(int fds[LOCAL_MAX_FDS])
-{
-    for (int i = 0; i < LOCAL_MAX_FDS; i++) {
-        if (fds[i] >= 0)
-            close(fds[i]);
-        fds[i] = -1;
-    }
+    if (read_packet(text, (size_t)n, msg.msg_flags, out, e) == 0)
+        return 0;
+    close_fds(fds);
+    return -1;
 }
 
 static int connect_in(const char *data_dir, struct err *e)
@@ -243,7 +264,7 @@ static void *serve(void *arg)
             break;
         if (!(p[0].revents & POLLIN))
             continue;
-        _auto_close_ int sock = accept4(s->sock, NULL, NULL, SOCK_CLOEXEC);
+        _auto_close_ int sock = accept_or_rest(s->sock, SOCK_CLOEXEC, s->wake);
         if (sock < 0)
             continue;
         struct timeval limit = {.tv_sec = 5};

@@ -9,6 +9,7 @@
  * errors is ended by us as soon as it is open; a pair is freed in sweep() only. THREADS: the caller's. */
 #include "client/forward.h"
 
+#include "base/accept.h"
 #include "base/mem.h"
 #include "base/spdy.h"
 #include "client/websocket_int.h"
@@ -179,7 +180,7 @@ static void to_server(void *arg, const void *data, size_t len)
 
 static void accept_one(struct client_forward *f, const struct forward_port *port)
 {
-    const int fd = accept4(port->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    const int fd = accept_or_rest(port->fd, SOCK_CLOEXEC | SOCK_NONBLOCK, -1);
     if (fd < 0)
         return;
     f->conf->connected(f->conf->arg, port);

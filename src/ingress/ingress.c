@@ -6,6 +6,7 @@
  * LOCKS: `mu` guards the current table, its count, the number of connections. Never held while waiting. */
 #include "ingress/ingress.h"
 
+#include "base/accept.h"
 #include "base/mem.h"
 #include "ingress/exchange_int.h"
 
@@ -140,7 +141,8 @@ static void take_connection(struct ingress *in, int listener, bool tls)
 {
     struct sockaddr_in from;
     socklen_t len = sizeof from;
-    const int fd = accept4(listener, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    const int fd =
+        accept_from_or_rest(listener, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK, in->stop);
     if (fd < 0)
         return;
     struct connection *c = xcalloc(1, sizeof *c);

@@ -141,7 +141,7 @@ static int body_from_file(int file, size_t len, struct buf *out)
 
 int chan_recv(int sock, struct msg *out)
 {
-    struct head head;
+    struct head head = {0};
     union {
         struct cmsghdr align;
         char space[CMSG_SPACE(sizeof(int) * (CHAN_FDS_MAX + 1))];
@@ -159,10 +159,10 @@ int chan_recv(int sock, struct msg *out)
         return 0;
     _auto_msg_ struct msg m = MSG_INIT;
     _auto_close_ int file = -1;
+    take_fds(&h, &m, &file, head.in_file != 0);
     errno = EBADMSG;
     if ((size_t)n < sizeof head)
         return -1;
-    take_fds(&h, &m, &file, head.in_file != 0);
     m.id = head.id;
     m.kind = head.kind;
     m.fds_lost = (h.msg_flags & MSG_CTRUNC) != 0;

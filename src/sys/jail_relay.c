@@ -6,6 +6,7 @@
 #include "sys/proc_int.h"
 #include "sys/svc_int.h"
 
+#include "base/accept.h"
 #include "base/mem.h"
 
 #include <arpa/inet.h>
@@ -32,7 +33,7 @@ _Noreturn void jail_relay(int listener, int port)
         if (poll(p, n + 1, -1) < 0 && errno != EINTR)
             _exit(1);
         relay_work(&relays, p + 1, n);
-        const int fd = p[0].revents ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+        const int fd = p[0].revents ? accept_or_rest(listener, SOCK_CLOEXEC, -1) : -1;
         if (fd >= 0)
             relay_add(&relays, fd, &to);
     }

@@ -8,6 +8,7 @@
 #include "sys/ops_int.h"
 #include "sys/svc_int.h"
 
+#include "base/accept.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -60,7 +61,7 @@ static void drop_client(struct dns_client **at)
 
 static void take_client(struct dns_server *d)
 {
-    const int fd = accept4(d->tcp, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    const int fd = accept_or_rest(d->tcp, SOCK_CLOEXEC | SOCK_NONBLOCK, -1);
     if (fd < 0)
         return;
     struct dns_client *c = xcalloc(1, sizeof *c);

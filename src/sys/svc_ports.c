@@ -14,6 +14,7 @@
 #include "sys/ops_int.h"
 #include "sys/svc_int.h"
 
+#include "base/accept.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -227,7 +228,7 @@ static void take_one(struct ports *s, struct port *p)
             flow_take(&s->flows, p->fd, choose(p, &client));
         return;
     }
-    const int fd = accept4(p->fd, (struct sockaddr *)&client, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    const int fd = accept_from_or_rest(p->fd, (struct sockaddr *)&client, &len, SOCK_CLOEXEC | SOCK_NONBLOCK, -1);
     if (fd >= 0)
         relay_add(&s->relays, fd, choose(p, &client));
 }

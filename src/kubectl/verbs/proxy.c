@@ -5,6 +5,7 @@
 #include "kubectl/call.h"
 #include "kubectl/verbs/verbs_int.h"
 
+#include "base/accept.h"
 #include "base/go_errno.h"
 #include "base/str.h"
 #include "client/relay.h"
@@ -305,7 +306,7 @@ static void accept_all(struct proxy *p, int fd)
         struct pollfd w[] = {{fd, POLLIN, 0}, {p->c->k->cancel, POLLIN, 0}};
         if ((poll(w, ARRAY_LEN(w), -1) < 0 && errno != EINTR) || w[1].revents)
             break;
-        const int peer = w[0].revents ? accept4(fd, NULL, NULL, SOCK_CLOEXEC) : -1;
+        const int peer = w[0].revents ? accept_or_rest(fd, SOCK_CLOEXEC, p->c->k->cancel) : -1;
         if (peer >= 0)
             begin(p, peer);
     }

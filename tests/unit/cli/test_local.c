@@ -4,13 +4,17 @@
 #include "cli/cli.h"
 #include "cli/local.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -97,6 +101,66 @@ static void nobody_there_says_what_to_do(void **state _unused_)
     assert_non_null(strstr(e.msg, "stowage up"));
 }
 
+/* Sends text and descriptors as no client of ours would, and waits until they are done with. */
+static void send_raw(const char *text, size_t len, size_t fds)
+{
+    enum { MANY = 40 };
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(int) * MANY)];
+    } control = {0};
+    int all[MANY];
+    struct iovec iov = {(void *)(uintptr_t)text, len};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control};
+    _auto_close_ int folder = open(dir, O_PATH | O_CLOEXEC);
+    _auto_close_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    snprintf(at.sun_path, sizeof at.sun_path, "/proc/self/fd/%d/run/control.sock", folder);
+    assert_int_equal(connect(sock, (struct sockaddr *)&at, sizeof at), 0);
+    for (size_t i = 0; i < fds; i++)
+        all[i] = folder;
+    m.msg_controllen = CMSG_SPACE(sizeof(int) * fds);
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int) * fds), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(c), all, sizeof(int) * fds);
+    assert_int_equal(sendmsg(sock, &m, 0), len);
+    char answer[256];
+    while (recv(sock, answer, sizeof answer, 0) > 0)
+        ;
+}
+
+static size_t open_fds(void)
+{
+    size_t n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+static void what_is_refused_leaves_no_descriptors(void **state _unused_)
+{
+    struct err e = ERR_INIT;
+    struct local_server *s = NULL;
+    int calls = 0;
+    enum { LARGE = 100000 };
+    _auto_free_ char *large = xcalloc(1, LARGE);
+    memset(large, ' ', LARGE);
+    large[0] = '{';
+    large[LARGE - 1] = '}';
+    assert_int_equal(local_serve(dir, handler, &calls, &s, &e), 0);
+    const size_t before = open_fds();
+    send_raw("[]", 2, LOCAL_MAX_FDS);                 /* no object */
+    send_raw(large, LARGE, 1);                        /* cut off */
+    send_raw("{}", 2, LOCAL_MAX_FDS * (size_t)2 + 1); /* more than there is room for */
+    assert_int_equal(calls, 0);
+    send_raw("{}", 2, LOCAL_MAX_FDS);
+    assert_int_equal(calls, 1);
+    assert_int_equal(open_fds(), before);
+    local_stop(s);
+}
+
 static struct up_conf seen;
 static char seen_host[64], seen_data[256];
 
@@ -153,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_and_descriptors_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(errors_keep_their_code, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_refused_leaves_no_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_there_says_what_to_do, setup, teardown),
         cmocka_unit_test(flags_become_a_configuration),
         cmocka_unit_test(wrong_flags_are_usage_errors),
