@@ -21,6 +21,8 @@
 static const char *const reading[] = {"get", "list", "watch", NULL};
 static const char *const streams[] = {"exec", "attach", "portforward", "proxy", NULL};
 
+static const char *const questions[] = {"authentication.k8s.io", "authorization.k8s.io", NULL}; /* who am I, may I? */
+
 static int64_t closes(struct wake *wk, unsigned why)
 {
     (void)why;
@@ -51,7 +53,7 @@ static bool only_reads(const struct target *t)
 {
     if (!t->is_resource)
         return !str_eq(t->path, "/console/shell"); /* the console's questions have answers of their own */
-    return among(t->verb, reading) && !among(t->sub, streams);
+    return among(t->group, questions) || (among(t->verb, reading) && !among(t->sub, streams));
 }
 
 bool seal_refuses(struct request *rq)

@@ -1,9 +1,10 @@
 // labs.mjs - a student in a browser: from the catalogue to the lab's own console, through every step by its buttons, hands the
-// result in and ends it. Run by test_labs_browser.sh; nothing here waits for a time.
+// result in and ends it; then exams. Run by test_labs_browser.sh; nothing here waits for a time.
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { accessible, check, picture, run, say } from "./harness.mjs";
 
-const { LINK, BUNDLE } = process.env;
+const { BOOK, LINK, BUNDLE } = process.env;
 
 await run(async ({ page }) => {
   const button = (name) => page.getByRole("button", { name, exact: true });
@@ -126,4 +127,24 @@ await run(async ({ page }) => {
   await dialog.getByRole("button", { name: "End it" }).click();
   await page.waitForURL((url) => url.origin === parent);
   await page.getByText("The last exam: 0 of 6 points").waitFor();
+
+  say("an exam whose time is over: nothing can be changed, the score of each task, and home");
+  await button("An exam…").click();
+  await dialog.getByLabel("A claim by hand").check();
+  await dialog.getByLabel("Minutes").fill("30");
+  await dialog.getByRole("button", { name: "Begin" }).click();
+  await page.getByRole("timer").waitFor();
+  await page.getByLabel("The lab's cluster").waitFor();
+  const status = (answer) => answer.url().endsWith("/console/api/lab-mark") && answer.ok();
+  await page.waitForResponse(status); // the page has heard of its exam
+  execFileSync("python3", ["-c", "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], timeout=30); c.execute(\"UPDATE exam SET until = CAST(strftime('%s', 'now') AS INTEGER) WHERE ended = 0\"); c.commit()", BOOK]);
+  await title("The exam is over").waitFor();
+  await page.waitForURL((url) => url.origin === parent);
+  await title("The exam is over").waitFor();
+  await page.getByText("0 of 6 points (0%)").waitFor();
+  await page.getByRole("row", { name: "by-hand 0 of 6" }).waitFor();
+  await button("Start A claim by hand").waitFor();
+  check("no cluster is said to be lost", await page.getByText("does not answer").count() === 0);
+  await accessible(page, "the end of an exam");
+  await picture(page, "exam-over");
 });

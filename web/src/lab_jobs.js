@@ -52,3 +52,7 @@ export function span(seconds) {
 export const unsaved = (step, drafts) => (step?.checks || []).filter((c) => c.quiz && drafts[c.name] !== undefined && drafts[c.name].trim() !== "" && drafts[c.name] !== (c.quiz.answered ?? ""));
 // A check's state in a word: of the run that goes on, else the last.
 export const outcome = (check) => check.passed === true ? "passed" : check.passed === false ? "not yet" : "not judged";
+// In seconds, what is left of the exam that is under way, or being judged; null: there is none.
+export const leftOf = (view, now) => view?.exam && !view.exam.ended ? view.exam.left - (now - view.at) / 1000 : null;
+// Has the last exam ended by itself, not long ago?
+export const justOver = (exam, now) => !!exam?.ended && exam.ended >= exam.until && now - exam.ended * 1000 < 3600000;

@@ -4,8 +4,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { leave } from "../api.js";
 import { Failure, useEvery } from "../bits.jsx";
-import { catalogue, mark, run } from "../lab_jobs.js";
-import { Catalogue } from "./labs_catalogue.jsx";
+import { catalogue, justOver, leftOf, mark, run } from "../lab_jobs.js";
+import { Catalogue, ExamOver } from "./labs_catalogue.jsx";
 import { Running } from "./labs_running.jsx";
 
 // Where one is, kept up to date: what somebody does in a terminal is seen, too.
@@ -45,6 +45,31 @@ function useWord(take) {
   return { now, error, go, fail: setError };
 }
 
+// An exam's end by itself: its clusters go, and with them the console of the one that this page is of. In time the way home
+// is asked for, to the console that the labs belong to; it shows the result, too. {over: the time is, home}.
+const LINK_LASTS = 240; // seconds, and a minute to spare
+function useExamEnd(view, away) {
+  const [over, setOver] = useState(false), home = useRef(null);
+  const askHome = () => home.current ||= run("home").then((r) => r.text.trim(), () => "");
+  useEffect(() => {
+    const turn = () => {
+      const left = leftOf(view, Date.now());
+      setOver(left !== null && left <= 0);
+      if (away && left !== null && left < LINK_LASTS) askHome();
+    };
+    const timer = setInterval(turn, 1000);
+    turn();
+    return () => clearInterval(timer);
+  }, [view, away]);
+  const ended = away && justOver(view?.exam, Date.now());
+  useEffect(() => {
+    if (!ended && !(over && away)) return;
+    leave("The exam is over. Its clusters go, its result is kept: stowage lab exam status.");
+    if (ended) askHome().then((link) => { if (link) location.href = link; });
+  }, [ended, over, away]);
+  return over;
+}
+
 // The page goes where the lab's cluster has its console.
 const follow = (done) => { if (done?.result?.console) location.href = done.result.console; };
 
@@ -52,6 +77,7 @@ export default function Labs({ route }) {
   const { view, mark: now, error, take } = useLab(), word = useWord(take);
   const [labs, setLabs] = useState(null), [listError, setListError] = useState(null);
   const here = view?.lab && now && view.cluster.data === now.data;
+  const over = useExamEnd(view, !!now && now.data !== now.owner);
   const list = route.parts[0] === "all" || view && !here;
   useEffect(() => { if (list) catalogue().then(setLabs, setListError); }, [list, view?.lab, view?.points]);
   // A page that was loaded anew sees what is under way.
@@ -65,6 +91,7 @@ export default function Labs({ route }) {
     await run(op).catch(() => {});
     if (home) location.href = home;
   };
+  if (over && here) return <div class="page"><h1>Labs</h1><ExamOver exam={view.exam} /></div>;
   if (list) return <Catalogue labs={labs} error={listError || word.error} view={view} here={here} word={word} start={start} />;
   return <Running view={view} step={route.parts[0] === "step" ? route.parts[1] : null} route={route} word={word} start={start} end={end} />;
 }

@@ -1,6 +1,7 @@
 // labs_catalogue.jsx - the labs there are, what was made of them, and the way into one: a lab, or an exam of several.
 import { useState } from "preact/hooks";
 import { Dialog, Failure } from "../bits.jsx";
+import { justOver, leftOf } from "../lab_jobs.js";
 import { Link } from "../route.jsx";
 
 const count = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
@@ -66,17 +67,28 @@ function LastExam({ exam }) {
     <ol>{exam.tasks.map((t) => <li>{t.lab}{t.only ? `, ${t.only}` : ""}: {t.points} of {t.of} points{t.opened ? "" : ", not begun"}</li>)}</ol></details>;
 }
 
+// Its time is over: what it came to, once every task is judged.
+export function ExamOver({ exam }) {
+  return <section class="exam-over" aria-labelledby="exam-over">
+    <h2 id="exam-over">The exam is over</h2>
+    <p role="status">{exam.ended ? <b>{exam.points} of {exam.of} points ({exam.of ? Math.floor(100 * exam.points / exam.of) : 0}%)</b>
+      : "Each task is judged as it stood when the time was over. Nothing of it can be changed any more."}</p>
+    {exam.ended && <table><thead><tr><th scope="col">Task</th><th scope="col">Points</th></tr></thead>
+      <tbody>{exam.tasks.map((t) => <tr><th scope="row">{t.lab}{t.only ? `, ${t.only}` : ""}</th><td>{t.points} of {t.of}{t.opened ? "" : ", not begun"}</td></tr>)}</tbody></table>}
+  </section>;
+}
+
 export function Catalogue({ labs, error, view, here, word, start }) {
   const [text, setText] = useState(""), [asked, setAsked] = useState(null), [exam, setExam] = useState(false);
   const found = (labs || []).filter((l) => JSON.stringify([l.name, l.title, l.about, l.topics]).toLowerCase().includes(text.toLowerCase()));
+  const over = leftOf(view, Date.now()) <= 0 && leftOf(view, Date.now()) !== null || justOver(view.exam, Date.now());
   const busy = !!view.lab || !!word.now, minutes = found.reduce((n, l) => n + (l.minutes || 0), 0);
   return <div class="page">
     <header class="head"><h1>Labs</h1><input type="search" placeholder="Search" aria-label="Search" value={text} onInput={(e) => setText(e.target.value)} />
       <button disabled={busy || !labs} onClick={() => setExam(true)}>An exam…</button></header>
-    <UnderWay view={view} here={here} word={word} start={start} />
-    <LastExam exam={view.exam} />
+    {over ? <ExamOver exam={view.exam} /> : <><UnderWay view={view} here={here} word={word} start={start} /><LastExam exam={view.exam} /></>}
     {!asked && !exam && <Failure error={error} />}
-    {view.lab && <p class="count">One lab is under way at a time: <code>stowage lab stop</code> ends it.</p>}
+    {view.lab && !over && <p class="count">One lab is under way at a time: <code>stowage lab stop</code> ends it.</p>}
     {!labs && !error && <p>Reading the labs…</p>}
     {labs && <p class="count">{count(found.length, "lab")}, {minutes} minutes</p>}
     {labs && found.length === 0 && <p class="empty">No lab {text ? "that fits" : "here"}.</p>}

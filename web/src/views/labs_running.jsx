@@ -2,7 +2,7 @@
 import { lazy, Suspense } from "preact/compat";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Dialog, Failure, useWatch } from "../bits.jsx";
-import { cancel, outcome, span, unsaved } from "../lab_jobs.js";
+import { cancel, leftOf, outcome, span, unsaved } from "../lab_jobs.js";
 import { Markdown } from "../markdown.jsx";
 import { Link } from "../route.jsx";
 import { Progress } from "./labs_catalogue.jsx";
@@ -18,9 +18,6 @@ function useNow() {
   useEffect(() => { const timer = setInterval(() => setNow(Date.now()), 1000); return () => clearInterval(timer); }, []);
   return now;
 }
-
-// In seconds, what is left of an exam; null: there is none.
-const leftOf = (view, now) => view.exam && !view.exam.ended ? view.exam.left - (now - view.at) / 1000 : null;
 
 function Clock({ view }) {
   const now = useNow(), left = leftOf(view, now);
