@@ -2,13 +2,14 @@
  *
  * DESIGN: two immutable snapshots are walked side by side. Members that change by themselves (revisions, field
  * managers, heartbeats) tell nothing and are left out, and so is an object in which nothing else differs. Of disks the
- * files are compared in blocks, extent by extent: what is a hole in both costs nothing; what the filesystem in a disk
- * holds now is read from its superblock. A disk that is mounted is looked at as it is: what the kernel has not written
- * out yet does not count. THREADS: any; `mu` keeps the checkpoint meanwhile. */
+ * files are compared in blocks, extent by extent: what is a hole in both costs nothing; where they differ, what the
+ * filesystems in them hold is compared name by name (checkpoint_files.c). A disk that is mounted is looked at as it is:
+ * what the kernel has not written out yet does not count. THREADS: any; `mu` keeps the checkpoint meanwhile. */
 #include "app/checkpoint_int.h"
 
 #include "base/buf.h"
 #include "cli/spawn.h"
+#include "sys/ext4_read.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -182,39 +183,67 @@ static int64_t differing_bytes(int a, int b)
     return sum;
 }
 
-static uint32_t le32(const unsigned char *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
+/* A copy of a disk whose filesystem is in order, to be read. */
+struct copy {
+    const struct checkpoints *cs;
+    const char *id; /* of the copy; NULL: there is none */
+    int fd;
+    struct ext4 *fs; /* NULL: it is none */
+};
 
-/* What an ext4 holds, from its superblock: files (and directories) and their bytes. False: it is none. */
-static bool ext4_use(int fd, int64_t *out_files, int64_t *out_bytes)
+static void copy_open(struct copy *c, const struct checkpoints *cs, const char *disk, const char *id)
 {
-    unsigned char s[1024];
-    if (pread(fd, s, sizeof s, 1024) != sizeof s || s[0x38] != 0x53 || s[0x39] != 0xef || le32(s + 0x18) > 6)
-        return false;
-    *out_files = (int64_t)le32(s) - le32(s + 0x10) - 10; /* the first ten are the filesystem's own */
-    *out_bytes = ((int64_t)le32(s + 4) - le32(s + 0xc)) << (10 + le32(s + 0x18));
-    return true;
-}
-
-/* What the filesystem in such a disk holds, from a copy that is put in order. */
-static void add_use(const struct checkpoints *cs, json_t *row, const char *disk, const char *when)
-{
-    const char *tmp = TRASH_DISK "use";
-    _auto_free_ char *path = xasprintf("%s/disks/%s.img", cluster_data_dir(cs->cluster), tmp);
+    _auto_free_ char *path = xasprintf("%s/disks/%s.img", cluster_data_dir(cs->cluster), id);
     const char *const check[] = {"e2fsck", "-fy", path, NULL};
     _auto_buf_ struct buf text = BUF_INIT;
     struct err none = ERR_INIT;
-    int64_t files, bytes;
     int code;
-    if (cs->m->ops->disk_copy(cs->m, disk, tmp, 0, &none) < 0)
+    *c = (struct copy){.cs = cs, .fd = -1};
+    if (cs->m->ops->disk_copy(cs->m, disk, id, 0, &none) < 0)
         return;
+    c->id = id;
     spawn_wait(check, &text, &code, &none);
-    _auto_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && ext4_use(fd, &files, &bytes))
-        json_object_set_new(row, when, json_pack("{s:I, s:I}", "files", (json_int_t)files, "bytes", (json_int_t)bytes));
-    cs->m->ops->disk_delete(cs->m, tmp, &none);
+    c->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (c->fd >= 0)
+        ext4_open(c->fd, &c->fs, &none);
+}
+
+static void copy_close(struct copy *c)
+{
+    struct err none = ERR_INIT;
+    ext4_close(c->fs);
+    if (c->fd >= 0)
+        close(c->fd);
+    if (c->id)
+        c->cs->m->ops->disk_delete(c->cs->m, c->id, &none);
+}
+
+static void add_use(json_t *row, const struct copy *c, const char *when)
+{
+    int64_t files, bytes;
+    if (!c->fs)
+        return;
+    ext4_use(c->fs, &files, &bytes);
+    json_object_set_new(row, when, json_pack("{s:I, s:I}", "files", (json_int_t)files, "bytes", (json_int_t)bytes));
+}
+
+/* What the filesystems hold; then, now: NULL where there was none or is none. */
+static void add_contents(const struct checkpoints *cs, json_t *row, const char *then, const char *now)
+{
+    struct copy a = {.fd = -1}, b = {.fd = -1};
+    if (then)
+        copy_open(&a, cs, then, TRASH_DISK "then");
+    if (now)
+        copy_open(&b, cs, now, TRASH_DISK "use");
+    add_use(row, &a, "then");
+    add_use(row, &b, "now");
+    if (a.fs && b.fs)
+        diff_files(a.fs, b.fs, row);
+    const char *other = a.fd >= 0 && !a.fs ? filesystem_of(a.fd) : b.fd >= 0 && !b.fs ? filesystem_of(b.fd) : NULL;
+    if (other)
+        jset_str(row, "namesNotRead", other);
+    copy_close(&a);
+    copy_close(&b);
 }
 
 static int open_disk(const struct checkpoints *cs, const char *id)
@@ -238,14 +267,11 @@ static json_t *compare(const struct checkpoints *cs, const char *id, const char 
                             : b < 0 ? "removed"
                                     : "changed",
                             "differing", (json_int_t)differing);
-    if (a >= 0) {
-        json_object_set_new(row, "sizeThen", json_integer(was.st_size));
-        add_use(cs, row, then, "then");
-    }
-    if (b >= 0) {
-        json_object_set_new(row, "sizeNow", json_integer(is.st_size));
-        add_use(cs, row, now, "now");
-    }
+    if (a >= 0)
+        jset_int(row, "sizeThen", was.st_size);
+    if (b >= 0)
+        jset_int(row, "sizeNow", is.st_size);
+    add_contents(cs, row, a >= 0 ? then : NULL, b >= 0 ? now : NULL);
     return row;
 }
 

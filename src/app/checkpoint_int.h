@@ -74,6 +74,14 @@ int disk_jobs_run(struct machine *m, const struct disk_job *jobs, size_t n, stru
 /* Best effort: disks that are nobody's. */
 void disks_remove_all(struct machine *m, const struct strlist *ids);
 
+/* -- checkpoint_files.c -- */
+struct ext4;
+/* Adds to row: "files", what differs, by path: [{"path", "how", "kind", "sizeThen", "sizeNow", "what": [text]}];
+ * "filesCut": there are more than are looked at. */
+void diff_files(struct ext4 *then, struct ext4 *now, json_t *row);
+/* "xfs", "btrfs"; NULL: neither. */
+const char *filesystem_of(int fd);
+
 /* -- checkpoint_swap.c -- */
 int swap_begin(const char *dir, const json_t *pending, struct err *e);
 /* Staged disks take their places, others than pending's go to the trash. May be done again at any time. */

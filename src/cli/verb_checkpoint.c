@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MIB (1 << 20)
+#define MIB        (1 << 20)
+#define FILES_MOST 20 /* of a disk, for people */
 
 struct call {
     const char *name;
@@ -100,6 +101,46 @@ static void print_use(const json_t *row, const char *when, const char *words)
         printf("%s%" PRId64 " files, %" PRId64 " KiB", words, jint(use, "files", 0), jint(use, "bytes", 0) / 1024);
 }
 
+/* "~ deep/file: 2 -> 7 bytes". */
+static void print_file(const json_t *row)
+{
+    size_t i;
+    const json_t *what;
+    const int64_t then = jint(row, "sizeThen", -1), now = jint(row, "sizeNow", -1);
+    const char *kind = jstr_or(row, "kind", "");
+    printf("    %c %s%s", sign_of(row), jstr_or(row, "path", ""), str_eq(kind, "directory") ? "/" : "");
+    if (str_eq(kind, "file") && then >= 0 && now >= 0 && then != now)
+        printf(": %" PRId64 " -> %" PRId64 " bytes", then, now);
+    else if (str_eq(kind, "file"))
+        printf(": %" PRId64 " bytes", now >= 0 ? now : then);
+    else if (!str_eq(kind, "directory"))
+        printf(": a %s", kind);
+    json_array_foreach(json_object_get(row, "what"), i, what)
+    {
+        if (!str_eq(json_string_value(what), "size"))
+            printf(", %s", json_string_value(what));
+    }
+    printf("\n");
+}
+
+static void print_files(const json_t *disk)
+{
+    size_t i;
+    const json_t *row, *files = json_object_get(disk, "files");
+    const size_t n = json_array_size(files);
+    json_array_foreach(files, i, row)
+    {
+        if (i < FILES_MOST)
+            print_file(row);
+    }
+    if (n > FILES_MOST)
+        printf("    ... and %zu more (-o json has them all)\n", n - FILES_MOST);
+    if (jbool(disk, "filesCut", false))
+        printf("    (there are more files than are compared)\n");
+    if (jstr(disk, "namesNotRead"))
+        printf("    (names are compared on ext4, not on %s)\n", jstr(disk, "namesNotRead"));
+}
+
 static void print_disk(const json_t *row)
 {
     const int64_t then = jint(row, "sizeThen", 0), now = jint(row, "sizeNow", 0);
@@ -112,6 +153,7 @@ static void print_disk(const json_t *row)
     print_use(row, "then", "; then ");
     print_use(row, "now", "; now ");
     printf("\n");
+    print_files(row);
 }
 
 static void print_diff(const struct call *call, const json_t *told)
@@ -169,20 +211,19 @@ static int ask(const struct action *action, const struct call *call, const char 
 
 static int checkpoint_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
 {
-    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"replace", no_argument, NULL, 'r'},
-                                            {"verbose", no_argument, NULL, 'v'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"data", required_argument, NULL, 'd'},   {"json", no_argument, NULL, 'j'},
+        {"output", required_argument, NULL, 'o'}, {"replace", no_argument, NULL, 'r'},
+        {"verbose", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0}};
     struct call call = {0};
     const char *data = NULL;
     opterr = 0;
     optind = 1;
-    for (int opt; (opt = getopt_long(argc, argv, "v", options, NULL)) != -1;) {
-        if (opt == '?')
+    for (int opt; (opt = getopt_long(argc, argv, "vo:", options, NULL)) != -1;) {
+        if (opt == '?' || (opt == 'o' && !str_eq(optarg, "json")))
             return cli_usage(e, "checkpoint", "unknown flag or missing value");
         data = opt == 'd' ? optarg : data;
-        call.json |= opt == 'j';
+        call.json |= opt == 'j' || opt == 'o';
         call.replace |= opt == 'r';
         call.verbose |= opt == 'v';
     }
@@ -217,9 +258,10 @@ const struct cli_verb verb_checkpoint = {
         "if a pod or a disk is on it, now or then, or its filesystem was written. Killed in between, the cluster is at "
         "its\n"
         "next start what it was before, or what it was to become.\n"
-        "diff: what has changed since, object by object (+ added, - removed, ~ changed) and disk by disk.\n\n"
+        "diff: what has changed since, object by object (+ added, - removed, ~ changed) and disk by disk, with the\n"
+        "files that differ by name (of ext4; the first twenty of a disk, all with -o json).\n\n"
         "  --data DIR    the cluster's data directory\n"
-        "  --json        the answer as JSON\n"
+        "  -o json       the answer as JSON (--json is the same)\n"
         "  --replace     save: under a name that is taken\n"
         "  -v, --verbose how long each phase took\n",
     .run = checkpoint_run,

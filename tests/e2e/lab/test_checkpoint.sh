@@ -107,6 +107,14 @@ has "what came" "+ configmaps default/later" "$out"
 has "a field" "spec.replicas: 2 -> 4" "$out"
 has "a volume has grown" "1024 MiB -> 2048 MiB" "$out"
 has "files are counted" "files" "$out"
+has "a file that went" "    - doomed: 7 bytes" "$out"
+has "a directory, and what was in it" "    - deep/
+    - deep/file: 2 bytes" "$out"
+has "one that came" "    + new: 4 bytes" "$out"
+has "one of the same size that holds something else" "    ~ page: 4 bytes, content" "$out"
+lacks "nothing of what is as it was" "lost+found" "$out"
+eq "as JSON" '[["deep","removed"],["deep/file","removed"],["doomed","removed"],["new","added"],["page","changed"]]' \
+    "$(checkpoint diff before -o json | jq -c '[.disks[] | select(.how == "changed").files // [] | .[] | [.path, .how]]')"
 k delete pod web other --now >/dev/null
 
 say "and back"
