@@ -54,7 +54,8 @@ struct upgrade_header {
     const char *name, *value;
 };
 /* Answers 101 with these headers (Connection: Upgrade is added; Upgrade must be among them; ends with name NULL) and
- * calls run(up, arg) on a thread of its own; done(arg) frees arg, whether or not run() was ever called. When the server
+ * calls run(up, arg) on a thread of its own; done(arg) frees arg, whether or not run() was ever called. Where this
+ * process has no more threads or descriptors the answer is a 503 instead. When the server
  * stops, the socket is shut down: read() gives 0, write() EPIPE, and run() must then return soon. */
 void upgrade_accept(struct request *rq, const struct upgrade_header *headers,
                     void (*run)(struct upgraded *up, void *arg), void *arg, void (*done)(void *arg));

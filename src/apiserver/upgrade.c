@@ -4,9 +4,10 @@
  *         \-- the client is gone before the 101 ----------------------^ [upgrade_request_end]
  *
  * DESIGN: the HTTP library hands over the socket (under TLS: one end of a pair, which is left aside when the connection
- * itself can be taken over, tls_records_int.h); it is given to a detached thread. Sessions stand in a list so that the
- * server can end: shutdown() wakes their threads, and the last one to go signals. The library's handle is closed by the
- * session's thread, exactly once.
+ * itself can be taken over, tls_records_int.h); it is given to a detached thread. That thread is there, and so are some
+ * spare descriptors, before the client is told 101: after that nothing could be said any more but goodbye. Sessions
+ * stand in a list so that the server can end: shutdown() wakes their threads, and the last one to go signals. The
+ * library's handle is closed by the session's thread, exactly once.
  *
  * With the pair the library tells nobody that the client has left. So the connection itself is watched, and when all it
  * brought was taken from it and forwarded, the session reads an end.
@@ -24,13 +25,14 @@
 #include "apiserver/server_int.h"
 #include "apiserver/stream_int.h"
 #include "apiserver/tls_records_int.h"
-#include "base/log.h"
 #include "base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +40,11 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { STACK = 256 * 1024, STOP_SECONDS = 10, FORWARD_MS = 250 };
+/* Descriptors that a session may need: the library's pair, a process' ends, and those of others that begin now. */
+enum { SPARE = 16 };
 
 struct upgrades {
     pthread_mutex_t mu;
@@ -54,7 +59,8 @@ struct session {
     void (*run)(struct upgraded *up, void *arg);
     void *arg;
     void (*done)(void *arg);
-    struct MHD_UpgradeResponseHandle *handle;
+    sem_t go;                                 /* for its thread */
+    struct MHD_UpgradeResponseHandle *handle; /* NULL when that may go: the upgrade did not come about */
     struct upgraded up;
     char *early; /* owned */
     struct waker *waker;
@@ -138,6 +144,12 @@ void upgrade_settle(struct upgrades *u)
     pthread_mutex_unlock(&u->mu);
 }
 
+static void session_free(struct session *s)
+{
+    sem_destroy(&s->go);
+    free(s);
+}
+
 /* The socket is closed inside the lock: upgrades_stop() must never shut down a number that is somebody else's by then,
  * and the library must not free the connection under us.
  * One we took over is shut down first: the library closes it only after it has seen the end of both its sockets. */
@@ -162,12 +174,18 @@ static void session_end(struct session *s)
     pthread_mutex_unlock(&u->mu);
     tls_records_free(s->up.tls);
     free(s->early);
-    free(s);
+    session_free(s);
 }
 
 static void *session_main(void *arg)
 {
     struct session *s = arg;
+    while (sem_wait(&s->go) < 0)
+        ;
+    if (!s->handle) {
+        session_free(s);
+        return NULL;
+    }
     s->run(&s->up, s->arg);
     session_end(s);
     return NULL;
@@ -238,21 +256,54 @@ static void on_upgrade(void *cls, struct MHD_Connection *mhd, void *ctx, const c
     send_at_once(s->up.fd);
     watch_client(s, rq);
     session_link(s);
-    int rc = start_thread(s);
-    if (rc != 0) {
-        log_warn("http", "no thread for a stream: %s", strerror(rc));
-        session_end(s);
-    }
+    sem_post(&s->go);
+}
+
+/* Its thread has nothing to do. */
+static void session_cancel(struct session *s)
+{
+    if (s->done)
+        s->done(s->arg);
+    sem_post(&s->go);
+}
+
+/* Can this process open some more descriptors? Else errno says why not. */
+static bool has_spare(int fd)
+{
+    int spare[SPARE];
+    size_t n = 0;
+    while (n < SPARE && (spare[n] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+        n++;
+    const int code = errno;
+    for (size_t i = 0; i < n; i++)
+        close(spare[i]);
+    errno = code;
+    return n == SPARE;
+}
+
+/* NULL: refused, and told so; arg is done with. */
+static struct session *session_new(struct request *rq, void (*run)(struct upgraded *up, void *arg), void *arg,
+                                   void (*done)(void *arg))
+{
+    struct session *s = xcalloc(1, sizeof *s);
+    *s = (struct session){.all = rq->srv->upgrades, .run = run, .arg = arg, .done = done};
+    sem_init(&s->go, 0, 0);
+    const int code = has_spare(rq->conn->fd) ? start_thread(s) : errno;
+    if (code == 0)
+        return s;
+    session_free(s);
+    if (done)
+        done(arg);
+    stream_refuse(rq, ERR_UNAVAILABLE, "no more streams can be opened now: %s", strerror(code));
+    return NULL;
 }
 
 void upgrade_accept(struct request *rq, const struct upgrade_header *headers,
                     void (*run)(struct upgraded *up, void *arg), void *arg, void (*done)(void *arg))
 {
-    struct session *s = xcalloc(1, sizeof *s);
-    s->all = rq->srv->upgrades;
-    s->run = run;
-    s->arg = arg;
-    s->done = done;
+    struct session *s = session_new(rq, run, arg, done);
+    if (!s)
+        return;
     struct MHD_Response *m = MHD_create_response_for_upgrade(on_upgrade, s);
     if (!m)
         BUG("no memory for a response");
@@ -265,17 +316,12 @@ void upgrade_accept(struct request *rq, const struct upgrade_header *headers,
         rq->upgrade = s;
         return;
     }
-    if (done)
-        done(arg);
-    free(s);
+    session_cancel(s);
 }
 
 void upgrade_request_end(struct request *rq)
 {
     struct session *s = TAKE(rq->upgrade);
-    if (!s)
-        return;
-    if (s->done)
-        s->done(s->arg);
-    free(s);
+    if (s)
+        session_cancel(s);
 }

@@ -1,5 +1,5 @@
-/* test_upgrade.c - the end of a stream under TLS: the HTTP library must not free a connection that a stream's thread is
- * still closing.
+/* test_upgrade.c - the beginning of a stream where there is no room for it, and the end of one under TLS: the HTTP
+ * library must not free a connection that a stream's thread is still closing.
  *
  * DESIGN: MHD_upgrade_action() marks the handle as closed and then calls MHD_resume_connection() with the connection.
  * Between the two the HTTP thread may already do all that closing means. That is a few instructions, so the library's
@@ -25,12 +25,16 @@
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -40,7 +44,7 @@ enum { STREAMS = 5, LOOKS = 100, LOOK_NS = 5000000 };
 
 static atomic_int closed, freed_too_soon; /* streams */
 
-/* -- in the library's place -- */
+/* -- in the libraries' place -- */
 
 static _Thread_local bool closing; /* this thread is a stream's, at its end */
 
@@ -86,6 +90,15 @@ enum MHD_Result MHD_upgrade_action(struct MHD_UpgradeResponseHandle *handle, enu
     enum MHD_Result rc = real(handle, action);
     closing = false;
     return rc;
+}
+
+static atomic_bool no_threads;
+
+int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    *(void **)(&real) = library("pthread_create");
+    return atomic_load(&no_threads) ? EAGAIN : real(out, attr, run, arg);
 }
 
 /* -- a server and its clients -- */
@@ -148,21 +161,33 @@ static void client_connect(struct client *c, gnutls_certificate_credentials_t an
     assert_int_equal(rc, 0);
 }
 
-/* A watch over WebSocket, which begins with what is there. */
-static void client_begin_stream(struct client *c, const char *token)
+/* Is there a head, and unless it is the 101 what it says will follow? */
+static bool is_whole(const char *answer)
+{
+    const char *end = strstr(answer, "\r\n\r\n"), *length = strstr(answer, "Content-Length: ");
+    return end && (!length || strlen(end + 4) >= strtoul(length + 16, NULL, 10));
+}
+
+/* Asks for a watch over WebSocket, which begins with what is there. */
+static void client_ask_stream(struct client *c, const char *token, char answer[4096])
 {
     _auto_free_ char *ask = xasprintf("GET /api/v1/namespaces?watch=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
                                       "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
                                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer %s\r\n\r\n",
                                       token);
-    char answer[4096];
     assert_int_equal(gnutls_record_send(c->tls, ask, strlen(ask)), strlen(ask));
-    ssize_t n;
-    do
-        n = gnutls_record_recv(c->tls, answer, sizeof answer - 1);
-    while (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED);
-    assert_true(n > 0);
-    answer[n] = '\0';
+    size_t len = 0;
+    for (answer[0] = '\0'; !is_whole(answer); answer[len] = '\0') {
+        const ssize_t n = gnutls_record_recv(c->tls, answer + len, 4095 - len);
+        assert_true(n > 0 || n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED);
+        len += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static void client_begin_stream(struct client *c, const char *token)
+{
+    char answer[4096];
+    client_ask_stream(c, token, answer);
     assert_memory_equal(answer, "HTTP/1.1 101", 12);
 }
 
@@ -194,11 +219,47 @@ static void a_stream_ends_before_its_connection(void **state)
     gnutls_certificate_free_credentials(any);
 }
 
+/* Who can have no session is told so before the 101, and asks again on the same connection. */
+static void no_session_without_room_for_it(void **state)
+{
+    (void)state;
+    struct house h = {0};
+    struct client c;
+    struct rlimit all, few;
+    char answer[4096];
+    gnutls_certificate_credentials_t any;
+    gnutls_certificate_allocate_credentials(&any);
+    house_open(&h);
+    client_connect(&c, any, apiserver_port(h.api));
+    const int next = dup(c.fd);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+    for (int spare = 0; spare < 3; spare++) {
+        few = (struct rlimit){(rlim_t)(next + spare), all.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        client_ask_stream(&c, h.pki.admin_token, answer);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+        assert_memory_equal(answer, "HTTP/1.1 503", 12);
+        assert_non_null(strstr(answer, "no more streams can be opened now: Too many open files"));
+    }
+    atomic_store(&no_threads, true);
+    client_ask_stream(&c, h.pki.admin_token, answer);
+    atomic_store(&no_threads, false);
+    assert_memory_equal(answer, "HTTP/1.1 503", 12);
+    client_begin_stream(&c, h.pki.admin_token);
+    client_close(&c);
+    house_close(&h);
+    gnutls_certificate_free_credentials(any);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
     schema_init();
     resource_init();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_stream_ends_before_its_connection)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_stream_ends_before_its_connection),
+        cmocka_unit_test(no_session_without_room_for_it),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
