@@ -44,6 +44,7 @@ struct apiserver_conf {
     struct console_conf console;
     unsigned threads;         /* 0 = as many as processors, 2 to 4 */
     unsigned max_connections; /* 0 = 4096, less if the process may not open so many descriptors */
+    unsigned idle_seconds; /* after which a client that neither asks nor takes what it asked for is dropped; 0 = 120 */
 };
 
 /* Listens and answers from now on. Becomes the registry's issuer of service account tokens. */

@@ -386,7 +386,7 @@ static struct MHD_Daemon *start_daemon_with(struct apiserver *s, unsigned flags,
                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
                             s, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s,
                             MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_MEMORY,
+                            (unsigned)(s->idle_ms / 1000), MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_MEMORY,
                             MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
@@ -419,6 +419,7 @@ static int start_daemons(struct apiserver *s, const struct apiserver_conf *conf,
 {
     sigset_t all, old; /* signals are the main thread's */
     s->threads = thread_count(conf);
+    s->idle_ms = (conf->idle_seconds ? conf->idle_seconds : IDLE_SECONDS) * INT64_C(1000);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     bool ok = true;

@@ -44,6 +44,7 @@ struct apiserver {
     bool plain_http;
     struct MHD_Daemon *daemons[MAX_THREADS]; /* one a thread */
     unsigned threads;
+    int64_t idle_ms;          /* that a client may keep us waiting */
     atomic_uint dealt;        /* connections, to the daemons in turn */
     int listen_fd;            /* owned until `outside` has it */
     struct listener *outside; /* owned */

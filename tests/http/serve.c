@@ -11,6 +11,7 @@
  * --addr A          default 127.0.0.1
  * --plain           plain HTTP, everybody is the administrator
  * --window N        events kept for watches that resume (to test what is too old)
+ * --idle N          seconds after which who takes nothing is dropped
  * --node-program    logs, exec and port-forward come from a small stand-in for a node: see node_log(), node_exec(),
  * node_dial()
  * --console         the console, which tells what it is asked: see console_answer()
@@ -46,18 +47,24 @@
 struct args {
     const char *addr, *data, *journal, *kubeconfig;
     int port;
-    unsigned window;
+    unsigned window, idle;
     bool plain, node_program, console;
 };
 
 static int parse(int argc, char **argv, struct args *a)
 {
     static const struct option options[] = {
-        {"port", required_argument, NULL, 'p'},    {"addr", required_argument, NULL, 'a'},
-        {"data", required_argument, NULL, 'd'},    {"kubeconfig", required_argument, NULL, 'k'},
-        {"journal", required_argument, NULL, 'j'}, {"plain", no_argument, NULL, 'P'},
-        {"window", required_argument, NULL, 'w'},  {"node-program", no_argument, NULL, 'l'},
-        {"console", no_argument, NULL, 'c'},       {NULL, 0, NULL, 0},
+        {"port", required_argument, NULL, 'p'},
+        {"addr", required_argument, NULL, 'a'},
+        {"data", required_argument, NULL, 'd'},
+        {"kubeconfig", required_argument, NULL, 'k'},
+        {"journal", required_argument, NULL, 'j'},
+        {"plain", no_argument, NULL, 'P'},
+        {"window", required_argument, NULL, 'w'},
+        {"node-program", no_argument, NULL, 'l'},
+        {"console", no_argument, NULL, 'c'},
+        {"idle", required_argument, NULL, 'i'},
+        {NULL, 0, NULL, 0},
     };
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
@@ -78,6 +85,9 @@ static int parse(int argc, char **argv, struct args *a)
             break;
         case 'w':
             a->window = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'i':
+            a->idle = (unsigned)strtoul(optarg, NULL, 10);
             break;
         case 'P':
             a->plain = true;
@@ -269,6 +279,7 @@ static int house_open(struct house *h, const struct args *a, struct err *e)
                                  .port = (uint16_t)a->port,
                                  .pki = &h->pki,
                                  .plain_http = a->plain,
+                                 .idle_seconds = a->idle,
                                  .console.answer = a->console ? console_answer : NULL};
     if (apiserver_start(&api, &h->api, e) < 0 ||
         registry_bootstrap(h->registry, "127.0.0.1", apiserver_port(h->api), e) < 0 ||

@@ -2,15 +2,18 @@
  *
  * DESIGN: a thread a watch, as for every stream: it sleeps in poll() until the client says something, the store rings
  * the bell (an eventfd), or the watch's own time has come. What the client cannot take yet waits here, and no more is
- * fetched meanwhile. */
+ * fetched meanwhile; one that takes nothing for as long as the server lets connections idle is dropped. */
 #include "apiserver/stream/watch_ws_int.h"
 
+#include "apiserver/server_int.h"
 #include "apiserver/stream/ws_int.h"
 #include "apiserver/watch_source_int.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -21,6 +24,7 @@ struct carrier {
     int bell; /* owned */
     struct wire wire;
     struct ws *ws;
+    int64_t moved; /* when the client last took something, or had taken all */
 };
 
 static void ring(void *arg)
@@ -75,10 +79,25 @@ static void tell(struct carrier *c)
     } while (!is_full(c) && !c->wire.ended);
 }
 
+/* Until the watch has something to do by itself, or the client has had all its time. */
 static int time_left(const struct carrier *c)
 {
-    int64_t left = watch_source_deadline(&c->source) - waker_now_ms();
+    const int64_t patience = c->moved + c->source.srv->idle_ms, deadline = watch_source_deadline(&c->source);
+    const int64_t until = wire_flushed(&c->wire) || (!is_full(c) && deadline < patience) ? deadline : patience;
+    const int64_t left = until - waker_now_ms();
     return left < 0 ? 0 : left > 3600000 ? 3600000 : (int)left;
+}
+
+/* Sends and receives what poll() said can be; ends with a client that takes nothing. */
+static void move(struct carrier *c, short revents)
+{
+    const size_t before = c->wire.out.len + c->wire.sealed.len;
+    const int64_t now = waker_now_ms();
+    wire_move(&c->wire, revents);
+    if (wire_flushed(&c->wire) || c->wire.out.len + c->wire.sealed.len < before)
+        c->moved = now;
+    else if (now - c->moved >= c->source.srv->idle_ms)
+        c->wire.ended = true;
 }
 
 static void carry(struct carrier *c)
@@ -89,10 +108,10 @@ static void carry(struct carrier *c)
         if (c->source.ended)
             break;
         struct pollfd p[] = {{c->wire.fd, wire_events(&c->wire, true), 0}, {is_full(c) ? -1 : c->bell, POLLIN, 0}};
-        poll(p, 2, is_full(c) ? -1 : time_left(c));
+        poll(p, 2, time_left(c));
         if (p[1].revents)
             hear(c);
-        wire_move(&c->wire, p[0].revents);
+        move(c, p[0].revents);
         ws_input(c->ws);
     }
 }
@@ -108,6 +127,7 @@ static void carrier_run(struct upgraded *up, void *arg)
     wire_init(&c->wire, up);
     c->ws = ws_new(&c->wire, on_message, c);
     watch_source_begin(&c->source, ring, c);
+    c->moved = waker_now_ms();
     carry(c);
     ws_close(c->ws, NORMAL_CLOSE);
     wire_linger(&c->wire, LINGER_MS, linger, c);
@@ -127,6 +147,11 @@ void watch_ws_open(struct request *rq)
 {
     struct carrier *c = xcalloc(1, sizeof *c);
     c->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (c->bell < 0) {
+        stream_refuse(rq, ERR_UNAVAILABLE, "no more streams can be opened now: %s", strerror(errno));
+        free(c);
+        return;
+    }
     if (watch_source_init(&c->source, rq) < 0) {
         close(c->bell);
         free(c);
