@@ -109,7 +109,9 @@ static void inbox_hand_over(struct pod_run *p)
 static struct pod_run *pod_meet(struct kubelet *k, struct sobj *obj)
 {
     int node = obj ? kubelet_node_index(k, jstr(obj->tree, "spec.nodeName")) : -1;
-    return node < 0 || node_is_off(&k->nodes[node]) ? NULL : pod_run_new(k, obj, node);
+    if (node < 0 || node_is_off(&k->nodes[node]) || static_pod_is_copy(k, obj->tree))
+        return NULL;
+    return pod_run_new(k, obj, node);
 }
 
 /* Its node was switched off since: nothing of it is left there. What the object says is where it goes on. */

@@ -120,6 +120,8 @@ static inline const char *pod_node(const struct pod_run *p)
 }
 /* static_pods.c: of a pod of a file only the mirror is deleted. */
 void static_pod_keep(struct pod_run *p);
+/* Does another pod run under what a node would call this one? What that one has on the node is not the copy's. */
+bool static_pod_is_copy(const struct kubelet *k, const json_t *pod);
 
 /* -- pods.c: the table -- */
 struct pod_run *pod_run_new(struct kubelet *k, struct sobj *obj, int node);

@@ -112,14 +112,29 @@ static void look_work(void *arg)
 
 /* -- pods -- */
 
+/* It becomes the name of directories: what users write there instead is none. */
+static bool is_hash(const char *text)
+{
+    return text && strlen(text) == HASH_LEN - 1 && strspn(text, "0123456789abcdef") == HASH_LEN - 1;
+}
+
 bool pod_is_static(const json_t *pod)
 {
-    return str_eq(jmap(pod, "metadata.annotations", SOURCE), "file") && jmap(pod, "metadata.annotations", HASH);
+    return str_eq(jmap(pod, "metadata.annotations", SOURCE), "file") &&
+           is_hash(jmap(pod, "metadata.annotations", HASH));
 }
 
 const char *pod_uid(const json_t *pod)
 {
     return pod_is_static(pod) ? jmap(pod, "metadata.annotations", HASH) : jstr_or(pod, "metadata.uid", "");
+}
+
+bool static_pod_is_copy(const struct kubelet *k, const json_t *pod)
+{
+    for (const struct pod_run *p = k->pods; p; p = p->next)
+        if (str_eq(p->uid, pod_uid(pod)))
+            return !str_eq(p->name, obj_name(pod)) || !str_eq(p->ns, obj_ns(pod));
+    return false;
 }
 
 /* A mirror that is being deleted waits for nobody. */
@@ -168,14 +183,14 @@ static void remove_stale(struct look *look, const struct objlist *there)
     struct err e = ERR_INIT;
     for (size_t i = 0; i < there->len; i++) {
         const json_t *pod = there->trees[i];
-        const char *source = jmap(pod, "metadata.annotations", SOURCE);
-        if (!str_eq(source, "file") || !str_eq(jstr(pod, "spec.nodeName"), look->n->name) ||
+        if (!pod_is_static(pod) || !str_eq(jstr(pod, "spec.nodeName"), look->n->name) ||
             jat(pod, "metadata.deletionTimestamp"))
             continue;
         const json_t *wanted = find(look->pods, obj_ns(pod), obj_name(pod));
-        const struct reg_delete_opts usual = {.grace_seconds = -1, .uid = obj_uid(pod)};
+        const bool runs = !static_pod_is_copy(look->k, pod);
+        const struct reg_delete_opts opts = {.grace_seconds = runs ? -1 : 0, .uid = obj_uid(pod)};
         if (!wanted || !str_eq(hash_of(wanted), hash_of(pod)))
-            reg_remove(look->k->conf.registry, "system:node", RES.pods, obj_ns(pod), obj_name(pod), &usual, &e);
+            reg_remove(look->k->conf.registry, "system:node", RES.pods, obj_ns(pod), obj_name(pod), &opts, &e);
     }
 }
 

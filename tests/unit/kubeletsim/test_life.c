@@ -312,15 +312,49 @@ static void test_order_of_ends(void **state)
     expect_gone(kit, "p");
 }
 
+/* -- pods that say they are of a file of the node -- */
+
+#define OF_FILE(name, hash)                                                                                            \
+    "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'" name "','namespace':'default','annotations':"               \
+    "{'kubernetes.io/config.source':'file','kubernetes.io/config.hash':'" hash "'}},'spec':{'nodeName':'" FIRST_NODE   \
+    "','automountServiceAccountToken':false,'containers':[{'name':'c','image':'busybox'}]}}"
+
+/* What a hash becomes is a directory: nothing but a hash may be one. */
+static void test_no_hash(void **state)
+{
+    struct kit *kit = *state;
+    make(&kit->w, OF_FILE("p", "../../../../escaped"));
+    expect_text(kit, "p", "status.phase", "Running");
+    assert_string_not_equal(node_file(kit, "/var/lib/kubelet/pods/%s/etc-hosts", uid_of(kit, "p")), "(none)");
+    pass_seconds(&kit->w, 4);
+    expect_text(kit, "p", "status.phase", "Running");
+}
+
+static void test_hash_of_another(void **state)
+{
+    struct kit *kit = *state;
+    struct fake_counts n;
+    make(&kit->w, OF_FILE("a", "0123456789abcdef0123456789abcdef"));
+    expect_text(kit, "a", "status.phase", "Running");
+    make(&kit->w, OF_FILE("b", "0123456789abcdef0123456789abcdef"));
+    expect_text(kit, "b", "status.phase", "Pending");
+    machine_fake_count(kit->machine, &n);
+    assert_int_equal(n.containers, 1);
+    pass_seconds(&kit->w, 6); /* neither has a file */
+    expect_gone(kit, "a");
+    expect_gone(kit, "b");
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, kit_setup, kit_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_to_running),     TEST(test_two_writes),      TEST(test_completed),
-        TEST(test_failed),         TEST(test_deadline),        TEST(test_termination_message),
-        TEST(test_log_as_message), TEST(test_delete_politely), TEST(test_delete_with_grace),
-        TEST(test_delete_again),   TEST(test_force_delete),    TEST(test_delete_while_mounting),
-        TEST(test_lost_container), TEST(test_order_of_ends),
+        TEST(test_to_running),      TEST(test_two_writes),      TEST(test_completed),
+        TEST(test_failed),          TEST(test_deadline),        TEST(test_termination_message),
+        TEST(test_log_as_message),  TEST(test_delete_politely), TEST(test_delete_with_grace),
+        TEST(test_delete_again),    TEST(test_force_delete),    TEST(test_delete_while_mounting),
+        TEST(test_lost_container),  TEST(test_order_of_ends),   TEST(test_no_hash),
+        TEST(test_hash_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
