@@ -200,11 +200,6 @@ static void follow_images(struct pod_run *p)
 
 /* -- what volumes show -- */
 
-static void refreshed(struct pod_run *p, struct job *j _unused_)
-{
-    p->refresh = false;
-}
-
 static bool refresh_due(struct pod_run *p)
 {
     if (p->refresh)
@@ -214,6 +209,13 @@ static bool refresh_due(struct pod_run *p)
     if (p->token_due)
         pod_wake_at(p, p->token_due);
     return false;
+}
+
+/* What changes from here on wants another one. */
+static void refresh(struct pod_run *p)
+{
+    p->refresh = false;
+    pod_start_job(p, volumes_refresh, NULL, NULL);
 }
 
 /* -- together -- */
@@ -251,5 +253,5 @@ void run_step(struct pod_run *p)
     if (c)
         start(p, c);
     else if (refresh_due(p))
-        pod_start_job(p, volumes_refresh, refreshed, NULL);
+        refresh(p);
 }

@@ -6,6 +6,7 @@
 #include "unit/loop_world.h"
 
 #include "base/buf.h"
+#include "base/pool.h"
 #include "kubeletsim/kubelet.h"
 #include "sys/fake.h"
 
@@ -28,6 +29,7 @@ struct kit {
     struct kubelet *kubelet;
     char dir[64];
     int tokens;
+    struct pool *pool; /* NULL: step mode */
 };
 
 static inline int kit_token(void *self, const struct token_req *req, char **out, struct err *e)
@@ -45,13 +47,13 @@ static inline void kit_open_kubelet(struct kit *kit)
     struct kubelet_conf conf = {.registry = kit->w.registry,
                                 .machine = kit->machine,
                                 .images = kit->images,
-                                .clock = &kit->w.clock.clock,
+                                .clock = kit->pool ? clock_real() : &kit->w.clock.clock,
                                 .nodes = 2,
                                 .nodefs_bytes = INT64_C(20) << 30,
                                 .region = "us-east-1",
                                 .cluster_dns = "10.96.0.10",
                                 .kubelet_version = "v1.32.13",
-                                .step_mode = true};
+                                .step_mode = !kit->pool};
     if (kubelet_open(&conf, &kit->kubelet, &e) < 0)
         fail_msg("kubelet: %s", e.msg);
     registry_set_node_ops(kit->w.registry, kubelet_node_ops(), kit->kubelet);
@@ -66,11 +68,16 @@ static inline unsigned kit_ends_told(void *machine)
     return machine_fake_rest(machine);
 }
 
-static inline int kit_setup(void **state)
+/* `pool`: with threads, by this machine's clock; NULL: in step mode. */
+static inline int kit_setup_on(void **state, struct pool *pool)
 {
     struct err e = ERR_INIT;
     struct kit *kit = xcalloc(1, sizeof *kit);
-    world_open(&kit->w);
+    kit->pool = pool;
+    if (pool)
+        world_open_threads(&kit->w, pool);
+    else
+        world_open(&kit->w);
     world_account(&kit->w);
     make(&kit->w, "{'apiVersion':'v1','kind':'ConfigMap','metadata':{'name':'kube-root-ca.crt','namespace':'default'},"
                   "'data':{'ca.crt':'PEM'}}");
@@ -85,9 +92,20 @@ static inline int kit_setup(void **state)
     if (!mkdtemp(kit->dir) || images_open(kit->dir, &kit->images, &e) < 0)
         fail_msg("images: %s", e.msg);
     kit_open_kubelet(kit);
-    settle(&kit->w);
+    if (!pool)
+        settle(&kit->w);
     *state = kit;
     return 0;
+}
+
+static inline int kit_setup(void **state)
+{
+    return kit_setup_on(state, NULL);
+}
+
+static inline int kit_setup_threads(void **state)
+{
+    return kit_setup_on(state, pool_new("test", 4));
 }
 
 static inline int kit_teardown(void **state)
@@ -98,6 +116,7 @@ static inline int kit_teardown(void **state)
     world_close(&kit->w);
     kit->machine->ops->close(kit->machine);
     images_close(kit->images);
+    pool_free(kit->pool);
     _auto_free_ char *rm = xasprintf("rm -rf %s", kit->dir);
     FILE *sh = popen(rm, "r");
     if (sh)

@@ -3,6 +3,8 @@
 
 #include "volume/volume.h"
 
+#include <semaphore.h>
+
 #define MOUNT(name) ",'volumeMounts':[{'name':'" name "','mountPath':'/" name "'}]"
 #define CONFIG_MAP(name, data)                                                                                         \
     "{'apiVersion':'v1','kind':'ConfigMap','metadata':{'name':'" name "','namespace':'default'},'data':{" data "}}"
@@ -32,6 +34,60 @@ static void test_config_map_follows(void **state)
     settle(&kit->w);
     assert_string_equal(volume_file(kit, "p", "configmap", "v", "b"), "2");
     assert_string_equal(phase(kit, "p"), "Running");
+}
+
+/* -- a change while the one before it is being written -- */
+
+static struct {
+    const struct machine_ops *fake;
+    struct kit *kit;
+    sem_t written, go;
+    atomic_int writes;
+} slow;
+
+/* The second write holds still with its work done. */
+static int slow_write(struct machine *m, const char *node, const char *dir, const struct file_spec *files, size_t n,
+                      int64_t gid, bool *changed, struct err *e)
+{
+    const int rc = slow.fake->write_volume(m, node, dir, files, n, gid, changed, e);
+    if (++slow.writes == 2) {
+        sem_post(&slow.written);
+        sem_wait(&slow.go);
+    }
+    return rc;
+}
+
+static bool first_is_written(struct loop_world *w _unused_)
+{
+    return slow.writes == 1 && str_eq(phase(slow.kit, "p"), "Running");
+}
+
+static bool last_is_there(struct loop_world *w _unused_)
+{
+    return str_eq(volume_file(slow.kit, "p", "configmap", "v", "a"), "3");
+}
+
+static void test_change_meets_change(void **state)
+{
+    struct kit *kit = *state;
+    slow.fake = kit->fake_ops;
+    slow.kit = kit;
+    sem_init(&slow.written, 0, 0);
+    sem_init(&slow.go, 0, 0);
+    kit->ops.write_volume = slow_write;
+    make(&kit->w, CONFIG_MAP("m", "'a':'1'"));
+    make(&kit->w,
+         POD_ON_NODE("p", MOUNT("v"),
+                     ",'automountServiceAccountToken':false,'volumes':[{'name':'v','configMap':{'name':'m'}}]"));
+    await(&kit->w, first_is_written, "the first content");
+    change(&kit->w, RES.configmaps, "m", "", "data.a", "'2'");
+    sem_wait(&slow.written);
+    change(&kit->w, RES.configmaps, "m", "", "data.a", "'3'");
+    nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL); /* the loop hears of it */
+    sem_post(&slow.go);
+    await(&kit->w, last_is_there, "the last content");
+    sem_destroy(&slow.written);
+    sem_destroy(&slow.go);
 }
 
 static void test_downward_follows(void **state)
@@ -379,6 +435,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, kit_setup, kit_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_config_map_follows),
+        cmocka_unit_test_setup_teardown(test_change_meets_change, kit_setup_threads, kit_teardown),
         TEST(test_downward_follows),
         TEST(test_token),
         TEST(test_missing_config_map),
