@@ -51,7 +51,7 @@ static int read_since(struct request *rq, struct log_req *r, struct field_errors
     else if (rc > 0 && seconds < 1)
         fe_invalid_int(errs, "sinceSeconds", seconds, "must be greater than 0");
     else if (rc > 0)
-        r->since_ns = clock_wall_ns(rq->srv->clock) - seconds * INT64_C(1000000000);
+        r->since_ns = time_after(clock_wall_ns(rq->srv->clock), -seconds, 1000000000);
     return 0;
 }
 

@@ -218,6 +218,14 @@ int time_parse(const char *s, int64_t *out_wall_ns)
     return 0;
 }
 
+int64_t time_after(int64_t at, int64_t count, int64_t unit)
+{
+    int64_t span, sum;
+    if (__builtin_mul_overflow(count, unit, &span) || __builtin_add_overflow(at, span, &sum))
+        return count < 0 ? INT64_MIN : INT64_MAX;
+    return sum;
+}
+
 void random_bytes(void *out, size_t n)
 {
     char *p = out;

@@ -52,6 +52,10 @@ void microtime_format(int64_t wall_ns, char out[MICROTIME_TEXT_LEN]);
  * these. */
 int time_parse(const char *s, int64_t *out_wall_ns);
 
+/* `count` times `unit` after (before, if negative) a time, both in one unit: what users may say is held in the range.
+ */
+int64_t time_after(int64_t at, int64_t count, int64_t unit);
+
 /* Random bytes from the kernel. */
 void random_bytes(void *out, size_t n);
 /* UUID version 4 as text, NUL included. */

@@ -42,7 +42,7 @@ static void act_tcp(struct action *a, const json_t *what)
 
 static void act_sleep(struct action *a, const json_t *what)
 {
-    int64_t ms = jint(what, "seconds", 0) * 1000;
+    int64_t ms = time_after(0, jint(what, "seconds", 0), 1000);
     struct pollfd closing = {a->k->closing, POLLIN, 0};
     if (a->timeout_ms > 0 && ms > a->timeout_ms)
         ms = a->timeout_ms;

@@ -19,6 +19,7 @@
 #define TERM_MIN_MS  2000
 #define GONE_GRACE_S 2
 #define LOST_MS      2000
+#define GRACE_MAX_S  INT64_C(3000000000) /* nobody sees its end */
 
 static void send_signal(struct pod_run *p, struct container_run *c, int sig)
 {
@@ -35,7 +36,7 @@ static void term(struct pod_run *p, struct container_run *c)
 void container_kill(struct pod_run *p, struct container_run *c, int64_t grace_s)
 {
     const json_t *hook = jat(c->spec, "lifecycle.preStop");
-    int64_t grace_ms = (grace_s < 1 ? 1 : grace_s) * 1000;
+    int64_t grace_ms = (grace_s < 1 ? 1 : grace_s > GRACE_MAX_S ? GRACE_MAX_S : grace_s) * 1000;
     c->kill_at = kubelet_mono(p->k) + grace_ms;
     if (!hook) {
         term(p, c);
@@ -141,7 +142,7 @@ static int64_t pod_grace(const struct pod_run *p)
     int64_t grace = jint(pod_tree(p), "spec.terminationGracePeriodSeconds", 30);
     if (jat(pod_tree(p), "metadata.deletionTimestamp"))
         grace = jint(pod_tree(p), "metadata.deletionGracePeriodSeconds", grace);
-    return grace < 1 ? 1 : grace;
+    return grace < 1 ? 1 : grace > GRACE_MAX_S ? GRACE_MAX_S : grace;
 }
 
 /* Sidecars wait for everything that started after them. */

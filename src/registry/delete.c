@@ -133,13 +133,13 @@ static enum grace apply_grace(const struct op *op, json_t *obj, const struct reg
             return GRACE_PENDING;
         int64_t end = op->now_ns;
         time_parse(jstr_or(obj, "metadata.deletionTimestamp", ""), &end);
-        time_after(end, o->grace_seconds - running, when);
+        seconds_after(end, o->grace_seconds - running, when);
         mark(obj, when, o->grace_seconds);
         *out_grace = o->grace_seconds;
         return GRACE_MARKED;
     }
     *out_grace = op->st->grace(obj, o->grace_seconds);
-    time_after(op->now_ns, *out_grace, when);
+    seconds_after(op->now_ns, *out_grace, when);
     mark(obj, when, *out_grace);
     bump_generation(meta_of(obj));
     return GRACE_MARKED;

@@ -161,7 +161,7 @@ bool member_equal(const json_t *a, const json_t *b, const char *key)
     return (is_empty(x) && is_empty(y)) || json_same(x, y);
 }
 
-void time_after(int64_t now_ns, int64_t seconds, char out[TIME_TEXT_LEN])
+void seconds_after(int64_t now_ns, int64_t seconds, char out[TIME_TEXT_LEN])
 {
-    time_format(now_ns + seconds * 1000000000, out);
+    time_format(time_after(now_ns, seconds, 1000000000), out);
 }

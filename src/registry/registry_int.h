@@ -118,6 +118,6 @@ void siblings_note(struct registry *r, const struct sobj *made);
 void siblings_forget(struct registry *r);
 
 /* Two texts of one moment; metav1.Time. */
-void time_after(int64_t now_ns, int64_t seconds, char out[TIME_TEXT_LEN]);
+void seconds_after(int64_t now_ns, int64_t seconds, char out[TIME_TEXT_LEN]);
 
 #endif

@@ -142,7 +142,7 @@ static int issue(struct op *op, json_t *request, const struct sobj *account, con
     if (op->r->token_ops->issue(op->r->token_self, &req, &token, op->e) < 0)
         return op_fail_err(op);
     char end[TIME_TEXT_LEN];
-    time_after(op->now_ns, req.seconds, end);
+    seconds_after(op->now_ns, req.seconds, end);
     json_object_set_new(request, "status", json_pack("{ssss}", "token", token, "expirationTimestamp", end));
     return op_answer_tree(op, 201, json_incref(request));
 }

@@ -42,8 +42,20 @@ static void test_far_times(void **state)
     assert_true(last + 365 * 24 * 60 * MINUTE > last);    /* a deadline */
 }
 
+/* "--since 10000000h", and a grace period of all the seconds there are. */
+static void test_held_in_the_range(void **state)
+{
+    (void)state;
+    assert_int_equal(time_after(5, 2, 1000), 2005);
+    assert_int_equal(time_after(5, -2, 1000), -1995);
+    assert_true(time_after(5, INT64_MAX, 1000) == INT64_MAX);
+    assert_true(time_after(5, INT64_MAX, 1) == INT64_MAX);
+    assert_true(time_after(5, INT64_MIN, 1000) == INT64_MIN);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ahead), cmocka_unit_test(test_far_times)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ahead), cmocka_unit_test(test_far_times),
+                                       cmocka_unit_test(test_held_in_the_range)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

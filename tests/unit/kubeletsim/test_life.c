@@ -210,6 +210,19 @@ static void test_delete_with_grace(void **state)
     assert_int_equal(terms, 1);
 }
 
+static void test_delete_with_endless_grace(void **state)
+{
+    struct kit *kit = *state;
+    be_stubborn(kit);
+    make(&kit->w, POD_ON_NODE("p", "", ",'terminationGracePeriodSeconds':9223372036854775807"));
+    settle(&kit->w);
+    delete_it(&kit->w, PODS, "p", NULL);
+    pass_seconds(&kit->w, 10);
+    assert_int_equal(terms, 1);
+    assert_int_equal(kills, 0);
+    assert_true(strcmp(text_at(&kit->w, PODS, "p", "metadata.deletionTimestamp"), "2100-01-01T00:00:00Z") > 0);
+}
+
 /* A second delete can only shorten the grace. */
 static void test_delete_again(void **state)
 {
@@ -349,11 +362,22 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, kit_setup, kit_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_to_running),      TEST(test_two_writes),      TEST(test_completed),
-        TEST(test_failed),          TEST(test_deadline),        TEST(test_termination_message),
-        TEST(test_log_as_message),  TEST(test_delete_politely), TEST(test_delete_with_grace),
-        TEST(test_delete_again),    TEST(test_force_delete),    TEST(test_delete_while_mounting),
-        TEST(test_lost_container),  TEST(test_order_of_ends),   TEST(test_no_hash),
+        TEST(test_to_running),
+        TEST(test_two_writes),
+        TEST(test_completed),
+        TEST(test_failed),
+        TEST(test_deadline),
+        TEST(test_termination_message),
+        TEST(test_log_as_message),
+        TEST(test_delete_politely),
+        TEST(test_delete_with_grace),
+        TEST(test_delete_with_endless_grace),
+        TEST(test_delete_again),
+        TEST(test_force_delete),
+        TEST(test_delete_while_mounting),
+        TEST(test_lost_container),
+        TEST(test_order_of_ends),
+        TEST(test_no_hash),
         TEST(test_hash_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
