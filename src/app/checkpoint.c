@@ -10,7 +10,8 @@
  * are taken in the same moment. Controllers go on: they are level-triggered, so a volume whose PersistentVolume has not
  * been written yet, or an attachment that is not shown yet, is what they also find after a crash. What pods write
  * meanwhile is in the copies or not, as after a power cut; each filesystem is whole. The directory gets its name when
- * all is in it, so a kill leaves a checkpoint or none.
+ * all is in it, so a kill leaves a checkpoint or none. One that replaces another takes its name by exchanging the two
+ * folders: until then the old one is whole, and what is left of it goes when it has none any more.
  *
  * THREADS: see checkpoint.h; `mu` is held through a save, a restore, a removal. */
 #include "app/checkpoint_int.h"
@@ -18,6 +19,8 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -99,6 +102,19 @@ static void remove_folder(const char *path)
     rmdir(path);
 }
 
+/* The two change places where there is one already; a filesystem that cannot do that has a moment without either. */
+static int take_name(const char *part, const char *end)
+{
+    if (rename(part, end) == 0)
+        return 0;
+    if (errno != EEXIST && errno != ENOTEMPTY)
+        return -1;
+    if (renameat2(AT_FDCWD, part, AT_FDCWD, end, RENAME_EXCHANGE) == 0)
+        return 0;
+    remove_folder(end);
+    return rename(part, end);
+}
+
 /* Under another name until it is whole. */
 static int write_folder(const struct checkpoints *cs, const struct checkpoint *cp, struct err *e)
 {
@@ -106,8 +122,10 @@ static int write_folder(const struct checkpoints *cs, const struct checkpoint *c
     _auto_free_ char *manifest = xasprintf("%s/checkpoint.json", part), *objects = xasprintf("%s/objects", part);
     remove_folder(part);
     if (mkdir(part, 0700) == 0 && snapshot_write(cp->objects, objects, e) == 0 &&
-        json_dump_file(cp->manifest, manifest, JSON_INDENT(1)) == 0 && rename(part, end) == 0)
+        json_dump_file(cp->manifest, manifest, JSON_INDENT(1)) == 0 && take_name(part, end) == 0) {
+        remove_folder(part); /* the one before, if there was one */
         return 0;
+    }
     if (e->code == ERR_OK)
         err_sys(e, errno, "write %s", end);
     remove_folder(part);
@@ -227,15 +245,13 @@ static struct checkpoint **place_of(struct checkpoints *cs, const char *name)
     return at;
 }
 
-/* Its bytes, its folder, and itself. */
+/* Its bytes, and itself; its folder is gone or another's. */
 static void drop(struct checkpoints *cs, struct checkpoint **at)
 {
     struct checkpoint *cp = *at;
-    _auto_free_ char *folder = xasprintf("%s/%s", cs->dir, cp->name), *dir = NULL, *prefix = NULL;
+    _auto_free_ char *dir = xasprintf("%s/disks", cluster_data_dir(cs->cluster));
+    _auto_free_ char *prefix = xasprintf(KEPT_DISK "%s-", jstr_or(cp->manifest, "serial", ""));
     _auto_strlist_ struct strlist kept = {0};
-    dir = xasprintf("%s/disks", cluster_data_dir(cs->cluster));
-    prefix = xasprintf(KEPT_DISK "%s-", jstr_or(cp->manifest, "serial", ""));
-    remove_folder(folder);
     disks_in(dir, prefix, &kept);
     disks_remove_all(cs->m, &kept);
     *at = cp->next;
@@ -252,13 +268,13 @@ static int save_locked(struct checkpoints *cs, const char *name, bool replace, j
     }
     struct checkpoint *cp = xcalloc(1, sizeof *cp);
     cp->name = xstrdup(name);
-    if (*old)
-        drop(cs, old);
     if (take(cs, cp, &p, e) < 0) {
         checkpoint_free(cp);
         json_decref(p.ms);
         return -1;
     }
+    if (*old)
+        drop(cs, old);
     struct checkpoint **at = &cs->all;
     while (*at)
         at = &(*at)->next;
@@ -284,8 +300,11 @@ int checkpoint_remove(struct checkpoints *cs, const char *name, struct err *e)
 {
     pthread_mutex_lock(&cs->mu);
     const bool found = checkpoint_find(cs, name, e);
-    if (found)
+    if (found) {
+        _auto_free_ char *folder = xasprintf("%s/%s", cs->dir, name);
+        remove_folder(folder);
         drop(cs, place_of(cs, name));
+    }
     pthread_mutex_unlock(&cs->mu);
     return found ? 0 : -1;
 }

@@ -261,7 +261,7 @@ const struct cli_verb verb_checkpoint = {
         "diff: what has changed since, object by object (+ added, - removed, ~ changed) and disk by disk, with the\n"
         "files that differ by name (of ext4; the first twenty of a disk, all with -o json).\n\n"
         "  --data DIR    the cluster's data directory\n"
-        "  -o json       the answer as JSON (--json is the same)\n"
+        "  -o, --output json, --json  the answer as JSON\n"
         "  --replace     save: under a name that is taken\n"
         "  -v, --verbose how long each phase took\n",
     .run = checkpoint_run,

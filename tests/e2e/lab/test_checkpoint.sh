@@ -224,6 +224,40 @@ eq "the node's files" host "$("$STOWAGE" shell node01 -- cat /srv/kept/file)"
 checkpoint restore before >/dev/null
 is_back
 
+say "replaced: until the new one is whole there is the old one"
+k create configmap first --from-literal=a=b >/dev/null
+checkpoint save again >/dev/null
+k delete configmap first >/dev/null
+serial() { jq -r .serial "$WORK/data/checkpoints/again/checkpoint.json"; }
+old=$(serial)
+mkdir -p "$WORK/data/checkpoints/.again.new/objects" # in the way of a save
+fails checkpoint save --replace again
+eq "the old one" "$old" "$(serial)"
+checkpoint restore again >/dev/null
+eq "as it was" b "$(k get configmap first -o 'jsonpath={.data.a}')"
+rmdir "$WORK/data/checkpoints/.again.new/objects" "$WORK/data/checkpoints/.again.new"
+k delete configmap first >/dev/null
+checkpoint save --replace again >/dev/null
+[ "$(serial)" != "$old" ] || die "it is the old one still"
+checkpoint restore again >/dev/null
+fails k get configmap first
+eq "one of that name" 1 "$(checkpoint ls | grep -c '^again ')"
+fails compgen -G "$WORK/data/disks/checkpoint-$old-*"
+[ ! -e "$WORK/data/checkpoints/.again.new" ] || die "its folder is left"
+# killed in between: what was or what was to become, and that is whole
+for pause in 0.02 0.1; do
+    pid=$("$STOWAGE" status | awk '$1 == "process" {print $2}')
+    checkpoint save --replace again >/dev/null 2>&1 &
+    save=$!
+    sleep $pause
+    kill -9 "$pid"
+    wait $save || true
+    within 30 "it has ended" not kill -0 "$pid"
+    cluster --profile none --nodes 2
+    checkpoint restore again >/dev/null
+done
+checkpoint rm again >/dev/null
+
 say "removed"
 checkpoint rm before >/dev/null
 fails checkpoint restore before

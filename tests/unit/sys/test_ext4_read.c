@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -21,7 +22,14 @@ static void shell(const char *script)
 {
     _auto_free_ char *line =
         xasprintf("export PATH=$PATH:/usr/sbin:/sbin; cd %s && { %s\n} >/dev/null 2>&1", dir, script);
-    assert_int_equal(system(line), 0);
+    int status = -1;
+    const pid_t pid = fork();
+    if (pid == 0) {
+        execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
 }
 
 static int open_image(const char *name, struct ext4 **out)
