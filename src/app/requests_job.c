@@ -7,13 +7,16 @@
  * THREADS: begun on the control socket's; jobs on the cluster's pool, which ends before what they use. */
 #include "app/requests_int.h"
 
+#include "api/json_scan.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "cli/local.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static void work(void *arg)
@@ -24,10 +27,10 @@ static void work(void *arg)
     json_t *told = json_array();
     const int rc = j->run(j, &lines, &e);
     for (size_t i = 0; i < lines.len; i++)
-        json_array_append_new(told, json_string(lines.items[i]));
+        json_array_append_new(told, json_string_clean(lines.items[i], strlen(lines.items[i])));
     json_object_set_new(j->result, "lines", told);
     if (rc < 0)
-        json_object_update_new(j->result, json_pack("{s:s, s:i}", "error", e.msg, "code", (int)e.code));
+        json_object_update_new(j->result, local_refusal(&e));
     json_dumpfd(j->result, j->pipe, JSON_COMPACT); /* nobody may listen any more */
     close(j->pipe);
     if (j->file >= 0)

@@ -6,6 +6,7 @@
  * runs on the server thread. */
 #include "cli/local.h"
 
+#include "api/json_scan.h"
 #include "base/accept.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -237,6 +238,11 @@ struct local_server {
     pthread_t thread;
 };
 
+json_t *local_refusal(const struct err *e)
+{
+    return json_pack("{s:o, s:i}", "error", json_string_clean(e->msg, strlen(e->msg)), "code", (int)e->code);
+}
+
 static void answer_one(struct local_server *s, int sock)
 {
     struct err e = ERR_INIT;
@@ -247,7 +253,7 @@ static void answer_one(struct local_server *s, int sock)
         return;
     close_fds(in);
     if (s->handler(s->arg, request, &answer, fds, &e) < 0)
-        answer = json_pack("{s:s, s:i}", "error", e.msg, "code", (int)e.code);
+        answer = local_refusal(&e);
     size_t n = 0;
     while (n < LOCAL_MAX_FDS && fds[n] >= 0)
         n++;

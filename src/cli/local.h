@@ -31,6 +31,8 @@ json_t *local_call_long(const char *data_dir, const json_t *request, int fds[LOC
 struct local_server;
 /* Answers one request: new in *out, descriptors (closed by the caller of this function after sending) in fds. */
 typedef int (*local_handler)(void *arg, const json_t *request, json_t **out, int fds[LOCAL_MAX_FDS], struct err *e);
+/* {"error", "code"}: bytes that are no text, as names in archives may have, are shown as such. Returns new. */
+json_t *local_refusal(const struct err *e);
 int local_serve(const char *data_dir, local_handler handler, void *arg, struct local_server **out, struct err *e);
 void local_stop(struct local_server *s); /* removes the socket; NULL is fine */
 

@@ -27,6 +27,8 @@ static int handler(void *arg, const json_t *request, json_t **out, int fds[LOCAL
     (*calls)++;
     if (jstr(request, "fail"))
         return err_set(e, ERR_NOT_FOUND, "%s", jstr(request, "fail"));
+    if (jbool(request, "fail", false))
+        return err_set(e, ERR_CORRUPT, "caf\xe9.yaml is no manifest");
     if (jbool(request, "pipe", false)) {
         int p[2];
         assert_int_equal(pipe(p), 0);
@@ -88,6 +90,10 @@ static void errors_keep_their_code(void **state _unused_)
     assert_int_equal(e.code, ERR_NOT_FOUND);
     assert_string_equal(e.msg, "no such node");
     assert_null(answer);
+    json_object_set_new(request, "fail", json_true());
+    assert_int_equal(local_call(dir, request, &answer, NULL, &e), -1);
+    assert_int_equal(e.code, ERR_CORRUPT);
+    assert_string_equal(e.msg, "caf\xef\xbf\xbd.yaml is no manifest");
     local_stop(s);
 }
 
