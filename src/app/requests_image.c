@@ -47,7 +47,8 @@ static int op_inspect(struct cluster *c, const json_t *r, json_t **out, int fds[
     json_array_foreach(json_object_get(r, "refs"), i, ref)
     {
         json_t *told = NULL;
-        if (images_inspect(cluster_images(c), json_string_value(ref), &told, e) < 0) {
+        const char *name = json_string_value(ref);
+        if (images_inspect(cluster_images(c), name ? name : "", &told, e) < 0) {
             json_decref(list);
             return -1;
         }
