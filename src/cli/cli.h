@@ -49,6 +49,7 @@ struct cli_verb {
     const char *name;
     const char *summary; /* for the list */
     const char *help;    /* for VERB --help */
+    const char *words;   /* that it begins with, blank-separated, for completion; NULL: none */
     /* argv[0] is the verb. Returns the exit code, or -1 with `e` filled. */
     int (*run)(const struct cli *cli, int argc, char **argv, struct err *e);
     bool own_flags; /* reads --help itself */

@@ -240,6 +240,7 @@ static int checkpoint_run(const struct cli *cli _unused_, int argc, char **argv,
 
 const struct cli_verb verb_checkpoint = {
     .name = "checkpoint",
+    .words = "save ls restore diff rm",
     .summary = "keep the whole cluster under a name, and go back to it: objects and the bytes of volumes together",
     .help =
         "usage: stowage checkpoint save [--replace] NAME\n"

@@ -382,6 +382,7 @@ static int class_run(const struct cli *cli, int argc, char **argv, struct err *e
 
 const struct cli_verb verb_class = {
     .name = "class",
+    .words = "start status links open console next grade export stop",
     .summary = "a class at its labs on this machine: a cluster for each student",
     .help =
         "usage: stowage class start LAB... --students FILE|N [--exam [--minutes N]]\n"

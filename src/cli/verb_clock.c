@@ -80,6 +80,7 @@ static int clock_run(const struct cli *cli _unused_, int argc, char **argv, stru
 
 const struct cli_verb verb_clock = {
     .name = "clock",
+    .words = "forward speed",
     .summary = "the cluster's time; `clock forward 6m` makes what is waited for happen now, `clock speed 60` sooner",
     .help =
         "usage: stowage clock [--data DIR] [forward DURATION | speed TIMES]\n\n"

@@ -259,6 +259,7 @@ static int disk_run(const struct cli *cli _unused_, int argc, char **argv, struc
 
 const struct cli_verb verb_disk = {
     .name = "disk",
+    .words = "create ls attach detach modify snapshot rm show",
     .summary = "the cloud's disks by hand; look through a volume, from claim to file",
     .help =
         "usage: stowage disk create --zone ZONE --size SIZE [--type gp2|gp3|io1|io2|st1|sc1|standard] [--iops N]\n"

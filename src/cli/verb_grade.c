@@ -293,6 +293,7 @@ static int run_grade(const struct cli *cli, int argc, char **argv, struct err *e
 
 const struct cli_verb verb_grade = {
     .name = "grade",
+    .words = "history",
     .summary = "judge a class: each submission in a cluster of its own",
     .help =
         "usage: stowage grade LAB SUBMISSIONS [flags]\n"

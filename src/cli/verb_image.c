@@ -349,6 +349,7 @@ static int image_run(const struct cli *cli _unused_, int argc, char **argv, stru
 
 const struct cli_verb verb_image = {
     .name = "image",
+    .words = "ls import pull export inspect history tag rm build-deb",
     .summary = "the images of the cluster: list, import, export, look into, remove; build from packages",
     .help =
         "usage: stowage image ls [--built-in] [-q|--quiet] [-o|--output json]\n"

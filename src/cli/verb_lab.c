@@ -161,6 +161,8 @@ static int lab_run_verb(const struct cli *cli, int argc, char **argv, struct err
 
 const struct cli_verb verb_lab = {
     .name = "lab",
+    .words =
+        "list start open status text check hint answer solution next reset exam submit stop history lint import schema",
     .summary = "do a lab: start, check, hint…; list them; test one of your own",
     .help =
         "usage: stowage lab list\n"

@@ -27,6 +27,7 @@ static int node_run(const struct cli *cli _unused_, int argc, char **argv, struc
 
 const struct cli_verb verb_node = {
     .name = "node",
+    .words = "stop start",
     .summary = "switch a node's machine off, as if it were lost, and on again",
     .help = "usage: stowage node [--data DIR] stop|start NODE\n\n"
             "stop ends every process and mount of the node at once; its kubelet falls silent. The cluster finds out as "

@@ -13,35 +13,38 @@
 #include <unistd.h>
 
 static const struct cluster_word words[] = {
-    {"why", "why", NULL, false, NULL, "why a claim, a volume or a pod is as it is"},
-    {"disk", "disk", NULL, false, "create ls attach detach modify snapshot rm show", "the cloud's disks"},
-    {"node", "node", NULL, false, "stop start", "switch a node's machine off and on"},
-    {"image", "image", NULL, false, "ls import pull export inspect history tag rm build-deb",
-     "the images that are here"},
-    {"clock", "clock", NULL, false, "forward speed", "what time it is there; `clock forward 6m`"},
-    {"checkpoint", "checkpoint", NULL, false, "save ls restore diff rm", "keep the whole cluster, and go back to it"},
-    {"shell", "shell", NULL, false, NULL, "a shell on a node"},
-    {"status", "status", NULL, false, NULL, "the cluster: where, since when, what is real"},
-    {"doctor", "doctor", NULL, false, NULL, "what this machine can do"},
-    {"lab", "lab", NULL, true,
-     "list start status text check hint answer solution next reset exam submit stop history lint import",
-     "do a lab: `lab list`, `lab start NAME`"},
-    {"check", "lab", "check", true, NULL, "judge this step of the lab"},
-    {"hint", "lab", "hint", true, NULL, "a hint for it"},
-    {"answer", "lab", "answer", true, NULL, "answer its question"},
-    {"solution", "lab", "solution", true, NULL, "how it is done"},
-    {"next", "lab", "next", true, NULL, "go on without its points"},
-    {"reset", "lab", "reset", true, NULL, "back to the beginning of the step"},
-    {"text", "lab", "text", true, NULL, "read the step again"},
+    {"why", "why", NULL, false, "why a claim, a volume or a pod is as it is"},
+    {"disk", "disk", NULL, false, "the cloud's disks"},
+    {"node", "node", NULL, false, "switch a node's machine off and on"},
+    {"image", "image", NULL, false, "the images that are here"},
+    {"clock", "clock", NULL, false, "what time it is there; `clock forward 6m`"},
+    {"checkpoint", "checkpoint", NULL, false, "keep the whole cluster, and go back to it"},
+    {"shell", "shell", NULL, false, "a shell on a node"},
+    {"status", "status", NULL, false, "the cluster: where, since when, what is real"},
+    {"doctor", "doctor", NULL, false, "what this machine can do"},
+    {"lab", "lab", NULL, true, "do a lab: `lab list`, `lab start NAME`"},
+    {"check", "lab", "check", true, "judge this step of the lab"},
+    {"hint", "lab", "hint", true, "a hint for it"},
+    {"answer", "lab", "answer", true, "answer its question"},
+    {"solution", "lab", "solution", true, "how it is done"},
+    {"next", "lab", "next", true, "go on without its points"},
+    {"reset", "lab", "reset", true, "back to the beginning of the step"},
+    {"text", "lab", "text", true, "read the step again"},
     {0},
 };
 
-static bool is_verb(const char *name)
+static const struct cli_verb *verb_of(const char *name)
 {
     for (const struct cli_verb *const *v = cli_verbs(); *v; v++)
         if (str_eq((*v)->name, name))
-            return true;
-    return false;
+            return *v;
+    return NULL;
+}
+
+const char *cluster_word_subs(const struct cluster_word *w)
+{
+    const struct cli_verb *v = w->second ? NULL : verb_of(w->first);
+    return v ? v->words : NULL;
 }
 
 const struct cluster_word *cluster_words(void)
@@ -52,7 +55,7 @@ const struct cluster_word *cluster_words(void)
 const struct cluster_word *cluster_word(const char *name)
 {
     for (const struct cluster_word *w = words; w->name; w++)
-        if (str_eq(w->name, name) && is_verb(w->first))
+        if (str_eq(w->name, name) && verb_of(w->first))
             return w;
     return NULL;
 }

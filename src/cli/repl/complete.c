@@ -353,8 +353,8 @@ static void complete_cluster_word(const struct completing *c, const struct clust
         offer_kinds(c);
     else if (names_object)
         offer_list(c, "pvc/ pv/ pod/");
-    else if (w->subs && words->len == 1)
-        offer_list(c, w->subs);
+    else if (cluster_word_subs(w) && words->len == 1)
+        offer_list(c, cluster_word_subs(w));
     else if (str_eq(w->name, "shell") || (str_eq(w->name, "node") && words->len == 2))
         offer_names(c, "nodes", "", "");
     else if (str_eq(w->name, "lab") && str_eq(second, "start"))

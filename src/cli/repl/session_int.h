@@ -119,11 +119,12 @@ struct cluster_word {
     const char *first;  /* the verb */
     const char *second; /* and its first word, or NULL */
     bool lab;           /* it is about the lab, not about the cluster of this prompt */
-    const char *subs;   /* its own words, blank-separated, for completion */
     const char *summary;
 };
 const struct cluster_word *cluster_words(void); /* name NULL ends it */
 const struct cluster_word *cluster_word(const char *name);
+/* Its own words, blank-separated, for completion; NULL: none. */
+const char *cluster_word_subs(const struct cluster_word *w);
 int cluster_word_run(struct session *s, const struct cluster_word *w, int argc, char **argv, const struct io *io);
 
 /* -- complete.c -- */
