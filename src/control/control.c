@@ -31,6 +31,8 @@
 #define MAX_BACKOFF_MS 1000000
 /* Work that takes the thread for more than the first makes its key rest so many times as long, up to a second. */
 #define LONG_WORK_NS INT64_C(4000000)
+/* How old the reading may be that work is measured from: so much of earlier work may be counted with it. */
+#define CPU_STALE_NS INT64_C(1000000)
 #define REST_TIMES   9
 #define REST_MAX_MS  1000
 /* A loop that never rests is a mistake that a step must survive. */
@@ -161,12 +163,24 @@ static bool round_events(struct control *c)
     return due;
 }
 
-/* What this thread has used of a processor: that it waited or was held up does not count. */
-static int64_t cpu_ns(void)
+/* Reads what this thread has used of a processor: that it waited or was held up does not count. */
+static void cpu_read(struct control *c, int64_t now_ns)
 {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+    c->cpu_read_ns = t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+    c->cpu_read_at_ns = now_ns;
+}
+
+/* What work that began then has used of a processor, or a little more. That clock is dear, and the cheap one knows of
+ * most work that it was short. */
+static int64_t cpu_used(struct control *c, int64_t began_ns)
+{
+    int64_t now = clock_mono_ns(clock_real()), took = now - began_ns, before = c->cpu_read_ns;
+    if (took < LONG_WORK_NS)
+        return took;
+    cpu_read(c, now);
+    return took < c->cpu_read_ns - before ? took : c->cpu_read_ns - before;
 }
 
 /* Keys that have rested may be worked on again. */
@@ -235,9 +249,11 @@ static bool loop_run_one(struct loop *l)
     if (!w)
         return false;
     struct err e = ERR_INIT;
+    int64_t began = clock_mono_ns(clock_real());
+    if (began - c->cpu_read_at_ns >= CPU_STALE_NS)
+        cpu_read(c, began);
     int rc = l->def->reconcile(l, w->ns, w->name, &e);
-    int64_t began = c->cpu_read_ns;
-    c->cpu_read_ns = cpu_ns();
+    int64_t used = cpu_used(c, began);
     if (rc < 0) {
         if (e.msg[0] == '\0')
             err_set(&e, ERR_INTERNAL, "%s%s%s failed", w->ns, *w->ns ? "/" : "", w->name);
@@ -245,9 +261,21 @@ static bool loop_run_one(struct loop *l)
         return true;
     }
     pthread_mutex_lock(&c->mu);
-    work_ended_locked(l, w, c->cpu_read_ns - began);
+    work_ended_locked(l, w, used);
     pthread_mutex_unlock(&c->mu);
     return true;
+}
+
+/* The keys of one loop before others have their turn. Returns how many. */
+static unsigned loop_run_batch(struct loop *l)
+{
+    const unsigned most = l->def->batch ? (unsigned)l->def->batch : 1;
+    unsigned n = 0;
+    while (n < most && loop_run_one(l))
+        n++;
+    if (n && l->def->batch_end)
+        l->def->batch_end(l);
+    return n;
 }
 
 /* Returns whether there was anything to do; counts reconciles. */
@@ -256,13 +284,12 @@ static bool control_round(struct control *c, unsigned *reconciles)
     bool any = round_sources(c);
     any |= round_jobs(c);
     any |= round_events(c);
-    c->cpu_read_ns = cpu_ns();
+    cpu_read(c, clock_mono_ns(clock_real()));
     round_timers(c);
     for (struct loop *l = c->loops; l; l = l->next) {
-        for (int i = 0; i < (l->def->batch ? l->def->batch : 1) && loop_run_one(l); i++) {
-            ++*reconciles;
-            any = true;
-        }
+        unsigned n = loop_run_batch(l);
+        *reconciles += n;
+        any |= n > 0;
     }
     c->idle = !any;
     return any;

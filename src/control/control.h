@@ -45,8 +45,10 @@ struct loop_def {
     int64_t min_backoff_ms; /* 0 = 5 */
     int64_t max_backoff_ms; /* 0 = 1,000,000 ms / 1000 s as client-go; most want 30,000 */
     int batch;              /* keys in a row before the other loops have their turn; 0 = 1 */
-    bool restless;          /* long work makes no key rest: it stands for a queue of the loop's own */
-    int64_t resync_ms;      /* 0 = never: every object of the first watch is enqueued again that often */
+    /* After the last of them: what reconcile() left to be done for several keys at once. May be NULL. */
+    void (*batch_end)(struct loop *l);
+    bool restless;     /* long work makes no key rest: it stands for a queue of the loop's own */
+    int64_t resync_ms; /* 0 = never: every object of the first watch is enqueued again that often */
 };
 
 struct control_conf {

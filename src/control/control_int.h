@@ -58,9 +58,10 @@ struct control {
     struct pool *scribe;       /* owned: one thread, which writes events */
     struct recorder *recorder; /* owned; the scribe's */
     bool started, stopped;
-    bool idle;           /* the last round found nothing: the loop thread's own, as what follows */
-    int64_t cpu_read_ns; /* what it had used of a processor at the beginning of the round or the end of the last key */
-    bool busy;           /* woken soon after it had slept: the loop thread's own */
+    bool idle;              /* the last round found nothing: the loop thread's own, as what follows */
+    int64_t cpu_read_ns;    /* what it had used of a processor ... */
+    int64_t cpu_read_at_ns; /* ... when this was read, at the beginning of the round or later; mono */
+    bool busy;              /* woken soon after it had slept: the loop thread's own */
     pthread_t thread;
 
     pthread_mutex_t mu;
