@@ -79,12 +79,29 @@ int put_pv_phase(struct loop *l, const json_t *pv, enum pv_phase phase, const ch
 /* pv: whose modes and capacity the status shows; NULL: none. */
 int put_claim_status(struct loop *l, const json_t *claim, enum claim_phase phase, const json_t *pv, struct err *e);
 
+/* -- pv_group.c: bindings that were decided for several claims, to be written side by side -- */
+#define GROUP_MAX 16
+struct group {
+    struct pair {
+        json_t *pv, *claim; /* references */
+    } items[GROUP_MAX];
+    size_t len;
+    int64_t alone_until_ms; /* mono: a write failed, so each is made on its own for a while */
+};
+
 /* -- pv_controller.c: what the pv-binder keeps sorted; its loop_state() -- */
 struct binding {
     struct pv_index *volumes;
     struct claim_index *waiting;
     struct flights recycling; /* recycler pods, by volume */
+    struct group group;
 };
+/* Binds the two: now, or with the next group_write(). Until then the volume is free to nobody. */
+int group_bind(struct loop *l, const json_t *pv, const json_t *claim, struct err *e);
+/* Writes what is to be written, if anything: false if there was nothing. What is read afterwards may be decided upon.
+ */
+bool group_write(struct loop *l);
+bool group_has_claim(const struct group *g, const char *ns, const char *name);
 /* Reads a volume again into the index: after a write of our own, whose event is still on its way. */
 void binding_refresh(struct loop *l, const char *pv_name);
 

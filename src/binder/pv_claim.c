@@ -161,7 +161,7 @@ static int sync_free_choice(struct loop *l, const json_t *claim, struct err *e)
     bool waits = sc && class_waits(sc->tree);
     _auto_sobj_ struct sobj *pv = choose_volume(l, claim, waits);
     if (pv)
-        return bind_and_note(l, pv->tree, claim, e);
+        return group_bind(l, pv->tree, claim, e);
     claim_index_put(b->waiting, claim); /* it may have been called for a volume that another one got */
     int given = give_default_class(l, claim, e);
     if (given != 0)
@@ -224,9 +224,11 @@ static int sync_bound(struct loop *l, const json_t *claim, struct err *e)
 
 int sync_claim(struct loop *l, const json_t *claim, struct err *e)
 {
-    if (jmap(claim, "metadata.annotations", ANN_BIND_COMPLETED))
-        return sync_bound(l, claim, e);
-    if (str_empty(jstr(claim, "spec.volumeName")))
+    bool bound = jmap(claim, "metadata.annotations", ANN_BIND_COMPLETED) != NULL;
+    if (!bound && str_empty(jstr(claim, "spec.volumeName")))
         return sync_free_choice(l, claim, e);
+    group_write(l);
+    if (bound)
+        return sync_bound(l, claim, e);
     return sync_named_volume(l, claim, e);
 }

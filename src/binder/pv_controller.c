@@ -11,7 +11,8 @@
  * Every 15 s all claims are looked at again, as the real controller does: that is what makes the counts of waiting
  * events grow. The real one learns of a free volume or a new default class only then; here the change itself calls the
  * claim it could help (volume/waiting.c). Free volumes and waiting claims are kept sorted, so that neither many volumes
- * nor many claims make a look at one of them slower. Source: pkg/controller/volume/persistentvolume. */
+ * nor many claims make a look at one of them slower. And the writes of bindings that were decided one after the other
+ * are made side by side (pv_group.c). Source: pkg/controller/volume/persistentvolume. */
 #include "binder/binder_int.h"
 
 #include "base/json.h"
@@ -130,10 +131,18 @@ static void map_pod(struct loop *l, const struct watch_event *ev)
 
 static int reconcile(struct loop *l, const char *ns, const char *name, struct err *e)
 {
+    const struct binding *b = loop_state(l);
+    if (group_has_claim(&b->group, ns, name))
+        group_write(l);
     _auto_sobj_ struct sobj *obj = *ns ? read_claim(l, ns, name) : read_pv(l, name);
     if (!obj)
         return 0;
     return *ns ? sync_claim(l, obj->tree, e) : sync_volume(l, obj->tree, e);
+}
+
+static void write_group(struct loop *l)
+{
+    group_write(l);
 }
 
 static const struct loop_watch watches[] = {{"persistentvolumeclaims", map_claim},
@@ -150,6 +159,8 @@ const struct loop_def pv_binder_loop = {
     .start = start,
     .stop = stop,
     .reconcile = reconcile,
+    .batch = GROUP_MAX,
+    .batch_end = write_group,
     .max_backoff_ms = 15000,
     .resync_ms = RESYNC_MS,
 };

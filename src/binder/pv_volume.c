@@ -66,12 +66,25 @@ static int make_available(struct loop *l, const json_t *pv, struct err *e)
     return 0;
 }
 
+/* Nobody's, and said to be so. */
+static bool is_available(const json_t *pv)
+{
+    return jstr(pv, "status.phase") && pv_phase(pv) == PV_AVAILABLE && str_empty(jstr(pv, "status.message"));
+}
+
 int sync_volume(struct loop *l, const json_t *pv, struct err *e)
 {
     int rc = mark_migrated(l, pv, e);
     if (rc != 0)
         return rc < 0 ? -1 : 0;
-    if (!jat(pv, "spec.claimRef") || str_empty(jstr(pv, "spec.claimRef.uid")))
+    bool promised = !str_empty(jstr(pv, "spec.claimRef.uid"));
+    if (!promised && is_available(pv))
+        return 0;
+    if (group_write(l)) { /* perhaps this volume was bound: then it is another one now */
+        loop_enqueue(l, "", obj_name(pv));
+        return 0;
+    }
+    if (!promised)
         return make_available(l, pv, e);
     _auto_sobj_ struct sobj *claim = read_claim_of(l, pv);
     if (!claim)

@@ -31,10 +31,10 @@ struct loop_world {
     unsigned beside_seen;
 };
 
-static inline void world_make(struct loop_world *w, const struct clock *clock, struct pool *pool)
+static inline void world_make(struct loop_world *w, const struct clock *clock, struct pool *pool, const char *journal)
 {
     struct err e = ERR_INIT;
-    struct store_conf sc = {.clock = clock};
+    struct store_conf sc = {.clock = clock, .path = journal};
     resource_init();
     if (store_open(&sc, &w->store, &e) < 0)
         fail_msg("store: %s", e.msg);
@@ -47,18 +47,24 @@ static inline void world_make(struct loop_world *w, const struct clock *clock, s
     w->control = control_new(&cc);
 }
 
-static inline void world_open(struct loop_world *w)
+/* With a journal in this file. */
+static inline void world_open_file(struct loop_world *w, const char *journal)
 {
     *w = (struct loop_world){0};
     clock_fake_init(&w->clock, INT64_C(1767225600) * SECOND);
-    world_make(w, &w->clock.clock, NULL);
+    world_make(w, &w->clock.clock, NULL, journal);
+}
+
+static inline void world_open(struct loop_world *w)
+{
+    world_open_file(w, NULL);
 }
 
 /* One with threads, by this machine's clock, for tests of what they do to each other: see await(). */
 static inline void world_open_threads(struct loop_world *w, struct pool *pool)
 {
     *w = (struct loop_world){0};
-    world_make(w, clock_real(), pool);
+    world_make(w, clock_real(), pool, NULL);
 }
 
 /* What the ServiceAccount loop would make: pods need it. */

@@ -6,6 +6,11 @@
 #include "sys/fake.h"
 #include "volume/volume.h"
 
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #define PV  RES.persistentvolumes
 #define PVC RES.persistentvolumeclaims
 
@@ -164,8 +169,91 @@ static void test_few_for_many(void **state)
     env.machine->ops->close(env.machine);
 }
 
+/* -- bindings that are written side by side -- */
+
+#define PAIRS 64
+
+static void make_pairs(struct loop_world *w)
+{
+    for (int i = 0; i < PAIRS; i++)
+        make(w, VOLUME("v%d", "1Gi", ",'hostPath':{'path':'/x'}"), i);
+    for (int i = 0; i < PAIRS; i++)
+        make(w, CLAIM("c%d", "1Gi", ",'storageClassName':''"), i);
+}
+
+static bool all_bound(struct loop_world *w)
+{
+    _auto_objlist_ struct objlist claims = {0}, pvs = {0};
+    size_t bound = 0;
+    objlist_load(&claims, w->registry, PVC->bucket, NULL);
+    objlist_load(&pvs, w->registry, PV->bucket, NULL);
+    for (size_t i = 0; i < claims.len; i++)
+        bound += claim_phase(claims.trees[i]) == CLAIM_BOUND && claim_fully_bound(claims.trees[i]);
+    for (size_t i = 0; i < pvs.len; i++)
+        bound += pv_phase(pvs.trees[i]) == PV_BOUND;
+    return bound == 2 * PAIRS;
+}
+
+static void test_workers_take_part(void **state)
+{
+    (void)state;
+    struct loop_world w;
+    struct binder_env env = {.machine = machine_open_fake("test")};
+    struct pool *pool = pool_new("test", 4);
+    size_t count;
+    world_open_threads(&w, pool);
+    const struct loop_def *const *loops = binder_loops(&count);
+    world_start(&w, loops, count, &env);
+    make_pairs(&w);
+    await(&w, all_bound, "every claim is bound, and every volume");
+    check_invariants(&w);
+    world_close(&w);
+    pool_free(pool);
+    env.machine->ops->close(env.machine);
+}
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit r;
+    getrlimit(RLIMIT_FSIZE, &r);
+    r.rlim_cur = bytes < r.rlim_max ? bytes : r.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &r);
+}
+
+/* Nothing can be written for a while: then all is as it would have been. */
+static void test_full_disk(void **state)
+{
+    (void)state;
+    struct loop_world w;
+    struct binder_env env = {.machine = machine_open_fake("test")};
+    char dir[] = "/tmp/stowage-test-races-XXXXXX";
+    size_t count;
+    assert_non_null(mkdtemp(dir));
+    _auto_free_ char *path = xasprintf("%s/state.db", dir);
+    world_open_file(&w, path);
+    const struct loop_def *const *loops = binder_loops(&count);
+    world_start(&w, loops, count, &env);
+    settle(&w);
+    make_pairs(&w);
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(0);
+    control_step(w.control);
+    limit_files(RLIM_INFINITY);
+    assert_false(store_writable(w.store));
+    assert_false(all_bound(&w));
+    check_invariants(&w);
+    pass_seconds(&w, 40);
+    assert_true(all_bound(&w));
+    check_invariants(&w);
+    world_close(&w);
+    env.machine->ops->close(env.machine);
+    unlink(path);
+    rmdir(dir);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_many_worlds), cmocka_unit_test(test_few_for_many)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_many_worlds), cmocka_unit_test(test_few_for_many),
+                                       cmocka_unit_test(test_workers_take_part), cmocka_unit_test(test_full_disk)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
