@@ -31,6 +31,14 @@ bool str_ends(const char *s, const char *suffix)
     return n >= m && memcmp(s + n - m, suffix, m) == 0;
 }
 
+bool path_climbs(const char *path)
+{
+    for (const char *at = path; *at; at += strcspn(at, "/"), at += *at == '/')
+        if (at[0] == '.' && at[1] == '.' && (at[2] == '/' || at[2] == '\0'))
+            return true;
+    return false;
+}
+
 bool str_to_u64(const char *s, uint64_t *out)
 {
     if (str_empty(s))

@@ -10,6 +10,8 @@ bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 bool str_empty(const char *s);             /* NULL or "" */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+/* Has the path a part ".."? */
+bool path_climbs(const char *path);
 /* Decimal, whole text, no sign surprises. */
 bool str_to_u64(const char *s, uint64_t *out);
 bool str_to_i64(const char *s, int64_t *out);

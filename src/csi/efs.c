@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define INVALID   "rpc error: code = InvalidArgument desc = "
@@ -79,9 +80,11 @@ static int point_read(struct machine *m, const char *node, const char *root, str
 {
     int fd = -1;
     _auto_free_ char *file = xasprintf("%s/" POINTS "/%s", root, p->id);
+    struct stat st;
     if (m->ops->open(m, node, file, O_RDONLY, 0, &fd, e) < 0)
         return -1;
-    ssize_t n = read(fd, p->path, sizeof p->path - 1);
+    /* Whoever mounts all of the file system may have put a pipe there. */
+    ssize_t n = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? read(fd, p->path, sizeof p->path - 1) : 0;
     close(fd);
     if (n <= 0)
         return err_set(e, ERR_NOT_FOUND, "access point %s is empty", p->id);
@@ -190,6 +193,8 @@ static int create(const struct csi_driver *d, struct machine *m, const struct cs
     const struct share s = share_of(fs);
     snprintf(p.id, sizeof p.id, "fsap-0%016llx", (unsigned long long)str_hash64(req->name, strlen(req->name)));
     root_dir(req, p.path, sizeof p.path);
+    if (path_climbs(p.path))
+        return err_set(e, ERR_INVALID, INVALID "the root directory /%s leads out of the file system", p.path);
     if (share_with(m, &s, point_write, &p, e) < 0)
         return err_wrap(e, "rpc error: code = Internal desc = Failed to create Access point in File System %s", fs);
     snprintf(out->handle, sizeof out->handle, "%s::%s", fs, p.id);

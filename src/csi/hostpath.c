@@ -33,14 +33,21 @@ static void make_id(const char *name, char out[ID_LEN])
              (unsigned)(b >> 52) | 0x8000u, (unsigned long long)(b & 0xffffffffffff));
 }
 
+/* Handles are written by users, too: what cannot be the name of an entry names one that is never there. */
+static char *path_of(const char *id, const char *suffix)
+{
+    const bool is_name = *id && *id != '.' && !strchr(id, '/');
+    return xasprintf("%s/%s%s", STATE_DIR, is_name ? id : ".no-volume", suffix);
+}
+
 static char *dir_of(const char *id)
 {
-    return xasprintf("%s/%s", STATE_DIR, id);
+    return path_of(id, "");
 }
 
 static char *snapshot_dir(const char *id)
 {
-    return xasprintf("%s/%s.snap", STATE_DIR, id);
+    return path_of(id, ".snap");
 }
 
 static char *snapshot_disk(const char *id)

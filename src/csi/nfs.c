@@ -54,7 +54,9 @@ static int check(const struct csi_create *req, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(needed); i++)
         if (str_empty(csi_parameter(req->parameters, needed[i])))
             return err_set(e, ERR_INVALID, INVALID "%s is a required parameter", needed[i]);
-    const char *end = csi_parameter(req->parameters, "onDelete");
+    const char *end = csi_parameter(req->parameters, "onDelete"), *sub = csi_parameter(req->parameters, "subDir");
+    if (sub && path_climbs(sub))
+        return err_set(e, ERR_INVALID, INVALID "subDir %s leads out of the share", sub);
     if (end && strcasecmp(end, "delete") != 0 && strcasecmp(end, "retain") != 0 && strcasecmp(end, "archive") != 0)
         return err_set(e, ERR_INVALID,
                        INVALID "invalid value %s for OnDelete, supported values are [ delete retain archive]", end);
@@ -91,10 +93,14 @@ static int create(const struct csi_driver *d _unused_, struct machine *m, const 
     struct export x = {.dir = sub ? sub : req->name, .mode = perms ? (mode_t)strtoul(perms, NULL, 8) & 07777 : 0};
     export_id(server, share, x.id);
     const struct share s = share_of(&x);
+    /* It says which directory goes with the volume: one that is cut would say another. */
+    _auto_free_ char *handle = xasprintf("%s#%s#%s#%s#%s", server, share, x.dir, sub ? req->name : "", end ? end : "");
+    if (strlen(handle) >= sizeof out->handle)
+        return err_set(e, ERR_INVALID, INVALID "the volume id %s is longer than %zu characters", handle,
+                       sizeof out->handle - 1);
     if (share_with(m, &s, make_dir, &x, e) < 0)
         return err_wrap(e, "rpc error: code = Internal desc = failed to make subdirectory");
-    snprintf(out->handle, sizeof out->handle, "%.64s#%.64s#%.60s#%.44s#%s", server, share, x.dir, sub ? req->name : "",
-             end ? end : "");
+    snprintf(out->handle, sizeof out->handle, "%s", handle);
     out->bytes = req->bytes;
     out->source = source_of(req, out->handle, x.dir);
     return 0;
@@ -120,6 +126,8 @@ static int remove_volume(const struct csi_driver *d _unused_, struct machine *m,
     if (parts.len < 3 || str_empty(parts.items[2]) || (parts.len > 4 && strcasecmp(parts.items[4], "retain") == 0))
         return 0; /* a volume made by hand, or one to be left */
     x.dir = parts.items[2];
+    if (path_climbs(x.dir))
+        return err_set(e, ERR_INVALID, INVALID "subDir %s leads out of the share", x.dir);
     x.archive = parts.len > 4 && strcasecmp(parts.items[4], "archive") == 0;
     export_id(parts.items[0], parts.items[1], x.id);
     const struct share s = share_of(&x);

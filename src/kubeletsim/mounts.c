@@ -37,13 +37,6 @@ static bool mounts_itself(const struct start *s, const char *target)
 
 /* -- subPath -- */
 
-static bool climbs(const char *path)
-{
-    _auto_strlist_ struct strlist parts = {0};
-    strlist_split(&parts, path, '/');
-    return strlist_has(&parts, "..");
-}
-
 /* The path below the volume that a mount names ("" if none). Returns new, or NULL with the error. */
 static char *sub_path(struct start *s, const json_t *mount, struct err *e)
 {
@@ -55,7 +48,7 @@ static char *sub_path(struct start *s, const json_t *mount, struct err *e)
         return NULL;
     if (path[0] == '/')
         err_set(e, ERR_INVALID, "error SubPath `%s` must not be an absolute path", path);
-    else if (climbs(path))
+    else if (path_climbs(path))
         err_set(e, ERR_INVALID, "unable to provision SubPath `%s`: must not contain '..'", path);
     else
         return path;

@@ -98,11 +98,7 @@ static bool is_size(const json_t *v)
 static bool is_file(const json_t *v)
 {
     const char *s = json_string_value(v);
-    if (str_empty(s) || *s == '/')
-        return false;
-    _auto_strlist_ struct strlist parts = {0};
-    strlist_split(&parts, s, '/');
-    return !strlist_has(&parts, "..");
+    return !str_empty(s) && *s != '/' && !path_climbs(s);
 }
 
 static bool all(const json_t *v, bool (*is)(const json_t *))

@@ -48,6 +48,8 @@ static json_t *parse(const char *text)
     return j;
 }
 
+#define TEN  "0123456789"
+#define LONG TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 static const char node_text[] = "{'metadata':{'name':'n1','labels':{'topology.kubernetes.io/zone':'us-east-1b'}}}";
 
 static struct csi_create request(const json_t *modes, const json_t *parameters, const json_t *node, int64_t bytes)
@@ -179,6 +181,15 @@ static const struct {
      "rpc error: code = InvalidArgument desc = server is a required parameter"},
     {"nfs.csi.k8s.io", "{'server':'s','share':'/x','speed':'9'}", "['ReadWriteMany']", "Filesystem", 1,
      "rpc error: code = InvalidArgument desc = invalid parameter \"speed\" in storage class"},
+    {"nfs.csi.k8s.io", "{'server':'s','share':'/x','subDir':'a/../../etc'}", "['ReadWriteMany']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = subDir a/../../etc leads out of the share"},
+    {"nfs.csi.k8s.io", "{'server':'s','share':'/x','subDir':'" LONG "/others/" LONG "'}", "['ReadWriteMany']",
+     "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = the volume id s#x#" LONG "/others/" LONG
+     "#pvc-0a1b# is longer than 255 characters"},
+    {"efs.csi.aws.com", "{'provisioningMode':'efs-ap','fileSystemId':'fs-1','basePath':'/../etc'}", "['ReadWriteMany']",
+     "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = the root directory /../etc/pvc-0a1b leads out of the file system"},
     {"fsx.csi.aws.com", "{'colour':'red'}", "['ReadWriteMany']", "Filesystem", 1,
      "rpc error: code = InvalidArgument desc = Invalid parameter key colour for CreateVolume"},
     {"hostpath.csi.k8s.io", "{}", "['ReadWriteOnce']", "Filesystem", 2048,
@@ -212,6 +223,49 @@ static void test_refusals(void **state)
     }
     machine_fake_count(m, &left);
     assert_int_equal(left.disks, 0);
+}
+
+/* -- handles that are none -- */
+
+static const struct machine_ops *plain;
+
+static int no_way_out(struct machine *m, const char *node, const char *path, struct err *e)
+{
+    if (strstr(path, ".."))
+        fail_msg("%s is removed", path);
+    return plain->remove_all(m, node, path, e);
+}
+
+/* Whoever writes down a volume by hand writes its handle: no driver goes where it leads. */
+static void test_no_handles(void **state)
+{
+    static const char *const pvs[] = {
+        "{'spec':{'csi':{'driver':'hostpath.csi.k8s.io','volumeHandle':'../kept'}}}",
+        "{'spec':{'csi':{'driver':'hostpath.csi.k8s.io','volumeHandle':'..'}}}",
+        "{'spec':{'csi':{'driver':'nfs.csi.k8s.io','volumeHandle':'s#x#../../kept##'}}}",
+        "{'spec':{'csi':{'driver':'nfs.csi.k8s.io','volumeHandle':'s#x#a/..##'}}}",
+    };
+    struct machine *m = *state;
+    struct machine_ops wary = *m->ops;
+    struct err e = ERR_INIT;
+    struct csi_snapshot snapshot;
+    plain = m->ops;
+    wary.remove_all = no_way_out;
+    m->ops = &wary;
+    assert_int_equal(m->ops->mkdir_p(m, "n1", "/var/lib/csi-hostpath-data/../kept", 0700, &e), 0);
+    assert_int_equal(m->ops->mkdir_p(m, "n1", "/var/lib/csi-hostpath-data/..", 0700, &e), 0);
+    assert_int_equal(m->ops->mkdir_p(m, "n1", "/var/lib/csi-hostpath-data/../kept.snap", 0700, &e), 0);
+    for (size_t i = 0; i < ARRAY_LEN(pvs); i++) {
+        _auto_json_ json_t *pv = parse(pvs[i]);
+        const struct csi_driver *d = csi_driver_by_name(jstr(pv, "spec.csi.driver"));
+        err_clear(&e);
+        d->remove(d, m, pv, &e);
+    }
+    const struct csi_driver *d = csi_driver_by_name("hostpath.csi.k8s.io");
+    err_clear(&e);
+    assert_int_equal(d->remove_snapshot(d, m, "../kept", &e), 0);
+    assert_int_equal(d->snapshot_get(d, m, "../kept", &snapshot, &e), -1);
+    m->ops = plain;
 }
 
 /* A volume that somebody wrote down by hand; the file system was there before. */
@@ -310,7 +364,8 @@ static void test_hostpath_block(void **state)
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
-    const struct CMUnitTest tests[] = {T(test_life), T(test_refusals), T(test_static_handles),
-                                       T(test_hostpath_snapshots), T(test_hostpath_block)};
+    const struct CMUnitTest tests[] = {T(test_life),          T(test_refusals),   T(test_static_handles),
+                                             T(test_no_handles), T(test_hostpath_snapshots),
+                                       T(test_hostpath_block)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
