@@ -39,6 +39,11 @@ const char *csi_parameter(const json_t *parameters, const char *key)
     return NULL;
 }
 
+int64_t csi_gib(int64_t bytes)
+{
+    return (bytes >> 30) + (bytes % (INT64_C(1) << 30) > 0);
+}
+
 const char *csi_fstype(const struct csi_create *req)
 {
     const char *fstype = str_empty(req->fstype) ? csi_parameter(req->parameters, "fsType") : req->fstype;

@@ -70,7 +70,7 @@ static int expand(const struct csi_driver *d _unused_, struct machine *m, const 
 {
     const char *handle = handle_of(pv);
     struct cloud *cloud = cloud_of(m, e);
-    struct cloud_change change = {.gib = (bytes + GIB - 1) / GIB};
+    struct cloud_change change = {.gib = csi_gib(bytes)};
     _auto_disk_ struct cloud_disk have = {0};
     if (!cloud)
         return -1;

@@ -177,8 +177,9 @@ static int64_t capped_iops(const struct wish *w, int64_t gib)
         const struct iops_bounds *b = &iops_bounds[i];
         if (!str_eq(b->type, w->type))
             continue;
-        int64_t iops = w->iops ? w->iops : w->iops_per_gib * gib;
-        int64_t max = w->block_express ? IO2_BLOCK_EXPRESS : b->max, by_size = b->per_gib * gib;
+        const int64_t max = w->block_express ? IO2_BLOCK_EXPRESS : b->max, by_size = b->per_gib * gib;
+        const int64_t per_gib = w->iops_per_gib > max ? max : w->iops_per_gib < 0 ? -1 : w->iops_per_gib;
+        int64_t iops = w->iops ? w->iops : per_gib * gib;
         if (!iops)
             return 0;
         if (iops < b->min && w->auto_increase)
@@ -243,7 +244,7 @@ int ebs_create(const struct csi_driver *d _unused_, struct machine *m, const str
     _auto_json_ json_t *tags = tags_of(req);
     _auto_free_ char *default_zone = xasprintf("%sa", cloud_region(cloud));
     const char *zone = zone_of(req);
-    int64_t gib = ((req->bytes > 0 ? req->bytes : DEFAULT_BYTES) + GIB - 1) / GIB;
+    int64_t gib = csi_gib(req->bytes > 0 ? req->bytes : DEFAULT_BYTES);
     const struct cloud_create want = {
         .provider = CLOUD_EC2,
         .token = req->name,

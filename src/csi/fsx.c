@@ -50,7 +50,7 @@ static int check(const struct csi_create *req, struct err *e)
 
 static int64_t sold_size(int64_t bytes)
 {
-    int64_t gib = (bytes + GIB - 1) / GIB;
+    const int64_t gib = csi_gib(bytes);
     return gib <= FIRST ? FIRST : (gib + STEP - 1) / STEP * STEP;
 }
 

@@ -47,7 +47,7 @@ static int create(const struct csi_driver *d, struct machine *m, const struct cs
         return -1;
     snprintf(out->handle, sizeof out->handle, "%llu",
              (unsigned long long)(str_hash64(req->name, strlen(req->name)) >> 4));
-    struct share s = share_of(out->handle, id, (req->bytes + GIB - 1) / GIB);
+    struct share s = share_of(out->handle, id, csi_gib(req->bytes));
     if (share_ensure(m, &s, &s.gib, e) < 0)
         return err_wrap(e, "rpc error: code = Internal desc = Failed to create volume");
     out->bytes = s.gib * GIB;
@@ -78,7 +78,7 @@ static int expand(const struct csi_driver *d _unused_, struct machine *m, const 
 {
     char id[96];
     const struct share s = share_of(handle_of(pv), id, 1);
-    return share_grow(m, s.id, (bytes + GIB - 1) / GIB, e);
+    return share_grow(m, s.id, csi_gib(bytes), e);
 }
 
 static int stage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const json_t *pv,

@@ -196,7 +196,7 @@ static int create(const struct csi_driver *d, struct machine *m, const struct cs
         .zone = str_empty(zone) ? first_zone : zone,
         .type = type_of(z, req->parameters),
         .source_disk = req->source ? name_of(req->source) : NULL,
-        .gib = (req->bytes + GIB - 1) / GIB,
+        .gib = csi_gib(req->bytes),
         .ext4 = csi_wants_ext4(req),
         .tags = tags,
     };
@@ -232,7 +232,7 @@ static int expand(const struct csi_driver *d _unused_, struct machine *m, const 
                   struct err *e)
 {
     struct cloud *cloud = cloud_of(m, e);
-    const struct cloud_change change = {.gib = (bytes + GIB - 1) / GIB};
+    const struct cloud_change change = {.gib = csi_gib(bytes)};
     _auto_disk_ struct cloud_disk have = {0};
     if (!cloud)
         return -1;

@@ -225,6 +225,32 @@ static void test_refusals(void **state)
     assert_int_equal(left.disks, 0);
 }
 
+/* Sizes that no arithmetic of bytes holds, as a claim may well ask for. */
+static void test_endless(void **state)
+{
+    static const struct {
+        const char *driver, *parameters, *why; /* its end */
+    } rows[] = {
+        {"ebs.csi.aws.com", "{}", "Volume of 8589934592GiB is too large for volume type gp3; maximum is 16384GiB."},
+        {"ebs.csi.aws.com", "{'type':'io1','iopsPerGB':'9223372036854775807'}", "maximum is 16384GiB."},
+        {"pd.csi.storage.gke.io", "{}", "too large for volume type pd-standard; maximum is 65536GiB."},
+        {"pxd.portworx.com", "{}", "maximum is 40960GiB."},
+        {"fsx.csi.aws.com", "{}", "maximum is 65536GiB."},
+    };
+    struct machine *m = *state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct csi_driver *d = csi_driver_by_name(rows[i].driver);
+        struct err e = ERR_INIT;
+        struct csi_volume v = {0};
+        _auto_json_ json_t *modes = parse("['ReadWriteOnce']"), *parameters = parse(rows[i].parameters);
+        _auto_json_ json_t *node = parse(node_text);
+        struct csi_create req = request(modes, parameters, node, INT64_MAX);
+        assert_int_equal(d->create(d, m, &req, &v, &e), -1);
+        if (!str_ends(e.msg, rows[i].why))
+            fail_msg("%s: %s", rows[i].driver, e.msg);
+    }
+}
+
 /* -- handles that are none -- */
 
 static const struct machine_ops *plain;
@@ -365,7 +391,7 @@ int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {T(test_life),          T(test_refusals),   T(test_static_handles),
-                                             T(test_no_handles), T(test_hostpath_snapshots),
+                                       T(test_endless),       T(test_no_handles), T(test_hostpath_snapshots),
                                        T(test_hostpath_block)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
