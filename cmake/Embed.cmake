@@ -10,9 +10,10 @@ add_custom_target(schema_text DEPENDS ${all_schema})
 file(GLOB guest_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/images/guest/*.c)
 if(guest_sources)
   set(guest ${CMAKE_BINARY_DIR}/generated/stowage-guest)
-  add_custom_command(OUTPUT ${guest}
+  add_custom_command(OUTPUT ${guest} ${guest}.sha256
     COMMAND ${CMAKE_C_COMPILER} -std=gnu17 -O2 -D_GNU_SOURCE -static -s -ffunction-sections -fdata-sections -Wl,--gc-sections
             -Wall -Wextra -o ${guest} ${guest_sources}
+    COMMAND ${CMAKE_COMMAND} -E sha256sum ${guest} > ${guest}.sha256
     DEPENDS ${guest_sources} VERBATIM)
   add_custom_target(guest_program DEPENDS ${guest})
 endif()

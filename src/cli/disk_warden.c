@@ -1,5 +1,5 @@
-/* disk_warden.c - see disk_warden.h. Disks are few and sparse files: what they really take is asked several times a
- * second, which costs nothing beside what fills them.
+/* disk_warden.c - see disk_warden.h. Disks are few and sparse files: what they really take is asked again before the
+ * fastest of disks could have written what is left, between five times a second and once.
  *
  * DESIGN: an ordinary user's disks are folders, in which pods write as root of his user namespace: the warden enters
  * one as well, so that no folder is closed to it. Whoever makes a tree that can not be walked (too deep) has too much.
@@ -22,8 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOK_NS  200000000
-#define EXCEEDED 3 /* its exit code then */
+#define LOOK_MS  200
+#define REST_MS  1000
+#define BYTES_MS (INT64_C(4) << 20) /* what may be written in a millisecond */
+#define EXCEEDED 3                  /* its exit code then */
 #define TOO_MUCH (INT64_MAX / 4)
 
 static int64_t used_below(int take_dir, dev_t dev);
@@ -67,14 +69,20 @@ static int64_t used_in(const char *path)
     return 0;
 }
 
+static void rest(int64_t left)
+{
+    const int64_t ms = left / BYTES_MS < REST_MS ? left / BYTES_MS : REST_MS, least = ms > LOOK_MS ? ms : LOOK_MS;
+    nanosleep(&(struct timespec){least / 1000, least % 1000 * 1000000}, NULL);
+}
+
 static _Noreturn void watch(const char *data_dir, int64_t bytes)
 {
     _auto_json_ json_t *request = json_pack("{s:s}", "op", "down"), *answer = NULL;
     struct err e = ERR_INIT;
     machine_enter_userns(&e); /* without it there is no cluster, either */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    while (used_in(data_dir) <= bytes)
-        nanosleep(&(struct timespec){0, LOOK_NS}, NULL);
+    for (int64_t used; (used = used_in(data_dir)) <= bytes;)
+        rest(bytes - used);
     local_call(data_dir, request, &answer, NULL, &e);
     _exit(EXCEEDED);
 }

@@ -24,11 +24,13 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define SOCKET_NAME  "control.sock"
 #define PACKET_BYTES (64 * 1024)
+#define WAIT_SECONDS 30 /* for a cluster's end */
 
 /* Opens <data>/run and writes an address that reaches the socket in it. Returns the directory's descriptor. */
 static int socket_address(const char *data_dir, bool make, struct sockaddr_un *addr, struct err *e)
@@ -229,6 +231,28 @@ json_t *local_call_long(const char *data_dir, const json_t *request, int fds[LOC
     err_set(e, (enum err_code)jint(told, "code", ERR_INTERNAL), "%s", error);
     json_decref(told);
     return NULL;
+}
+
+/* A process descriptor, because a parent that has not asked for the exit code yet keeps the number alive. */
+static int wait_gone(pid_t pid, struct err *e)
+{
+    _auto_close_ int process = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (process < 0)
+        return errno == ESRCH ? 0 : err_sys(e, errno, "process %d", pid);
+    struct pollfd p = {process, POLLIN, 0};
+    if (poll(&p, 1, WAIT_SECONDS * 1000) > 0)
+        return 0;
+    return err_set(e, ERR_TIMEOUT, "process %d did not stop within %d s; `kill -9 %d` is safe, nothing is lost", pid,
+                   WAIT_SECONDS, pid);
+}
+
+int local_down(const char *data_dir, json_t **out, struct err *e)
+{
+    _auto_json_ json_t *request = json_pack("{s:s}", "op", "down"), *answer = NULL;
+    if (local_call(data_dir, request, &answer, NULL, e) < 0 || wait_gone((pid_t)jint(answer, "pid", 0), e) < 0)
+        return -1;
+    *out = TAKE(answer);
+    return 0;
 }
 
 struct local_server {

@@ -27,6 +27,9 @@ bool local_listens(const char *data_dir);
 /* As local_call(), of what takes long: the result comes through fds[0], which is closed here. Returns new, or NULL. */
 json_t *local_call_long(const char *data_dir, const json_t *request, int fds[LOCAL_MAX_FDS], struct err *e);
 
+/* The cluster stops; returns when its process is gone. *out: {"pid", "ephemeral"}, new. */
+int local_down(const char *data_dir, json_t **out, struct err *e);
+
 /* -- server -- */
 struct local_server;
 /* Answers one request: new in *out, descriptors (closed by the caller of this function after sending) in fds. */

@@ -92,25 +92,20 @@ char *own_cluster_console(const char *data, const char *view, struct err *e)
     return xstrdup(jstr_or(answer, "url", ""));
 }
 
-/* A command of ours, its words and its outcome of no interest. True when it succeeded. */
-static bool done(const char *const *argv)
-{
-    _auto_buf_ struct buf told = BUF_INIT;
-    struct err e = ERR_INIT;
-    int code = -1;
-    return spawn_wait(argv, &told, &code, &e) == 0 && code == 0;
-}
-
 static bool take_down(const struct own_cluster *c)
 {
-    const char *const argv[] = {c->self_exe, "down", "--data", c->data, NULL};
-    return done(argv);
+    struct err e = ERR_INIT;
+    _auto_json_ json_t *answer = NULL;
+    return local_down(c->data, &answer, &e) == 0;
 }
 
 static void remove_dir(const struct own_cluster *c)
 {
     const char *const argv[] = {"rm", "-rf", "--one-file-system", c->dir, NULL};
-    done(argv);
+    _auto_buf_ struct buf told = BUF_INIT;
+    struct err e = ERR_INIT;
+    int code;
+    spawn_wait(argv, &told, &code, &e); /* best effort: nobody waits for it */
 }
 
 /* In the janitor: a cluster that was still starting is waited for, since it goes on without its starter. */

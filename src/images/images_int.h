@@ -109,6 +109,7 @@ int layer_tar(struct images *im, const char *name, char **out_digest, struct err
 /* -- guest_data.c -- */
 extern const unsigned char guest_program[];
 extern const uint64_t guest_program_size;
+extern const char guest_digest[]; /* SHA-256, as text */
 
 /* -- records.c: which images are here -- */
 struct record {

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,17 +238,6 @@ static int fill(int root, const struct layer_def *def, const char *version, stru
 
 /* ---- the cache ---- */
 
-/* Of the guest program: a megabyte, so it is read once. */
-static uint8_t guest_digest[SHA256_LEN];
-
-static void digest_guest(void)
-{
-    struct sha256 s;
-    sha256_init(&s);
-    sha256_add(&s, guest_program, guest_program_size);
-    sha256_finish(&s, guest_digest);
-}
-
 static void add_stat(struct sha256 *s, const struct stat *st)
 {
     sha256_add(s, &st->st_size, sizeof st->st_size);
@@ -258,11 +246,9 @@ static void add_stat(struct sha256 *s, const struct stat *st)
 
 static void fingerprint(const struct layer_def *def, char out[13])
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct sha256 s;
     struct stat st;
     char hex[SHA256_TEXT_LEN];
-    pthread_once(&once, digest_guest);
     sha256_init(&s);
     sha256_add(&s, LAYOUT, sizeof LAYOUT);
     for (size_t i = 0; i < def->count; i++) {
@@ -270,7 +256,7 @@ static void fingerprint(const struct layer_def *def, char out[13])
         sha256_add(&s, f->path, strlen(f->path) + 1);
         sha256_add(&s, &f->mode, sizeof f->mode);
         if (f->text == LAYER_GUEST)
-            sha256_add(&s, guest_digest, sizeof guest_digest);
+            sha256_add(&s, guest_digest, strlen(guest_digest));
         else if (f->text)
             sha256_add(&s, f->text, strlen(f->text) + 1);
         _auto_close_ int program = f->text && str_starts(f->text, LAYER_PROGRAM) ? program_open(f->text + 1) : -1;

@@ -212,29 +212,46 @@ static void copy_machine_files(const char *root)
     }
 }
 
-/* The links through which Debian's tools find each other (awk -> mawk). Copied: a bind would show the user's disk in
- * df. */
-static void copy_alternatives(int from)
+/* Of four links three lead to manual pages, which nobody reads on a node. */
+static bool of_a_manual(const char *target)
+{
+    return strstr(target, "/man/") != NULL;
+}
+
+static void copy_link(DIR *from, const char *name, int to)
 {
     char target[512], old[512];
+    const ssize_t n = readlinkat(dirfd(from), name, target, sizeof target - 1);
+    if (n <= 0)
+        return;
+    target[n] = '\0';
+    if (of_a_manual(target) || symlinkat(target, to, name) == 0 || errno != EEXIST)
+        return;
+    const ssize_t had = readlinkat(to, name, old, sizeof old);
+    if (had == n && memcmp(old, target, (size_t)n) == 0)
+        return;
+    unlinkat(to, name, 0);
+    if (symlinkat(target, to, name) < 0)
+        return; /* one tool less */
+}
+
+/* The links through which Debian's tools find each other (awk -> mawk). Copied: a bind would show the user's disk in
+ * df. The copy gets the original's time of modification, which no change of either leaves as it is: while both are the
+ * same there is nothing to do, as at a node's every start but its first. */
+static void copy_alternatives(int from)
+{
+    struct stat theirs, ours;
     _auto_close_ int to = open("/etc/alternatives", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = to < 0 ? NULL : fdopendir(from);
-    for (const struct dirent *entry; d && (entry = readdir(d));) {
-        const ssize_t n = readlinkat(dirfd(d), entry->d_name, target, sizeof target - 1);
-        if (n <= 0)
-            continue;
-        target[n] = '\0';
-        if (symlinkat(target, to, entry->d_name) == 0 || errno != EEXIST)
-            continue;
-        const ssize_t had = readlinkat(to, entry->d_name, old, sizeof old);
-        if (had == n && memcmp(old, target, (size_t)n) == 0)
-            continue;
-        unlinkat(to, entry->d_name, 0);
-        if (symlinkat(target, to, entry->d_name) < 0)
-            break;
-    }
-    if (d)
-        closedir(d);
+    if (!d)
+        return;
+    const bool known = fstat(from, &theirs) == 0 && fstat(to, &ours) == 0;
+    const bool same = known && memcmp(&theirs.st_mtim, &ours.st_mtim, sizeof ours.st_mtim) == 0;
+    for (const struct dirent *entry; !same && (entry = readdir(d));)
+        copy_link(d, entry->d_name, to);
+    if (known && !same)
+        futimens(to, (const struct timespec[]){theirs.st_mtim, theirs.st_mtim});
+    closedir(d);
 }
 
 int node_furnish_from(void)

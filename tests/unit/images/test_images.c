@@ -1,5 +1,6 @@
 /* Names are parsed as containerd parses them, tags exist or not as in the real registry, layers are unpacked once. */
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "images/image.h"
 #include "images/images_int.h"
 
@@ -14,6 +15,18 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* The build adds it up; layers are told apart by it. */
+static void the_guest_program_has_its_digest(void **state)
+{
+    (void)state;
+    struct sha256 sum;
+    char hex[SHA256_TEXT_LEN];
+    sha256_init(&sum);
+    sha256_add(&sum, guest_program, guest_program_size);
+    sha256_hex(&sum, hex);
+    assert_string_equal(guest_digest, hex);
+}
 
 static void names(void **state)
 {
@@ -218,8 +231,12 @@ static void unknown_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),        cmocka_unit_test(tags),          cmocka_unit_test(every_row_has_its_layers),
-        cmocka_unit_test(unpacks_once), cmocka_unit_test(unknown_names),
+        cmocka_unit_test(the_guest_program_has_its_digest),
+        cmocka_unit_test(names),
+        cmocka_unit_test(tags),
+        cmocka_unit_test(every_row_has_its_layers),
+        cmocka_unit_test(unpacks_once),
+        cmocka_unit_test(unknown_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
