@@ -45,6 +45,7 @@ struct node_run {
     int64_t last_status;       /* mono ms */
     int64_t next_renew;        /* mono ms */
     int64_t next_look;         /* mono ms: at its folder of manifests */
+    bool looked;               /* at least once */
     bool announced;            /* its start-up events are out */
     int64_t started;           /* wall ns: when it came up */
     struct eviction *eviction; /* owned, or NULL; eviction.c */

@@ -213,16 +213,34 @@ static void make_missing(struct look *look, const struct objlist *there)
     }
 }
 
+/* No files and no pods of any: so it is mostly. What an earlier life of the cluster left is seen by the first look. */
+static bool has_nothing(const struct look *look)
+{
+    const struct kubelet *k = look->k;
+    if (!look->n->looked || json_array_size(look->pods))
+        return false;
+    for (const struct pod_run *p = k->pods; p; p = p->next)
+        if (p->from_file && &k->nodes[p->node] == look->n)
+            return false;
+    return true;
+}
+
+/* All pods of the cluster are walked. */
+static void compare(struct look *look)
+{
+    _auto_objlist_ struct objlist there = {0};
+    objlist_load(&there, look->k->conf.registry, RES.pods->bucket, NULL);
+    end_without_file(look);
+    remove_stale(look, &there);
+    make_missing(look, &there);
+    look->n->looked = true;
+}
+
 static void look_end(struct loop *l, void *arg)
 {
     struct look *look = arg;
-    _auto_objlist_ struct objlist there = {0};
-    objlist_load(&there, look->k->conf.registry, RES.pods->bucket, NULL);
-    if (!node_is_off(look->n)) {
-        end_without_file(look);
-        remove_stale(look, &there);
-        make_missing(look, &there);
-    }
+    if (!node_is_off(look->n) && !has_nothing(look))
+        compare(look);
     loop_enqueue_after(l, "", look->n->name, PERIOD_MS);
     json_decref(look->pods);
     free(look);
