@@ -34,7 +34,9 @@ struct access_from {
 };
 int access_load_from(const struct access_from *from, struct access *out, struct err *e);
 
-/* A kubeconfig of only this, for its owner only; whole or not at all. */
+/* A kubeconfig of only this. Returns new. */
+char *access_text(const struct access *a);
+/* The same as a file, for its owner only; whole or not at all. */
 int access_save(const struct access *a, const char *path, struct err *e);
 
 #endif

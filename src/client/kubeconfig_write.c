@@ -52,6 +52,12 @@ static json_t *config_of(const struct access *a)
                      named(name, "context", context));
 }
 
+char *access_text(const struct access *a)
+{
+    _auto_json_ json_t *config = config_of(a);
+    return json_text(config);
+}
+
 int access_save(const struct access *a, const char *path, struct err *e)
 {
     _auto_free_ char *fresh = xasprintf("%s.new", path);

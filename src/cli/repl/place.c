@@ -18,6 +18,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static void set_text(char **to, const char *text)
@@ -64,6 +65,23 @@ int session_reconnect(struct session *s, struct err *e)
 void session_use(struct session *s, const char *ns)
 {
     set_text(&s->k.ns, ns);
+}
+
+/* Nothing of it is left behind, however the session ends: it is a file of this process. */
+char *session_shell_config(struct session *s)
+{
+    if (str_eq(s->k.ns, s->k.access.ns))
+        return NULL;
+    struct access here = s->k.access; /* borrows all of it */
+    here.ns = s->k.ns;
+    _auto_free_ char *text = access_text(&here);
+    const ssize_t len = (ssize_t)strlen(text);
+    if (s->shell_config <= 0)
+        s->shell_config = memfd_create("kubeconfig", MFD_CLOEXEC);
+    if (s->shell_config < 0 || ftruncate(s->shell_config, 0) < 0 ||
+        pwrite(s->shell_config, text, (size_t)len, 0) != len)
+        return NULL;
+    return xasprintf("/proc/%d/fd/%d", (int)getpid(), s->shell_config);
 }
 
 struct client *session_client(struct session *s, struct err *e)
@@ -188,6 +206,8 @@ void session_close(struct session *s)
     line_free(s->line);
     buf_release(&s->typed);
     json_decref(s->files);
+    if (s->shell_config > 0)
+        close(s->shell_config);
     own_cluster_stop(&s->own, false);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);

@@ -359,6 +359,23 @@ static int shell_text(const struct expansion *x, const struct pipeline *p, size_
     return 0;
 }
 
+/* What the shell runs finds the cluster where the prompt is, in its namespace. Nothing else of this process does: it
+ * reads $KUBECONFIG itself. */
+static pid_t start_there(struct session *s, const struct program *p, struct err *e)
+{
+    _auto_free_ char *there = session_shell_config(s), *before = NULL;
+    if (!there)
+        return program_start(p, e);
+    before = getenv("KUBECONFIG") ? xstrdup(getenv("KUBECONFIG")) : NULL;
+    setenv("KUBECONFIG", there, 1);
+    const pid_t pid = program_start(p, e);
+    if (before)
+        setenv("KUBECONFIG", before, 1);
+    else
+        unsetenv("KUBECONFIG");
+    return pid;
+}
+
 /* Starts the stages [from, to) as one text. -1: told. */
 static pid_t start_shell(struct session *s, const struct pipeline *p, size_t from, size_t to, const struct io *io)
 {
@@ -371,7 +388,7 @@ static pid_t start_shell(struct session *s, const struct pipeline *p, size_t fro
     if (pid == 0)
         pid = open_stage(&o, &x, &p->stages[from], false, &e);
     if (pid == 0)
-        pid = program_start(&(struct program){argv, o.io.in, fileno(o.io.out), fileno(o.io.err), p->background}, &e);
+        pid = start_there(s, &(struct program){argv, o.io.in, fileno(o.io.out), fileno(o.io.err), p->background}, &e);
     if (pid < 0)
         told(io, &e);
     opened_release(&o);

@@ -35,6 +35,7 @@ struct session {
     char *config;           /* its kubeconfig; NULL: the usual ones */
     char *label;            /* as the prompt names it */
     struct kubectl k;
+    int shell_config; /* a file in memory: see session_shell_config(); 0: none so far */
     /* the lab that is under way */
     int64_t attempt; /* 0: none */
     char *lab, *log;
@@ -67,6 +68,9 @@ int session_look_again(struct session *s, struct err *e);
 /* Asks the kubeconfig again, which a command has changed. */
 int session_reconnect(struct session *s, struct err *e);
 void session_use(struct session *s, const char *ns);
+/* A kubeconfig for the user's shell, in which the prompt's namespace is the context's; NULL: it is already. Good while
+ * the session lives. Returns new. */
+char *session_shell_config(struct session *s);
 /* The API of the cluster, and its kinds, asked once; NULL with `e`. Borrowed. */
 struct client *session_client(struct session *s, struct err *e);
 const struct kinds *session_kinds(struct session *s, struct err *e);

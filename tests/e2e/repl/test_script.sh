@@ -46,10 +46,21 @@ done')"
 eq "kubectl in the shell is this cluster's" "node/controlplane" "$(PATH=$(dirname "$(command -v "$KUBECTL")"):$PATH repl -c '!kubectl get nodes -o name | head -n 1')"
 no_kubectl="$WORK/no kubectl"
 mkdir "$no_kubectl"
-for program in head cut cat sh; do ln -s "$(command -v $program)" "$no_kubectl/$program"; done
+for program in head cut cat sh xargs sleep; do ln -s "$(command -v $program)" "$no_kubectl/$program"; done
 eq "and ours where there is none" "node/controlplane" "$(PATH=$no_kubectl repl -c '!kubectl get nodes -o name | head -n 1')"
 eq "who follows for nobody stops" "NAME" "$(repl -c 'get nodes -w | head -n 1 | cut -c1-4')"
 eq "a namespace to work in" "kube-system" "$(repl -n kube-public -c 'use kube-system; ns' | sed -n 's/^\* //p')"
+here='get serviceaccount default -o jsonpath={.metadata.namespace}'
+config=$(sha256sum <"$KUBECONFIG")
+for path in "$(dirname "$(command -v "$KUBECTL")"):$PATH" "$no_kubectl"; do
+    eq "the shell is there, too" "kube-system" "$(PATH=$path repl -c "use kube-system; !kubectl $here")"
+    eq "behind a pipe" "kube-public" "$(PATH=$path repl -n kube-public -c "get nodes -o name | head -n 1 | xargs -I N kubectl $here")"
+    eq "in the background" "kube-system" "$(PATH=$path repl -c "use kube-system
+sh -c 'kubectl $here' > $WORK/later &
+!until [ -s $WORK/later ]; do sleep 0.1; done" >/dev/null; cat "$WORK/later"; rm "$WORK/later")"
+    eq "and back" "default" "$(PATH=$path repl -c "use kube-system; use default; !kubectl $here")"
+done
+eq "the user's file is as it was" "$config" "$(sha256sum <"$KUBECONFIG")"
 fails repl -c 'use nowhere'
 has "one that is not there" 'namespaces "nowhere" not found' "$out"
 
