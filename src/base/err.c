@@ -23,6 +23,20 @@ static const struct {
 #undef ERR_X
 };
 
+/* Where a text was cut, no half of a character stays behind. */
+static void end_whole(struct err *e)
+{
+    size_t n = sizeof e->msg - 1, at = n;
+    if (strlen(e->msg) < n)
+        return;
+    while (at > 0 && n - at < 3 && ((unsigned char)e->msg[at - 1] & 0xc0) == 0x80)
+        at--;
+    const unsigned char first = at > 0 ? (unsigned char)e->msg[at - 1] : 0;
+    const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 0;
+    if (length > n - (at - 1))
+        e->msg[at - 1] = '\0';
+}
+
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 {
     assert(e);
@@ -32,6 +46,7 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
     e->sys_errno = 0;
     vsnprintf(e->msg, sizeof e->msg, fmt, ap);
     va_end(ap);
+    end_whole(e);
     return -1;
 }
 
@@ -46,6 +61,7 @@ int err_sys(struct err *e, int sys_errno, const char *fmt, ...)
     va_end(ap);
     if (n >= 0 && (size_t)n < sizeof e->msg)
         snprintf(e->msg + n, sizeof e->msg - (size_t)n, ": %s", strerror(sys_errno));
+    end_whole(e);
     return -1;
 }
 
@@ -60,6 +76,7 @@ int err_wrap(struct err *e, const char *fmt, ...)
     va_end(ap);
     if (n >= 0 && (size_t)n < sizeof e->msg)
         snprintf(e->msg + n, sizeof e->msg - (size_t)n, ": %s", old);
+    end_whole(e);
     return -1;
 }
 

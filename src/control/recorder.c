@@ -16,6 +16,7 @@
  * THREADS. occurrence_*: any. recorder_*: one at a time (the scribe of control.c). */
 #include "control/recorder_int.h"
 
+#include "api/json_scan.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -23,6 +24,7 @@
 #include "control/memo_int.h"
 
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +89,16 @@ static json_t *involved_new(const json_t *object, const char *field_path)
     return ref;
 }
 
+/* What is told comes from containers and programs, too, and need not be UTF-8. Returns new. */
+static char *text_of(const struct buf *message, size_t max)
+{
+    size_t n = message->len < max ? message->len : max;
+    while (n > 0 && n < message->len && (message->data[n] & 0xc0) == 0x80)
+        n--;
+    _auto_json_ json_t *clean = json_string_clean(message->data, n);
+    return xstrdup(json_string_value(clean));
+}
+
 struct occurrence *occurrence_new(const struct clock *clock, const struct event_source *src, const json_t *object,
                                   const char *field_path, enum event_type type, const char *reason, const char *fmt,
                                   va_list ap)
@@ -102,7 +114,7 @@ struct occurrence *occurrence_new(const struct clock *clock, const struct event_
     oc->related = src->related ? involved_new(src->related, NULL) : NULL;
     oc->type = type;
     oc->reason = xstrdup(reason);
-    oc->message = oc->instance ? xstrndup(buf_str(&message), NOTE_MAX) : xstrdup(buf_str(&message));
+    oc->message = text_of(&message, oc->instance ? NOTE_MAX : SIZE_MAX);
     oc->wall_ns = clock_wall_ns(clock);
     oc->mono_ms = clock_mono_ms(clock);
     return oc;

@@ -15,8 +15,6 @@
 #include "kubeletsim/pod_int.h"
 #include "kubeletsim/volumes_int.h"
 
-#include "api/json_scan.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -79,9 +77,7 @@ void kubelet_event(struct kubelet *k, const struct pod_run *p, const char *conta
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    /* What containers say need not be UTF-8. */
-    _auto_json_ json_t *clean = json_string_clean(text, strlen(text));
-    control_event(k->control, &source, pod_tree(p), path, type, reason, "%s", json_string_value(clean));
+    control_event(k->control, &source, pod_tree(p), path, type, reason, "%s", text);
 }
 
 /* -- the loop -- */

@@ -49,6 +49,28 @@ static void err_cuts_long_texts(void **state _unused_)
     free(big);
 }
 
+/* An error becomes an event's message, a condition's: half a character would be no text. */
+static void err_cuts_between_characters(void **state _unused_)
+{
+    struct err e = ERR_INIT;
+    char text[2048];
+    static const char *const characters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x92\xbe"};
+    for (size_t c = 0; c < ARRAY_LEN(characters); c++) {
+        const size_t n = strlen(characters[c]);
+        for (size_t shift = 0; shift < 4; shift++) {
+            memset(text, 'x', shift);
+            for (size_t at = shift; at + n < sizeof text; at += n)
+                memcpy(text + at, characters[c], n + 1);
+            err_set(&e, ERR_INVALID, "%s", text);
+            assert_int_equal((strlen(e.msg) - shift) % n, 0);
+            assert_true(strlen(e.msg) > sizeof e.msg - 1 - n);
+            err_wrap(&e, "%s", "why");
+            err_sys(&e, ENOENT, "%s", text);
+            assert_int_equal((strlen(e.msg) - shift) % n, 0);
+        }
+    }
+}
+
 static void quoted_like_go(void **state _unused_)
 {
     static const struct {
@@ -310,6 +332,7 @@ int main(void)
         cmocka_unit_test(err_maps_codes),
         cmocka_unit_test(err_sys_tells_full_disks),
         cmocka_unit_test(err_cuts_long_texts),
+        cmocka_unit_test(err_cuts_between_characters),
         cmocka_unit_test(quoted_like_go),
         cmocka_unit_test(json_strings_escape_like_go),
         cmocka_unit_test(json_numbers_write_like_go),

@@ -132,6 +132,27 @@ static void test_cluster_scope_and_field_path(void **state)
     assert_string_equal(jstr(ev, "type"), "Warning");
 }
 
+/* What containers, programs and file names say is told as text, whatever it was; a note ends between characters. */
+static void test_is_text(void **state)
+{
+    struct house *h = *state;
+    char note[2000];
+    record(h, "Failed", "caf\xe9 is no manifest");
+    assert_string_equal(jstr(events_in(h, "default").items[0]->tree, "message"), "caf\xef\xbf\xbd is no manifest");
+    _auto_json_ json_t *obj = claim();
+    const struct event_source src = {
+        .component = "default-scheduler", .instance = "default-scheduler-0", .action = "Scheduling"};
+    memset(note, 'x', 1023);
+    strcpy(note + 1023, "\xc3\xa9\xc3\xa9");
+    control_event(h->control, &src, obj, "", EVENT_WARNING, "FailedScheduling", "%s", note);
+    control_step(h->control);
+    const struct found f = events_in(h, "default");
+    assert_int_equal(f.len, 2);
+    for (size_t i = 0; i < f.len; i++)
+        if (str_eq(jstr(f.items[i]->tree, "reason"), "FailedScheduling"))
+            assert_int_equal(strlen(jstr(f.items[i]->tree, "message")), 1023);
+}
+
 static void test_counting(void **state)
 {
     struct house *h = *state;
@@ -253,10 +274,10 @@ static void test_ttl(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HOUSE_TEST(test_form),     HOUSE_TEST(test_cluster_scope_and_field_path),
-        HOUSE_TEST(test_counting), HOUSE_TEST(test_similar),
-        HOUSE_TEST(test_spam),     HOUSE_TEST(test_series),
-        HOUSE_TEST(test_ttl),
+        HOUSE_TEST(test_form),    HOUSE_TEST(test_cluster_scope_and_field_path),
+        HOUSE_TEST(test_is_text), HOUSE_TEST(test_counting),
+        HOUSE_TEST(test_similar), HOUSE_TEST(test_spam),
+        HOUSE_TEST(test_series),  HOUSE_TEST(test_ttl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
