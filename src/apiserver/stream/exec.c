@@ -321,7 +321,7 @@ static bool await_ready(struct exec_run *x)
     x->proto->input(x);
     while (!x->wire.ended && !x->proto->ready(x)) {
         int64_t left = until - clock_mono_ms(clock_real());
-        struct pollfd p = {x->wire.fd, wire_events(&x->wire, true), 0};
+        struct pollfd p = {x->wire.fd, wire_events(&x->wire, x->stdin_queue.len < QUEUE_MAX), 0};
         if (left <= 0 || poll(&p, 1, (int)left) < 0)
             return false;
         wire_move(&x->wire, p.revents);
@@ -369,6 +369,7 @@ void exec_main(struct upgraded *up, void *run)
             else if (st.exited)
                 end_exited(x, &st.end);
         }
+        exec_stdin_end(x); /* nobody reads it any more */
         wire_linger(&x->wire, LINGER_MS, linger_input, x);
     }
     x->proto->release(x);

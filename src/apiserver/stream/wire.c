@@ -13,7 +13,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-enum { CHUNK = 32768, LOOK_AGAIN_MS = 250 };
+/* More than any session queues by itself: who makes us answer (pings) and does not read is not listened to. */
+enum { CHUNK = 32768, OUT_MAX = 4 << 20, LOOK_AGAIN_MS = 250 };
 
 void wire_init(struct wire *w, const struct upgraded *up)
 {
@@ -42,7 +43,8 @@ bool wire_flushed(const struct wire *w)
 
 short wire_events(const struct wire *w, bool read_more)
 {
-    return (short)((read_more && !w->ended ? POLLIN : 0) | (!wire_flushed(w) && !w->ended ? POLLOUT : 0));
+    const bool reads = read_more && !w->ended && w->out.len < OUT_MAX;
+    return (short)((reads ? POLLIN : 0) | (!wire_flushed(w) && !w->ended ? POLLOUT : 0));
 }
 
 static void receive(struct wire *w)

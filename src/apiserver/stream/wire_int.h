@@ -20,7 +20,8 @@ struct wire {
 
 void wire_init(struct wire *w, const struct upgraded *up); /* takes the early bytes in */
 void wire_release(struct wire *w);
-/* What poll() should wait for. `read_more` false leaves the client's bytes in its socket for now. */
+/* What poll() should wait for. `read_more` false leaves the client's bytes in its socket for now; so does a client that
+ * does not take what is to be sent. */
 short wire_events(const struct wire *w, bool read_more);
 /* After poll(): reads what is there, sends what can be sent. */
 void wire_move(struct wire *w, short revents);
