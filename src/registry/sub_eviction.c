@@ -225,7 +225,7 @@ static void accept_older(struct reg_body *body)
     if (body->tree || !body->bytes || !memmem(body->bytes, body->len, older, sizeof older - 1))
         return;
     _auto_json_ json_t *tree = json_loadb(body->bytes, body->len, JSON_REJECT_DUPLICATES, NULL);
-    if (!tree || strcmp(jstr(tree, "apiVersion"), older) != 0)
+    if (!str_eq(jstr(tree, "apiVersion"), older))
         return;
     jset_str(tree, "apiVersion", "policy/v1");
     body->tree = TAKE(tree);

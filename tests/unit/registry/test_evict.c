@@ -165,6 +165,16 @@ static void test_older_version(void **state)
     door_expect(d, evict_as(d, "policy/v1beta1", "p"), 201);
 }
 
+/* The older version's name in another place says nothing about the version. */
+static void test_older_version_elsewhere(void **state)
+{
+    struct door *d = *state;
+    make_pod(d, "p", "True");
+    door_expect(d, door_post(d, "pods", "default/p/eviction", "{\"metadata\":{\"name\":\"policy/v1beta1\"}}"), 400);
+    door_expect(d, door_post(d, "pods", "default/p/eviction", "{\"apiVersion\":[\"policy/v1beta1\"]}"), 400);
+    door_expect(d, door_post(d, "pods", "default/p/eviction", "[\"policy/v1beta1\"]"), 400);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +182,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_who_is_not_guarded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_older_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_older_version_elsewhere, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
