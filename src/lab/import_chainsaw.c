@@ -2,8 +2,9 @@
  *
  * DESIGN: an operation that does something goes into a step's solution, one that looks is a check; where one does
  * something behind a check a new step of ours begins. What is for the reports of a failure (catch, describe, podLogs…)
- * and what cleans up is left out: a cluster of our own goes as a whole. Of JMESPath, $namespace is known, and what is
- * said most often of a script's end: ($error == null), ($stdout), contains($stdout, 'x').
+ * and what cleans up is left out: a cluster of our own goes as a whole. Of JMESPath, $namespace and bindings by
+ * their name, ($size), are known, filled in before anything else is read, and what is said most often of a script's
+ * end: ($error == null), ($stdout), contains($stdout, 'x').
  * Source: chainsaw's documentation (operations, checks). */
 #include "lab/import_int.h"
 
@@ -20,8 +21,9 @@
 
 struct chainsaw {
     struct import *im;
-    struct buf text; /* of the file */
-    json_t *step;    /* of ours; NULL: none has begun */
+    struct buf text;  /* of the file */
+    json_t *step;     /* of ours; NULL: none has begun */
+    json_t *bindings; /* owned: what is bound where we are, name -> value */
     const char *name, *title;
     size_t number; /* of steps of ours, for their names */
     const char *assert_within;
@@ -57,15 +59,26 @@ static const char *telling_key(const char *key)
     return is_expression(key) || strstr(key, "->") || key[0] == '~' ? key : NULL;
 }
 
-/* In an object: ($namespace) is filled in, another expression is a fault, told where it stands. Edits. */
+/* What a text as a whole stands for: "($size)". NULL: nothing that is bound. Borrowed. */
+static json_t *bound(const struct chainsaw *c, const char *text)
+{
+    const size_t n = is_expression(text) ? strlen(text) : 0;
+    if (n < 4 || text[1] != '$')
+        return NULL;
+    _auto_free_ char *name = xstrndup(text + 2, n - 3);
+    return json_object_get(c->bindings, name);
+}
+
+/* What is bound is filled in, another expression is a fault, told where it stands. Edits. */
 static json_t *without_expressions(const struct chainsaw *c, const char *file, const char *text, json_t *v)
 {
     const char *key;
     size_t i;
     json_t *x;
     void *next;
-    if (json_is_string(v) && str_eq(json_string_value(v), "($namespace)"))
-        return json_string(c->im->ns);
+    json_t *value = json_is_string(v) ? bound(c, json_string_value(v)) : NULL;
+    if (value)
+        return json_deep_copy(value);
     if (json_is_string(v) && is_expression(json_string_value(v)))
         import_fault(c->im, file, import_line(text, json_string_value(v)), "the JMESPath expression %s is not known",
                      json_string_value(v));
@@ -77,6 +90,44 @@ static json_t *without_expressions(const struct chainsaw *c, const char *file, c
     }
     json_array_foreach(v, i, x) json_array_set_new(v, i, without_expressions(c, file, text, x));
     return json_incref(v);
+}
+
+/* Later ones see earlier ones, and take the place of those with the same name. */
+static void bind_all(struct chainsaw *c, const json_t *list)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(list, i, row)
+    {
+        const char *name = jstr(row, "name");
+        json_t *value = json_deep_copy(json_object_get(row, "value"));
+        if (!name || !value || is_expression(name) || json_object_get(row, "match"))
+            fault(c, "bindings", "a binding that is more than a name and a value is not known");
+        else
+            json_object_set_new(c->bindings, name, without_expressions(c, FILE_NAME, buf_str(&c->text), value));
+        json_decref(value);
+    }
+}
+
+/* An operation with what is bound filled in, but where another language is spoken: what a script is to come to, and
+ * what resources() reads itself. Returns new. */
+static json_t *filled_in(struct chainsaw *c, const json_t *op)
+{
+    static const char *const others[] = {"check", "expect", "content", "resource", "bindings", "outputs"};
+    json_t *out = json_object(), *value;
+    const char *key;
+    json_object_foreach((json_t *)(uintptr_t)op, key, value)
+    {
+        size_t i = 0;
+        while (i < ARRAY_LEN(others) && !str_eq(others[i], key))
+            i++;
+        json_t *copy = json_deep_copy(value);
+        json_object_set_new(out, key,
+                            i < ARRAY_LEN(others) ? json_incref(copy)
+                                                  : without_expressions(c, FILE_NAME, buf_str(&c->text), copy));
+        json_decref(copy);
+    }
+    return out;
 }
 
 /* Objects of an operation: in its file, or written there. Returns a new array; faults are told. */
@@ -185,11 +236,10 @@ static void add_script(struct chainsaw *c, const json_t *op, const char *script)
     expectation(c, op, &x);
     json_array_foreach(json_object_get(op, "env"), i, row)
     {
-        const char *value = jstr_or(row, "value", "");
-        if (is_expression(value) && !str_eq(value, "($namespace)"))
-            fault(c, value, "an expression in env is not known");
+        const json_t *bare = json_object_get(row, "value");
+        _auto_free_ char *value = json_is_string(bare) ? xstrdup(json_string_value(bare)) : json_text(bare);
         buf_addf(&text, "export %s=", jstr_or(row, "name", "_"));
-        buf_add_shell_word(&text, str_eq(value, "($namespace)") ? c->im->ns : value);
+        buf_add_shell_word(&text, value ? value : "");
         buf_addc(&text, '\n');
     }
     if (json_object_get(op, "outputs"))
@@ -214,7 +264,8 @@ static void op_command(struct chainsaw *c, const json_t *op)
     buf_add_shell_word(&line, jstr_or(op, "entrypoint", "true"));
     json_array_foreach(json_object_get(op, "args"), i, word)
     {
-        const char *text = json_string_value(word);
+        _auto_free_ char *bare = json_is_string(word) ? NULL : json_text(word);
+        const char *text = bare ? bare : json_string_value(word);
         buf_addc(&line, ' ');
         if (text && strchr(text, '$') && !strpbrk(text, "'\"`"))
             buf_addf(&line, "\"%s\"", text); /* chainsaw expands variables in them */
@@ -374,6 +425,18 @@ static const struct {
 
 /* ---- the test ---- */
 
+/* With bindings of its own, which end with it. */
+static void add_bound(struct chainsaw *c, void (*add)(struct chainsaw *c, const json_t *op), const json_t *op)
+{
+    json_t *outside = c->bindings;
+    c->bindings = json_copy(outside);
+    bind_all(c, json_object_get(op, "bindings"));
+    _auto_json_ json_t *filled = filled_in(c, op);
+    add(c, filled);
+    json_decref(c->bindings);
+    c->bindings = outside;
+}
+
 static void add_operation(struct chainsaw *c, const json_t *op)
 {
     const char *key;
@@ -383,9 +446,9 @@ static void add_operation(struct chainsaw *c, const json_t *op)
         size_t i = 0;
         while (i < ARRAY_LEN(operations) && !str_eq(operations[i].name, key))
             i++;
-        if (i < ARRAY_LEN(operations)) {
-            operations[i].add(c, value);
-        } else {
+        if (i < ARRAY_LEN(operations) && operations[i].add != op_nothing) {
+            add_bound(c, operations[i].add, value);
+        } else if (i == ARRAY_LEN(operations)) {
             _auto_free_ char *what = xasprintf("the operation \"%s\" is not known", key);
             fault(c, key, what);
         }
@@ -410,9 +473,8 @@ static void no_unknown(const struct chainsaw *c, const json_t *o, const char *co
 
 static void add_step(struct chainsaw *c, const json_t *step, size_t number)
 {
-    static const char *const known[] = {"name",     "description", "try",
-                                        "catch",    "finally",     "cleanup",
-                                        "timeouts", "skipDelete",  "deletionPropagationPolicy",
+    static const char *const known[] = {"name",    "description", "try",      "catch",      "finally",
+                                        "cleanup", "bindings",    "timeouts", "skipDelete", "deletionPropagationPolicy",
                                         NULL};
     size_t i;
     const json_t *op;
@@ -421,14 +483,20 @@ static void add_step(struct chainsaw *c, const json_t *step, size_t number)
     c->step = NULL;
     c->name = jstr_or(step, "name", name);
     c->title = jstr_or(step, "description", c->name);
+    json_t *outside = c->bindings;
+    c->bindings = json_copy(outside);
+    bind_all(c, json_object_get(step, "bindings"));
     json_array_foreach(json_object_get(step, "try"), i, op) add_operation(c, op);
+    json_decref(c->bindings);
+    c->bindings = outside;
 }
 
 static void add_test(struct chainsaw *c, const json_t *test)
 {
     static const char *const known[] = {
-        "description", "steps", "timeouts", "namespace", "skip",     "concurrent", "skipDelete",
-        "fullName",    "catch", "cleanup",  "cluster",   "template", "failFast",   "deletionPropagationPolicy",
+        "description", "steps",      "bindings",   "timeouts", "namespace",
+        "skip",        "concurrent", "skipDelete", "fullName", "catch",
+        "cleanup",     "cluster",    "template",   "failFast", "deletionPropagationPolicy",
         NULL};
     const json_t *spec = json_object_get(test, "spec");
     _auto_free_ char *ns = xasprintf("chainsaw-%s", jstr_or(test, "metadata.name", c->im->lab->name));
@@ -442,12 +510,14 @@ static void add_test(struct chainsaw *c, const json_t *test)
     if (jstr(spec, "description"))
         json_object_set_new(c->im->tree, "about", json_string(jstr(spec, "description")));
     c->assert_within = import_duration(jstr(spec, "timeouts.assert"), WITHIN);
+    json_object_set_new(c->bindings, "namespace", json_string(c->im->ns));
+    bind_all(c, json_object_get(spec, "bindings"));
     json_array_foreach(json_object_get(spec, "steps"), i, step) add_step(c, step, i);
 }
 
 int import_chainsaw(struct import *im, struct err *e)
 {
-    struct chainsaw c = {.im = im};
+    struct chainsaw c = {.im = im, .bindings = json_object()};
     (void)e;
     _auto_json_ json_t *docs = import_docs(im, FILE_NAME, &c.text);
     if (docs && json_array_size(docs) != 1)
@@ -455,5 +525,6 @@ int import_chainsaw(struct import *im, struct err *e)
     else if (docs)
         add_test(&c, json_array_get(docs, 0));
     buf_release(&c.text);
+    json_decref(c.bindings);
     return 0;
 }

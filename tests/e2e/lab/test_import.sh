@@ -59,7 +59,7 @@ lacks "a service is in the cluster" "web.default.svc" "$out"
 refused kuttl/beyond '00-step.yaml:3: a TestStep'"'"'s "unitTest" is not known' '00-step.yaml:6: a command'"'"'s "interactive"' \
     '00-assert.yaml:8: expressions of CEL (assertAll)'
 refused kuttl 'this is a suite' 'shop'
-refused chainsaw/beyond 'chainsaw-test.yaml:6: a test'"'"'s "bindings"' 'many.yaml:6: the JMESPath expression (readyReplicas > `1`)' \
+refused chainsaw/beyond 'chainsaw-test.yaml:6: a binding that is more than a name and a value' 'many.yaml:6: the JMESPath expression (readyReplicas > `1`)' \
     'many.yaml:7: the JMESPath expression ($wanted)' 'chainsaw-test.yaml:17: the JMESPath expression (length($stdout) > `1`)' \
     'chainsaw-test.yaml:18: the operation "proxy"'
 

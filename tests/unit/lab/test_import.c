@@ -122,6 +122,49 @@ static void test_kuttl(void **state)
     "apiVersion: chainsaw.kyverno.io/v1alpha1\nkind: Test\nmetadata: {name: t}\nspec:\n  namespace: mine\n  steps:\n"  \
     "  - try:\n"
 
+#define BOUND                                                                                                          \
+    "apiVersion: chainsaw.kyverno.io/v1alpha1\nkind: Test\nmetadata: {name: t}\nspec:\n  namespace: mine\n"            \
+    "  bindings:\n  - {name: size, value: 2Gi}\n  - {name: many, value: 3}\n  - {name: same, value: ($size)}\n"        \
+    "  steps:\n"
+
+/* Bindings of the test, of a step, of an operation: the inner ones count, and end with it. */
+static void test_bindings(void **state)
+{
+    (void)state;
+    _auto_lab_ struct lab l = {0};
+    put("chainsaw-test.yaml", BOUND "  - bindings: [{name: size, value: 5Gi}]\n    try:\n"
+                                    "    - apply: {resource: {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, "
+                                    "data: {x: ($size), z: ($same)}}}\n"
+                                    "    - apply: {bindings: [{name: size, value: 7Gi}], resource: {apiVersion: v1, "
+                                    "kind: ConfigMap, metadata: {name: "
+                                    "b}, data: {x: ($size)}, count: ($many)}}\n"
+                                    "  - try:\n"
+                                    "    - delete: {ref: {apiVersion: v1, kind: Pod, name: ($size)}}\n"
+                                    "    - script: {content: 'echo $S', env: [{name: S, value: ($many)}]}\n");
+    _auto_free_ char *says = load(&l);
+    assert_string_equal(says, "");
+    const json_t *done = json_object_get(step(&l, 0), "solution");
+    const json_t *a = json_array_get(json_object_get(json_array_get(done, 0), "objects"), 0);
+    const json_t *b = json_array_get(json_object_get(json_array_get(done, 1), "objects"), 0);
+    assert_string_equal(jstr(a, "data.x"), "5Gi");
+    assert_string_equal(jstr(a, "data.z"), "2Gi");
+    assert_string_equal(jstr(b, "data.x"), "7Gi");
+    assert_int_equal(jint(b, "count", 0), 3);
+    done = json_object_get(step(&l, 1), "solution");
+    has(jstr(json_array_get(done, 0), "run"), "pod '2Gi'");
+    has(jstr(json_array_get(done, 1), "run"), "export S='3'");
+    put("chainsaw-test.yaml", BOUND "  - try:\n"
+                                    "    - delete: {ref: {apiVersion: v1, kind: Pod, name: ($nobody)}}\n"
+                                    "    - wait: {apiVersion: v1, kind: Pod, name: \"(join('-', [$size]))\"}\n"
+                                    "  - bindings: [{name: ($a), value: 1}]\n    try: []\n");
+    _auto_lab_ struct lab none = {0};
+    _auto_free_ char *wrong = load(&none);
+    has(wrong, "chainsaw-test.yaml:12: the JMESPath expression ($nobody) is not known");
+    has(wrong, "chainsaw-test.yaml:13: the JMESPath expression (join('-', [$size])) is not known");
+    has(wrong, "a binding that is more than a name and a value is not known");
+    drop("chainsaw-test.yaml");
+}
+
 static void test_chainsaw(void **state)
 {
     (void)state;
@@ -174,10 +217,8 @@ static int drop_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_killercoda),
-        cmocka_unit_test(test_kuttl),
-        cmocka_unit_test(test_chainsaw),
-        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_killercoda), cmocka_unit_test(test_kuttl),   cmocka_unit_test(test_chainsaw),
+        cmocka_unit_test(test_bindings),   cmocka_unit_test(test_nothing),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
