@@ -110,9 +110,22 @@ void jset(json_t *obj, const char *path, json_t *take_value)
     json_object_set_new_nocheck(parent, key, take_value);
 }
 
+/* What is no UTF-8 (cut in the middle of a character, a tool's words) would make the whole object unreadable: such a
+ * text loses all that is not ASCII. */
+static json_t *text_new(const char *s)
+{
+    json_t *text = json_string(s);
+    if (text || !s)
+        return text;
+    _auto_free_ char *ascii = xstrdup(s);
+    for (char *c = ascii; *c; c++)
+        *c = *c & 0x80 ? '?' : *c;
+    return json_string(ascii);
+}
+
 void jset_str(json_t *obj, const char *path, const char *s)
 {
-    jset(obj, path, json_string_nocheck(s));
+    jset(obj, path, text_new(s));
 }
 
 void jset_int(json_t *obj, const char *path, int64_t v)
@@ -127,7 +140,7 @@ void jset_bool(json_t *obj, const char *path, bool v)
 
 void jset_map(json_t *obj, const char *path, const char *key, const char *value)
 {
-    json_object_set_new_nocheck(jmake_obj(obj, path), key, json_string_nocheck(value));
+    json_object_set_new_nocheck(jmake_obj(obj, path), key, text_new(value));
 }
 
 void jdel(json_t *obj, const char *path)

@@ -116,6 +116,21 @@ static void json_numbers_write_like_go(void **state _unused_)
     assert_string_equal(text, "[-5,0.25,3,-9223372036854775808,true,null]");
 }
 
+/* What is set can be written and read again, whatever it was. */
+static void json_texts_are_utf8(void **state _unused_)
+{
+    _auto_json_ json_t *j = json_object();
+    jset_str(j, "status.message", "cut: \303\251\303");
+    jset_map(j, "metadata.annotations", "a", "\377b");
+    jset_str(j, "status.phase", "\303\251");
+    _auto_free_ char *text = json_text(j);
+    _auto_json_ json_t *again = json_loads(text, 0, NULL);
+    assert_non_null(again);
+    assert_string_equal(jstr(again, "status.message"), "cut: ???");
+    assert_string_equal(jmap(again, "metadata.annotations", "a"), "?b");
+    assert_string_equal(jstr(again, "status.phase"), "\303\251");
+}
+
 static void json_paths_read_and_edit(void **state _unused_)
 {
     _auto_json_ json_t *j = json_object();
@@ -336,6 +351,7 @@ int main(void)
         cmocka_unit_test(quoted_like_go),
         cmocka_unit_test(json_strings_escape_like_go),
         cmocka_unit_test(json_numbers_write_like_go),
+        cmocka_unit_test(json_texts_are_utf8),
         cmocka_unit_test(json_paths_read_and_edit),
         cmocka_unit_test(json_clones_and_compares),
         cmocka_unit_test(versions_are_compared_member_by_member),
