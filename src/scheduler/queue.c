@@ -280,7 +280,8 @@ void queue_unschedulable(struct queue *q, struct queued *p, int64_t now_ms)
 void queue_failed(struct queue *q, struct queued *p, int64_t now_ms)
 {
     begin_backoff(p, now_ms);
-    enter(q, p, STATE_BACKOFF, now_ms);
+    if (p->state != STATE_ACTIVE) /* an event has brought it back already: it is tried next */
+        enter(q, p, STATE_BACKOFF, now_ms);
 }
 
 void queue_waits(struct queue *q, struct queued *p, int64_t now_ms)

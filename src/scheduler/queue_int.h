@@ -36,7 +36,7 @@ void queue_drop(struct queue *q, struct queued *p);
 struct queued *queue_pop(struct queue *q);
 /* No node would do: an event that matters (or five minutes) brings it back, not before its back-off ends. */
 void queue_unschedulable(struct queue *q, struct queued *p, int64_t now_ms);
-/* Something went wrong: comes back after its back-off. */
+/* Something went wrong: comes back after its back-off, if nothing has brought it back yet. */
 void queue_failed(struct queue *q, struct queued *p, int64_t now_ms);
 /* It waits for its volumes: an event brings it back at once. */
 void queue_waits(struct queue *q, struct queued *p, int64_t now_ms);

@@ -1,6 +1,8 @@
 /* When a waiting pod is tried: order, back-off, what wakes it, what does not. */
 #include "scheduler_kit.h"
 
+#include "scheduler/queue_int.h"
+
 /* How often the scheduler has said that the pod cannot be placed. */
 static int64_t refusals(struct loop_world *w, const char *pod)
 {
@@ -122,12 +124,31 @@ static void test_nodes_come_and_go(void **state)
     assert_string_equal(kit_node_of(w, "late"), "a");
 }
 
+/* A binding fails while an event (here an edit) has brought the pod back. */
+static void test_fails_when_it_is_back(void **state)
+{
+    struct loop_world *w = *state;
+    bool fresh;
+    kit_pod(w, "p", "", ",'nodeSelector':{'disk':'ssd'}");
+    _auto_sobj_ struct sobj *pod = reg_read(w->registry, RES.pods, "default", "p");
+    struct queue *q = queue_new();
+    struct queued *p = queue_offer(q, pod, 0, &fresh);
+    assert_ptr_equal(queue_pop(q), p);
+    queue_waits(q, p, 1000);
+    queue_wake(q, p, 1000);
+    queue_failed(q, p, 1000);
+    assert_ptr_equal(queue_pop(q), p);
+    queue_failed(q, p, 1000);
+    assert_null(queue_pop(q));
+    queue_free(q);
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, kit_setup, kit_teardown)
     const struct CMUnitTest tests[] = {
-        T(test_priority_first),          T(test_backoff),           T(test_only_what_helps), T(test_gates),
-        T(test_room_is_counted_at_once), T(test_nodes_come_and_go),
+        T(test_priority_first),          T(test_backoff),           T(test_only_what_helps),       T(test_gates),
+        T(test_room_is_counted_at_once), T(test_nodes_come_and_go), T(test_fails_when_it_is_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
