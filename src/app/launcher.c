@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/resident.h"
 #include "base/str.h"
 #include "sys/chan.h"
 
@@ -97,6 +98,7 @@ static _Noreturn void live(const char *self_exe, int sock)
         dup2(null, fd);
     close_range(SOCK + 1, ~0U, 0);
     for (;;) {
+        resident_drop_program();
         struct msg m = MSG_INIT;
         const int rc = chan_recv(SOCK, &m);
         if (rc == 0 || (rc < 0 && errno != EINTR))

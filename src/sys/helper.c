@@ -32,6 +32,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/resident.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -355,6 +356,7 @@ static void serve(struct helper *h)
 {
     struct pollfd polled[3] = {{h->sock, POLLIN, 0}, {proc_child_signal_fd(SIG_BLOCK), POLLIN, 0}, {-1, POLLIN, 0}};
     int64_t due = 0;
+    bool worked = true; /* and has not rested since */
     for (;;) {
         struct signalfd_siginfo info;
         int status;
@@ -362,11 +364,15 @@ static void serve(struct helper *h)
         if (due <= now)
             due = now + helper_look_at_room(h);
         polled[2].fd = h->services;
-        if (poll(polled, ARRAY_LEN(polled), (int)(due - now)) < 0) {
-            if (errno != EINTR)
-                return;
+        const int64_t wait = worked && due - now > RESIDENT_REST_MS ? RESIDENT_REST_MS : due - now;
+        const int ready = poll(polled, ARRAY_LEN(polled), (int)wait);
+        if (ready < 0 && errno != EINTR)
+            return;
+        if (ready == 0 && worked)
+            resident_drop_program();
+        worked = ready != 0;
+        if (ready <= 0)
             continue;
-        }
         if (polled[1].revents && read(polled[1].fd, &info, sizeof info) > 0)
             for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
                 on_child_end(h, pid, status);

@@ -14,6 +14,7 @@
 #include "sys/userns_int.h"
 
 #include "base/mem.h"
+#include "base/resident.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -189,12 +190,17 @@ static _Noreturn void loop(struct node *n)
                  children = {proc_child_signal_fd(SIG_SETMASK), on_child, NULL};
     if (node_watch(n, &channel, &e) < 0 || node_watch(n, &children, &e) < 0)
         _exit(1);
-    for (;;) {
+    for (int wait_ms = RESIDENT_REST_MS;;) {
         /* One event at a time: a handler may end the life of any other watch. */
         struct epoll_event ev;
-        if (epoll_wait(n->epoll, &ev, 1, -1) == 1) {
+        const int ready = epoll_wait(n->epoll, &ev, 1, wait_ms);
+        if (ready == 1) {
             struct watch *w = ev.data.ptr;
             w->ready(n, w);
+            wait_ms = RESIDENT_REST_MS;
+        } else if (ready == 0) {
+            resident_drop_program();
+            wait_ms = -1;
         }
     }
 }

@@ -21,6 +21,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/resident.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,14 +80,18 @@ static _Noreturn void svc_main(int sock, int door)
     struct svc s = {.sock = sock, .dns = {.udp = -1, .tcp = -1}};
     s.ports = (struct ports){.nl = nl_open(&e), .own_net = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)};
     s.ports.door = door;
-    for (;;) {
+    for (int wait_ms = RESIDENT_REST_MS;;) {
         p[0] = (struct pollfd){s.sock, POLLIN, 0};
         struct pollfd *at = p + 1, *const end = p + POLL_MAX;
         struct pollfd *dns = at, *ports = dns + dns_poll(&s.dns, dns, (size_t)(end - dns));
         struct pollfd *flows = ports + ports_poll(&s.ports, ports, POLL_MAX / 2);
         struct pollfd *relays = flows + flow_poll(s.ports.flows, flows, (size_t)(end - flows));
         at = relays + relay_poll(s.ports.relays, relays, (size_t)(end - relays));
-        if (poll(p, (nfds_t)(at - p), -1) <= 0)
+        const int ready = poll(p, (nfds_t)(at - p), wait_ms);
+        wait_ms = ready == 0 ? -1 : RESIDENT_REST_MS;
+        if (ready == 0)
+            resident_drop_program();
+        if (ready <= 0)
             continue;
         /* Those that may add to a list after those that walk it. */
         relay_work(&s.ports.relays, relays, (size_t)(at - relays));
