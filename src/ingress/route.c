@@ -8,12 +8,55 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 /* ---- the table ---- */
+
+/* The C library's regcomp() takes memory and stack without end for some expressions, and "\\1" time: an expression of
+ * more than so many parts, repetitions counted out, is none. */
+enum { PARTS_MAX = 2000, DEPTH_MAX = 20 };
+
+/* What a repetition makes of one part: at *at there is "{2,5}"; leaves *at on its brace. */
+static size_t times_of(const char **at)
+{
+    size_t most = 1, n = 0;
+    while (**at && **at != '}') {
+        ++*at;
+        n = isdigit((unsigned char)**at) ? 10 * n + (size_t)(**at - '0') : 0;
+        n = n > PARTS_MAX ? PARTS_MAX : n;
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+static bool is_tame(const char *pattern)
+{
+    size_t total[DEPTH_MAX] = {0}, last[DEPTH_MAX] = {0}, depth = 0;
+    for (const char *c = pattern; *c; c++) {
+        size_t part = 1;
+        if (*c == '(') {
+            if (++depth == DEPTH_MAX)
+                return false;
+            total[depth] = last[depth] = 0;
+            continue;
+        }
+        if (*c == ')' && depth > 0)
+            part += total[depth--];
+        else if (*c == '{')
+            part = last[depth] * (times_of(&c) - 1);
+        else if (*c == '\\' && (!*++c || isdigit((unsigned char)*c)))
+            return false;
+        last[depth] = part + (*c == '}' ? last[depth] : 0);
+        total[depth] += part;
+        if (total[depth] > PARTS_MAX || !*c)
+            return false;
+    }
+    return depth == 0;
+}
 
 static void route_read(struct route *r, const json_t *rule)
 {
@@ -28,7 +71,7 @@ static void route_read(struct route *r, const json_t *rule)
     if (!jbool(rule, "regex", false) && !r->rewrite)
         return;
     _auto_free_ char *pattern = xasprintf("^%s", r->path);
-    r->is_regex = regcomp(&r->regex, pattern, REG_EXTENDED | REG_ICASE) == 0;
+    r->is_regex = is_tame(pattern) && regcomp(&r->regex, pattern, REG_EXTENDED | REG_ICASE) == 0;
 }
 
 struct table *table_new(json_t *take_json)

@@ -81,6 +81,42 @@ static json_t *rule(const char *host, const char *path, const char *type, const 
     return json_pack("{s:s, s:s, s:s, s:[s]}", "host", host, "path", path, "type", type, "targets", name);
 }
 
+static bool is_regex(const char *path)
+{
+    json_t *one = rule("h", path, "ImplementationSpecific", "x");
+    json_object_set_new(one, "regex", json_true());
+    struct table *made = table_new(json_pack("{s:[o]}", "rules", one));
+    const bool is = made->routes[0].is_regex;
+    table_free(made);
+    return is;
+}
+
+/* Somebody who may write an ingress must not end the server, or eat its memory. */
+static void wild_expressions(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"/api(/|$)(.*)", "/[a-z]{1,63}(-[0-9]{1,63}){2}", "/a{2,}b+(c|d)*?", "/x\\.html",
+                                       "/((a)(b(c)))"};
+    static const char *const bad[] = {"/((a{1,200}){1,200}){1,20}",
+                                      "/(a*)*\\1",
+                                      "/(a{99999999999999999999})",
+                                      "/a\\",
+                                      "/(((((((((((((((((((((a)))))))))))))))))))))",
+                                      "/(a"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        if (!is_regex(good[i]))
+            fail_msg("%s", good[i]);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        if (is_regex(bad[i]))
+            fail_msg("%s", bad[i]);
+    _auto_free_ char *deep = xcalloc(1, 40004);
+    memset(deep, '(', 20000);
+    memset(deep + 20000, ')', 20000);
+    deep[0] = '/';
+    deep[39999] = '\0';
+    assert_false(is_regex(deep));
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -120,6 +156,7 @@ int main(void)
         cmocka_unit_test(paths),
         cmocka_unit_test(rewriting),
         cmocka_unit_test(certificates),
+        cmocka_unit_test(wild_expressions),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
