@@ -204,7 +204,7 @@ static bool is_late(struct cron_round *r, int64_t at)
     char text[64];
     struct tm t;
     time_t seconds = (time_t)at;
-    if (!deadline || at + json_integer_value(deadline) >= r->now)
+    if (!deadline || json_integer_value(deadline) >= r->now - at)
         return false;
     strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S +0000", gmtime_r(&seconds, &t));
     loop_event(r->l, r->cj, EVENT_WARNING, "MissSchedule", "Missed scheduled time to start a job: %s", text);

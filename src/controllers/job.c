@@ -141,7 +141,7 @@ static bool out_of_time(struct job_round *r)
         return false;
     left = jint(r->job, "spec.activeDeadlineSeconds", 0) - (r->now_ns - start) / 1000000000;
     if (left > 0)
-        loop_enqueue_after(r->l, obj_ns(r->job), obj_name(r->job), left * 1000);
+        loop_enqueue_after(r->l, obj_ns(r->job), obj_name(r->job), (left < INT32_MAX ? left : INT32_MAX) * 1000);
     return left <= 0;
 }
 

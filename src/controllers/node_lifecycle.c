@@ -94,7 +94,10 @@ static int64_t tolerated_seconds(const json_t *pod, const json_t *taint)
             (!exists && !str_eq(jstr_or(t, "value", ""), jstr_or(taint, "value", ""))))
             continue;
         const json_t *seconds = jat(t, "tolerationSeconds");
-        return seconds ? json_integer_value(seconds) : -1;
+        if (!seconds)
+            return -1;
+        int64_t n = json_integer_value(seconds);
+        return n < 0 ? 0 : n < INT32_MAX ? n : INT32_MAX;
     }
     return 0;
 }

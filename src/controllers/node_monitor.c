@@ -19,7 +19,7 @@
 #define DOUBT_MS 2000
 
 struct heard {
-    char node[64], renewed[40];
+    char node[254], renewed[40];
     int64_t at; /* mono ms */
     bool doubted;
 };

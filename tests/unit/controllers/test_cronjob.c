@@ -94,6 +94,14 @@ static void test_late(void **state)
     assert_int_equal(count(w, RES.jobs), 1);
 }
 
+static void test_never_late(void **state)
+{
+    struct loop_world *w = *state;
+    make(w, CRON(",'startingDeadlineSeconds':9223372036854775807"));
+    pass_seconds(w, 61);
+    assert_int_equal(count(w, RES.jobs), 1);
+}
+
 /* One made by hand (kubectl create job --from=cronjob/tick) is its own, but not of its making. */
 static void test_by_hand(void **state)
 {
@@ -116,6 +124,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_forbid, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replace, setup, teardown),
         cmocka_unit_test_setup_teardown(test_late, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_never_late, setup, teardown),
         cmocka_unit_test_setup_teardown(test_by_hand, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,17 @@ static void test_deadline(void **state)
     assert_event(w, "j", "DeadlineExceeded", "Job was active longer than specified deadline");
 }
 
+/* 2^63-1 seconds are no wait that can be told in milliseconds. */
+static void test_deadline_that_never_comes(void **state)
+{
+    struct loop_world *w = *state;
+    make(w, JOB(",'activeDeadlineSeconds':9223372036854775807"));
+    settle(w);
+    pass_seconds(w, 3);
+    assert_int_equal(count(w, RES.pods), 1);
+    assert_string_equal(condition(w, "FailureTarget"), "");
+}
+
 static void test_goes_when_its_time_is_over(void **state)
 {
     struct loop_world *w = *state;
@@ -263,6 +274,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_indexed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_suspended, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deadline_that_never_comes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_goes_when_its_time_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deleted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failure_policy, setup, teardown),

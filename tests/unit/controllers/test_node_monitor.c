@@ -102,9 +102,45 @@ static void test_out_of_service(void **state)
     assert_string_equal(text_at(w, PODS, "p", "status.phase"), "(gone)");
 }
 
+/* Longer than most, but a name. */
+#define LONG "a-node.of-a-name.that-is-as-long-as-names-of-nodes-may-well-be.in-a-domain.of-its-own.example.com"
+
+static void test_long_name(void **state)
+{
+    struct loop_world *w = *state;
+    make(w, "{'apiVersion':'v1','kind':'Node','metadata':{'name':'" LONG "'}}");
+    change(w, NODES, LONG, "status", "status.conditions", "[" CONDITION("Ready", "True") "]");
+    make(w, "{'apiVersion':'coordination.k8s.io/v1','kind':'Lease','metadata':{'name':'" LONG
+            "','namespace':'kube-node-lease'},'spec':{'renewTime':'2026-01-01T00:00:00.000000Z'}}");
+    settle(w);
+    pass_seconds(w, 30);
+    change(w, NODES, LONG, "", "metadata.labels", "{'a':'b'}");
+    pass_seconds(w, 25);
+    assert_non_null(strstr(text_at(w, NODES, LONG, "spec.taints"), "node.kubernetes.io/unreachable"));
+}
+
+/* Seconds that are negative are none, and those of many centuries are no few. */
+static void test_odd_tolerations(void **state)
+{
+    static const char *const rows[][2] = {{"less", "-5"}, {"most", "9223372036854775807"}};
+    struct loop_world *w = *state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        make(w,
+             "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'%s','namespace':'default'},'spec':{'nodeName':'n1',"
+             "'tolerations':[{'key':'node.kubernetes.io/unreachable','operator':'Exists','effect':'NoExecute',"
+             "'tolerationSeconds':%s}],'containers':[{'name':'c','image':'busybox'}]}}",
+             rows[i][0], rows[i][1]);
+    }
+    settle(w);
+    pass_seconds(w, 55);
+    assert_string_not_equal(text_at(w, PODS, "less", "metadata.deletionTimestamp"), "");
+    assert_string_equal(text_at(w, PODS, "most", "metadata.deletionTimestamp"), "");
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
-    const struct CMUnitTest tests[] = {T(test_silence), T(test_late_heartbeat), T(test_out_of_service)};
+    const struct CMUnitTest tests[] = {T(test_silence), T(test_late_heartbeat), T(test_out_of_service),
+                                       T(test_long_name), T(test_odd_tolerations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
