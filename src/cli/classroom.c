@@ -84,6 +84,9 @@ static int add_name(struct strlist *out, const char *name, const char *file, int
         return err_set(e, ERR_BAD_REQUEST, "%s:%d: \"%s\" can not be a folder's name", file, line, name);
     if (strlist_has(out, name))
         return err_set(e, ERR_BAD_REQUEST, "%s:%d: %s is there twice", file, line, name);
+    _auto_json_ json_t *text = json_string(name);
+    if (!text)
+        return err_set(e, ERR_BAD_REQUEST, "%s:%d: this name is not UTF-8: save the list in that encoding", file, line);
     if (out->len >= CLASSROOM_STUDENTS_MAX)
         return err_set(e, ERR_TOO_LARGE, "%s: more than %d students", file, CLASSROOM_STUDENTS_MAX);
     strlist_add(out, name);
