@@ -3,6 +3,8 @@
  * DESIGN: a thread a connection, one request each (client/relay.h); what may be asked is said by regular expressions,
  * before anything is sent. Source: kubectl cmd/proxy, pkg/proxy. */
 #include "kubectl/call.h"
+#include "kubectl/klog.h"
+#include "kubectl/verbs/proxy_files.h"
 #include "kubectl/verbs/verbs_int.h"
 
 #include "base/accept.h"
@@ -21,6 +23,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -31,10 +34,14 @@ static const struct kubectl_flag flags[] = {
     {"accept-paths", 0, FLAG_TEXT, "^.*", "Paths that may be asked for", NULL},
     {"address", 0, FLAG_TEXT, "127.0.0.1", "The address to serve on", NULL},
     {"api-prefix", 0, FLAG_TEXT, "/", "Before the paths of the API", NULL},
+    {"disable-filter", 0, FLAG_BOOL, NULL, "Answer whatever is asked for, from wherever: dangerous", NULL},
+    {"keepalive", 0, FLAG_DURATION, "0s", "Taken as it is: a connection is closed behind its answer", NULL},
     {"port", 'p', FLAG_INT, "8001", "The port to serve on; 0: any", NULL},
     {"reject-methods", 0, FLAG_TEXT, "^$", "Methods that are refused", NULL},
     {"reject-paths", 0, FLAG_TEXT, "^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach", "Paths that are refused", NULL},
     {"unix-socket", 'u', FLAG_TEXT, NULL, "A socket to serve on, in the place of a port", NULL},
+    {"www", 'w', FLAG_TEXT, NULL, "A folder whose files are served, too", NULL},
+    {"www-prefix", 'P', FLAG_TEXT, "/static/", "Before the paths of its files", NULL},
     {NULL},
 };
 
@@ -46,7 +53,9 @@ struct patterns {
 struct proxy {
     struct call *c;
     struct patterns hosts, paths, no_paths, no_methods;
-    const char *prefix; /* without its last slash */
+    const char *prefix;        /* without its last slash */
+    const char *www;           /* a folder; "": none */
+    const char *static_prefix; /* of its files; with its last slash */
     pthread_mutex_t lock;
     pthread_cond_t gone;
     size_t live; /* visitors that are served; by the lock */
@@ -193,8 +202,22 @@ static char *plain_path(const char *path)
 static bool may_ask(const struct proxy *p, const struct asked *a)
 {
     _auto_free_ char *path = plain_path(a->path);
+    if (call_bool(p->c, "disable-filter"))
+        return true;
     return path && fits(&p->paths, path) && !fits(&p->no_paths, path) && !fits(&p->no_methods, a->method) &&
            fits(&p->hosts, a->host);
+}
+
+/* Files are asked for by their plain path, which nobody filters. */
+static bool serve_files(const struct proxy *p, const struct asked *a, int fd)
+{
+    const size_t n = strlen(p->static_prefix);
+    _auto_free_ char *plain = *p->www ? plain_path(a->path) : NULL;
+    if (!plain || strncmp(plain, p->static_prefix, n - 1) != 0 || (plain[n - 1] != '/' && plain[n - 1] != '\0'))
+        return false;
+    const struct files_request rq = {a->method, a->path, plain, buf_str(&a->headers), fd};
+    proxy_files_serve(p->www, p->static_prefix, &rq);
+    return true;
 }
 
 static int relay(const struct proxy *p, struct client *client, const struct relay_request *rq, struct err *e)
@@ -203,30 +226,37 @@ static int relay(const struct proxy *p, struct client *client, const struct rela
     return client_relay(client, rq, e);
 }
 
-static void serve(struct proxy *p, int fd)
+static void serve_api(const struct proxy *p, const struct asked *a, const char *body, size_t len, int fd)
 {
-    _auto_buf_ struct buf in = BUF_INIT;
-    struct asked a = {0};
     struct err e = ERR_INIT;
     _auto_client_ struct client *client = NULL;
-    const size_t head = read_head(fd, p->c->k->cancel, &in), prefix = strlen(p->prefix);
-    if (head == 0 || !parse_head(in.data, head, &a)) {
-        answer(fd, 400, "Bad Request", "400 Bad Request");
-    } else if (strncmp(a.path, p->prefix, prefix) != 0 || a.path[prefix] != '/') {
+    const size_t prefix = strlen(p->prefix);
+    if (strncmp(a->path, p->prefix, prefix) != 0 || a->path[prefix] != '/') {
         answer(fd, 404, "Not Found", "404 page not found\n");
-    } else if (!may_ask(p, &a)) {
+    } else if (!may_ask(p, a)) {
         answer(fd, 403, "Forbidden", "Forbidden");
     } else {
-        const struct relay_request rq = {.method = a.method,
-                                         .path = a.path + prefix,
-                                         .headers = buf_str(&a.headers),
-                                         .upgrade = a.upgrade,
-                                         .body = in.data + head,
-                                         .len = in.len - head,
+        const struct relay_request rq = {.method = a->method,
+                                         .path = a->path + prefix,
+                                         .headers = buf_str(&a->headers),
+                                         .upgrade = a->upgrade,
+                                         .body = body,
+                                         .len = len,
                                          .fd = fd};
         if (client_open(&p->c->k->access, &client, &e) < 0 || relay(p, client, &rq, &e) < 0)
             answer(fd, 502, "Bad Gateway", e.msg);
     }
+}
+
+static void serve(const struct proxy *p, int fd)
+{
+    _auto_buf_ struct buf in = BUF_INIT;
+    struct asked a = {0};
+    const size_t head = read_head(fd, p->c->k->cancel, &in);
+    if (head == 0 || !parse_head(in.data, head, &a))
+        answer(fd, 400, "Bad Request", "400 Bad Request");
+    else if (!serve_files(p, &a, fd))
+        serve_api(p, &a, in.data + head, in.len - head, fd);
     asked_release(&a);
 }
 
@@ -325,6 +355,20 @@ static char *prefix_of(const char *text)
     return xasprintf("%s%.*s", n > 0 && text[0] != '/' ? "/" : "", (int)n, text);
 }
 
+static void warn(struct call *c, const struct proxy *p)
+{
+    char why[GO_ERRNO_LEN];
+    struct stat st;
+    if (call_bool(c, "disable-filter") && !*call_text(c, "unix-socket"))
+        klog_warning(c->k->err, "proxy.go:177",
+                     "Request filter disabled, your proxy is vulnerable to XSRF attacks, please be cautious");
+    if (*p->www && stat(p->www, &st) < 0)
+        klog_warning(c->k->err, "proxy.go:200", "Failed to stat static file directory %s: stat %s: %s", p->www, p->www,
+                     go_errno_text(errno, why));
+    else if (*p->www && !S_ISDIR(st.st_mode))
+        klog_warning(c->k->err, "proxy.go:202", "Static file directory %s is not a directory", p->www);
+}
+
 static int run_with(struct call *c, struct proxy *p)
 {
     if (!patterns_read(c, "accept-hosts", &p->hosts) || !patterns_read(c, "accept-paths", &p->paths) ||
@@ -332,6 +376,7 @@ static int run_with(struct call *c, struct proxy *p)
         !call_client(c))
         return c->code;
     const char *path = call_text(c, "unix-socket");
+    warn(c, p);
     _auto_close_ int fd = *path ? listen_unix(c, path) : listen_tcp(c);
     if (fd < 0)
         return c->code;
@@ -345,7 +390,13 @@ static int run_with(struct call *c, struct proxy *p)
 static int run(struct call *c)
 {
     _auto_free_ char *prefix = prefix_of(call_text(c, "api-prefix"));
-    struct proxy p = {.c = c, .prefix = prefix, .lock = PTHREAD_MUTEX_INITIALIZER, .gone = PTHREAD_COND_INITIALIZER};
+    _auto_free_ char *bare = prefix_of(call_text(c, "www-prefix")), *static_prefix = xasprintf("%s/", bare);
+    struct proxy p = {.c = c,
+                      .prefix = prefix,
+                      .www = call_text(c, "www"),
+                      .static_prefix = static_prefix,
+                      .lock = PTHREAD_MUTEX_INITIALIZER,
+                      .gone = PTHREAD_COND_INITIALIZER};
     const int code = run_with(c, &p);
     patterns_release(&p.hosts);
     patterns_release(&p.paths);
@@ -357,7 +408,7 @@ static int run(struct call *c)
 const struct kubectl_verb kubectl_proxy = {
     .name = "proxy",
     .summary = "Run a proxy to the Kubernetes API server",
-    .usage = "[--port=PORT] [--api-prefix=PREFIX]",
+    .usage = "[--port=PORT] [--www=FOLDER] [--www-prefix=PREFIX] [--api-prefix=PREFIX]",
     .flags = flags,
     .takes = TAKES_NONE,
     .run = run,

@@ -98,6 +98,87 @@ eq "our kubectl through it" pod/two "$(ours --server="$url" get pod two -o name)
 kill $proxy
 wait $proxy || true
 
+say "proxy: files of a folder"
+www="$WORK/www"
+mkdir -p "$www/sub" "$www/indexed"
+echo '<h1>hi' >"$www/page.html"
+echo text >"$www/plain"
+echo '  <!DOCTYPE html>' >"$www/looks"
+printf 'x' >"$www/sub/b & <c>\"'.css"
+printf '\0\1\2binary' >"$www/sub/data"
+printf '\211PNG\r\n\032\n' >"$www/picture"
+echo '{}' >"$www/x.json"
+echo 'a' >"$www/x.js"
+echo idx >"$www/indexed/index.html"
+: >"$www/empty"
+ln -s ../plain "$www/sub/link"
+echo secret >"$WORK/outside"
+# proxied WHO FLAGS COMMAND...: a proxy of that kubectl; $url is its address
+proxied() {
+    : >"$WORK/proxy"
+    "$@" >"$WORK/proxy" 2>"$WORK/proxy.err" &
+    proxy=$!
+    within 20 "it serves" grep -q "Starting to serve on 127.0.0.1:" "$WORK/proxy"
+    url=http://127.0.0.1:$(sed 's/.*://' "$WORK/proxy")
+}
+# all that is asked of both: status, headers but the time and the connection's, body
+ask_for_files() {
+    while read -r path; do
+        for method in GET HEAD POST; do
+            echo "== $method $path"
+            [ $method = HEAD ] && set -- -I || set -- -X $method -i
+            curl -s "$@" --path-as-is --max-time 20 "$url$path" | tr -d '\r' | grep -avE '^(Date|Connection): ' | { sed '/^$/q' | sort; cat; }
+        done
+    done <<'P'
+/st/
+/st
+/st?a=b
+/st/page.html
+/st/plain
+/st/looks
+/st/sub
+/st/sub/
+/st/sub/data
+/st/sub/link
+/st/sub/b%20%26%20%3Cc%3E%22%27.css
+/st/indexed/
+/st/indexed
+/st/indexed/index.html?x
+/st/none
+/st/x.json
+/st/x.js
+/st/picture
+/st/empty
+/st/../st/plain
+/st//plain
+/st/%2e%2e/outside
+/st/sub/%2e%2e/%2e%2e/%2e%2e/outside
+/st/plain/
+P
+    for range in 1-2 2- -2 0-100 100-200; do
+        echo "== range $range"
+        curl -s -i -r "$range" "$url/st/plain" | tr -d '\r' | grep -avE '^(Date|Connection): ' | sort
+    done
+    curl -s -i -H 'If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT' "$url/st/plain" | tr -d '\r' | grep -avE '^(Date|Connection): ' | sort
+    curl -s -o /dev/null -w '%{http_code}\n' -H 'Host: example.com' "$url/st/plain"
+    curl -s -o /dev/null -w '%{http_code}\n' -H 'Host: example.com' "$url/version"
+}
+for who in real ours; do
+    [ $who = real ] && set -- "$KUBECTL" || set -- "$STOWAGE" kubectl
+    proxied "$@" proxy --port=0 --www="$www" --www-prefix=/st
+    ask_for_files >"$WORK/files.$who"
+    eq "the API is beside them" default "$(curl -s "$url/api/v1/namespaces/default" | jq -r .metadata.name)"
+    kill $proxy
+    wait $proxy || true
+    proxied "$@" proxy --port=0 --www="$WORK/no-such" --disable-filter
+    { sed 's/^W[^]]*\] //' "$WORK/proxy.err"; curl -s "$url/static/"; curl -s -o /dev/null -w '%{http_code}\n' -H 'Host: example.com' "$url/version"; } >>"$WORK/files.$who"
+    kill $proxy
+    wait $proxy || true
+done
+lacks "nothing from outside" secret "$(cat "$WORK/files.ours")"
+[ "$(grep -c '200 OK' "$WORK/files.ours")" -gt 30 ] || die "$(cat "$WORK/files.ours")"
+diff "$WORK/files.real" "$WORK/files.ours" || die "files are not served as kubectl does"
+
 say "completion: bash asks, and what is answered"
 ln -s "$STOWAGE" "$WORK/kubectl"
 export STOWAGE
