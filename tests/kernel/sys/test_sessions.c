@@ -35,7 +35,8 @@ static int open_network(void)
         char path[320], name[32] = "";
         snprintf(path, sizeof path, "/proc/%s/comm", entry->d_name);
         _auto_file_ FILE *f = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' ? fopen(path, "re") : NULL;
-        if (!f || !fgets(name, sizeof name, f) || !str_eq(name, "stowage-svc\n") || !is_ours(atoi(entry->d_name)))
+        if (!f || !fgets(name, sizeof name, f) || !str_eq(name, "stowage-svc\n") ||
+            !is_ours((int)strtol(entry->d_name, NULL, 10)))
             continue;
         snprintf(path, sizeof path, "/proc/%s/ns/net", entry->d_name);
         fd = open(path, O_RDONLY | O_CLOEXEC);

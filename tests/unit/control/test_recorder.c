@@ -143,7 +143,7 @@ static void test_is_text(void **state)
     const struct event_source src = {
         .component = "default-scheduler", .instance = "default-scheduler-0", .action = "Scheduling"};
     memset(note, 'x', 1023);
-    strcpy(note + 1023, "\xc3\xa9\xc3\xa9");
+    memcpy(note + 1023, "\xc3\xa9\xc3\xa9", sizeof "\xc3\xa9\xc3\xa9");
     control_event(h->control, &src, obj, "", EVENT_WARNING, "FailedScheduling", "%s", note);
     control_step(h->control);
     const struct found f = events_in(h, "default");
