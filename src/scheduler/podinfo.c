@@ -59,12 +59,20 @@ int64_t room_extended(const struct room *a, const char *name)
     return 0;
 }
 
+/* More than any node has; the sum over the pods of a node still fits. */
+#define MOST (INT64_C(1) << 52)
+
+static void sum(int64_t *a, int64_t b)
+{
+    *a = b < MOST - *a ? *a + b : MOST;
+}
+
 static void amounts_add(struct room *a, const json_t *list)
 {
     const char *name;
     json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)list, name, v) * amount_at(a, name) +=
-        resource_amount(name, json_string_value(v));
+    json_object_foreach((json_t *)(uintptr_t)list, name, v)
+        sum(amount_at(a, name), resource_amount(name, json_string_value(v)));
 }
 
 static void raise_to(int64_t *a, int64_t b)
@@ -81,19 +89,14 @@ static void amounts_merge(struct room *a, const struct room *b, void (*merge)(in
         merge(amount_at(a, b->more[i].name), b->more[i].amount);
 }
 
-static void sum(int64_t *a, int64_t b)
-{
-    *a += b;
-}
-
 static void container_amounts(struct room *a, const json_t *container, bool assume)
 {
     const json_t *asks = jat(container, "resources.requests");
     amounts_add(a, asks);
     if (assume && !json_object_get(asks, "cpu"))
-        a->cpu += DEFAULT_CPU_MILLI;
+        sum(&a->cpu, DEFAULT_CPU_MILLI);
     if (assume && !json_object_get(asks, "memory"))
-        a->memory += DEFAULT_MEMORY;
+        sum(&a->memory, DEFAULT_MEMORY);
 }
 
 static struct room pod_amounts(const json_t *spec, bool assume)

@@ -43,6 +43,10 @@ static const struct {
      NO("1 Insufficient cpu, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]. preemption: 0/3 nodes are available: 1 "
         "No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.")},
     {"memory", ASK("memory", "9Gi"), "", NULL, NO("3 Insufficient memory.") NO_VICTIMS},
+    {"more memory together than can be counted",
+     "[{'name':'c','image':'i','resources':{'requests':{'memory':'5E'}}},"
+     "{'name':'d','image':'i','resources':{'requests':{'memory':'5E'}}}]",
+     "", NULL, NO("3 Insufficient memory.") NO_VICTIMS},
     {"ephemeral storage", ASK("ephemeral-storage", "60Gi"), "", NULL,
      NO("3 Insufficient ephemeral-storage.") NO_VICTIMS},
     {"extended", ASK("x.io/gpu", "3"), "", NULL, NO("3 Insufficient x.io/gpu.") NO_VICTIMS},
