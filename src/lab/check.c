@@ -1,7 +1,8 @@
 /* check.c - see check.h: the table of kinds, waiting, and the report.
  *
  * DESIGN: a check is asked again and again until it passes or its patience is over, at first often, then less: what is
- * so already costs one look, and nobody sleeps for nothing. */
+ * so already costs one look, and nobody sleeps for nothing. What has to start a process for a look looks more seldom in
+ * the end. */
 #include "lab/check_int.h"
 
 #include "base/json.h"
@@ -14,6 +15,7 @@
 #define PATIENCE_MS 10000
 #define FIRST_MS    10
 #define LONGEST_MS  400
+#define PROCESS_MS  1200 /* of a kind whose every look is a process in a pod or node */
 
 static const struct {
     const char *field;
@@ -112,6 +114,11 @@ static void fail_with(const json_t *check, struct check_result *r, struct err *e
     err_clear(e);
 }
 
+static int64_t longest_nap(const json_t *check)
+{
+    return kinds_of_check[kind_of(check)].running ? PROCESS_MS : LONGEST_MS;
+}
+
 static bool in_vain(const struct lab_env *env, const json_t *check)
 {
     return env->settled && env->settled(env->settled_arg, kinds_of_check[kind_of(check)].running);
@@ -130,7 +137,8 @@ int check_await(struct lab_env *env, const json_t *check, int64_t patience_ms, s
         patience_ms = patience_ms * env->patience_percent / 100;
     }
     patience_ms = kinds_of_check[kind_of(check)].no_wait ? 0 : env_patience(env, patience_ms);
-    for (int64_t nap = FIRST_MS;; nap = nap * 3 / 2 < LONGEST_MS ? nap * 3 / 2 : LONGEST_MS) {
+    const int64_t longest = longest_nap(check);
+    for (int64_t nap = FIRST_MS;; nap = nap * 3 / 2 < longest ? nap * 3 / 2 : longest) {
         struct check_result r = {0};
         const int rc = check_once(env, check, &r, e);
         if (rc < 0 && (e->code == ERR_USAGE || e->code == ERR_UNSUPPORTED))
