@@ -26,6 +26,11 @@ static int64_t amount(const json_t *list, const char *resource)
     return str_eq(resource, "cpu") ? quantity_milli(&q) : quantity_value(&q);
 }
 
+static int64_t sum(int64_t a, int64_t b)
+{
+    return b < INT64_MAX - a ? a + b : INT64_MAX;
+}
+
 static int64_t asked_by(const json_t *container, const char *resource)
 {
     return amount(jat(container, "resources.requests"), resource);
@@ -39,18 +44,18 @@ static int64_t pod_asks(const json_t *pod, const char *resource)
     const json_t *c;
     json_array_foreach(jat(pod, "spec.containers"), i, c)
     {
-        together += asked_by(c, resource);
+        together = sum(together, asked_by(c, resource));
     }
     json_array_foreach(jat(pod, "spec.initContainers"), i, c)
     {
         const int64_t asked = asked_by(c, resource);
         if (str_eq(jstr(c, "restartPolicy"), "Always"))
-            sidecars += asked;
-        else if (start < sidecars + asked)
-            start = sidecars + asked;
+            sidecars = sum(sidecars, asked);
+        else if (start < sum(sidecars, asked))
+            start = sum(sidecars, asked);
     }
-    together += sidecars;
-    return (together > start ? together : start) + amount(jat(pod, "spec.overhead"), resource);
+    together = sum(together, sidecars);
+    return sum(together > start ? together : start, amount(jat(pod, "spec.overhead"), resource));
 }
 
 static bool takes_room(const struct pod_run *p, const struct pod_run *other)
@@ -84,7 +89,7 @@ static const char *lacks_room(const struct pod_run *p, const json_t *node, char 
         const int64_t asked = pod_asks(pod_tree(p), resources[r]), capacity = amount(allocatable, resources[r]);
         int64_t used = 0;
         for (const struct pod_run *o = p->k->pods; asked > 0 && o; o = o->next)
-            used += takes_room(p, o) ? pod_asks(pod_tree(o), resources[r]) : 0;
+            used = takes_room(p, o) ? sum(used, pod_asks(pod_tree(o), resources[r])) : used;
         if (asked > 0 && asked > capacity - used) {
             *out_message = shortage(resources[r], asked, used, capacity);
             return out_of(resources[r]);

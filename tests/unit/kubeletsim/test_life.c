@@ -60,6 +60,19 @@ static void test_to_running(void **state)
     assert_int_equal(version_of(kit, "p"), now);
 }
 
+/* More than can be counted is more than there is. */
+static void test_asks_too_much(void **state)
+{
+    struct kit *kit = *state;
+    make(&kit->w, POD_ON_NODE("p",
+                              ",'resources':{'requests':{'memory':'5E'}}},{'name':'d','image':'nginx','resources':"
+                              "{'requests':{'memory':'5E'}}",
+                              ""));
+    settle(&kit->w);
+    assert_string_equal(phase(kit, "p"), "Failed");
+    assert_string_equal(text_at(&kit->w, PODS, "p", "status.reason"), "OutOfmemory");
+}
+
 /* Counts the writes of one pod from its creation to Running. */
 static void test_two_writes(void **state)
 {
@@ -363,6 +376,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, kit_setup, kit_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_to_running),
+        TEST(test_asks_too_much),
         TEST(test_two_writes),
         TEST(test_completed),
         TEST(test_failed),
