@@ -329,7 +329,8 @@ static struct job *job_new(struct loop *l, struct sobj *claim, struct sobj *pv, 
     *j = (struct job){.machine = env->machine, .driver = d, .claim = sobj_ref(claim), .pv = sobj_ref(pv)};
     j->key = xasprintf("%s/%s", claim->ns, claim->name);
     j->asked_bytes = bytes;
-    j->made_bytes = d->attach_required ? (bytes + GIB - 1) / GIB * GIB : bytes; /* disks are sold by whole GiB */
+    const bool in_whole_gib = d->attach_required && bytes <= INT64_MAX - GIB; /* as disks are sold */
+    j->made_bytes = in_whole_gib ? (bytes + GIB - 1) / GIB * GIB : bytes;
     text_of(j->asked_bytes, j->asked);
     text_of(j->made_bytes, j->made);
     if (bytes == claim_request(claim->tree)) /* as the user wrote it */
