@@ -67,14 +67,15 @@ static json_t *recycler_pod(const json_t *pv, const char *name)
     static const char script[] =
         "test -e /scrub && find /scrub -mindepth 1 -delete && test -z \"$(ls -A /scrub)\" || exit 1";
     const json_t *path = jat(pv, "spec.hostPath");
-    int64_t gib = (pv_capacity(pv) + (INT64_C(1) << 30) - 1) >> 30;
-    int64_t least = path ? 60 : 300;
+    const int64_t bytes = pv_capacity(pv), one = INT64_C(1) << 30, gib = bytes / one + (bytes % one > 0);
+    const int64_t least = path ? 60 : 300, most = INT32_MAX; /* seconds, half a minute a GiB; no pod may have more */
+    const int64_t deadline = 30 * gib < least ? least : 30 * gib > most ? most : 30 * gib;
     json_t *volume = json_pack("{s:s}", "name", "vol");
     json_object_set_new(volume, path ? "hostPath" : "nfs", json_deep_copy(path ? path : jat(pv, "spec.nfs")));
     return json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:I, s:s, s:[o], s:[{s:s, s:s, s:[s], s:[s, s], s:[{s:s, s:s}]}]}}",
                      "kind", "Pod", "apiVersion", "v1", "metadata", "name", name, "namespace", "default", "spec",
-                     "activeDeadlineSeconds", (json_int_t)(30 * gib > least ? 30 * gib : least), "restartPolicy",
-                     "Never", "volumes", volume, "containers", "name", "pv-recycler", "image",
+                     "activeDeadlineSeconds", (json_int_t)deadline, "restartPolicy", "Never", "volumes", volume,
+                     "containers", "name", "pv-recycler", "image",
                      "registry.k8s.io/build-image/debian-base:bookworm-v1.0.6", "command", "/bin/sh", "args", "-c",
                      script, "volumeMounts", "name", "vol", "mountPath", "/scrub");
 }

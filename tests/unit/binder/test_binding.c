@@ -130,6 +130,18 @@ static void test_recycle(void **state)
     assert_event(w, "rec", "VolumeRecycled", "Volume recycled");
 }
 
+/* Half a minute a GiB, up to what a pod may say. */
+static void test_recycle_much(void **state)
+{
+    struct loop_world *w = &((struct fixture *)*state)->w;
+    make(w, VOLUME("rec", "8Ei", ",'persistentVolumeReclaimPolicy':'Recycle','hostPath':{'path':'/mnt/x'}"));
+    make(w, CLAIM("a", "1Gi", ",'storageClassName':''"));
+    settle(w);
+    delete_it(w, PVC, "a", NULL);
+    settle(w);
+    assert_string_equal(text_at(w, RES.pods, "recycler-for-rec", "spec.activeDeadlineSeconds"), "2147483647");
+}
+
 static void test_lost(void **state)
 {
     struct loop_world *w = &((struct fixture *)*state)->w;
@@ -245,6 +257,7 @@ int main(void)
         T(test_protection),
         T(test_reclaim),
         T(test_recycle),
+        T(test_recycle_much),
         T(test_lost),
         T(test_named_volume),
         T(test_default_class_later),
