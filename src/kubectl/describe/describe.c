@@ -97,6 +97,7 @@ static const struct described kinds[] = {
     {RBAC, "RoleBinding", rows_role_binding, EVENTS_NONE, {{0}}},
     {RBAC, "ClusterRoleBinding", rows_role_binding, EVENTS_NONE, {{0}}},
     {"scheduling.k8s.io", "PriorityClass", rows_priority_class, EVENTS_BY_KIND, {{0}}},
+    {"certificates.k8s.io", "CertificateSigningRequest", rows_csr, EVENTS_BY_KIND, {{0}}},
 };
 
 static const struct described *described_of(const char *group, const char *kind)
@@ -118,6 +119,13 @@ enum describe_events describe_events_of(const char *group, const char *kind)
 {
     const struct described *d = described_of(group, kind);
     return d != NULL ? d->events : EVENTS_BY_KIND;
+}
+
+const char *describe_refuses(const json_t *object)
+{
+    const bool csr = str_eq(jstr(object, "kind"), "CertificateSigningRequest") &&
+                     str_starts(jstr_or(object, "apiVersion", ""), "certificates.k8s.io/");
+    return csr ? describe_csr_fault(object) : NULL;
 }
 
 void describe_object(struct buf *out, const json_t *object, const json_t *related, int64_t now)

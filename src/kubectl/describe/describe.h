@@ -29,6 +29,8 @@ const struct describe_want *describe_wants(const char *group, const char *kind);
 enum describe_events { EVENTS_NONE, EVENTS_BY_KIND, EVENTS_BY_NAME, EVENTS_OF_NODE };
 enum describe_events describe_events_of(const char *group, const char *kind);
 
+/* Why the object can not be described; NULL: it can. */
+const char *describe_refuses(const json_t *object);
 /* Appends the description. now: wall ns, for ages. */
 void describe_object(struct buf *out, const json_t *object, const json_t *related, int64_t now);
 /* A pod template, with its tabs as they are: what `rollout history --revision` prints. */

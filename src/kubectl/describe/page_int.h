@@ -109,7 +109,9 @@ extern const struct row rows_pod[], rows_node[], rows_pv[], rows_pvc[], rows_sto
     rows_service_cidr[], rows_ip_address[], rows_network_policy[], rows_replication_controller[], rows_replica_set[],
     rows_deployment[], rows_stateful_set[], rows_daemon_set[], rows_job[], rows_cron_job[], rows_config_map[],
     rows_secret[], rows_service_account[], rows_role[], rows_role_binding[], rows_namespace[], rows_quota[],
-    rows_limit_range[], rows_hpa[], rows_budget[], rows_priority_class[];
+    rows_limit_range[], rows_hpa[], rows_budget[], rows_priority_class[], rows_csr[];
 void describe_generic(struct page *p, const json_t *object);
+/* Why such a request can not be described; NULL: it can. */
+const char *describe_csr_fault(const json_t *object);
 
 #endif

@@ -29,6 +29,11 @@ static int describe_one(struct call *c, const struct target *t, json_t *object, 
         call_error(c, &e);
         return 0;
     }
+    const char *fault = describe_refuses(object);
+    if (fault) {
+        call_fail(c, "%s", fault);
+        return 0;
+    }
     describe_object(&text, object, related, clock_wall_ns(clock_real()));
     if (d->prefix == NULL && d->done > 0)
         fputs("\n\n", c->k->out);
