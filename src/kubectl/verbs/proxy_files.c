@@ -471,8 +471,9 @@ void proxy_files_serve(const char *folder, const char *prefix, const struct file
     struct stat st;
     const size_t n = strlen(prefix);
     _auto_free_ char *asked = xstrndup(rq->path, strcspn(rq->path, "?")), *short_form = clean(asked);
-    if (strlen(asked) == n - 1 || !str_eq(short_form, asked)) {
-        redirect_whole(rq, strlen(asked) == n - 1 ? prefix : short_form);
+    const bool bare = strlen(rq->plain) < n; /* the prefix without its slash, however it was escaped */
+    if (bare || !str_eq(short_form, asked)) {
+        redirect_whole(rq, bare ? prefix : short_form);
         return;
     }
     _auto_free_ char *name = clean(rq->plain + n);
