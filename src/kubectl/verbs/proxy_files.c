@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -250,28 +251,38 @@ static bool unchanged_since(const struct files_request *rq, time_t changed)
     return end && !*end && timegm(&tm) >= changed;
 }
 
-enum range { RANGE_WHOLE, RANGE_PART, RANGE_NONE };
+enum range { RANGE_WHOLE, RANGE_PART, RANGE_BEHIND, RANGE_BAD };
+
+/* Digits and nothing else up to `end`; -1: that is none. */
+static int64_t place_of(const char *text, const char *end)
+{
+    char *stop;
+    const int64_t n = isdigit((unsigned char)*text) ? strtoll(text, &stop, 10) : -1;
+    return n >= 0 && stop == end ? n : -1;
+}
 
 /* "bytes=1-2", "bytes=5-", "bytes=-3". */
 static enum range range_of(const struct files_request *rq, int64_t size, int64_t *out_from, int64_t *out_len)
 {
-    char text[128], *end;
+    char text[128];
     *out_from = 0;
     *out_len = size;
     if (!header_of(rq, "Range", text) || !str_starts(text, "bytes=") || strchr(text, ',') || size == 0)
         return RANGE_WHOLE;
-    const char *from = text + 6, *dash = strchr(from, '-');
-    if (!dash)
-        return RANGE_WHOLE;
-    const int64_t last = dash[1] ? strtoll(dash + 1, &end, 10) : size - 1;
+    const char *from = text + 6, *dash = strchr(from, '-'), *end = text + strlen(text);
+    const int64_t last = dash && dash[1] ? place_of(dash + 1, end) : size - 1;
+    if (!dash || last < 0 || (dash == from && !dash[1]))
+        return RANGE_BAD;
     if (dash == from) {
         *out_len = last < size ? last : size;
         *out_from = size - *out_len;
         return RANGE_PART;
     }
-    const int64_t first = strtoll(from, &end, 10);
-    if (end != dash || first >= size || last < first)
-        return RANGE_NONE;
+    const int64_t first = place_of(from, dash);
+    if (first >= size)
+        return RANGE_BEHIND;
+    if (first < 0 || last < first)
+        return RANGE_BAD;
     *out_from = first;
     *out_len = (last < size ? last + 1 : size) - first;
     return RANGE_PART;
@@ -299,13 +310,15 @@ static void serve_file(const struct files_request *rq, const char *name, int fd,
         return;
     }
     const enum range range = range_of(rq, st->st_size, &from, &len);
-    if (range == RANGE_NONE) {
-        static const char text[] = "invalid range: failed to overlap\n";
+    if (range == RANGE_BEHIND || range == RANGE_BAD) {
+        const char *text = range == RANGE_BAD ? "invalid range\n" : "invalid range: failed to overlap\n";
+        if (range == RANGE_BEHIND)
+            buf_addf(&headers, "Content-Range: bytes */%lld\r\n", (long long)st->st_size);
         buf_addf(&headers,
-                 "Content-Range: bytes */%lld\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                 "X-Content-Type-Options: nosniff\r\nContent-Length: %zu\r\n",
-                 (long long)st->st_size, sizeof text - 1);
-        answer(rq, "416 Requested Range Not Satisfiable", buf_str(&headers), text, sizeof text - 1);
+                 "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
+                 "Content-Length: %zu\r\n",
+                 strlen(text));
+        answer(rq, "416 Requested Range Not Satisfiable", buf_str(&headers), text, strlen(text));
         return;
     }
     buf_addf(&headers, "Accept-Ranges: bytes\r\nContent-Length: %lld\r\n", (long long)len);

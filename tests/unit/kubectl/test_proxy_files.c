@@ -27,6 +27,11 @@ static const struct {
      "HTTP/1.1 206 Partial Content\r\nAccept-Ranges: bytes\r\nContent-Length: 2\r\n"},
     {"/static/f", "/static/f", "Range: bytes=-3\r\n",
      "HTTP/1.1 206 Partial Content\r\nAccept-Ranges: bytes\r\nContent-Length: 3\r\n"},
+    {"/static/f", "/static/f", "Range: bytes=--3\r\n", "HTTP/1.1 416 Requested Range Not Satisfiable\r\n"},
+    {"/static/f", "/static/f", "Range: bytes=-\r\n", "HTTP/1.1 416 Requested Range Not Satisfiable\r\n"},
+    {"/static/f", "/static/f", "Range: bytes=10-\r\n",
+     "HTTP/1.1 416 Requested Range Not Satisfiable\r\nContent-Range: bytes */10\r\n"},
+    {"/static/f", "/static/f", "Range: bytes=1-x\r\n", "HTTP/1.1 416 Requested Range Not Satisfiable\r\n"},
 };
 
 static void test_answers(void **state)
