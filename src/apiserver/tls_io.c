@@ -14,10 +14,12 @@
  * The library (0.9.75) corks the socket for a small answer and then only pushes, once an answer, and so before a
  * gathered one is written. It corks just once, since it remembers; we uncork behind it (open_cork()).
  *
- * The handshake needs two more things. The library looks again and again at a connection whose handshake waits for its
- * client, without pause, so that a client which stops in the middle would cost a whole processor: wait() lets the owner
- * suspend it instead. And a client that delays small segments waits for our acknowledgement while the kernel delays
- * that one, 40 ms: the first reads of a connection ask for it at once.
+ * The handshake needs three more things. The server's answer to the client's hello is six records, each of which would
+ * wake the client: they are kept until TLS listens again, and leave together; an alert leaves at once. The library
+ * looks again and again at a connection whose handshake waits for its client, without pause, so that a client which
+ * stops in the middle would cost a whole processor: wait() lets the owner suspend it instead. And a client that delays
+ * small segments waits for our acknowledgement while the kernel delays that one, 40 ms: the first reads of a connection
+ * ask for it at once.
  *
  * INVARIANTS
  *  1. What pull() has buffered is handed out before the socket is read again, and "try again" is said only when the
@@ -44,7 +46,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-enum { READ_BUFFER = 16 * 1024, JOIN_MAX = 8 * 1024, QUICK_READS = 4, RECORD_HEADER = 5 };
+enum { READ_BUFFER = 16 * 1024, JOIN_MAX = 8 * 1024, QUICK_READS = 4, RECORD_HEADER = 5, ALERT = 21 };
 
 struct tls_io {
     gnutls_session_t session; /* borrowed */
@@ -53,6 +55,7 @@ struct tls_io {
     void *arg;
     bool handshake;  /* not yet through */
     int quick;       /* reads still to be acknowledged at once */
+    bool hello;      /* what answers the client's hello is kept */
     bool join;       /* the next record is kept */
     bool gathering;  /* the session is corked */
     bool sending;    /* what was gathered: all that the socket does not take is kept */
@@ -139,6 +142,7 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *out, size_t len)
     struct tls_io *io = ptr;
     if (io->detached)
         return 0; /* the end, so that the library waits for nothing more */
+    io->hello = io->hello && !io->kept.len;
     while (io->kept.len && send_kept(io) < 0)
         if (errno != EAGAIN || io->wait(io->arg, EPOLLOUT))
             return -1;
@@ -178,7 +182,8 @@ static ssize_t push(gnutls_transport_ptr_t ptr, const void *data, size_t len)
     struct tls_io *io = ptr;
     if (io->detached)
         return (ssize_t)len;
-    bool keep = io->join && io->kept.len == 0 && len <= JOIN_MAX;
+    io->hello = io->hello && len > 0 && *(const unsigned char *)data != ALERT;
+    bool keep = io->hello || (io->join && io->kept.len == 0 && len <= JOIN_MAX);
     io->join = false;
     ssize_t n = keep ? 0 : push_now(io, data, len);
     if (keep || (io->sending && (n >= 0 || errno == EAGAIN))) {
@@ -209,7 +214,7 @@ struct tls_io *tls_io_new(void *session, int fd, bool (*wait)(void *arg, unsigne
     io->fd = fd;
     io->wait = wait;
     io->arg = arg;
-    io->handshake = true;
+    io->handshake = io->hello = true;
     io->quick = QUICK_READS;
     io->join = io->gathering = io->sending = io->detached = false;
     io->smallest = SIZE_MAX;

@@ -45,6 +45,25 @@ rests "stalled handshakes" 3 5
 expect "others are served" ok "$(api GET /readyz)"
 wait $stalled || expect "stalled handshakes" "closed within 300 s" "still open"
 
+# what answers a hello comes in one piece: then the client has all it needs
+expect "one flight" done "$(python3 - "$port" <<'PY'
+import socket, ssl, sys
+raw = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+tls = ssl._create_unverified_context().wrap_bio(into, out)
+try:
+    tls.do_handshake()
+except ssl.SSLWantReadError:
+    raw.sendall(out.read())
+into.write(raw.recv(65536))
+try:
+    tls.do_handshake()
+    print("done")
+except ssl.SSLWantReadError:
+    print("more is to come")
+PY
+)"
+
 # a good handshake in small pieces still succeeds
 expect "byte by byte" 200 "$(python3 - "$port" <<'PY'
 import socket, ssl, sys
