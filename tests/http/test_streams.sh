@@ -95,6 +95,33 @@ PY
 expect "a slow reader" "3000000 True" "$(python3 "$dir/slow.py" "$port" "$token" TLSv1_3 3000000 0.06 2>&1)"
 expect "TLS 1.2" "200000 True" "$(python3 "$dir/slow.py" "$port" "$token" TLSv1_2 200000 0 2>&1)"
 
+# kubectl drops output that comes before it has answered the ping; one that takes long is waited for, if it names itself as
+# such clients do. Who was held up himself for most of that time tries again.
+cat >"$dir/late.py" <<'PY'
+import base64, os, select, socket, ssl, sys, time
+port, token = int(sys.argv[1]), sys.argv[2]
+for _ in range(30):
+    s = ssl._create_unverified_context().wrap_socket(socket.create_connection(("127.0.0.1", port)))
+    key, began = base64.b64encode(os.urandom(16)).decode(), time.monotonic()
+    s.sendall((f"GET /api/v1/namespaces/default/pods/web/exec?command=echo&command=hello&stdout=true HTTP/1.1\r\n"
+               f"Host: x\r\nUser-Agent: kubectl/v1.32.0 (linux/amd64) kubernetes/abc\r\nAuthorization: Bearer {token}\r\nConnection: Upgrade\r\n"
+               f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n").encode())
+    data = b""
+    while not data.endswith(b"\r\n\r\n\x89\0"):
+        data += s.recv(1) or sys.exit("ended")
+    early = bool(s.pending() or select.select([s], [], [], 0.3)[0])
+    if time.monotonic() - began < 0.8:
+        break
+s.sendall(bytes([0x8a, 0x80, 0, 0, 0, 0]))
+data = b""
+while b"Success" not in data:
+    more = s.recv(4096)
+    if not more: break
+    data += more
+print("early" if early else "waited", b"hello" in data)
+PY
+expect "a client that answers late" "waited True" "$(python3 "$dir/late.py" "$port" "$token" 2>&1)"
+
 # idle sessions: each runs a cat that nobody says anything to
 mkfifo "$dir/silence"
 exec 9<>"$dir/silence"

@@ -19,9 +19,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -29,11 +31,21 @@ enum { CHUNK = 32768, QUEUE_MAX = 1 << 20, OPEN_SECONDS = 30, LINGER_MS = 3000, 
 
 /* -- the request -- */
 
+static int64_t on_heard(struct wake *wk, unsigned why)
+{
+    struct exec_run *x = (struct exec_run *)((char *)wk - offsetof(struct exec_run, first));
+    (void)why;
+    atomic_store(&x->heard, clock_mono_ms(clock_real()));
+    return WAKE_NEVER;
+}
+
 static struct exec_run *run_new(struct request *rq, const char *container, bool attach)
 {
     struct exec_run *x = xcalloc(1, sizeof *x);
     x->ops = registry_node_ops(rq->srv->registry, &x->ops_self);
     x->attach = attach;
+    x->waker = rq->srv->waker;
+    x->first = (struct wake){.fire = on_heard, .fd = -1};
     x->ns = xstrdup(rq->target.ns);
     x->pod = xstrdup(rq->target.name);
     x->container = xstrdup(container);
@@ -111,11 +123,16 @@ void exec_stdin_end(struct exec_run *x)
     x->stdin_ended = true;
 }
 
-void exec_hold_output(struct exec_run *x, int ms)
+void exec_hold_output(struct exec_run *x, int64_t until)
 {
-    int64_t until = clock_mono_ms(clock_real()) + ms;
     if (!x->quiet_until || until < x->quiet_until)
         x->quiet_until = until;
+}
+
+int64_t exec_heard(const struct exec_run *x)
+{
+    const int64_t heard = atomic_load(&x->heard);
+    return heard ? heard : clock_mono_ms(clock_real());
 }
 
 static void apply_size(struct exec_run *x)
@@ -181,6 +198,16 @@ static void unblock(int fd)
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
+/* Waits until the process runs. What the client says meanwhile is read later, so the moment is noted. */
+static int run_process(struct exec_run *x, const struct exec_req *req, struct err *e)
+{
+    if (x->quiet_until)
+        waker_arm(x->waker, &x->first, x->wire.fd, EPOLLIN, WAKE_NEVER);
+    const int rc = (x->attach ? x->ops->attach : x->ops->exec)(x->ops_self, req, &x->s, e);
+    waker_disarm(x->waker, &x->first);
+    return rc;
+}
+
 static int start_process(struct exec_run *x, struct err *e)
 {
     strlist_take(&x->argv, NULL);
@@ -195,7 +222,7 @@ static int start_process(struct exec_run *x, struct err *e)
         .stderr_ = x->want_stderr,
         .tty = x->tty,
     };
-    if ((x->attach ? x->ops->attach : x->ops->exec)(x->ops_self, &req, &x->s, e) < 0)
+    if (run_process(x, &req, e) < 0)
         return -1;
     x->started = true;
     const int fds[] = {x->s.in, x->s.out, x->s.err};

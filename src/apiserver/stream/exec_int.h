@@ -3,7 +3,10 @@
 #define STOWAGE_APISERVER_STREAM_EXEC_INT_H
 
 #include "apiserver/stream/wire_int.h"
+#include "apiserver/waker_int.h"
 #include "registry/node_ops.h"
+
+#include <stdatomic.h>
 
 struct exec_run;
 
@@ -29,10 +32,15 @@ struct exec_run {
     char *ns, *pod, *container; /* owned */
     struct strlist argv;
     struct wire wire;
-    void *state;         /* the protocol's own */
-    int64_t quiet_until; /* mono ms: nothing is sent before; 0: at once. The process starts meanwhile */
-    int version;         /* of the protocol: 1..5 */
-    bool base64;         /* WebSocket: text messages */
+    void *state;           /* the protocol's own */
+    int64_t quiet_until;   /* mono ms: nothing is sent before; 0: at once. The process starts meanwhile */
+    struct waker *waker;   /* borrowed */
+    struct wake first;     /* armed while the process starts, which is waited for */
+    _Atomic int64_t heard; /* mono ms: when the client first said something meanwhile; 0: it did not */
+    int version;           /* of the protocol: 1..5 */
+    bool base64;           /* WebSocket: text messages */
+    bool answers_pings;    /* WebSocket: the client is known to */
+    int64_t pinged;        /* WebSocket: mono ms */
     /* the process */
     bool started;
     struct exec_session s;
@@ -44,8 +52,11 @@ struct exec_run {
 /* -- called by protocols -- */
 void exec_stdin(struct exec_run *x, const void *data, size_t len);
 void exec_stdin_end(struct exec_run *x);
-/* The client takes no output (nor its end) for so long from now, unless an earlier call said something shorter. */
-void exec_hold_output(struct exec_run *x, int ms);
+/* The client takes no output (nor its end) before that moment (mono ms), unless an earlier call said something sooner.
+ */
+void exec_hold_output(struct exec_run *x, int64_t until);
+/* When the client said what is understood now (mono ms). */
+int64_t exec_heard(const struct exec_run *x);
 /* {"Width":111,"Height":33} */
 void exec_resize(struct exec_run *x, const char *json, size_t len);
 

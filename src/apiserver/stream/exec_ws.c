@@ -5,13 +5,15 @@
  *
  * DESIGN: the end is Status on 3, then CLOSE 1000: any other close makes kubectl lose the exit code. kubectl registers
  * its channels a moment after it starts to read, and drops what comes for others. So a ping goes ahead: whoever answers
- * it reads, and takes output a moment later, on a busy machine as on an idle one. Who answers none (many a small client
- * does not) waits a few milliseconds. Source: apimachinery util/remotecommand, client-go tools/remotecommand. */
+ * it reads, and takes output a moment later: the longer the answer took, the busier the machine, and the longer that
+ * moment. Clients of kubectl's kind always answer and are waited for; who else answers none (many a small client does
+ * not) waits a few milliseconds. Source: apimachinery util/remotecommand, client-go tools/remotecommand. */
 #include "apiserver/stream/exec_int.h"
 #include "apiserver/stream/ws_int.h"
 
 #include "api/base64.h"
 #include "apiserver/reply_int.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -23,7 +25,9 @@ enum {
     CH_RESIZE = 4,
     CH_CLOSE = 255,
     FIRST_OUTPUT_MS = 8,
+    PATIENCE_MS = 1000, /* with those that will answer */
     AFTER_PONG_MS = 2,
+    AFTER_PONG_MAX_MS = 20,
     NORMAL_CLOSE = 1000
 };
 
@@ -77,8 +81,15 @@ static void send_channel(struct exec_run *x, unsigned char channel, const void *
 static void begin(struct exec_run *x)
 {
     x->state = ws_new(&x->wire, on_message, x);
-    exec_hold_output(x, FIRST_OUTPUT_MS);
+    x->pinged = clock_mono_ms(clock_real());
+    exec_hold_output(x, x->pinged + (x->answers_pings ? PATIENCE_MS : FIRST_OUTPUT_MS));
     ws_ping(x->state);
+}
+
+/* How long who took so long to answer needs until he takes output. */
+static int64_t moment_after(int64_t took)
+{
+    return took < AFTER_PONG_MS ? AFTER_PONG_MS : took > AFTER_PONG_MAX_MS ? AFTER_PONG_MAX_MS : took;
 }
 
 static void input(struct exec_run *x)
@@ -86,7 +97,7 @@ static void input(struct exec_run *x)
     bool knew = ws_was_ponged(x->state);
     ws_input(x->state);
     if (!knew && ws_was_ponged(x->state))
-        exec_hold_output(x, AFTER_PONG_MS);
+        exec_hold_output(x, exec_heard(x) + moment_after(exec_heard(x) - x->pinged));
 }
 
 static bool ready(const struct exec_run *x)
@@ -124,8 +135,10 @@ static const struct exec_proto exec_ws = {begin, input, ready, output, end, clos
 void exec_ws_open(struct request *rq, struct exec_run *x)
 {
     const char *const *offered = stream_header_list(rq, "Sec-WebSocket-Protocol");
+    const char *agent = request_header(rq, "User-Agent");
     x->proto = &exec_ws;
-    if (!offered || !offered[0]) { /* none: the first version, unnamed */
+    x->answers_pings = agent && strstr(agent, " kubernetes/"); /* so client-go names itself */
+    if (!offered || !offered[0]) {                             /* none: the first version, unnamed */
         x->version = 1;
         ws_accept(rq, "", exec_main, x, exec_free);
         return;
