@@ -65,7 +65,7 @@ int config_files_load(struct call *c, struct config_files *out, struct err *e)
     paths_of(c, &paths);
     f.items = xcalloc(paths.len, sizeof *f.items);
     for (size_t i = 0; i < paths.len; i++) {
-        if (!paths.items[i][0])
+        if (!paths.items[i][0] && (f.len > 0 || i + 1 < paths.len)) /* there is always a default, if without a name */
             continue;
         struct config_file *file = &f.items[f.len++];
         file->path = xstrdup(paths.items[i]);
@@ -195,6 +195,8 @@ static void make_folders(const char *path)
 
 static int write_file(struct config_file *f, struct err *e)
 {
+    if (!f->path[0])
+        return err_set(e, ERR_INVALID, "KUBECONFIG names no file: unset it, or name one");
     _auto_free_ char *fresh = xasprintf("%s.XXXXXX", f->path);
     for (size_t l = 0; l < ARRAY_LEN(lists); l++)
         sort_list(f->tree, lists[l]);

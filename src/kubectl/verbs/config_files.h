@@ -16,6 +16,7 @@ struct config_files {
     struct config_file *items; /* owned */
     size_t len;
 };
+/* At least one, whether there is such a file or not. */
 int config_files_load(struct call *c, struct config_files *out, struct err *e);
 void config_files_release(struct config_files *f);
 #define _auto_config_files_ __attribute__((cleanup(config_files_release)))
