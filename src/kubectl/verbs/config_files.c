@@ -197,7 +197,9 @@ static int write_file(struct config_file *f, struct err *e)
 {
     if (!f->path[0])
         return err_set(e, ERR_INVALID, "KUBECONFIG names no file: unset it, or name one");
-    _auto_free_ char *fresh = xasprintf("%s.XXXXXX", f->path);
+    _auto_free_ char *behind = realpath(f->path, NULL); /* a link stays one */
+    const char *path = behind ? behind : f->path;
+    _auto_free_ char *fresh = xasprintf("%s.XXXXXX", path);
     for (size_t l = 0; l < ARRAY_LEN(lists); l++)
         sort_list(f->tree, lists[l]);
     _auto_free_ char *text = yaml_text(f->tree);
@@ -206,7 +208,7 @@ static int write_file(struct config_file *f, struct err *e)
     if (fd < 0)
         return err_sys(e, errno, "%s", f->path);
     const size_t n = strlen(text);
-    if (write(fd, text, n) != (ssize_t)n || rename(fresh, f->path) < 0) {
+    if (write(fd, text, n) != (ssize_t)n || rename(fresh, path) < 0) {
         err_sys(e, errno, "%s", f->path);
         unlink(fresh);
         return -1;
