@@ -131,8 +131,22 @@ for p in $(keepers); do kill -9 "$p"; done
 eq "each knows its end" "$(jq .at "$WORK"/mine/labs/task-5/data/seal.json)" "$(jq .at "$WORK"/mine/labs/task-6/data/seal.json)"
 in_task 5 create configmap one --from-literal=a=b >/dev/null
 in_task 6 create configmap two --from-literal=a=b >/dev/null
+inside=
+if [ -z "$("$STOWAGE" status --json --data "$WORK/mine/labs/task-5/data" | jq -r '.simulated // empty')" ]; then # there are pods
+    in_task 5 run inside --image=busybox --restart=Never -- sleep 1000000 >/dev/null
+    in_task 5 wait --for=condition=Ready pod/inside --timeout=100s >/dev/null
+    mkfifo "$WORK/typed"
+    in_task 5 exec -i inside -- sh -c 'echo begun; cat' <"$WORK/typed" >"$WORK/said" 2>&1 &
+    inside=$!
+    exec 4>"$WORK/typed"
+    within 20 "a shell in a pod" grep -q begun "$WORK/said"
+fi
 now=$(date +%s)
 for task in 5 6; do seal $task "$now"; done
+if [ -n "$inside" ]; then
+    within 20 "it has ended with the exam" not kill -0 "$inside"
+    exec 4>&-
+fi
 fails in_task 5 delete configmap one
 has "nothing is changed" "the exam is over" "$out"
 fails in_task 5 apply --server-side -f - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "more"}, "data": {"a": "b"}}'
