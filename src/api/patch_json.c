@@ -16,6 +16,8 @@
 #include <string.h>
 
 #define MAX_OPERATIONS 10000
+#define MAX_COPIED     (3 * 1024 * 1024) /* bytes that all copies of a patch add, as upstream */
+#define MAX_DEPTH      1024              /* levels of the document; the store reads back no more than 2048 */
 
 /* -- merge patch -- */
 
@@ -69,10 +71,15 @@ int patch_merge(const json_t *doc, const json_t *patch, json_t **out, struct err
 
 /* -- JSON Patch -- */
 
+struct work {
+    json_t *doc;   /* owned */
+    size_t copied; /* bytes, so far */
+};
 /* A place in the document: a member of an object or array. */
 struct place {
     json_t *parent; /* borrows; NULL if the path leads nowhere */
     char *key;      /* owned */
+    int depth;      /* levels above what stands there */
 };
 
 static void place_release(struct place *p)
@@ -123,6 +130,7 @@ static struct place place_find(json_t *doc, const char *path)
         return (struct place){0};
     for (;;) {
         const char *end = strchrnul(at + 1, '/');
+        p.depth++;
         p.key = segment(at + 1, (size_t)(end - at - 1));
         if (*end == '\0')
             break;
@@ -136,8 +144,33 @@ static struct place place_find(json_t *doc, const char *path)
     return p;
 }
 
+/* Has the value no more levels than these? */
+static bool within(json_t *v, int levels)
+{
+    const char *key;
+    size_t i;
+    json_t *inner;
+    if (levels <= 0)
+        return false;
+    json_array_foreach(v, i, inner)
+    {
+        if (!within(inner, levels - 1))
+            return false;
+    }
+    json_object_foreach(v, key, inner)
+    {
+        if (!within(inner, levels - 1))
+            return false;
+    }
+    return true;
+}
+
 static bool place_add(const struct place *p, json_t *take_value)
 {
+    if (!within(take_value, MAX_DEPTH - p->depth)) {
+        json_decref(take_value);
+        return false;
+    }
     if (json_is_object(p->parent))
         return json_object_set_new(p->parent, p->key, take_value) == 0;
     size_t count = json_array_size(p->parent);
@@ -163,27 +196,28 @@ static json_t *value_of(const json_t *op)
     return value != NULL ? json_clone(value) : json_null();
 }
 
-static bool op_add(json_t **doc, const json_t *op)
+static bool op_add(struct work *w, const json_t *op)
 {
-    _auto_place_ struct place p = place_find(*doc, jstr(op, "path"));
+    _auto_place_ struct place p = place_find(w->doc, jstr(op, "path"));
     return p.parent != NULL && place_add(&p, value_of(op));
 }
 
-static bool op_remove(json_t **doc, const json_t *op)
+static bool op_remove(struct work *w, const json_t *op)
 {
-    _auto_place_ struct place p = place_find(*doc, jstr(op, "path"));
+    _auto_place_ struct place p = place_find(w->doc, jstr(op, "path"));
     return p.parent != NULL && place_remove(&p);
 }
 
-static bool op_replace(json_t **doc, const json_t *op)
+static bool op_replace(struct work *w, const json_t *op)
 {
     if (str_eq(jstr(op, "path"), "")) {
-        json_decref(*doc);
-        *doc = value_of(op);
+        json_decref(w->doc);
+        w->doc = value_of(op);
         return true;
     }
-    _auto_place_ struct place p = place_find(*doc, jstr(op, "path"));
-    if (p.parent == NULL || child(p.parent, p.key) == NULL)
+    _auto_place_ struct place p = place_find(w->doc, jstr(op, "path"));
+    if (p.parent == NULL || child(p.parent, p.key) == NULL ||
+        !within(json_object_get(op, "value"), MAX_DEPTH - p.depth))
         return false;
     if (json_is_object(p.parent))
         return json_object_set_new(p.parent, p.key, value_of(op)) == 0;
@@ -191,30 +225,31 @@ static bool op_replace(json_t **doc, const json_t *op)
     return json_array_set_new(p.parent, (size_t)i, value_of(op)) == 0;
 }
 
-static bool op_copy(json_t **doc, const json_t *op)
+static bool op_copy(struct work *w, const json_t *op)
 {
-    _auto_place_ struct place from = place_find(*doc, jstr(op, "from"));
-    _auto_place_ struct place to = place_find(*doc, jstr(op, "path"));
+    _auto_place_ struct place from = place_find(w->doc, jstr(op, "from"));
+    _auto_place_ struct place to = place_find(w->doc, jstr(op, "path"));
     json_t *value = from.parent != NULL ? child(from.parent, from.key) : NULL;
-    return value != NULL && to.parent != NULL && place_add(&to, json_clone(value));
+    w->copied += value != NULL ? json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) : 0;
+    return value != NULL && w->copied <= MAX_COPIED && to.parent != NULL && place_add(&to, json_clone(value));
 }
 
-static bool op_move(json_t **doc, const json_t *op)
+static bool op_move(struct work *w, const json_t *op)
 {
-    _auto_place_ struct place from = place_find(*doc, jstr(op, "from"));
+    _auto_place_ struct place from = place_find(w->doc, jstr(op, "from"));
     _auto_json_ json_t *value = from.parent != NULL ? json_incref(child(from.parent, from.key)) : NULL;
     if (value == NULL || !place_remove(&from))
         return false;
-    _auto_place_ struct place to = place_find(*doc, jstr(op, "path"));
+    _auto_place_ struct place to = place_find(w->doc, jstr(op, "path"));
     return to.parent != NULL && place_add(&to, json_incref(value));
 }
 
-static bool op_test(json_t **doc, const json_t *op)
+static bool op_test(struct work *w, const json_t *op)
 {
     _auto_json_ json_t *want = value_of(op);
     if (str_eq(jstr(op, "path"), ""))
-        return json_equal(*doc, want);
-    _auto_place_ struct place p = place_find(*doc, jstr(op, "path"));
+        return json_equal(w->doc, want);
+    _auto_place_ struct place p = place_find(w->doc, jstr(op, "path"));
     if (p.parent == NULL)
         return false;
     const json_t *have = child(p.parent, p.key);
@@ -223,18 +258,18 @@ static bool op_test(json_t **doc, const json_t *op)
 
 static const struct {
     const char *name;
-    bool (*run)(json_t **doc, const json_t *op);
+    bool (*run)(struct work *w, const json_t *op);
 } operations[] = {
     {"add", op_add},   {"remove", op_remove}, {"replace", op_replace},
     {"move", op_move}, {"copy", op_copy},     {"test", op_test},
 };
 
-static bool operation_run(json_t **doc, const json_t *op)
+static bool operation_run(struct work *w, const json_t *op)
 {
     const char *name = jstr(op, "op");
     for (size_t i = 0; i < ARRAY_LEN(operations); i++)
         if (str_eq(operations[i].name, name))
-            return operations[i].run(doc, op);
+            return operations[i].run(w, op);
     return false;
 }
 
@@ -272,10 +307,12 @@ int patch_json(const json_t *doc, const json_t *ops, json_t **out, struct err *e
 {
     if (!json_is_null(ops) && operations_check(ops, e) < 0)
         return -1;
-    _auto_json_ json_t *work = json_clone(doc);
+    struct work work = {.doc = json_clone(doc)};
     for (size_t i = 0; i < json_array_size(ops); i++)
-        if (!operation_run(&work, json_array_get(ops, i)))
+        if (!operation_run(&work, json_array_get(ops, i))) {
+            json_decref(work.doc);
             return err_set(e, ERR_INVALID, "the server rejected our request due to an error in our request");
-    *out = TAKE(work);
+        }
+    *out = work.doc;
     return 0;
 }

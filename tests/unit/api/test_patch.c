@@ -1,7 +1,9 @@
 /* test_patch.c - the three patches that need no ownership: results and refusals of a 1.32 server. */
 #include "api/patch.h"
 #include "base/json.h"
+#include "base/buf.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,6 +86,43 @@ static void test_json_patch(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         check(&rows[i], patch_json);
+}
+
+/* What little text could make of a document is limited: by its bytes, as upstream, and by its depth. */
+static void test_json_patch_growth(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *path, *op;
+        int times;
+        bool ok;
+    } rows[] = {
+        {"/a", "/a/-", "copy", 8, true}, {"/a", "/a/-", "copy", 20, false},   /* twice as wide each time */
+        {"/o", "/o/x", "copy", 8, true}, {"/o", "/o/x", "copy", 1100, false}, /* one deeper */
+        {"", "", "deepen", 1000, true},  {"", "", "deepen", 1100, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct err e = ERR_INIT;
+        json_t *out = NULL;
+        _auto_json_ json_t *doc = json_pack("{s:[s], s:{s:s}}", "a", "text", "o", "k", "v"), *ops = json_array();
+        _auto_buf_ struct buf at = BUF_INIT;
+        if (str_eq(rows[i].op, "deepen")) { /* one deep value below a deep place */
+            json_t *value = json_object();
+            for (int n = 0; n < rows[i].times / 2; n++) {
+                value = json_pack("{s:o}", "x", value);
+                buf_adds(&at, "/o");
+                json_array_append_new(ops, json_pack("{s:s, s:s, s:{}}", "op", "add", "path", buf_str(&at), "value"));
+            }
+            buf_adds(&at, "/o");
+            json_array_append_new(ops, json_pack("{s:s, s:s, s:o}", "op", "add", "path", buf_str(&at), "value", value));
+        }
+        for (int n = 0; n < rows[i].times && *rows[i].from; n++)
+            json_array_append_new(
+                ops, json_pack("{s:s, s:s, s:s}", "op", rows[i].op, "from", rows[i].from, "path", rows[i].path));
+        if ((patch_json(doc, ops, &out, &e) == 0) != rows[i].ok)
+            fail_msg("row %zu: %s", i, rows[i].ok ? e.msg : "patched");
+        json_decref(out);
+    }
 }
 
 static void test_merge_patch(void **state)
@@ -180,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_patch),
+        cmocka_unit_test(test_json_patch_growth),
         cmocka_unit_test(test_merge_patch),
         cmocka_unit_test(test_strategic),
         cmocka_unit_test(test_strategic_scalars_and_maps),
