@@ -216,7 +216,7 @@ static void test_nesting_is_bounded(void **state)
     (void)state;
     struct buf body = BUF_INIT;
     buf_adds(&body, "{\"kind\":\"ConfigMap\",\"x\":");
-    for (int i = 0; i < 20000; i++)
+    for (int i = 0; i < 2040; i++) /* not what Go takes: what the store reads back */
         buf_adds(&body, "{\"a\":");
     char *text = decoded("ConfigMap", MEDIA_JSON, FIELDS_STRICT, body.data);
     assert_non_null(
