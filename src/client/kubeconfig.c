@@ -140,6 +140,19 @@ static int secret_text(const json_t *row, const char *body, const char *name, ch
 
 /* ---- exec plug-ins ---- */
 
+/* In the place of a variable of that name, where there is one. */
+static void set_variable(struct strlist *env, const char *name, const char *value)
+{
+    const size_t n = strlen(name);
+    size_t i = 0;
+    while (i < env->len && (strncmp(env->items[i], name, n) != 0 || env->items[i][n] != '='))
+        i++;
+    if (i == env->len)
+        strlist_add(env, "");
+    free(env->items[i]);
+    env->items[i] = xasprintf("%s=%s", name, value);
+}
+
 static int run_plugin(const json_t *exec, struct buf *out, struct err *e)
 {
     _auto_strlist_ struct strlist argv = {0}, env = {0};
@@ -151,12 +164,11 @@ static int run_plugin(const json_t *exec, struct buf *out, struct err *e)
     json_array_foreach(jat(exec, "args"), i, x) strlist_add(&argv, json_is_string(x) ? json_string_value(x) : "");
     for (char **v = environ; *v; v++)
         strlist_add(&env, *v);
-    json_array_foreach(jat(exec, "env"), i, x)
-        strlist_addf(&env, "%s=%s", jstr_or(x, "name", ""), jstr_or(x, "value", ""));
-    strlist_addf(
-        &env,
-        "KUBERNETES_EXEC_INFO={\"kind\":\"ExecCredential\",\"apiVersion\":\"%s\",\"spec\":{\"interactive\":false}}",
-        jstr_or(exec, "apiVersion", "client.authentication.k8s.io/v1"));
+    json_array_foreach(jat(exec, "env"), i, x) set_variable(&env, jstr_or(x, "name", ""), jstr_or(x, "value", ""));
+    _auto_free_ char *info =
+        xasprintf("{\"kind\":\"ExecCredential\",\"apiVersion\":\"%s\",\"spec\":{\"interactive\":false}}",
+                  jstr_or(exec, "apiVersion", "client.authentication.k8s.io/v1"));
+    set_variable(&env, "KUBERNETES_EXEC_INFO", info);
     strlist_take(&argv, NULL);
     strlist_take(&env, NULL);
     if (pipe(pipes) < 0)

@@ -93,6 +93,27 @@ static void test_plugin_gives_a_token(void **state)
     assert_string_equal(a.token, "hello-me");
 }
 
+/* A plug-in sees the variable of the file, not also the one of that name that was there. */
+static void test_plugin_variables(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    _auto_free_ char *path = put("vars",
+                                 "current-context: a\n"
+                                 "clusters:\n- name: c\n  cluster: {server: 'https://h'}\n"
+                                 "users:\n- name: u\n  user:\n    exec:\n      command: printenv\n      args: [WHO]\n"
+                                 "      env: [{name: WHO, value: '{\"status\":{\"token\":\"mine\"}}'}]\n"
+                                 "contexts:\n- name: a\n  context: {cluster: c, user: u}\n",
+                                 0600);
+    _auto_access_ struct access a = {0};
+    setenv("WHO", "{\"status\":{\"token\":\"theirs\"}}", 1);
+    const int rc = access_load(path, NULL, &a, &e);
+    unsetenv("WHO");
+    if (rc < 0)
+        fail_msg("%s", e.msg);
+    assert_string_equal(a.token, "mine");
+}
+
 static void test_what_is_wrong(void **state)
 {
     (void)state;
@@ -147,6 +168,7 @@ int main(void)
         cmocka_unit_test(test_other_context_without_user),
         cmocka_unit_test(test_files_beside_and_first_name_wins),
         cmocka_unit_test(test_plugin_gives_a_token),
+        cmocka_unit_test(test_plugin_variables),
         cmocka_unit_test(test_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
