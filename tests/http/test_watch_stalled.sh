@@ -2,7 +2,7 @@
 # A client that asks for a watch over a WebSocket and never reads is dropped, as one over HTTP is: it keeps no thread for ever.
 set -eu
 . "$SOURCE_DIR/tests/http/http.sh"
-serve --idle 2
+serve --idle 5
 cat >"$dir/stall.py" <<'PY'
 import base64, os, socket, ssl, sys
 port, token = int(sys.argv[1]), sys.argv[2]

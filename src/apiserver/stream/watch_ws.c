@@ -88,13 +88,14 @@ static int time_left(const struct carrier *c)
     return left < 0 ? 0 : left > 3600000 ? 3600000 : (int)left;
 }
 
-/* Sends and receives what poll() said can be; ends with a client that takes nothing. */
+/* Sends and receives what poll() said can be; ends with a client that takes nothing. Only when poll() said so has he
+ * taken something: the socket takes a little more now and then while he does not read. */
 static void move(struct carrier *c, short revents)
 {
     const size_t before = c->wire.out.len + c->wire.sealed.len;
     const int64_t now = waker_now_ms();
     wire_move(&c->wire, revents);
-    if (wire_flushed(&c->wire) || c->wire.out.len + c->wire.sealed.len < before)
+    if (wire_flushed(&c->wire) || (revents & POLLOUT && c->wire.out.len + c->wire.sealed.len < before))
         c->moved = now;
     else if (now - c->moved >= c->source.srv->idle_ms)
         c->wire.ended = true;
