@@ -46,7 +46,7 @@ expect "others are served" ok "$(api GET /readyz)"
 wait $stalled || expect "stalled handshakes" "closed within 300 s" "still open"
 
 # what answers a hello comes in one piece: then the client has all it needs
-expect "one flight" done "$(python3 - "$port" <<'PY'
+expect "one flight" "done" "$(python3 - "$port" <<'PY'
 import socket, ssl, sys
 raw = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
 into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
