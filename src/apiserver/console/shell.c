@@ -32,15 +32,10 @@ void console_shell(struct request *rq)
         stream_refuse(rq, ERR_BAD_REQUEST, "Upgrade request required");
         return;
     }
-    struct exec_run *x = xcalloc(1, sizeof *x);
-    *x = (struct exec_run){.ops = &shell_ops,
-                           .ops_self = rq->srv->console,
-                           .want_stdin = true,
-                           .want_stdout = true,
-                           .tty = true,
-                           .ns = xstrdup(""),
-                           .pod = xstrdup(node ? node : ""),
-                           .container = xstrdup(""),
-                           .s = {-1, -1, -1, -1}};
+    struct exec_run *x = exec_new(rq, &shell_ops, rq->srv->console);
+    x->want_stdin = x->want_stdout = x->tty = true;
+    x->ns = xstrdup("");
+    x->pod = xstrdup(node ? node : "");
+    x->container = xstrdup("");
     exec_ws_open(rq, x);
 }

@@ -39,13 +39,23 @@ static int64_t on_heard(struct wake *wk, unsigned why)
     return WAKE_NEVER;
 }
 
-static struct exec_run *run_new(struct request *rq, const char *container, bool attach)
+struct exec_run *exec_new(const struct request *rq, const struct node_ops *ops, void *ops_self)
 {
     struct exec_run *x = xcalloc(1, sizeof *x);
-    x->ops = registry_node_ops(rq->srv->registry, &x->ops_self);
+    *x = (struct exec_run){.ops = ops,
+                           .ops_self = ops_self,
+                           .waker = rq->srv->waker,
+                           .first = {.fire = on_heard, .fd = -1},
+                           .s = {-1, -1, -1, -1}};
+    return x;
+}
+
+static struct exec_run *run_new(struct request *rq, const char *container, bool attach)
+{
+    void *ops_self;
+    const struct node_ops *ops = registry_node_ops(rq->srv->registry, &ops_self);
+    struct exec_run *x = exec_new(rq, ops, ops_self);
     x->attach = attach;
-    x->waker = rq->srv->waker;
-    x->first = (struct wake){.fire = on_heard, .fd = -1};
     x->ns = xstrdup(rq->target.ns);
     x->pod = xstrdup(rq->target.name);
     x->container = xstrdup(container);
@@ -53,7 +63,6 @@ static struct exec_run *run_new(struct request *rq, const char *container, bool 
     x->want_stdout = query_bool(&rq->query, "stdout");
     x->tty = query_bool(&rq->query, "tty");
     x->want_stderr = query_bool(&rq->query, "stderr") && !x->tty;
-    x->s = (struct exec_session){-1, -1, -1, -1};
     const char *word;
     for (size_t i = 0; (word = query_nth(&rq->query, "command", i)); i++)
         strlist_add(&x->argv, word);

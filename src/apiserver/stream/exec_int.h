@@ -61,6 +61,8 @@ int64_t exec_heard(const struct exec_run *x);
 void exec_resize(struct exec_run *x, const char *json, size_t len);
 
 /* -- the protocols: they answer the handshake and go on in exec_main() -- */
+/* A session of these node operations (borrowed), with no stream, name or word yet. exec_free() when done. */
+struct exec_run *exec_new(const struct request *rq, const struct node_ops *ops, void *ops_self);
 void exec_main(struct upgraded *up, void *run);
 void exec_free(void *run);
 void exec_ws_open(struct request *rq, struct exec_run *x);
