@@ -156,13 +156,24 @@ static void sign_in(struct request *rq, enum session_who who, const char *token,
     set_cookie(rq, http, cookie, SESSION_SECONDS, where);
 }
 
+static bool signed_in(struct request *rq)
+{
+    _auto_free_ char *token = NULL;
+    enum session_who who;
+    const char *cookie = cookie_of(rq);
+    return cookie && sessions_find(rq->srv->console->sessions, cookie, &who, &token);
+}
+
+/* A link that was used is no reason to lose whom it signed in: browsers ask twice for a page that is slow to come. */
 static void login_by_code(struct request *rq)
 {
     const char *code = query_get(&rq->query, "code"), *view = query_get(&rq->query, "view");
+    const char *where = arena_printf(&rq->arena, ROOT "/%s", view && is_view(view) ? view : "");
     enum session_who who;
-    view = view && is_view(view) ? view : "";
     if (code && sessions_redeem(rq->srv->console->sessions, code, &who))
-        sign_in(rq, who, NULL, 303, arena_printf(&rq->arena, ROOT "/%s", view));
+        sign_in(rq, who, NULL, 303, where);
+    else if (signed_in(rq))
+        reply_static(rq, &(struct reply){.http = 303, .type = TYPE_TEXT, .location = where, .nosniff = true}, "", 0);
     else /* used, or too old: the page says so, and what to do */
         set_cookie(rq, 303, "", 0, ROOT "/?expired");
 }

@@ -49,7 +49,7 @@ function useWord(take) {
 // is asked for, to the console that the labs belong to; it shows the result, too. {over: the time is, home}.
 const LINK_LASTS = 240; // seconds, and a minute to spare
 function useExamEnd(view, away) {
-  const [over, setOver] = useState(false), home = useRef(null);
+  const [over, setOver] = useState(false), home = useRef(null), going = useRef(false);
   const askHome = () => home.current ||= run("home").then((r) => r.text.trim(), () => "");
   useEffect(() => {
     const turn = () => {
@@ -65,7 +65,9 @@ function useExamEnd(view, away) {
   useEffect(() => {
     if (!ended && !(over && away)) return;
     leave("The exam is over. Its clusters go, its result is kept: stowage lab exam status.");
-    if (ended) askHome().then((link) => { if (link) location.href = link; });
+    if (!ended || going.current) return;
+    going.current = true; // the link is good once
+    askHome().then((link) => { if (link) location.href = link; });
   }, [ended, over, away]);
   return over;
 }
