@@ -19,20 +19,12 @@ static json_t *command_of(int argc, char **argv)
     return list;
 }
 
-static int shell_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
+int node_shell(const char *dir, const char *node, int argc, char **argv, struct err *e)
 {
-    _auto_free_ char *dir = cli_data_flag("shell", true, argc, argv, e);
-    if (!dir)
-        return -1;
-    const char *node = "";
-    if (optind < argc && !str_eq(argv[optind - 1], "--"))
-        node = argv[optind++];
-    if (optind < argc && str_eq(argv[optind], "--"))
-        optind++;
-    bool tty = optind == argc && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    bool tty = argc == 0 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     _auto_json_ json_t *request =
-        json_pack("{s:s, s:s, s:b, s:o, s:s}", "op", "shell", "node", node, "tty", tty, "argv",
-                  command_of(argc - optind, argv + optind), "term", getenv("TERM") ? getenv("TERM") : "dumb");
+        json_pack("{s:s, s:s, s:b, s:o, s:s}", "op", "shell", "node", node, "tty", tty, "argv", command_of(argc, argv),
+                  "term", getenv("TERM") ? getenv("TERM") : "dumb");
     _auto_json_ json_t *answer = NULL;
     int fds[LOCAL_MAX_FDS];
     if (local_call(dir, request, &answer, fds, e) < 0)
@@ -43,6 +35,19 @@ static int shell_run(const struct cli *cli _unused_, int argc, char **argv, stru
     if (message[0])
         fprintf(stderr, "stowage: %s\n", message);
     return code;
+}
+
+static int shell_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)
+{
+    _auto_free_ char *dir = cli_data_flag("shell", true, argc, argv, e);
+    if (!dir)
+        return -1;
+    const char *node = "";
+    if (optind < argc && !str_eq(argv[optind - 1], "--"))
+        node = argv[optind++];
+    if (optind < argc && str_eq(argv[optind], "--"))
+        optind++;
+    return node_shell(dir, node, argc - optind, argv + optind, e);
 }
 
 const struct cli_verb verb_shell = {

@@ -9,6 +9,7 @@ eq "default node" node01 "$(echo hostname | on_node)"
 eq "named node" controlplane "$(echo hostname | on_node controlplane)"
 eq "a command" node01 "$(on_node -- hostname)"
 eq "exit code" 7 "$(echo 'exit 7' | on_node || echo $?)"
+eq "by its other name" 5 "$("$STOWAGE" node shell controlplane --data "$WORK/data" -- sh -c '[ "$(hostname)" = controlplane ] && exit 5' || echo $?)"
 fails on_node nosuchnode
 has "no such node" 'no node "nosuchnode"' "$out"
 
