@@ -110,7 +110,8 @@ struct event_source {
     /* For components that write the newer form, like the scheduler: "default-scheduler-<host name>" and what was tried
      * ("Binding"). NULL instance: the older form with source, count and timestamps. */
     const char *instance, *action;
-    const json_t *related; /* the newer form: for whose sake; or NULL */
+    const json_t *related;     /* the newer form: for whose sake; or NULL */
+    const json_t *annotations; /* of the Event itself; or NULL */
 };
 void control_event(struct control *c, const struct event_source *src, const json_t *object,
                    const char *field_path /* "" */, enum event_type type, const char *reason, const char *fmt, ...)

@@ -112,6 +112,7 @@ struct occurrence *occurrence_new(const struct clock *clock, const struct event_
     oc->action = xstrdup(src->action ? src->action : "");
     oc->involved = involved_new(object, field_path);
     oc->related = src->related ? involved_new(src->related, NULL) : NULL;
+    oc->annotations = src->annotations ? json_deep_copy(src->annotations) : NULL;
     oc->type = type;
     oc->reason = xstrdup(reason);
     oc->message = text_of(&message, oc->instance ? NOTE_MAX : SIZE_MAX);
@@ -130,6 +131,7 @@ void occurrence_free(struct occurrence *oc)
     free(oc->action);
     json_decref(oc->involved);
     json_decref(oc->related);
+    json_decref(oc->annotations);
     free(oc->reason);
     free(oc->message);
     free(oc);
@@ -241,6 +243,8 @@ static json_t *body_head(const struct occurrence *oc, const char *name, const ch
     jset_str(ev, "apiVersion", "v1");
     jset_str(ev, "metadata.name", name);
     jset_str(ev, "metadata.namespace", event_ns(oc));
+    if (oc->annotations)
+        jset(ev, "metadata.annotations", json_deep_copy(oc->annotations));
     jset(ev, "involvedObject", json_deep_copy(oc->involved));
     jset_str(ev, "reason", oc->reason);
     jset_str(ev, "message", message);

@@ -12,6 +12,7 @@ struct occurrence {
     char *instance, *action; /* owned; NULL: the older form */
     json_t *involved;        /* owned: an ObjectReference */
     json_t *related;         /* owned: likewise, or NULL */
+    json_t *annotations;     /* owned: of the Event, or NULL */
     enum event_type type;
     char *reason, *message; /* owned */
     int64_t wall_ns, mono_ms;

@@ -18,11 +18,12 @@ static void end_pod(struct pod_run *p, const char *reason, char *take_message)
     p->fail_reason = reason;
 }
 
-void pod_evict(struct pod_run *p, const char *message, bool pressure)
+void pod_evict(struct pod_run *p, const char *message, const json_t *annotations)
 {
+    const struct event_source source = {.component = "kubelet", .host = pod_node(p), .annotations = annotations};
     p->evicted = true;
-    p->starved = pressure;
-    kubelet_event(p->k, p, NULL, EVENT_WARNING, "Evicted", "%s", message);
+    p->starved = annotations != NULL;
+    control_event(p->k->control, &source, pod_tree(p), "", EVENT_WARNING, "Evicted", "%s", message);
     end_pod(p, "Evicted", xstrdup(message));
     loop_enqueue(p->k->pods_loop, p->ns, p->name);
 }

@@ -116,9 +116,10 @@ static bool evictable(const struct pod_run *p)
     return p && p->stage == POD_RUN && !p->fail_reason && !pod_being_deleted(p) && !pod_is_critical(pod_tree(p));
 }
 
-static void evict(struct kubelet *k, struct eviction *ev, struct pod_run *p, const char *message, bool pressure)
+static void evict(struct kubelet *k, struct eviction *ev, struct pod_run *p, const char *message,
+                  const json_t *annotations)
 {
-    pod_evict(p, message, pressure);
+    pod_evict(p, message, annotations);
     strlist_take(&ev->awaited, xasprintf("%s/%s/%s", p->ns, p->name, p->uid));
     ev->awaited_until = kubelet_mono(k) + CLEANUP_MS;
 }
@@ -132,7 +133,7 @@ static bool evict_over_limits(struct kubelet *k, struct eviction *ev)
         struct pod_run *p = pod_of(k, s);
         _auto_free_ char *message = evictable(p) ? eviction_limit_message(s, pod_tree(p)) : NULL;
         if (message)
-            evict(k, ev, p, message, false);
+            evict(k, ev, p, message, NULL);
         any = any || message;
     }
     return any;
@@ -152,8 +153,9 @@ static void evict_one(struct kubelet *k, struct eviction *ev, enum signal_kind k
         struct pod_run *p = pod_of(k, victim);
         if (!evictable(p))
             continue;
-        _auto_free_ char *message = eviction_message(victim, pod_tree(p), kind, o);
-        evict(k, ev, p, message, true);
+        _auto_json_ json_t *annotations = json_object();
+        _auto_free_ char *message = eviction_message(victim, pod_tree(p), kind, o, annotations);
+        evict(k, ev, p, message, annotations);
         break;
     }
     free(specs);

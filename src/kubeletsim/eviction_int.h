@@ -35,9 +35,10 @@ bool signal_met(enum signal_kind kind, const struct observation *o);
 /* The pods of a measurement, the first to be evicted first. Returns a new array of `s->pod_count` indexes into
  * s->pods; `specs` are their objects, in the order of s->pods. */
 size_t *eviction_rank(const struct node_stats *s, const json_t *const *specs, enum signal_kind kind);
-/* Why a pod is evicted: for what the node lacks; for a limit of its own (NULL: it keeps all its limits). Return new. */
+/* Why a pod is evicted: for what the node lacks, with the same in annotations for the event; for a limit of its own
+ * (NULL: it keeps all its limits). Return new. */
 char *eviction_message(const struct pod_stats *p, const json_t *spec, enum signal_kind kind,
-                       const struct observation *o);
+                       const struct observation *o, json_t *annotations);
 char *eviction_limit_message(const struct pod_stats *p, const json_t *spec);
 bool pod_is_critical(const json_t *pod);
 
@@ -52,7 +53,8 @@ bool eviction_admits(const struct node_run *n, const json_t *pod, char **out_mes
 extern const struct loop_def eviction_loop_def;
 
 /* -- evict.c: one pod -- */
-void pod_evict(struct pod_run *p, const char *message, bool pressure);
+/* annotations: of the event, if it is for its node's sake; NULL: for its own. */
+void pod_evict(struct pod_run *p, const char *message, const json_t *annotations);
 void pod_reject(struct pod_run *p, const char *reason, const char *message);
 
 /* -- image_gc.c -- */

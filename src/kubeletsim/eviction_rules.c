@@ -125,25 +125,38 @@ size_t *eviction_rank(const struct node_stats *s, const json_t *const *specs, en
 
 /* -- the words -- */
 
+static void bytes_text(int64_t bytes, char out[QUANTITY_TEXT_LEN])
+{
+    struct quantity q = {0};
+    quantity_from_bytes(bytes, &q);
+    quantity_format(&q, out);
+}
+
 static void add_bytes(struct buf *out, int64_t bytes)
 {
     char text[QUANTITY_TEXT_LEN];
-    struct quantity q = {0};
-    quantity_from_bytes(bytes, &q);
-    quantity_format(&q, text);
+    bytes_text(bytes, text);
     buf_adds(out, text);
 }
 
-static void add_offender(struct buf *out, const struct container_stats *c, const json_t *spec, enum signal_kind kind)
+struct offenders {
+    struct strlist names, usages;
+};
+
+static void add_offender(struct buf *out, struct offenders *all, const struct container_stats *c, const json_t *spec,
+                         enum signal_kind kind)
 {
     const char *resource = signals[kind].resource;
     const int64_t usage = kind == SIGNAL_MEMORY ? c->use.working_set : c->rootfs.bytes + c->logs.bytes;
     const char *request = jmap(spec, "resources.requests", resource);
     if (usage <= (request ? quantity_bytes(request, 0) : 0) || str_eq(resource, "inodes"))
         return;
-    buf_addf(out, "Container %s was using ", c->name);
-    add_bytes(out, usage);
-    buf_addf(out, ", request is %s, has larger consumption of %s. ", request ? request : "0", resource);
+    char text[QUANTITY_TEXT_LEN];
+    bytes_text(usage, text);
+    strlist_add(&all->names, c->name);
+    strlist_add(&all->usages, text);
+    buf_addf(out, "Container %s was using %s, request is %s, has larger consumption of %s. ", c->name, text,
+             request ? request : "0", resource);
 }
 
 static const json_t *container_spec_of(const json_t *pod, const char *name)
@@ -161,17 +174,32 @@ static const json_t *container_spec_of(const json_t *pod, const char *name)
     return NULL;
 }
 
+/* Releases the lists. */
+static void annotate(struct offenders *all, enum signal_kind kind, json_t *annotations)
+{
+    _auto_free_ char *names = strlist_join(&all->names, ","), *usages = strlist_join(&all->usages, ",");
+    if (all->names.len > 0) {
+        json_object_set_new(annotations, "offending_containers", json_string(names));
+        json_object_set_new(annotations, "offending_containers_usage", json_string(usages));
+    }
+    json_object_set_new(annotations, "starved_resource", json_string(signals[kind].resource));
+    strlist_release(&all->names);
+    strlist_release(&all->usages);
+}
+
 char *eviction_message(const struct pod_stats *p, const json_t *spec, enum signal_kind kind,
-                       const struct observation *o)
+                       const struct observation *o, json_t *annotations)
 {
     struct buf out = BUF_INIT;
+    struct offenders all = {0};
     buf_addf(&out, "The node was low on resource: %s. Threshold quantity: ", signals[kind].resource);
     add_bytes(&out, signal_threshold(kind, o));
     buf_adds(&out, ", available: ");
     add_bytes(&out, o->available);
     buf_adds(&out, ". ");
     for (size_t i = 0; p && i < p->container_count; i++)
-        add_offender(&out, &p->containers[i], container_spec_of(spec, p->containers[i].name), kind);
+        add_offender(&out, &all, &p->containers[i], container_spec_of(spec, p->containers[i].name), kind);
+    annotate(&all, kind, annotations);
     return buf_steal(&out, NULL);
 }
 

@@ -91,6 +91,7 @@ static inline int kit_setup_on(void **state, struct pool *pool)
     snprintf(kit->dir, sizeof kit->dir, "/tmp/kubelet-kit-XXXXXX");
     if (!mkdtemp(kit->dir) || images_open(kit->dir, &kit->images, &e) < 0)
         fail_msg("images: %s", e.msg);
+    images_configure(kit->images, &(struct images_conf){.clock = kit->pool ? NULL : &kit->w.clock.clock});
     kit_open_kubelet(kit);
     if (!pool)
         settle(&kit->w);

@@ -117,6 +117,17 @@ static void test_container_limit(void **state)
 
 /* -- the node -- */
 
+/* Of the event, as text. Returns new. */
+static char *event_annotations(struct kit *kit, const char *pod, const char *reason)
+{
+    _auto_objlist_ struct objlist all = {0};
+    objlist_load(&all, kit->w.registry, RES.events->bucket, NULL);
+    for (size_t i = 0; i < all.len; i++)
+        if (str_eq(jstr(all.trees[i], "involvedObject.name"), pod) && str_eq(jstr(all.trees[i], "reason"), reason))
+            return json_dumps(jat(all.trees[i], "metadata.annotations"), JSON_COMPACT | JSON_SORT_KEYS);
+    return NULL;
+}
+
 static void test_disk_pressure(void **state)
 {
     struct kit *kit = *state;
@@ -137,6 +148,9 @@ static void test_disk_pressure(void **state)
                      1);
     assert_int_equal(event_count(kit, FIRST_NODE, "NodeHasDiskPressure", "status is now: NodeHasDiskPressure"), 1);
     assert_true(str_starts(condition(kit, "hog", "DisruptionTarget"), "True TerminationByKubelet: The node was low"));
+    _auto_free_ char *told = event_annotations(kit, "hog", "Evicted");
+    assert_string_equal(told, "{\"offending_containers\":\"c\",\"offending_containers_usage\":\"1000Mi\","
+                              "\"starved_resource\":\"ephemeral-storage\"}");
     pass_seconds(&kit->w, 60);
     expect_text(kit, "small", "status.phase", "Running");
     expect_text(kit, "modest", "status.phase", "Running");
@@ -149,6 +163,34 @@ static void test_disk_pressure(void **state)
     pass_seconds(&kit->w, 300);
     assert_string_equal(pressure(kit), "False KubeletHasNoDiskPressure");
     assert_int_equal(event_count(kit, FIRST_NODE, "NodeHasNoDiskPressure", "status is now"), 2);
+}
+
+/* Nearly full, but no shortage yet: images that nobody uses go, and what did not suffice is told. */
+static void test_image_garbage(void **state)
+{
+    struct kit *kit = *state;
+    make(&kit->w, POD_ON_NODE("stays", "", NO_TOKEN));
+    make(&kit->w, "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'goes','namespace':'default'},'spec':{'nodeName':"
+                  "'node01','automountServiceAccountToken':false,'containers':[{'name':'c','image':'nginx'}]}}");
+    expect_text(kit, "goes", "status.phase", "Running");
+    delete_it(&kit->w, PODS, "goes", NULL);
+    pass_seconds(&kit->w, 40);
+    expect_gone(kit, "goes");
+    pass_seconds(&kit->w, 301);
+    assert_true(images_present(kit->images, "nginx")); /* there is room */
+    world.imagefs_left = 3174 * MIB;                   /* 15.5 % */
+    pass_seconds(&kit->w, 301);
+    assert_false(images_present(kit->images, "nginx"));
+    assert_true(images_present(kit->images, "busybox"));
+    assert_string_equal(phase(kit, "stays"), "Running");
+    assert_string_equal(pressure(kit), "False KubeletHasNoDiskPressure");
+    assert_int_equal(event_count(kit, FIRST_NODE, "FreeDiskSpaceFailed",
+                                 "Failed to garbage collect required amount of images. Attempted to free 966787072 "
+                                 "bytes, but only found 0 bytes eligible to free."),
+                     1);
+    assert_int_equal(event_count(kit, FIRST_NODE, "ImageGCFailed", ""), 0);
+    pass_seconds(&kit->w, 301);
+    assert_int_equal(event_count(kit, FIRST_NODE, "ImageGCFailed", "Failed to garbage collect"), 1);
 }
 
 /* Of those that ask for nothing the one that uses most goes first, as long as it lasts; a critical pod stays. */
@@ -174,6 +216,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_limits, setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_container_limit, setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_disk_pressure, setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(test_image_garbage, setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_order, setup, kit_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
