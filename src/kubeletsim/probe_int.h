@@ -20,7 +20,12 @@ struct probe_run {
 
 /* -- action.c: something done in or to a container by a patient thread -- */
 enum action_kind { ACTION_PROBE, ACTION_POST_START, ACTION_PRE_STOP, ACTION_SIGNAL };
-enum action_outcome { ACTION_OK, ACTION_FAILED, ACTION_ERRORED };
+enum action_outcome {
+    ACTION_OK,
+    ACTION_WARNED,  /* of a probe: it succeeded, and something is to be said */
+    ACTION_FAILED,  /* the container's answer is no */
+    ACTION_ERRORED, /* it could not be asked */
+};
 struct action {
     struct kubelet *k;
     int kind;                         /* enum action_kind */
@@ -56,6 +61,18 @@ int ask_left(int64_t deadline);
 const char *ask_host(const struct action *a, const json_t *what);
 int ask_dial(struct action *a, const char *host, struct err *e);                    /* the descriptor, or -1 */
 char *ask_dial_text(const struct action *a, const char *host, const struct err *e); /* in Go's words; returns new */
+
+/* -- ask_url.c: where HTTP requests go -- */
+struct url {
+    bool secure;
+    char *authority, *host, *path; /* owned: "host:port" as it was written, the host of it, path and query */
+    int port;
+};
+void url_of_handler(const struct action *a, const json_t *get, struct url *out);
+/* False: the answer's Location is none that can be asked. */
+bool url_follow(const struct url *from, const char *location, struct url *out);
+char *url_text(const struct url *u); /* returns new */
+void url_release(struct url *u);
 
 /* -- probes.c -- */
 void probes_begin(struct container_run *c); /* a new container */

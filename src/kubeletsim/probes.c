@@ -11,7 +11,7 @@
  * stopped, and its successor begins anew.
  *
  * INVARIANTS: readiness and liveness rest until the startup probe succeeded; a pod that is being deleted is asked only
- * for its readiness.
+ * for its readiness. A probe that could not be made (its command is not in the image) is told but counts for nothing.
  *
  * THREADS: the loop thread. Source: pkg/kubelet/prober/worker.go, prober.go. */
 #include "kubeletsim/pod_int.h"
@@ -146,11 +146,16 @@ void probe_take(struct pod_run *p, struct container_run *c, const struct action 
         r->next_at = now + period - (now - r->next_at) % period;
     if (c->state != CONTAINER_RUNNING || !spec || rests(p, c, a->probe))
         return;
+    if (a->outcome == ACTION_WARNED)
+        kubelet_event(p->k, p, c->name, EVENT_WARNING, "ProbeWarning", "%s probe warning: %s", kinds[a->probe].name,
+                      a->text ? a->text : "");
     if (a->outcome == ACTION_FAILED)
         kubelet_event(p->k, p, c->name, EVENT_WARNING, "Unhealthy", "%s probe failed: %s", kinds[a->probe].name,
                       a->text ? a->text : "");
-    if (a->outcome == ACTION_ERRORED)
+    if (a->outcome == ACTION_ERRORED) { /* of the container it says nothing */
         kubelet_event(p->k, p, c->name, EVENT_WARNING, "Unhealthy", "%s probe errored: %s", kinds[a->probe].name,
                       a->text ? a->text : "");
-    count(p, c, a->probe, spec, a->outcome == ACTION_OK ? PROBE_SUCCESS : PROBE_FAILURE);
+        return;
+    }
+    count(p, c, a->probe, spec, a->outcome == ACTION_FAILED ? PROBE_FAILURE : PROBE_SUCCESS);
 }

@@ -11,6 +11,7 @@ static struct {
     int http_code;          /* 0: refused, unless: */
     const void *bytes;      /* what is sent instead */
     size_t byte_count;
+    const char *and_then; /* what is sent to those who come after that, once it is set */
     int asked, hooks, terms;
     char command[256], request[1024], dialed[64];
 } answer;
@@ -40,6 +41,18 @@ static int fake_exec(struct machine *m, const struct exec_spec *s, struct stream
     return 0;
 }
 
+/* The request of the last one who dialed: it is read when the other side is done with it. */
+static int last_dialed = -1;
+static void take_request(void)
+{
+    if (last_dialed < 0)
+        return;
+    ssize_t got = recv(last_dialed, answer.request, sizeof answer.request - 1, MSG_DONTWAIT);
+    answer.request[got > 0 ? got : 0] = '\0';
+    close(last_dialed);
+    last_dialed = -1;
+}
+
 static int fake_dial(struct machine *m, const char *node, const char *ip, uint16_t port, int64_t timeout_ms,
                      int *out_fd, struct err *e)
 {
@@ -56,16 +69,14 @@ static int fake_dial(struct machine *m, const char *node, const char *ip, uint16
         assert_int_equal(write(pair[1], answer.bytes, answer.byte_count), answer.byte_count);
     else
         assert_int_equal(write(pair[1], text, (size_t)n), n);
+    if (answer.and_then) {
+        answer.bytes = answer.and_then;
+        answer.byte_count = strlen(answer.and_then);
+    }
     shutdown(pair[1], SHUT_WR);
     *out_fd = pair[0];
-    /* The request is read when the other side is done with it. */
-    static int last = -1;
-    if (last >= 0) {
-        ssize_t got = recv(last, answer.request, sizeof answer.request - 1, MSG_DONTWAIT);
-        answer.request[got > 0 ? got : 0] = '\0';
-        close(last);
-    }
-    last = pair[1];
+    take_request();
+    last_dialed = pair[1];
     return 0;
 }
 
@@ -124,6 +135,24 @@ static void test_readiness(void **state)
                      1);
 }
 
+/* A command that is not in the image says nothing of the container: it stays as it is, alive. */
+static void test_no_such_command(void **state)
+{
+    struct kit *kit = *state;
+    answer.exec_error = "OCI runtime exec failed: exec: \"test\": executable file not found";
+    make(&kit->w,
+         POD_ON_NODE("p", ",'livenessProbe':{'exec':{'command':['test']},'periodSeconds':1,'failureThreshold':1}", ""));
+    for (int i = 0; i < 5; i++)
+        pass_seconds(&kit->w, 1);
+    assert_true(event_count(kit, "p", "Unhealthy", "Liveness probe errored: rpc error: ") >= 4);
+    assert_int_equal(event_count(kit, "p", "Killing", ""), 0);
+    assert_string_equal(cs(kit, "p", "c", "ready"), "true");
+    answer.exec_error = NULL;
+    answer.exec_code = 1;
+    pass_seconds(&kit->w, 1);
+    assert_int_equal(event_count(kit, "p", "Killing", "Container c failed liveness probe, will be restarted"), 1);
+}
+
 static void test_http(void **state)
 {
     struct kit *kit = *state;
@@ -146,6 +175,52 @@ static void test_http(void **state)
     pass_seconds(&kit->w, 1);
     assert_string_equal(answer.request, "GET /healthz?x=1 HTTP/1.1\r\nX-A: b\r\nHost: 10.244.0.2:8080\r\n"
                                         "User-Agent: kube-probe/1.32\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+}
+
+/* An answer, the one after it, and what came of them: who was asked last, for what, and what is told. */
+static void test_redirects(void **state)
+{
+    static const struct {
+        const char *first, *then, *dialed, *request, *event; /* event NULL: it just succeeds */
+    } rows[] = {
+#define ANSWER(text) "HTTP/1.1 " text "\r\nContent-Length: 5\r\n\r\nmoved and what follows"
+#define HOST         "10.244.0.2"
+        {ANSWER("302 Found\r\nLocation: /login?to=a#top"), ANSWER("200 OK"), HOST ":82", "GET /login?to=a HTTP/1.1",
+         NULL},
+        {ANSWER("301 Moved\r\nlocation:  b"), ANSWER("404 No"), HOST ":82", "GET /a/b HTTP/1.1",
+         "Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 404"},
+        {ANSWER("307 There\r\nLocation: http://" HOST ":81"), ANSWER("204 No"), HOST ":81", "GET / HTTP/1.1", NULL},
+        {ANSWER("308 There\r\nLocation: ?y"), ANSWER("200 OK"), HOST ":82", "GET /a/x?y HTTP/1.1", NULL},
+        {ANSWER("302 Found\r\nLocation: http://else.where/"), ANSWER("500 No"), HOST ":82", "GET /a/x HTTP/1.1",
+         "ProbeWarning: Readiness probe warning: Probe terminated redirects, Response body: moved"},
+        {ANSWER("304 Same"), ANSWER("500 No"), HOST ":82", "GET /a/x HTTP/1.1",
+         "ProbeWarning: Readiness probe warning: Probe terminated redirects, Response body: moved"},
+        {ANSWER("302 Found\r\nLocation: /a/x"), ANSWER("302 Found\r\nLocation: /a/x"), HOST ":82", "GET /a/x HTTP/1.1",
+         "Unhealthy: Readiness probe failed: Get \"http://" HOST ":82/a/x\": stopped after 10 redirects"},
+    };
+    struct kit *kit = *state;
+    answer.http_code = 200;
+    make(&kit->w, POD_ON_NODE("p", ",'readinessProbe':{'httpGet':{'path':'/a/x','port':82},'periodSeconds':1}", ""));
+    pass_seconds(&kit->w, 2);
+    assert_string_equal(cs(kit, "p", "c", "ready"), "true");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *told = rows[i].event, *colon = told ? strchr(told, ':') : NULL;
+        _auto_free_ char *reason = told ? xstrndup(told, (size_t)(colon - told)) : NULL;
+        const int64_t before = told ? event_count(kit, "p", reason, colon + 2) : 0;
+        const int64_t failed = event_count(kit, "p", "Unhealthy", "");
+        answer.bytes = rows[i].first;
+        answer.byte_count = strlen(rows[i].first);
+        answer.and_then = rows[i].then;
+        pass_seconds(&kit->w, 1);
+        take_request();
+        assert_string_equal(answer.dialed, rows[i].dialed);
+        assert_int_equal(strncmp(answer.request, rows[i].request, strlen(rows[i].request)), 0);
+        if (told)
+            assert_int_equal(event_count(kit, "p", reason, colon + 2), before + 1);
+        else
+            assert_int_equal(event_count(kit, "p", "Unhealthy", ""), failed);
+    }
+    assert_string_equal(cs(kit, "p", "c", "ready"), "true"); /* never three failures in a row */
 }
 
 /* The node asks whom the manifest names. */
@@ -343,6 +418,17 @@ static void test_post_start_fails(void **state)
     assert_string_equal(cs(kit, "p", "c", "state.waiting.reason"), "CrashLoopBackOff");
 }
 
+/* To a hook any answer will do. */
+static void test_post_start_over_http(void **state)
+{
+    struct kit *kit = *state;
+    answer.http_code = 500;
+    make(&kit->w, POD_ON_NODE("p", ",'lifecycle':{'postStart':{'httpGet':{'port':80}}}", ""));
+    expect_cs(kit, "p", "c", "ready", "true");
+    assert_int_equal(answer.asked, 1);
+    assert_int_equal(event_count(kit, "p", "FailedPostStartHook", ""), 0);
+}
+
 static void test_pre_stop(void **state)
 {
     struct kit *kit = *state;
@@ -362,7 +448,9 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, kit_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_readiness),
+        TEST(test_no_such_command),
         TEST(test_http),
+        TEST(test_redirects),
         TEST(test_grpc),
         TEST(test_other_hosts),
         TEST(test_tcp),
@@ -372,6 +460,7 @@ int main(void)
         TEST(test_deletion_stops_liveness),
         TEST(test_post_start),
         TEST(test_post_start_fails),
+        TEST(test_post_start_over_http),
         TEST(test_pre_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
