@@ -11,6 +11,7 @@
 
 #include "api/quantity.h"
 #include "api/selector.h"
+#include "control/objects.h"
 
 /* -- amounts -- */
 
@@ -191,10 +192,41 @@ static const char *forbidden_sysctl(const struct pod_run *p, const json_t *node 
     return NULL;
 }
 
+/* -- another system than this one -- */
+
+static const char *wants_another_os(const struct pod_run *p, const json_t *node _unused_, char **out_message)
+{
+    const char *label = jmap(pod_tree(p), "metadata.labels", "kubernetes.io/os");
+    if (label && !str_eq(label, "linux")) {
+        *out_message = xstrdup("Failed to admit pod as the `kubernetes.io/os` label doesn't match node label");
+        return "PodOSSelectorNodeLabelDoesNotMatch";
+    }
+    if (str_eq(jstr_or(pod_tree(p), "spec.os.name", "linux"), "linux"))
+        return NULL;
+    *out_message = xstrdup("Failed to admit pod as the OS field doesn't match node OS");
+    return "PodOSNotSupported";
+}
+
+/* -- taints that let nobody stay: those who name their node have not passed the scheduler -- */
+
+static const char *is_kept_off(const struct pod_run *p, const json_t *node, char **out_message)
+{
+    size_t i;
+    const json_t *taint;
+    json_array_foreach(jat(node, "spec.taints"), i, taint)
+    {
+        if (p->from_file || !str_eq(jstr(taint, "effect"), "NoExecute") || pod_tolerates(pod_tree(p), taint))
+            continue;
+        *out_message = xstrdup("Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate");
+        return "TaintToleration";
+    }
+    return NULL;
+}
+
 const char *pod_refusal(const struct pod_run *p, char **out_message)
 {
     static const char *(*const checks[])(const struct pod_run *p, const json_t *node, char **out_message) = {
-        forbidden_sysctl, lacks_room, wants_another_node, lacks_ports};
+        forbidden_sysctl, wants_another_os, lacks_room, wants_another_node, lacks_ports, is_kept_off};
     _auto_sobj_ struct sobj *node = reg_read(p->k->conf.registry, RES.nodes, "", pod_node(p));
     const char *reason = NULL;
     for (size_t i = 0; node && !reason && i < ARRAY_LEN(checks); i++)

@@ -73,6 +73,23 @@ static void test_asks_too_much(void **state)
     assert_string_equal(text_at(&kit->w, PODS, "p", "status.reason"), "OutOfmemory");
 }
 
+/* Those who name their node themselves: what the scheduler would have said, the kubelet does. */
+static void test_not_for_this_node(void **state)
+{
+    struct kit *kit = *state;
+    change(&kit->w, RES.nodes, FIRST_NODE, "", "spec.taints", "[{'key':'k','value':'v','effect':'NoExecute'}]");
+    make(&kit->w, POD_ON_NODE("p", "", ""));
+    make(&kit->w, POD_ON_NODE("q", "", ",'tolerations':[{'key':'k','operator':'Exists'}]"));
+    make(&kit->w, POD_ON_NODE("w", "", ",'os':{'name':'windows'}"));
+    expect_text(kit, "p", "status.reason", "TaintToleration");
+    expect_text(kit, "p", "status.message",
+                "Pod was rejected: Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate");
+    expect_text(kit, "q", "status.phase", "Running");
+    expect_text(kit, "w", "status.reason", "PodOSNotSupported");
+    expect_text(kit, "w", "status.message",
+                "Pod was rejected: Failed to admit pod as the OS field doesn't match node OS");
+}
+
 /* Counts the writes of one pod from its creation to Running. */
 static void test_two_writes(void **state)
 {
@@ -375,23 +392,12 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, kit_setup, kit_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_to_running),
-        TEST(test_asks_too_much),
-        TEST(test_two_writes),
-        TEST(test_completed),
-        TEST(test_failed),
-        TEST(test_deadline),
-        TEST(test_termination_message),
-        TEST(test_log_as_message),
-        TEST(test_delete_politely),
-        TEST(test_delete_with_grace),
-        TEST(test_delete_with_endless_grace),
-        TEST(test_delete_again),
-        TEST(test_force_delete),
-        TEST(test_delete_while_mounting),
-        TEST(test_lost_container),
-        TEST(test_order_of_ends),
-        TEST(test_no_hash),
+        TEST(test_to_running),      TEST(test_asks_too_much),       TEST(test_not_for_this_node),
+        TEST(test_two_writes),      TEST(test_completed),           TEST(test_failed),
+        TEST(test_deadline),        TEST(test_termination_message), TEST(test_log_as_message),
+        TEST(test_delete_politely), TEST(test_delete_with_grace),   TEST(test_delete_with_endless_grace),
+        TEST(test_delete_again),    TEST(test_force_delete),        TEST(test_delete_while_mounting),
+        TEST(test_lost_container),  TEST(test_order_of_ends),       TEST(test_no_hash),
         TEST(test_hash_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
