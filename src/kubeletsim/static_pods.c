@@ -107,7 +107,8 @@ static void look_work(void *arg)
     node_list_dir(look->k, look->n->name, FOLDER, &files);
     look->pods = json_array();
     for (size_t i = 0; i < files.len; i++)
-        take_manifest(look, files.items[i]);
+        if (*files.items[i] != '.') /* what editors leave */
+            take_manifest(look, files.items[i]);
 }
 
 /* -- pods -- */

@@ -17,8 +17,10 @@ spec:
   terminationGracePeriodSeconds: 1
   containers: [{name: c, image: busybox, command: [sleep, "100000"]}]
 YAML
+sed 's/name: web/name: hidden/' web.yaml | on_node sh -c 'cat >/etc/kubernetes/manifests/.web.yaml.bak'
 on_node sh -c 'cat >/etc/kubernetes/manifests/web.yaml' <web.yaml
 within 20 "mirror" running web-node01
+eq "no file that is hidden" "" "$(k get pod hidden-node01 --ignore-not-found -o name)"
 eq "source" file "$(k get pod web-node01 -o 'jsonpath={.metadata.annotations.kubernetes\.io/config\.source}')"
 eq "owner" "Node node01" "$(k get pod web-node01 -o 'jsonpath={.metadata.ownerReferences[0].kind} {.metadata.ownerReferences[0].name}')"
 
