@@ -174,6 +174,7 @@ struct container_run *container_next(struct pod_run *p);
 void container_prepare_restart(struct pod_run *p, struct container_run *c);
 /* mono ms at which an ended container may start again. */
 int64_t container_restart_due(const struct pod_run *p, const struct container_run *c);
+bool container_has_new_image(const struct container_run *c);
 bool pod_initialized(const struct pod_run *p); /* a regular container has been started, now or in an earlier life */
 
 /* -- kill.c -- */

@@ -17,7 +17,6 @@ static int refuse(struct start *s, const char *reason, const char *event, const 
 {
     tell(s, EVENT_WARNING, event, text);
     kubelet_event(s->p->k, s->p, s->c->name, EVENT_WARNING, "Failed", "Error: %s", reason);
-    s->job->pull = true;
     return start_refuse(s, reason);
 }
 
@@ -56,6 +55,7 @@ static int pull(struct start *s, const char *ref, bool quietly, struct err *e)
         kubelet_event(s->p->k, s->p, s->c->name, EVENT_NORMAL, "Pulling", "Pulling image \"%s\"", ref);
     if (images_resolve(s->p->k->conf.images, ref, &s->image, e) < 0) {
         _auto_free_ char *text = xasprintf("Failed to pull image \"%s\": %s", ref, e->msg);
+        s->job->pull = true;
         return refuse(s, "ErrImagePull", "Failed", text);
     }
     if (!quietly)

@@ -3,8 +3,8 @@
  * DESIGN: init containers run one after the other, each to success (sidecars only until they are started); then all
  * others, in the spec's order. Once a regular container has been started, sidecars restart on their own and the other
  * init containers are history. A container that ended is started again if the pod's policy says so: the first time at
- * once, then 10 s, 20 s … 5 min after its end; a run of ten minutes forgets the back-off. Ephemeral containers start
- * once, whatever the others do.
+ * once, then 10 s, 20 s … 5 min after its end; a run of ten minutes, or another image, forgets the back-off. Ephemeral
+ * containers start once, whatever the others do.
  *
  * THREADS: the loop thread. Source: kuberuntime_manager.go computePodActions, doBackOff; flowcontrol/backoff.go. */
 #include "kubeletsim/pod_int.h"
@@ -46,9 +46,15 @@ bool pod_initialized(const struct pod_run *p)
     return !has_init;
 }
 
+/* It was given another image since it was last started. */
+bool container_has_new_image(const struct container_run *c)
+{
+    return c->spec_image && !str_eq(c->spec_image, jstr_or(c->spec, "image", ""));
+}
+
 static bool backoff_forgotten(const struct container_run *c)
 {
-    return (c->end.finished - c->backoff_at) / 1000000 > BACKOFF_FORGET_MS;
+    return container_has_new_image(c) || (c->end.finished - c->backoff_at) / 1000000 > BACKOFF_FORGET_MS;
 }
 
 void container_prepare_restart(struct pod_run *p, struct container_run *c)
@@ -82,7 +88,7 @@ static bool wants_start(const struct pod_run *p, const struct container_run *c)
 static bool is_due(struct pod_run *p, const struct container_run *c)
 {
     int64_t at = c->state == CONTAINER_EXITED ? container_restart_due(p, c) : c->not_before;
-    if (at <= kubelet_mono(p->k))
+    if (at <= kubelet_mono(p->k) || container_has_new_image(c))
         return true;
     pod_wake_at(p, at);
     return false;

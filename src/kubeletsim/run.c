@@ -59,6 +59,27 @@ static void tell_restart(struct pod_run *p, struct container_run *c)
                   "Back-off restarting failed container %s in pod %s_%s(%s)", c->name, p->name, p->ns, p->uid);
 }
 
+/* The kubelet asks for them before it looks at a pod's containers, whether or not an image is pulled. */
+static void tell_missing_secrets(const struct pod_run *p)
+{
+    _auto_strlist_ struct strlist missing = {0};
+    size_t i;
+    const json_t *secret;
+    json_array_foreach(jat(pod_tree(p), "spec.imagePullSecrets"), i, secret)
+    {
+        const char *name = jstr(secret, "name");
+        _auto_sobj_ struct sobj *there =
+            str_empty(name) ? NULL : reg_read(p->k->conf.registry, RES.secrets, p->ns, name);
+        if (!str_empty(name) && !there)
+            strlist_add(&missing, name);
+    }
+    _auto_free_ char *names = strlist_join(&missing, ", ");
+    if (missing.len > 0)
+        kubelet_event(p->k, p, NULL, EVENT_WARNING, "FailedToRetrieveImagePullSecret",
+                      "Unable to retrieve some image pull secrets (%s); attempting to pull the image may not succeed.",
+                      names);
+}
+
 /* An image that could not be had: ErrImagePull for a moment, then ImagePullBackOff with the cause. */
 static void tell_pull(struct pod_run *p, struct container_run *c)
 {
@@ -72,6 +93,7 @@ static void tell_pull(struct pod_run *p, struct container_run *c)
         c->message = text;
         snprintf(c->reason, sizeof c->reason, "ImagePullBackOff");
     }
+    tell_missing_secrets(p);
     kubelet_event(p->k, p, c->name, EVENT_NORMAL, "BackOff", "Back-off pulling image \"%s\"", image);
     kubelet_event(p->k, p, c->name, EVENT_WARNING, "Failed", "Error: ImagePullBackOff");
 }
@@ -160,12 +182,15 @@ static bool is_first_start(const struct container_run *c)
 
 static void start(struct pod_run *p, struct container_run *c)
 {
+    tell_missing_secrets(p);
     if (c->state == CONTAINER_EXITED)
         container_prepare_restart(p, c);
     c->failed_start = c->must_restart = c->hook_runs = false;
     c->kill = KILL_NONE;
     c->announced_at = c->lost_at = 0;
     p->init_done = p->init_done || c->kind == CONTAINER_REGULAR;
+    if (container_has_new_image(c))
+        c->pull_backoff_ms = 0;
     free(c->spec_image);
     c->spec_image = xstrdup(jstr_or(c->spec, "image", ""));
     pod_start_job(p, container_start_job, start_ended, c);

@@ -140,7 +140,8 @@ static json_t *container_status(const struct pod_run *p, const struct container_
     jset(s, "lastState", last_state_of(p, c));
     jset_str(s, "name", c->name);
     jset_bool(s, "ready", container_is_ready(c));
-    jset_int(s, "restartCount", c->restarts);
+    /* One whose image cannot be had has not been started again. */
+    jset_int(s, "restartCount", c->restarts - (c->state == CONTAINER_WAITING && c->last.set));
     if (c->kind != CONTAINER_EPHEMERAL)
         jset_bool(s, "started", container_is_started(c));
     jset(s, "state", over && pod_initialized(p) ? unknown_end() : state_of(p, c));

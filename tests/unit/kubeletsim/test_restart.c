@@ -72,6 +72,27 @@ static void test_on_failure(void **state)
 
 /* -- images -- */
 
+struct other_image {
+    size_t container;
+    const char *image;
+};
+
+static int edit_image(json_t *pod, void *arg, struct err *e)
+{
+    (void)e;
+    const struct other_image *other = arg;
+    jset_str(json_array_get(jat(pod, "spec.containers"), other->container), "image", other->image);
+    return 1;
+}
+
+static void set_image(struct kit *kit, const char *pod, size_t container, const char *image)
+{
+    struct err e = ERR_INIT;
+    struct other_image other = {container, image};
+    assert_int_equal(reg_modify(kit->w.registry, "test", PODS, "default", pod, "", edit_image, &other, &e), 0);
+    settle(&kit->w);
+}
+
 static void test_no_image(void **state)
 {
     struct kit *kit = *state;
@@ -97,6 +118,47 @@ static void test_no_image(void **state)
     assert_int_equal(event_count(kit, "p", "Pulling", "nosuch"), 2);
     pass_seconds(&kit->w, 3);
     assert_int_equal(event_count(kit, "p", "Pulling", "nosuch"), 3);
+}
+
+/* Back-offs are an image's: who mends the name of one need not wait. */
+static void test_another_image(void **state)
+{
+    struct kit *kit = *state;
+    make(&kit->w, POD_ON_NODE("p", "},{'name':'bad','image':'nosuch/image:1'", ""));
+    pass_seconds(&kit->w, 11);
+    pass_seconds(&kit->w, 2);
+    assert_string_equal(cs(kit, "p", "bad", "state.waiting.reason"), "ImagePullBackOff");
+    set_image(kit, "p", 1, "nosuch/image:2");
+    assert_int_equal(event_count(kit, "p", "Pulling", "nosuch/image:2"), 1);
+    pass_seconds(&kit->w, 11); /* ten seconds again, not forty */
+    assert_int_equal(event_count(kit, "p", "Pulling", "nosuch/image:2"), 2);
+    set_image(kit, "p", 1, "nginx");
+    expect_text(kit, "p", "status.phase", "Running");
+
+    for (int i = 0; i < 2; i++)
+        end_container(kit, "p", "c", 1);
+    pass_seconds(&kit->w, 2);
+    assert_string_equal(cs(kit, "p", "c", "state.waiting.reason"), "CrashLoopBackOff");
+    set_image(kit, "p", 0, "nosuch/image:3"); /* what there is to see is still what ran before */
+    assert_string_equal(cs(kit, "p", "c", "state.waiting.reason"), "ErrImagePull");
+    assert_string_equal(cs(kit, "p", "c", "lastState.terminated.exitCode"), "1");
+    assert_string_equal(cs(kit, "p", "c", "restartCount"), "1");
+    set_image(kit, "p", 0, "busybox:1.36");
+    expect_cs(kit, "p", "c", "restartCount", "2");
+    assert_string_equal(cs(kit, "p", "c", "ready"), "true");
+}
+
+static void test_pull_secrets(void **state)
+{
+    struct kit *kit = *state;
+    make(&kit->w, "{'apiVersion':'v1','kind':'Secret','metadata':{'name':'there','namespace':'default'}}");
+    make(&kit->w, POD_ON_NODE("p", "", ",'imagePullSecrets':[{'name':'a'},{'name':'there'},{'name':'b'}]"));
+    make(&kit->w, POD_ON_NODE("q", "", ",'imagePullSecrets':[{'name':'there'}]"));
+    settle(&kit->w);
+    assert_event(&kit->w, "p", "FailedToRetrieveImagePullSecret",
+                 "Unable to retrieve some image pull secrets (a, b); attempting to pull the image may not succeed.");
+    assert_int_equal(event_count(kit, "q", "FailedToRetrieveImagePullSecret", ""), 0);
+    assert_string_equal(phase(kit, "p"), "Running");
 }
 
 static void test_image_policies(void **state)
@@ -274,22 +336,13 @@ static void test_adoption_of_a_crash_loop(void **state)
     assert_string_equal(cs(kit, "p", "c", "lastState.terminated.exitCode"), "7");
 }
 
-static int edit_image(json_t *pod, void *arg, struct err *e)
-{
-    (void)e;
-    jset_str(json_array_get(jat(pod, "spec.containers"), 0), "image", arg);
-    return 1;
-}
-
 /* Another image for a running container: it is stopped and started again. */
 static void test_image_change(void **state)
 {
     struct kit *kit = *state;
     make(&kit->w, POD_ON_NODE("p", "", ""));
     settle(&kit->w);
-    struct err e = ERR_INIT;
-    char image[] = "nginx";
-    assert_int_equal(reg_modify(kit->w.registry, "test", PODS, "default", "p", "", edit_image, image, &e), 0);
+    set_image(kit, "p", 0, "nginx");
     expect_cs(kit, "p", "c", "restartCount", "1");
     expect_cs(kit, "p", "c", "ready", "true");
     assert_string_equal(cs(kit, "p", "c", "image"), "docker.io/library/nginx:latest");
@@ -303,6 +356,8 @@ int main(void)
         TEST(test_back_off),
         TEST(test_on_failure),
         TEST(test_no_image),
+        TEST(test_another_image),
+        TEST(test_pull_secrets),
         TEST(test_image_policies),
         TEST(test_config_error),
         TEST(test_start_error),
