@@ -101,7 +101,9 @@ static void tell_failed(const struct view *v, struct story *s)
 {
     const char *message = jstr_or(v->pv, "status.message", "no message");
     buf_addf(&s->because, "Its claim is gone, and the %s it asked for went wrong: %s", v->policy, message);
-    buf_adds(&s->waits, "somebody to repair it; it is not tried again by itself");
+    buf_adds(&s->waits, pv_reclaim(v->pv).what == RECLAIM_RECYCLE
+                            ? "the next try, and somebody to put right what that one needs"
+                            : "somebody to decide about it: a next try would say the same");
     _auto_free_ char *free_it = xasprintf("kubectl patch pv %s -p '{\"spec\":{\"claimRef\":null}}'", v->name);
     _auto_free_ char *drop = xasprintf("kubectl delete pv %s", v->name);
     advise(s->changes, free_it, "To use it again: clean its data yourself, then remove its claimRef.");

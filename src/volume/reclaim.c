@@ -1,15 +1,16 @@
 /* reclaim.c - what becomes of a volume whose claim is gone.
  *
  * DESIGN: one decision, told apart by policy and by what kind of source the volume has. In-tree deleters exist for
- * hostPath only (and that one only dares to touch /tmp); CSI volumes and those a provisioner made are the provisioner's
- * to delete; the rest has no deleter, and the volume fails. Recycling exists for nfs and hostPath. Source:
- * pv_controller.go reclaimVolume. THREADS: pure. */
+ * hostPath only (and that one only dares to touch what has /tmp/ in its path, wherever); CSI volumes and those a
+ * provisioner made are the provisioner's to delete; the rest has no deleter, and the volume fails. Recycling exists for
+ * nfs and hostPath. Source: pv_controller.go reclaimVolume. THREADS: pure. */
 #include "volume/volume.h"
 
 #include "base/json.h"
 #include "base/str.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static struct reclaim_plan fail(const char *reason, const char *text)
 {
@@ -25,7 +26,8 @@ static struct reclaim_plan plan_delete(const json_t *pv)
         (made_by && !str_starts(made_by, "kubernetes.io/")))
         return (struct reclaim_plan){.what = RECLAIM_EXTERNAL};
     const char *path = jstr(pv, "spec.hostPath.path");
-    if (path && str_starts(path, "/tmp/") && path[5])
+    const char *tmp = path ? strstr(path, "/tmp/") : NULL;
+    if (tmp && tmp[5])
         return (struct reclaim_plan){.what = RECLAIM_DELETE_PATH};
     char text[512];
     if (path)

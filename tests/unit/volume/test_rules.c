@@ -29,6 +29,8 @@ static void test_reclaim(void **state)
         {"\"hostPath\":{\"path\":\"/tmp/x\"}", "", RECLAIM_KEEP, ""}, /* no policy: Retain */
         {"\"persistentVolumeReclaimPolicy\":\"Delete\",\"hostPath\":{\"path\":\"/tmp/x\"}", "", RECLAIM_DELETE_PATH,
          ""},
+        {"\"persistentVolumeReclaimPolicy\":\"Delete\",\"hostPath\":{\"path\":\"/data/tmp/x\"}", "",
+         RECLAIM_DELETE_PATH, ""}, /* the pattern has no beginning */
         {"\"persistentVolumeReclaimPolicy\":\"Delete\",\"hostPath\":{\"path\":\"/mnt/x\"}", "", RECLAIM_FAIL,
          "host_path deleter only supports /tmp/.+ but received provided /mnt/x"},
         {"\"persistentVolumeReclaimPolicy\":\"Delete\",\"local\":{\"path\":\"/mnt/x\"}", "", RECLAIM_FAIL,
