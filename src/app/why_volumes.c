@@ -210,7 +210,11 @@ static const struct {
     {"wrong fs type, bad option",
      "What is on the disk is not what fsType or mountOptions say: look at the volume and at its class.",
      "kubectl get pv,sc -o yaml"},
+    {"mount options are not supported", "Take mountOptions off the volume: what is behind it is not mounted.",
+     "kubectl get pv,sc -o yaml"},
     {"bad option", "mountOptions of the volume or its class have a word that the file system does not know.",
+     "kubectl get pv,sc -o yaml"},
+    {"mount option", "mountOptions of the volume or its class have a word that the file system does not know.",
      "kubectl get pv,sc -o yaml"},
 };
 

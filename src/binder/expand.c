@@ -3,7 +3,7 @@
  *     request > status.capacity -> ExternalExpanding
  *       -> ControllerResizeInProgress -> (driver) disk grown -> PV capacity -> NodeResizePending -> (kubelet)
  * filesystem grown, status.capacity
- *       -> (block volumes, and drivers without a node half) status.capacity at once
+ *       -> (block volumes, and file servers, whose nodes have nothing to do) status.capacity at once
  *
  * A failed expansion is tried again for the size that was asked for when it began, until the driver's error is final:
  * then what the claim asks for counts, so that a user may ask for less (recovery). An error that no retry can mend
@@ -29,13 +29,19 @@
 #define NODE_PENDING  "NodeResizePending"
 #define WAIT_TEXT     "Waiting for user to (re-)start a pod to finish file system resize of volume on node."
 #define STATUSES      "status.allocatedResourceStatuses"
-#define GIB           (INT64_C(1) << 30)
 #define RETRY_MIN_MS  1000
 #define RETRY_MAX_MS  300000
 #define INFEASIBLE_MS 300000 /* until an infeasible one is tried again all the same */
 
 static const char *const resize_conditions[] = {"Resizing", "FileSystemResizePending", "ControllerResizeError",
                                                 "NodeResizeError"};
+
+static void text_of(int64_t bytes, char out[QUANTITY_TEXT_LEN])
+{
+    struct quantity q;
+    quantity_from_bytes(bytes, &q);
+    quantity_format(&q, out);
+}
 
 static int64_t status_bytes(const json_t *claim)
 {
@@ -99,8 +105,9 @@ struct job {
     const struct csi_driver *driver;
     struct sobj *claim, *pv;                                /* owned */
     char *key;                                              /* owned */
-    char asked[QUANTITY_TEXT_LEN], made[QUANTITY_TEXT_LEN]; /* what the claim gets; what the disk has then */
-    int64_t asked_bytes, made_bytes;
+    char asked[QUANTITY_TEXT_LEN], made[QUANTITY_TEXT_LEN]; /* what the claim wants; what its volume has then */
+    int64_t asked_bytes;
+    struct csi_grown grown;
     char now[TIME_TEXT_LEN];
     struct err err;
     int rc;
@@ -169,7 +176,7 @@ static int edit_pv_size(json_t *pv, void *arg, struct err *e)
 {
     (void)e;
     const struct job *j = arg;
-    if (pv_capacity(pv) >= j->made_bytes)
+    if (pv_capacity(pv) >= j->grown.bytes)
         return 0;
     if (!jmap(pv, "metadata.annotations", ANN_PRE_RESIZE_CAPACITY))
         jset_map(pv, "metadata.annotations", ANN_PRE_RESIZE_CAPACITY, jmap(pv, "spec.capacity", "storage"));
@@ -270,7 +277,8 @@ static void expand_failed(struct loop *l, struct job *j)
 static bool expand_succeeded(struct loop *l, struct job *j)
 {
     struct err e = ERR_INIT;
-    const bool on_node = j->driver->stage && !str_eq(claim_mode(j->claim->tree), "Block");
+    const bool on_node = j->grown.on_node && !str_eq(claim_mode(j->claim->tree), "Block");
+    text_of(j->grown.bytes, j->made);
     if (modify(l, WHO_RESIZER, RES.persistentvolumes, j->pv->tree, "", edit_pv_size, j, &e) < 0 ||
         edit_claim(l, j, on_node ? edit_node_pending : edit_finished, &e) < 0)
         return false;
@@ -297,7 +305,7 @@ static void expand_done(struct loop *l, void *arg)
 static void expand_work(void *arg)
 {
     struct job *j = arg;
-    j->rc = j->driver->expand(j->driver, j->machine, j->pv->tree, j->made_bytes, &j->err);
+    j->rc = j->driver->expand(j->driver, j->machine, j->pv->tree, j->asked_bytes, &j->grown, &j->err);
 }
 
 /* -- whether and how far -- */
@@ -314,13 +322,6 @@ static int64_t next_size(const json_t *claim, const json_t *pv)
     return under_way && begun > 0 && pv_capacity(pv) < asked ? begun : asked;
 }
 
-static void text_of(int64_t bytes, char out[QUANTITY_TEXT_LEN])
-{
-    struct quantity q;
-    quantity_from_bytes(bytes, &q);
-    quantity_format(&q, out);
-}
-
 static struct job *job_new(struct loop *l, struct sobj *claim, struct sobj *pv, const struct csi_driver *d,
                            int64_t bytes)
 {
@@ -329,10 +330,7 @@ static struct job *job_new(struct loop *l, struct sobj *claim, struct sobj *pv, 
     *j = (struct job){.machine = env->machine, .driver = d, .claim = sobj_ref(claim), .pv = sobj_ref(pv)};
     j->key = xasprintf("%s/%s", claim->ns, claim->name);
     j->asked_bytes = bytes;
-    const bool in_whole_gib = d->attach_required && bytes <= INT64_MAX - GIB; /* as disks are sold */
-    j->made_bytes = in_whole_gib ? (bytes + GIB - 1) / GIB * GIB : bytes;
     text_of(j->asked_bytes, j->asked);
-    text_of(j->made_bytes, j->made);
     if (bytes == claim_request(claim->tree)) /* as the user wrote it */
         snprintf(j->asked, sizeof j->asked, "%s", jmap(claim->tree, "spec.resources.requests", "storage"));
     now_text(loop_clock(l), j->now);

@@ -28,6 +28,7 @@ struct job {
     struct machine *machine;
     const struct csi_provisioner *prov;
     struct sobj *claim, *sc, *node; /* owned; node may be NULL */
+    json_t *class;                  /* owned: sc as the driver understands it */
     struct sobj *attributes;        /* owned: the claim's VolumeAttributesClass, or NULL */
     json_t *place;                  /* owned: stands for a node where the class names a place without one; or NULL */
     struct sobj *pv;                /* of a deletion; owned */
@@ -44,6 +45,7 @@ static void job_free(struct job *j)
     sobj_unref(j->sc);
     sobj_unref(j->node);
     sobj_unref(j->attributes);
+    json_decref(j->class);
     json_decref(j->place);
     sobj_unref(j->pv);
     csi_volume_release(&j->made);
@@ -69,6 +71,13 @@ static int64_t after_job(struct loop *l, const struct job *j, bool ok)
 
 /* -- making -- */
 
+static const char *fstype_of(const json_t *class)
+{
+    const char *old = csi_parameter(jat(class, "parameters"), "fstype");
+    const char *given = old ? old : jmap(class, "parameters", CSI_PARAMETERS "fstype");
+    return given ? given : "";
+}
+
 static void create_work(void *arg)
 {
     struct job *j = arg;
@@ -76,21 +85,20 @@ static void create_work(void *arg)
     struct csi_create req = {
         .name = j->name,
         .bytes = claim_request(claim),
-        .parameters = jat(j->sc->tree, "parameters"),
+        .parameters = jat(j->class, "parameters"),
         .mutable = j->attributes ? jat(j->attributes->tree, "parameters") : NULL,
         .access_modes = jat(claim, "spec.accessModes"),
-        .fstype = jstr_or(jat(j->sc->tree, "parameters"), "fsType", ""),
+        .fstype = fstype_of(j->class),
         .volume_mode = claim_mode(claim),
         .claim_ns = j->claim->ns,
         .claim_name = j->claim->name,
+        .claim_notes = jat(claim, "metadata.annotations"),
+        .class_notes = jat(j->sc->tree, "metadata.annotations"),
         .node = j->node ? j->node->tree : j->place,
         .class_name = j->sc->name,
         .snapshot = j->origin.snapshot[0] ? j->origin.snapshot : NULL,
         .source = j->origin.source[0] ? j->origin.source : NULL,
     };
-    const char *fstype = jmap(j->sc->tree, "parameters", "csi.storage.k8s.io/fstype");
-    if (fstype)
-        req.fstype = fstype;
     j->rc = j->prov->driver->create(j->prov->driver, j->machine, &req, &j->made, &j->err);
 }
 
@@ -169,11 +177,11 @@ static json_t *allowed_place(const json_t *sc)
 /* Where a volume is made that waits for no pod. */
 static void choose_place(struct loop *l, struct job *j)
 {
-    bool limited = json_array_size(jat(j->sc->tree, "allowedTopologies")) > 0;
+    bool limited = json_array_size(jat(j->class, "allowedTopologies")) > 0;
     if (limited || j->prov->driver->any_node)
-        j->node = any_node(l, j->sc->tree);
+        j->node = any_node(l, j->class);
     if (limited && !j->node)
-        j->place = allowed_place(j->sc->tree);
+        j->place = allowed_place(j->class);
 }
 
 static int edit_reschedule(json_t *claim, void *arg, struct err *e)
@@ -216,6 +224,9 @@ static int check_wish(const struct csi_provisioner *p, const json_t *claim, cons
                        "failed to strip CSI Parameters of prefixed keys: found unknown parameter key \"%s\" with "
                        "reserved namespace " CSI_PARAMETERS,
                        key);
+    if (csi && csi_parameter(jat(sc, "parameters"), "fstype") && jmap(sc, "parameters", CSI_PARAMETERS "fstype"))
+        return err_set(e, ERR_INVALID,
+                       "fstype specified in parameters with both \"fstype\" and \"" CSI_PARAMETERS "fstype\" keys");
     return 0;
 }
 
@@ -266,6 +277,7 @@ static int start_making(struct loop *l, struct sobj *claim, const struct csi_pro
     const struct binder_env *env = loop_env(l);
     struct job *j = xcalloc(1, sizeof *j);
     *j = (struct job){.machine = env->machine, .prov = p, .claim = sobj_ref(claim), .sc = take_sc};
+    j->class = csi_class(take_sc->tree);
     j->name = xasprintf("pvc-%s", obj_uid(claim->tree));
     j->key = xasprintf("%s/%s", claim->ns, claim->name);
     const char *selected = jmap(claim->tree, "metadata.annotations", ANN_SELECTED_NODE);
@@ -292,7 +304,7 @@ static int start_making(struct loop *l, struct sobj *claim, const struct csi_pro
         job_free(j);
         return 0;
     }
-    if (check_wish(p, claim->tree, j->sc->tree, &j->err) < 0 || find_attributes(l, j) < 0 || find_origin(l, j) < 0) {
+    if (check_wish(p, claim->tree, j->class, &j->err) < 0 || find_attributes(l, j) < 0 || find_origin(l, j) < 0) {
         create_failed(l, j);
         job_free(j);
         return 0;

@@ -175,13 +175,14 @@ static json_t *content_of(const json_t *snap, const json_t *class, const json_t 
 {
     json_t *ref = object_reference(snap);
     json_object_set_new(ref, "apiVersion", json_string(SNAP_GROUP "/v1"));
-    json_t *handle =
-        json_string(jstr_or(pv, "spec.csi.volumeHandle", jstr_or(pv, "spec.awsElasticBlockStore.volumeID", "")));
-    json_t *content = json_pack(
-        "{s:s, s:s, s:{s:[s]}, s:{s:s, s:s, s:{s:o}, s:s, s:s, s:o}}", "apiVersion", SNAP_GROUP "/v1", "kind",
-        "VolumeSnapshotContent", "metadata", "finalizers", FIN_CONTENT_BOUND, "spec", "deletionPolicy",
-        jstr_or(class, "deletionPolicy", "Delete"), "driver", jstr_or(class, "driver", ""), "source", "volumeHandle",
-        handle, "sourceVolumeMode", pv_mode(pv), "volumeSnapshotClassName", obj_name(class), "volumeSnapshotRef", ref);
+    char buf[VOLUME_HANDLE_LEN];
+    const char *handle = pv_handle(pv, buf);
+    json_t *content =
+        json_pack("{s:s, s:s, s:{s:[s]}, s:{s:s, s:s, s:{s:s}, s:s, s:s, s:o}}", "apiVersion", SNAP_GROUP "/v1", "kind",
+                  "VolumeSnapshotContent", "metadata", "finalizers", FIN_CONTENT_BOUND, "spec", "deletionPolicy",
+                  jstr_or(class, "deletionPolicy", "Delete"), "driver", jstr_or(class, "driver", ""), "source",
+                  "volumeHandle", handle ? handle : "", "sourceVolumeMode", pv_mode(pv), "volumeSnapshotClassName",
+                  obj_name(class), "volumeSnapshotRef", ref);
     jset(content, "metadata.name", json_sprintf("snapcontent-%s", obj_uid(snap)));
     return content;
 }

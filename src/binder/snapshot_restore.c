@@ -108,12 +108,11 @@ static int from_claim(struct loop *l, const json_t *claim, const char *name, con
     if (check_claim(claim, source, name, e) < 0)
         return -1;
     _auto_sobj_ struct sobj *pv = read_pv_of(l, source->tree);
-    const char *handle = pv ? jstr(pv->tree, "spec.csi.volumeHandle") : NULL;
+    char buf[VOLUME_HANDLE_LEN];
+    const char *handle = pv ? pv_handle(pv->tree, buf) : NULL;
     if (!pv)
         return err_set(e, ERR_NOT_FOUND, "error getting PV %s from api server: persistentvolumes \"%s\" not found",
                        jstr_or(source->tree, "spec.volumeName", ""), jstr_or(source->tree, "spec.volumeName", ""));
-    if (!handle && pv_is_migrated(pv->tree))
-        handle = jstr(pv->tree, "spec.awsElasticBlockStore.volumeID");
     if (!handle || !str_eq(pv_driver(pv->tree), d->name))
         return err_set(e, ERR_INVALID, "the source PV %s is not provisioned by %s", pv->name, d->name);
     snprintf(out->source, sizeof out->source, "%s", handle);

@@ -44,6 +44,11 @@ int64_t csi_gib(int64_t bytes)
     return (bytes >> 30) + (bytes % (INT64_C(1) << 30) > 0);
 }
 
+struct csi_grown csi_grown_disk(int64_t had, int64_t wanted)
+{
+    return (struct csi_grown){.bytes = (had > wanted ? had : wanted) << 30, .on_node = true};
+}
+
 const char *csi_fstype(const struct csi_create *req)
 {
     const char *fstype = str_empty(req->fstype) ? csi_parameter(req->parameters, "fsType") : req->fstype;
@@ -159,7 +164,11 @@ json_t *csi_node_driver(const struct csi_driver *d, const json_t *node)
     char id[64];
     csi_node_id(d, jstr_or(node, "metadata.name", ""), id);
     json_t *row = json_pack("{s:s, s:s}", "name", d->name, "nodeID", id);
-    jset(row, "topologyKeys", d->topology_key ? json_pack("[s, s]", "kubernetes.io/os", d->topology_key) : json_null());
+    if (str_eq(d->name, csi_ebs.name)) /* the one that also tells what others wrote on the node */
+        jset(row, "topologyKeys",
+             json_pack("[s, s, s]", "kubernetes.io/os", d->topology_key, "topology.kubernetes.io/zone"));
+    else
+        jset(row, "topologyKeys", d->topology_key ? json_pack("[s]", d->topology_key) : json_null());
     if (d->attach_limit > 0)
         jset_int(row, "allocatable.count", d->attach_limit);
     return row;

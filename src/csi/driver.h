@@ -21,7 +21,8 @@ struct csi_create {
     const char *fstype;         /* "" = the driver's default */
     const char *volume_mode;    /* "Filesystem", "Block" */
     const char *claim_ns, *claim_name;
-    const json_t *node; /* selected node object, or NULL (Immediate) */
+    const json_t *claim_notes, *class_notes; /* their annotations; may be NULL */
+    const json_t *node;                      /* selected node object, or NULL (Immediate) */
     const char *class_name;
     const char *snapshot; /* handle of the snapshot to restore, or NULL */
     const char *source;   /* handle of the volume to clone, or NULL */
@@ -40,6 +41,10 @@ struct csi_volume {
     json_t *labels, *annotations; /* owned, or NULL */
 };
 void csi_volume_release(struct csi_volume *v);
+struct csi_grown {
+    int64_t bytes; /* what the volume has now: rounded as the real driver rounds */
+    bool on_node;  /* its filesystem has still to grow, where it is mounted */
+};
 
 struct csi_driver {
     const char *name;     /* "ebs.csi.aws.com" */
@@ -55,7 +60,8 @@ struct csi_driver {
     int (*create)(const struct csi_driver *d, struct machine *m, const struct csi_create *req, struct csi_volume *out,
                   struct err *e);
     int (*remove)(const struct csi_driver *d, struct machine *m, const json_t *pv, struct err *e);
-    int (*expand)(const struct csi_driver *d, struct machine *m, const json_t *pv, int64_t bytes, struct err *e);
+    int (*expand)(const struct csi_driver *d, struct machine *m, const json_t *pv, int64_t bytes, struct csi_grown *out,
+                  struct err *e); /* NULL: volumes do not grow */
     /* attach: out_device (size with NUL) carries the wished-for name on entry ("/dev/xvdba") and the real one on
      * return: a disk that is already attached there keeps its own. */
     int (*publish)(const struct csi_driver *d, struct machine *m, const char *handle, const char *node, bool read_only,
@@ -93,6 +99,10 @@ struct csi_provisioner {
     bool external;                   /* claims get ExternalProvisioning events while they wait */
 };
 const struct csi_provisioner *csi_provisioner(const char *name);
+/* A StorageClass as the driver understands it: one of an in-tree provisioner is reworded. Returns a new reference. */
+json_t *csi_class(const json_t *class);
+/* The class parameter of that name, in any letter case; NULL if absent. */
+const char *csi_parameter(const json_t *parameters, const char *key);
 const struct csi_driver *const *csi_drivers(size_t *out_count);
 
 /* -- what an installation of a driver writes; return new -- */

@@ -10,10 +10,10 @@ extern const struct csi_driver csi_local_path, csi_minikube;
 
 /* NodeAffinity that requires `key` In [value]. Returns new. */
 json_t *csi_affinity(const char *key, const char *value);
-/* The class parameter of that name, in any letter case; NULL if absent. */
-const char *csi_parameter(const json_t *parameters, const char *key);
 /* Rounded up; whatever a claim asks for. */
 int64_t csi_gib(int64_t bytes);
+/* What expand() says of a disk that had `had` GiB and was to have `wanted`. */
+struct csi_grown csi_grown_disk(int64_t had, int64_t wanted);
 /* The filesystem that the claim's class names, "ext4" if it does not. */
 const char *csi_fstype(const struct csi_create *req);
 /* Will the first mount make nothing but a plain ext4? Then the disk may have one from the start. */

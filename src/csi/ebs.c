@@ -66,7 +66,7 @@ static int remove_disk(const struct csi_driver *d _unused_, struct machine *m, c
 }
 
 static int expand(const struct csi_driver *d _unused_, struct machine *m, const json_t *pv, int64_t bytes,
-                  struct err *e)
+                  struct csi_grown *out, struct err *e)
 {
     const char *handle = handle_of(pv);
     struct cloud *cloud = cloud_of(m, e);
@@ -76,10 +76,11 @@ static int expand(const struct csi_driver *d _unused_, struct machine *m, const 
         return -1;
     if (cloud_disk_get(cloud, handle, &have, e) < 0)
         return ebs_ec2_error(e, "DescribeVolumes", "Could not resize volume \"%s\"", handle);
-    if (have.gib >= change.gib || cloud_disk_modify(cloud, handle, &change, NULL, e) == 0)
-        return 0;
-    return ebs_ec2_error(e, "ModifyVolume", "Could not resize volume \"%s\": unable to modify AWS volume \"%s\"",
-                         handle, handle);
+    if (have.gib < change.gib && cloud_disk_modify(cloud, handle, &change, NULL, e) < 0)
+        return ebs_ec2_error(e, "ModifyVolume", "Could not resize volume \"%s\": unable to modify AWS volume \"%s\"",
+                             handle, handle);
+    *out = csi_grown_disk(have.gib, change.gib);
+    return 0;
 }
 
 /* -- attaching -- */

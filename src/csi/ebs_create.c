@@ -30,8 +30,6 @@ static const char *const parameters[] = {
     "allowAutoIOPSPerGBIncrease",
     "allowAutoIOPSIncreaseOnModify",
     "fsType",
-    "zone",
-    "zones",
 };
 
 /* Iops the driver sends: between these, whatever is asked. The others are not asked for iops at all. */
@@ -196,9 +194,7 @@ static int64_t capped_iops(const struct wish *w, int64_t gib)
 static const char *zone_of(const struct csi_create *req)
 {
     const char *zone = jmap(req->node, "metadata.labels", "topology.kubernetes.io/zone");
-    if (!zone)
-        zone = jmap(req->node, "metadata.labels", EBS_ZONE_KEY);
-    return zone ? zone : csi_parameter(req->parameters, "zone");
+    return zone ? zone : jmap(req->node, "metadata.labels", EBS_ZONE_KEY);
 }
 
 static json_t *tags_of(const struct csi_create *req)

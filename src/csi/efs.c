@@ -229,6 +229,9 @@ static int stage(const struct csi_driver *d _unused_, struct machine *m, const c
     if (parse_handle(jstr_or(pv, "spec.csi.volumeHandle", ""), &h, e) < 0)
         return -1;
     struct share s = share_of(h.fs);
+    _auto_free_ char *source = xasprintf("%s:/%s", h.fs, h.path);
+    if (share_check_options(pv, "efs", source, target, e) < 0)
+        return -1;
     snprintf(p.id, sizeof p.id, "%s", h.point);
     if (p.id[0] && share_with(m, &s, point_find, &p, e) < 0) {
         if (e->code != ERR_NOT_FOUND)

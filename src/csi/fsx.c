@@ -82,19 +82,24 @@ static int remove_volume(const struct csi_driver *d _unused_, struct machine *m,
 }
 
 static int expand(const struct csi_driver *d _unused_, struct machine *m, const json_t *pv, int64_t bytes,
-                  struct err *e)
+                  struct csi_grown *out, struct err *e)
 {
-    return share_grow(m, jstr_or(pv, "spec.csi.volumeHandle", ""), sold_size(bytes), e);
+    return share_grow(m, jstr_or(pv, "spec.csi.volumeHandle", ""), sold_size(bytes), out, e);
 }
 
 static int stage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const json_t *pv,
                  const char *device _unused_, const char *target, struct err *e)
 {
     const char *id = jstr_or(pv, "spec.csi.volumeHandle", "");
-    if (!jmap(pv, "spec.csi.volumeAttributes", "dnsname"))
+    const char *dns = jmap(pv, "spec.csi.volumeAttributes", "dnsname");
+    const char *name = jmap(pv, "spec.csi.volumeAttributes", "mountname");
+    if (!dns)
         return err_set(e, ERR_INVALID, INVALID "dnsname is not provided");
     if (!str_starts(id, "fs-"))
         return err_set(e, ERR_INVALID, INVALID "volume ID '%s' is not a file system's: it begins with 'fs-'", id);
+    _auto_free_ char *source = xasprintf("%s@tcp:/%s", dns, name ? name : "fsx");
+    if (share_check_options(pv, "lustre", source, target, e) < 0)
+        return -1;
     const struct share s = {.id = id, .type = "lustre", .gib = FIRST};
     return share_mount(m, node, &s, NULL, target, e);
 }

@@ -201,14 +201,17 @@ static int remove_volume(const struct csi_driver *d _unused_, struct machine *m,
 }
 
 static int expand(const struct csi_driver *d _unused_, struct machine *m, const json_t *pv, int64_t bytes,
-                  struct err *e)
+                  struct csi_grown *out, struct err *e)
 {
     const char *id = jstr_or(pv, "spec.csi.volumeHandle", "");
-    if (bytes <= MAX_BYTES)
-        return has_disk(m, id) ? m->ops->disk_grow(m, id, bytes, e) : 0;
-    return err_set(e, ERR_INVALID,
-                   "rpc error: code = OutOfRange desc = Requested capacity %lld exceeds maximum allowed %lld",
-                   (long long)bytes, (long long)MAX_BYTES);
+    if (bytes > MAX_BYTES)
+        return err_set(e, ERR_INVALID,
+                       "rpc error: code = OutOfRange desc = Requested capacity %lld exceeds maximum allowed %lld",
+                       (long long)bytes, (long long)MAX_BYTES);
+    if (has_disk(m, id) && m->ops->disk_grow(m, id, bytes, e) < 0)
+        return -1;
+    *out = (struct csi_grown){.bytes = bytes, .on_node = true};
+    return 0;
 }
 
 /* The disk is on the node that has the directory, under a name that no cloud gives. Also after a restart: there is

@@ -139,8 +139,9 @@ static int remove_volume(const struct csi_driver *d _unused_, struct machine *m,
 
 /* Sizes are not enforced: that the claim has grown is all there is. */
 static int expand(const struct csi_driver *d _unused_, struct machine *m _unused_, const json_t *pv _unused_,
-                  int64_t bytes _unused_, struct err *e _unused_)
+                  int64_t bytes, struct csi_grown *out, struct err *e _unused_)
 {
+    *out = (struct csi_grown){.bytes = bytes};
     return 0;
 }
 
@@ -155,6 +156,9 @@ static int stage(const struct csi_driver *d _unused_, struct machine *m, const c
     struct export x = {.id = ""};
     if (!server || !share)
         return err_set(e, ERR_INVALID, INVALID "%s is a required parameter", server ? "share" : "server");
+    _auto_free_ char *source = xasprintf("%s:%s%s%s", server, share, sub ? "/" : "", sub ? sub : "");
+    if (share_check_options(pv, "nfs", source, target, e) < 0)
+        return -1;
     export_id(server, share, x.id);
     const struct share s = share_of(&x);
     return share_mount(m, node, &s, sub, target, e);

@@ -74,11 +74,11 @@ static int remove_volume(const struct csi_driver *d _unused_, struct machine *m,
 }
 
 static int expand(const struct csi_driver *d _unused_, struct machine *m, const json_t *pv, int64_t bytes,
-                  struct err *e)
+                  struct csi_grown *out, struct err *e)
 {
     char id[96];
     const struct share s = share_of(handle_of(pv), id, 1);
-    return share_grow(m, s.id, csi_gib(bytes), e);
+    return share_grow(m, s.id, csi_gib(bytes), out, e);
 }
 
 static int stage(const struct csi_driver *d _unused_, struct machine *m, const char *node, const json_t *pv,

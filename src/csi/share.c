@@ -38,16 +38,6 @@ int share_ensure(struct machine *m, const struct share *s, int64_t *out_gib, str
     return 0;
 }
 
-int share_grow(struct machine *m, const char *id, int64_t gib, struct err *e)
-{
-    struct cloud *cloud = cloud_of(m, e);
-    const struct cloud_change change = {.gib = gib};
-    _auto_disk_ struct cloud_disk have = {0};
-    if (!cloud || cloud_disk_get(cloud, id, &have, e) < 0)
-        return -1;
-    return have.gib >= gib ? 0 : cloud_disk_modify(cloud, id, &change, NULL, e);
-}
-
 int share_delete(struct machine *m, const char *id, struct err *e)
 {
     struct cloud *cloud = cloud_of(m, e);
@@ -137,6 +127,28 @@ int share_with(struct machine *m, const struct share *s,
     pthread_mutex_unlock(&share_mu);
     free(nodes);
     return rc;
+}
+
+/* -- growing -- */
+
+static int grow_here(struct machine *m, const char *node, const char *root, void *device, struct err *e)
+{
+    return m->ops->fs_grow(m, node, device, root, e);
+}
+
+int share_grow(struct machine *m, const char *id, int64_t gib, struct csi_grown *out, struct err *e)
+{
+    struct cloud *cloud = cloud_of(m, e);
+    const struct cloud_change change = {.gib = gib};
+    const struct share s = {.id = id, .gib = gib};
+    _auto_disk_ struct cloud_disk have = {0};
+    _auto_free_ char *device = xasprintf("/dev/%s", id);
+    if (!cloud || cloud_disk_get(cloud, id, &have, e) < 0 ||
+        (have.gib < gib && cloud_disk_modify(cloud, id, &change, NULL, e) < 0) ||
+        share_with(m, &s, grow_here, device, e) < 0)
+        return err_wrap(e, "rpc error: code = Internal desc = Could not resize volume \"%s\"", id);
+    *out = (struct csi_grown){.bytes = (have.gib > gib ? have.gib : gib) << 30};
+    return 0;
 }
 
 /* -- refusals -- */

@@ -17,7 +17,9 @@ struct share {
 
 /* Makes it unless it is there. out_gib may be NULL. */
 int share_ensure(struct machine *m, const struct share *s, int64_t *out_gib, struct err *e);
-int share_grow(struct machine *m, const char *id, int64_t gib, struct err *e);
+/* Disk and filesystem, while nodes use it: nothing is left for them to do. Where the machine grows no filesystem that
+ * is mounted: UNSUPPORTED until nobody mounts it. */
+int share_grow(struct machine *m, const char *id, int64_t gib, struct csi_grown *out, struct err *e);
 /* With all that is in it; that it is not there is fine. BUSY while something has it mounted. */
 int share_delete(struct machine *m, const char *id, struct err *e);
 
@@ -28,6 +30,10 @@ int share_mount(struct machine *m, const char *node, const struct share *s, cons
 int share_with(struct machine *m, const struct share *s,
                int (*fn)(struct machine *m, const char *node, const char *root, void *arg, struct err *e), void *arg,
                struct err *e);
+
+/* Does the mount helper of that type ("nfs", "efs", "lustre") know the volume's mountOptions? source: as mount(8) would
+ * be told. */
+int share_check_options(const json_t *pv, const char *type, const char *source, const char *target, struct err *e);
 
 /* -- what drivers of files refuse alike -- */
 /* Filesystem mode only, and none of the access modes in `refused` (NULL-terminated). */

@@ -18,6 +18,8 @@
 
 #define GIB     (INT64_C(1) << 30)
 #define INVALID "rpc error: code = InvalidArgument desc = "
+#define AZURE_GROUP                                                                                                    \
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/stowage/providers/Microsoft.Compute/"
 
 struct zonal {
     const struct csi_driver *driver;
@@ -25,8 +27,12 @@ struct zonal {
     const char *type_keys[3];   /* parameters that name the disk's type, NULL-terminated */
     const char *parameters[26]; /* all others, NULL-terminated */
     const char *type_refused;   /* %s: the type */
+    const char *key_refused;    /* %s: the key of a parameter */
+    const char *modes_refused; /* %s: an access mode as CSI calls it, of a file system that several nodes would mount */
+    bool reads_many;           /* ReadOnlyMany is none of those */
     void (*handle)(const char *zone, const char *name, char *out, size_t size);
-    bool echo; /* parameters are shown in the volume's attributes */
+    const char *snapshots; /* what stands before a snapshot's name in its handle */
+    bool echo;             /* parameters are shown in the volume's attributes */
 };
 
 static void gce_handle(const char *zone, const char *name, char *out, size_t size)
@@ -37,10 +43,7 @@ static void gce_handle(const char *zone, const char *name, char *out, size_t siz
 static void azure_handle(const char *zone, const char *name, char *out, size_t size)
 {
     (void)zone;
-    snprintf(out, size,
-             "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/stowage/providers/"
-             "Microsoft.Compute/disks/%s",
-             name);
+    snprintf(out, size, AZURE_GROUP "disks/%s", name);
 }
 
 static const struct zonal zonals[] = {
@@ -48,9 +51,13 @@ static const struct zonal zonals[] = {
      CLOUD_GCE,
      {"type", NULL},
      {"replication-type", "disk-encryption-kms-key", "labels", "provisioned-iops-on-create",
-      "provisioned-throughput-on-create", "enable-confidential-storage", "resource-tags", "fstype", NULL},
+      "provisioned-throughput-on-create", "enable-confidential-storage", "resource-tags", NULL},
      INVALID "disk type \"%s\" is not one of pd-standard, pd-balanced, pd-ssd, pd-extreme",
+     INVALID "failed to extract parameters: parameters contains invalid option \"%s\"",
+     INVALID "VolumeCapabilities is invalid: specified multi writer with mount access type",
+     true,
      gce_handle,
+     "projects/stowage/global/snapshots/",
      false},
     {&csi_azure_disk,
      CLOUD_AZURE,
@@ -80,7 +87,11 @@ static const struct zonal zonals[] = {
       NULL},
      INVALID "azureDisk - %s is not supported sku/storageaccounttype. Supported values are [Premium_LRS Premium_ZRS "
              "Standard_LRS StandardSSD_LRS StandardSSD_ZRS UltraSSD_LRS PremiumV2_LRS]",
+     INVALID "Failed parsing disk parameters: invalid parameter %s in storage class",
+     INVALID "mountVolume is not supported for access mode: %s",
+     false,
      azure_handle,
+     AZURE_GROUP "snapshots/",
      true},
 };
 
@@ -117,6 +128,68 @@ static int reword(struct err *e, const char *what, const char *name)
     return err_set(e, why.code, "rpc error: code = Internal desc = failed to %s disk %s: %s", what, name, text);
 }
 
+/* -- snapshots: the cloud's, under the names that their tokens are -- */
+
+static int find_snapshot(struct cloud *cloud, const char *handle, struct cloud_snapshot *out, struct err *e)
+{
+    struct cloud_snapshot *all = NULL;
+    const size_t n = cloud_snapshots(cloud, &all);
+    bool found = false;
+    for (size_t i = 0; i < n && !found; i++) {
+        found = str_eq(all[i].token, name_of(handle));
+        if (found) {
+            *out = all[i];
+            all[i] = (struct cloud_snapshot){0};
+        }
+    }
+    cloud_snapshots_free(all, n);
+    return found ? 0 : err_set(e, ERR_NOT_FOUND, "rpc error: code = NotFound desc = snapshot %s not found", handle);
+}
+
+static void show_snapshot(const struct csi_driver *d, const struct cloud_snapshot *s, struct csi_snapshot *out)
+{
+    *out = (struct csi_snapshot){.bytes = s->gib * GIB, .ready = s->state == CLOUD_COMPLETED};
+    snprintf(out->handle, sizeof out->handle, "%s%s", row_of(d)->snapshots, s->token);
+    if (time_parse(s->started, &out->created_ns) < 0)
+        out->created_ns = 0;
+}
+
+static int snapshot(const struct csi_driver *d, struct machine *m, const char *handle, const char *name,
+                    const json_t *parameters _unused_, struct csi_snapshot *out, struct err *e)
+{
+    _auto_snapshot_ struct cloud_snapshot made = {0};
+    struct cloud *cloud = cloud_of(m, e);
+    if (!cloud)
+        return -1;
+    if (cloud_snapshot_create(cloud, name_of(handle), name, "", NULL, &made, e) < 0)
+        return reword(e, "take a snapshot of", name_of(handle));
+    show_snapshot(d, &made, out);
+    return 0;
+}
+
+static int snapshot_get(const struct csi_driver *d, struct machine *m, const char *handle, struct csi_snapshot *out,
+                        struct err *e)
+{
+    _auto_snapshot_ struct cloud_snapshot s = {0};
+    struct cloud *cloud = cloud_of(m, e);
+    if (!cloud || find_snapshot(cloud, handle, &s, e) < 0)
+        return -1;
+    show_snapshot(d, &s, out);
+    return 0;
+}
+
+static int remove_snapshot(const struct csi_driver *d _unused_, struct machine *m, const char *handle, struct err *e)
+{
+    _auto_snapshot_ struct cloud_snapshot s = {0};
+    struct cloud *cloud = cloud_of(m, e);
+    struct err none = ERR_INIT;
+    if (!cloud)
+        return -1;
+    if (find_snapshot(cloud, handle, &s, &none) < 0 || cloud_snapshot_delete(cloud, s.id, e) == 0)
+        return 0;
+    return reword(e, "delete the snapshot", name_of(handle));
+}
+
 /* -- CreateVolume -- */
 
 static bool in_list(const char *const *list, const char *key)
@@ -135,13 +208,15 @@ static int check(const struct zonal *z, const struct csi_create *req, struct err
     json_object_foreach((json_t *)req->parameters, key, value)
     {
         if (!str_starts(key, "csi.storage.k8s.io/") && !in_list(z->type_keys, key) && !in_list(z->parameters, key))
-            return err_set(e, ERR_INVALID, INVALID "invalid parameter %s in storage class", key);
+            return err_set(e, ERR_INVALID, z->key_refused, key);
     }
     json_array_foreach(req->access_modes, i, value)
     {
-        if (str_eq(json_string_value(value), "ReadWriteMany") && !str_eq(req->volume_mode, "Block"))
-            return err_set(e, ERR_INVALID,
-                           INVALID "VolumeCapabilities is invalid: specified multi writer with mount access type");
+        bool reads = str_eq(json_string_value(value), "ReadOnlyMany");
+        if (!str_eq(req->volume_mode, "Block") &&
+            (str_eq(json_string_value(value), "ReadWriteMany") || (reads && !z->reads_many)))
+            return err_set(e, ERR_INVALID, z->modes_refused,
+                           reads ? "MULTI_NODE_READER_ONLY" : "MULTI_NODE_MULTI_WRITER");
     }
     return 0;
 }
@@ -182,8 +257,9 @@ static int create(const struct csi_driver *d, struct machine *m, const struct cs
     const struct zonal *z = row_of(d);
     const char *zone = jmap(req->node, "metadata.labels", "topology.kubernetes.io/zone");
     _auto_disk_ struct cloud_disk made = {0};
+    _auto_snapshot_ struct cloud_snapshot from = {0};
     struct cloud *cloud = cloud_of(m, e);
-    if (!cloud || check(z, req, e) < 0)
+    if (!cloud || check(z, req, e) < 0 || (req->snapshot && find_snapshot(cloud, req->snapshot, &from, e) < 0))
         return -1;
     _auto_free_ char *first_zone = xasprintf("%sa", cloud_region(cloud));
     _auto_json_ json_t *tags = json_pack("{s:s, s:s, s:s}", "kubernetes.io-created-for-pv-name", req->name,
@@ -195,6 +271,7 @@ static int create(const struct csi_driver *d, struct machine *m, const struct cs
         .token = req->name,
         .zone = str_empty(zone) ? first_zone : zone,
         .type = type_of(z, req->parameters),
+        .snapshot = req->snapshot ? from.id : NULL,
         .source_disk = req->source ? name_of(req->source) : NULL,
         .gib = csi_gib(req->bytes),
         .ext4 = csi_wants_ext4(req),
@@ -229,17 +306,18 @@ static int remove_volume(const struct csi_driver *d _unused_, struct machine *m,
 }
 
 static int expand(const struct csi_driver *d _unused_, struct machine *m, const json_t *pv, int64_t bytes,
-                  struct err *e)
+                  struct csi_grown *out, struct err *e)
 {
     struct cloud *cloud = cloud_of(m, e);
     const struct cloud_change change = {.gib = csi_gib(bytes)};
     _auto_disk_ struct cloud_disk have = {0};
     if (!cloud)
         return -1;
-    if (cloud_disk_get(cloud, disk_of(pv), &have, e) == 0 &&
-        (have.gib >= change.gib || cloud_disk_modify(cloud, disk_of(pv), &change, NULL, e) == 0))
-        return 0;
-    return reword(e, "resize", disk_of(pv));
+    if (cloud_disk_get(cloud, disk_of(pv), &have, e) < 0 ||
+        (have.gib < change.gib && cloud_disk_modify(cloud, disk_of(pv), &change, NULL, e) < 0))
+        return reword(e, "resize", disk_of(pv));
+    *out = csi_grown_disk(have.gib, change.gib);
+    return 0;
 }
 
 static int publish(const struct csi_driver *d _unused_, struct machine *m, const char *handle, const char *node,
@@ -331,7 +409,7 @@ static int stage(const struct csi_driver *d, struct machine *m, const char *node
 #define ZONAL_OPS                                                                                                      \
     .attach_required = true, .any_node = true, .create = create, .remove = remove_volume, .expand = expand,            \
     .publish = publish, .unpublish = unpublish, .locate = locate, .stage = stage, .unstage = csi_unstage,              \
-    .clones = true
+    .clones = true, .snapshot = snapshot, .snapshot_get = snapshot_get, .remove_snapshot = remove_snapshot
 
 const struct csi_driver csi_gce_pd = {
     .name = "pd.csi.storage.gke.io",

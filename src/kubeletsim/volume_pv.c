@@ -202,7 +202,8 @@ static int stage_first(struct pod_run *p, struct volume_run *v, struct err *e)
     if (v->driver->unstage) /* what failed may have taken effect all the same */
         v->driver->unstage(v->driver, p->k->m, pod_node(p), target, &lost);
     staging_remove(p, target);
-    v->failed_at = "MountVolume.MountDevice failed";
+    if (v->driver->attach_required) /* the others have no NodeStageVolume: theirs is a part of publishing */
+        v->failed_at = "MountVolume.MountDevice failed";
     return -1;
 }
 
@@ -276,7 +277,8 @@ int bind_once(struct pod_run *p, const struct volume_run *v, const char *source,
     struct machine *m = p->k->m;
     if (m->ops->is_mounted(m, pod_node(p), v->path))
         return 0;
-    return m->ops->bind(m, pod_node(p), source, v->path, v->read_only, e);
+    const bool read_only = v->read_only || (v->pv && jarr_has(v->pv, "spec.mountOptions", "ro"));
+    return m->ops->bind(m, pod_node(p), source, v->path, read_only, e);
 }
 
 /* May owners be changed in it? Its driver's object says so; by default only in what looks like a disk of its own. */

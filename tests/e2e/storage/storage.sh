@@ -35,4 +35,4 @@ events() {
 told() { events "$1" "$2" | grep -qF "$3"; }
 volume_of() { of pvc "$1" .spec.volumeName; }
 image_of() { printf '%s/data/disks/%s.img' "$WORK" "$(of pv "$(volume_of "$1")" .spec.csi.volumeHandle)"; }
-kib() { on "$1" "df -k /data | tail -1" | awk '{print $2}'; }
+kib() { on "$1" "df -kP /data | tail -1" | awk '{print $2}'; }

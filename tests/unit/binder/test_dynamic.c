@@ -282,6 +282,22 @@ static void test_expand(void **state)
     assert_int_equal(info.bytes, INT64_C(2) << 30);
 }
 
+/* A file server has grown all by itself: no node has anything to do, and it has the size it was asked for. */
+static void test_expand_files(void **state)
+{
+    struct loop_world *w = &((struct fixture *)*state)->w;
+    make(w, CLASS("nfs", "nfs.csi.k8s.io", ",'parameters':{'server':'s','share':'/x'},'allowVolumeExpansion':true"));
+    make(w, CLAIM("c", "1Gi", ",'storageClassName':'nfs'"));
+    settle(w);
+    change(w, PVC, "c", "", "spec.resources.requests.storage", "'1500Mi'");
+    settle(w);
+    assert_string_equal(text_at(w, PV, volume_of(w, "c"), "spec.capacity.storage"), "1500Mi");
+    assert_string_equal(text_at(w, PVC, "c", "status.capacity.storage"), "1500Mi");
+    assert_event(w, "c", "VolumeResizeSuccessful", "Resize volume succeeded");
+    _auto_sobj_ struct sobj *claim = get(w, PVC, "c");
+    assert_false(condition_true(claim->tree, "FileSystemResizePending"));
+}
+
 /* More than any disk: the driver says so, and the disk stays as it is. */
 static void test_expand_too_much(void **state)
 {
@@ -345,19 +361,10 @@ int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_immediate),
-        T(test_intree_name),
-        T(test_local_path),
-        T(test_failure_and_retry),
-        T(test_refused),
-        T(test_attach_and_detach),
-        T(test_attach_unknown_disk),
-        T(test_restart_attaches_again),
-        T(test_expand),
-        T(test_expand_too_much),
-        T(test_allowed_topologies),
-        T(test_populator),
-        T(test_sidecar_parameters),
+        T(test_immediate), T(test_intree_name),        T(test_local_path),          T(test_failure_and_retry),
+        T(test_refused),   T(test_attach_and_detach),  T(test_attach_unknown_disk), T(test_restart_attaches_again),
+        T(test_expand),    T(test_expand_files),       T(test_expand_too_much),     T(test_allowed_topologies),
+        T(test_populator), T(test_sidecar_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

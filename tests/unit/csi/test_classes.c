@@ -199,11 +199,19 @@ static const struct {
     {"pd.csi.storage.gke.io", "{'type':'pd-warp'}", "['ReadWriteOnce']", "Filesystem", 10,
      "rpc error: code = InvalidArgument desc = disk type \"pd-warp\" is not one of pd-standard, pd-balanced, pd-ssd, "
      "pd-extreme"},
-    {"disk.csi.azure.com", "{'flavour':'x'}", "['ReadWriteOnce']", "Filesystem", 1,
-     "rpc error: code = InvalidArgument desc = invalid parameter flavour in storage class"},
-    {"disk.csi.azure.com", "{}", "['ReadWriteMany']", "Filesystem", 1,
+    {"pd.csi.storage.gke.io", "{'fstype':'ext4'}", "['ReadWriteOnce']", "Filesystem", 10,
+     "rpc error: code = InvalidArgument desc = failed to extract parameters: parameters contains invalid option "
+     "\"fstype\""},
+    {"pd.csi.storage.gke.io", "{}", "['ReadWriteMany']", "Filesystem", 10,
      "rpc error: code = InvalidArgument desc = VolumeCapabilities is invalid: specified multi writer with mount access "
      "type"},
+    {"disk.csi.azure.com", "{'flavour':'x'}", "['ReadWriteOnce']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = Failed parsing disk parameters: invalid parameter flavour in storage "
+     "class"},
+    {"disk.csi.azure.com", "{}", "['ReadWriteMany']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = mountVolume is not supported for access mode: MULTI_NODE_MULTI_WRITER"},
+    {"disk.csi.azure.com", "{}", "['ReadOnlyMany']", "Filesystem", 1,
+     "rpc error: code = InvalidArgument desc = mountVolume is not supported for access mode: MULTI_NODE_READER_ONLY"},
 };
 
 static void test_refusals(void **state)
@@ -310,6 +318,21 @@ static void test_static_handles(void **state)
         {"{'spec':{'csi':{'driver':'fsx.csi.aws.com','volumeHandle':'fs-0199','volumeAttributes':{'dnsname':'d'}}}}",
          NULL},
         {"{'spec':{'csi':{'driver':'fsx.csi.aws.com','volumeHandle':'fs-0199'}}}", "dnsname is not provided"},
+        {"{'spec':{'mountOptions':['flock','noatime'],'csi':{'driver':'fsx.csi.aws.com','volumeHandle':'fs-0199',"
+         "'volumeAttributes':{'dnsname':'d'}}}}",
+         NULL},
+        {"{'spec':{'mountOptions':['tls'],'csi':{'driver':'fsx.csi.aws.com','volumeHandle':'fs-0199',"
+         "'volumeAttributes':{'dnsname':'d','mountname':'m'}}}}",
+         "Mounting arguments: -t lustre -o tls d@tcp:/m /mnt/static\nOutput: mount.lustre: "},
+        {"{'spec':{'mountOptions':['tls','iam','timeo=600'],'csi':{'driver':'efs.csi.aws.com','volumeHandle':"
+         "'fs-582a03f3'}}}",
+         NULL},
+        {"{'spec':{'mountOptions':['nfsvers=4.1','hard'],'csi':{'driver':'nfs.csi.k8s.io','volumeHandle':'x',"
+         "'volumeAttributes':{'server':'s','share':'/x'}}}}",
+         NULL},
+        {"{'spec':{'mountOptions':['nfsvers=4.1','hards'],'csi':{'driver':'nfs.csi.k8s.io','volumeHandle':'x',"
+         "'volumeAttributes':{'server':'s','share':'/x'}}}}",
+         "-o nfsvers=4.1,hards s:/x /mnt/static\nOutput: mount.nfs: an incorrect mount option was specified"},
         {"{'spec':{'csi':{'driver':'nfs.csi.k8s.io','volumeHandle':'x','volumeAttributes':{'server':'s'}}}}",
          "share is a required parameter"},
         {"{'spec':{'csi':{'driver':'hostpath.csi.k8s.io','volumeHandle':'nosuch'}}}",
@@ -346,6 +369,76 @@ static void test_hostpath_snapshots(void **state)
     csi_volume_release(&v);
 }
 
+/* The other clouds' disks: a snapshot is found by its handle, makes a disk, and goes. */
+static void test_zonal_snapshots(void **state)
+{
+    static const struct {
+        const char *driver, *handle;
+    } rows[] = {
+        {"pd.csi.storage.gke.io", "projects/stowage/global/snapshots/snapshot-1"},
+        {"disk.csi.azure.com", "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/stowage/providers/"
+                               "Microsoft.Compute/snapshots/snapshot-1"},
+    };
+    struct machine *m = *state;
+    _auto_json_ json_t *modes = parse("['ReadWriteOnce']"), *node = parse(node_text);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct csi_driver *d = csi_driver_by_name(rows[i].driver);
+        struct err e = ERR_INIT;
+        struct csi_volume v = {0}, restored = {0};
+        struct csi_snapshot s = {{0}}, again = {{0}};
+        struct csi_create req = request(modes, NULL, node, 10 * GIB);
+        assert_int_equal(d->create(d, m, &req, &v, &e), 0);
+        assert_int_equal(d->snapshot(d, m, v.handle, "snapshot-1", NULL, &s, &e), 0);
+        assert_string_equal(s.handle, rows[i].handle);
+        assert_true(s.ready && s.bytes == 10 * GIB && s.created_ns > 0);
+        assert_int_equal(d->snapshot(d, m, v.handle, "snapshot-1", NULL, &again, &e), 0); /* idempotent by name */
+        assert_int_equal(d->snapshot_get(d, m, s.handle, &again, &e), 0);
+        assert_string_equal(again.handle, s.handle);
+        req.name = "pvc-restored";
+        req.snapshot = s.handle;
+        if (d->create(d, m, &req, &restored, &e) < 0)
+            fail_msg("%s: %s", d->name, e.msg);
+        assert_int_equal(d->remove_snapshot(d, m, s.handle, &e), 0);
+        assert_int_equal(d->remove_snapshot(d, m, s.handle, &e), 0);
+        assert_int_equal(d->snapshot_get(d, m, s.handle, &again, &e), -1);
+        assert_int_equal(e.code, ERR_NOT_FOUND);
+        err_clear(&e);
+        req.name = "pvc-late";
+        struct csi_volume none = {0};
+        assert_int_equal(d->create(d, m, &req, &none, &e), -1);
+        err_clear(&e);
+        _auto_json_ json_t *pv = json_pack("{s:O}", "spec", v.source),
+                           *other = json_pack("{s:O}", "spec", restored.source);
+        assert_int_equal(d->remove(d, m, pv, &e), 0);
+        assert_int_equal(d->remove(d, m, other, &e), 0);
+        csi_volume_release(&v);
+        csi_volume_release(&restored);
+    }
+}
+
+/* Classes of in-tree provisioners, in their driver's words. */
+static void test_intree_classes(void **state _unused_)
+{
+    static const struct {
+        const char *class, *want;
+    } rows[] = {
+        {"{'provisioner':'kubernetes.io/aws-ebs','parameters':{'type':'io1','iopsPerGB':'10','fsType':'xfs'}}",
+         "{'provisioner':'kubernetes.io/aws-ebs','parameters':{'type':'io1','iopsPerGB':'10',"
+         "'allowautoiopspergbincrease':'true','csi.storage.k8s.io/fstype':'xfs'}}"},
+        {"{'provisioner':'kubernetes.io/gce-pd','parameters':{'zones':'us-east-1a, us-east-1b'}}",
+         "{'provisioner':'kubernetes.io/gce-pd','allowedTopologies':[{'matchLabelExpressions':["
+         "{'key':'topology.kubernetes.io/zone','values':['us-east-1a','us-east-1b']}]}]}"},
+        {"{'provisioner':'ebs.csi.aws.com','parameters':{'zone':'us-east-1a'}}",
+         "{'provisioner':'ebs.csi.aws.com','parameters':{'zone':'us-east-1a'}}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _auto_json_ json_t *class = parse(rows[i].class), *want = parse(rows[i].want);
+        _auto_json_ json_t *seen = csi_class(class);
+        if (!json_equal(seen, want))
+            fail_msg("%s became %s", rows[i].class, json_dumps(seen, JSON_COMPACT));
+    }
+}
+
 /* A device is a disk of the machine under the volume's id: made, attached where its directory is, copied, deleted. */
 static void test_hostpath_block(void **state)
 {
@@ -368,7 +461,8 @@ static void test_hostpath_block(void **state)
     assert_true(str_starts(device, "/dev/hostpath-"));
     assert_int_equal(d->locate(d, m, v.handle, "n1", device, sizeof device, &e), 0);
     _auto_json_ json_t *pv = json_pack("{s:O}", "spec", v.source);
-    assert_int_equal(d->expand(d, m, pv, 2 * GIB, &e), 0);
+    struct csi_grown grown;
+    assert_int_equal(d->expand(d, m, pv, 2 * GIB, &grown, &e), 0);
     req.name = "pvc-twin";
     req.source = v.handle;
     req.bytes = 2 * GIB;
@@ -387,11 +481,50 @@ static void test_hostpath_block(void **state)
     csi_volume_release(&v);
 }
 
+/* What a volume has when it has grown, and whether its node has still something to do. */
+static void test_growing(void **state)
+{
+    static const struct {
+        const char *driver, *parameters;
+        int64_t bytes, grown;
+        bool on_node;
+    } rows[] = {
+        {"fsx.csi.aws.com", "{}", 1201 * GIB, 2400 * GIB, false},
+        {"fsx.csi.aws.com", "{}", 12 * GIB, 1200 * GIB, false}, /* it has more already */
+        {"nfs.csi.k8s.io", "{'server':'nfs.lab','share':'/export'}", 12 * GIB + 1, 12 * GIB + 1, false},
+        {"pxd.portworx.com", "{}", 12 * GIB + 1, 13 * GIB, false},
+        {"pd.csi.storage.gke.io", "{}", 12 * GIB + 1, 13 * GIB, true},
+        {"disk.csi.azure.com", "{}", 12 * GIB + 1, 13 * GIB, true},
+        {"hostpath.csi.k8s.io", "{}", 12 * GIB + 512, 12 * GIB + 512, true}, /* nothing is sold by the GiB there */
+    };
+    struct machine *m = *state;
+    _auto_json_ json_t *modes = parse("['ReadWriteOnce']"), *node = parse(node_text);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct csi_driver *d = csi_driver_by_name(rows[i].driver);
+        struct err e = ERR_INIT;
+        struct csi_volume v = {0};
+        struct csi_grown grown = {0};
+        _auto_json_ json_t *parameters = parse(rows[i].parameters);
+        _auto_free_ char *name = xasprintf("pvc-%zu", i);
+        struct csi_create req = request(modes, parameters, node, 10 * GIB);
+        req.name = name;
+        if (d->create(d, m, &req, &v, &e) < 0)
+            fail_msg("%s: %s", d->name, e.msg);
+        _auto_json_ json_t *pv = json_pack("{s:O}", "spec", v.source);
+        if (d->expand(d, m, pv, rows[i].bytes, &grown, &e) < 0)
+            fail_msg("%s: %s", d->name, e.msg);
+        if (grown.bytes != rows[i].grown || grown.on_node != rows[i].on_node)
+            fail_msg("%s: %lld bytes, %s", d->name, (long long)grown.bytes, grown.on_node ? "and on the node" : "done");
+        csi_volume_release(&v);
+    }
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
-    const struct CMUnitTest tests[] = {T(test_life),          T(test_refusals),   T(test_static_handles),
-                                       T(test_endless),       T(test_no_handles), T(test_hostpath_snapshots),
-                                       T(test_hostpath_block)};
+    const struct CMUnitTest tests[] = {T(test_life),           T(test_refusals),   T(test_static_handles),
+                                       T(test_endless),        T(test_no_handles), T(test_hostpath_snapshots),
+                                       T(test_hostpath_block), T(test_growing),    T(test_zonal_snapshots),
+                                       T(test_intree_classes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

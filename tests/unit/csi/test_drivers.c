@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "sys/fake.h"
 #include "unit/csi/cloud_kit.h"
 
@@ -96,7 +97,9 @@ static void test_ebs_life(void **state)
     assert_int_equal(d->locate(d, m, vol.handle, "n1", device, sizeof device, &e), -1);
     assert_int_equal(e.code, ERR_CONFLICT);
     err_clear(&e);
-    assert_int_equal(d->expand(d, m, pv, 2 * GIB + 1, &e), 0);
+    struct csi_grown grown;
+    assert_int_equal(d->expand(d, m, pv, 2 * GIB + 1, &grown, &e), 0);
+    assert_true(grown.bytes == 3 * GIB && grown.on_node);
     struct disk_info info;
     assert_int_equal(m->ops->disk_info(m, vol.handle, &info, &e), 0);
     assert_int_equal(info.bytes, 3 * GIB);
@@ -162,6 +165,73 @@ static void test_local_path(void **state)
     csi_volume_release(&vol);
 }
 
+/* What annotations and parameters make of it. */
+static void test_local_path_forms(void **state)
+{
+    static const struct {
+        const char *parameters, *claim_notes, *class_notes;
+        const char *path, *value; /* of the source; or the end of the refusal */
+    } rows[] = {
+        {"{}", "{}", "{\"defaultVolumeType\":\"local\"}", "local.path", "/opt/local-path-provisioner/pvc-1_default_c"},
+        {"{}", "{\"volumeType\":\"hostPath\"}", "{\"defaultVolumeType\":\"local\"}", "hostPath.type",
+         "DirectoryOrCreate"},
+        {"{}", "{\"volumeType\":\"tape\"}", "{}", NULL,
+         "failed to create persistent volume source: \"tape\" is not a recognised volume type"},
+        {"{\"pathPattern\":\"{{ .PVC.Namespace }}/{{.PVC.Name}}-{{ .PVC.Annotations.team }}\"}", "{\"team\":\"red\"}",
+         "{}", "hostPath.path", "/opt/local-path-provisioner/default/c-red"},
+        {"{\"pathPattern\":\"{{ .PVC.Colour }}\"}", "{}", "{}", NULL,
+         "failed to create path from pattern {{ .PVC.Colour }}: there is no .PVC.Colour"},
+        {"{\"pathPattern\":\"../../{{ .PVName }}\"}", "{}", "{}", NULL, "is not below /opt/local-path-provisioner"},
+        {"{\"nodePath\":\"/opt/local-path-provisioner\"}", "{}", "{}", "hostPath.path",
+         "/opt/local-path-provisioner/pvc-1_default_c"},
+        {"{\"nodePath\":\"/data\"}", "{}", "{}", NULL, "config doesn't contain path /data on node n1"},
+    };
+    const struct csi_driver *d = csi_driver_by_name("rancher.io/local-path");
+    _auto_json_ json_t *modes = parse("[\"ReadWriteOnce\"]");
+    _auto_json_ json_t *node = parse(node_text);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _auto_json_ json_t *parameters = parse(rows[i].parameters);
+        _auto_json_ json_t *claim_notes = parse(rows[i].claim_notes);
+        _auto_json_ json_t *class_notes = parse(rows[i].class_notes);
+        struct csi_create req = request(modes, node);
+        req.parameters = parameters;
+        req.claim_notes = claim_notes;
+        req.class_notes = class_notes;
+        struct csi_volume vol = {0};
+        struct err e = ERR_INIT;
+        assert_int_equal(d->create(d, *state, &req, &vol, &e), rows[i].path ? 0 : -1);
+        if (rows[i].path)
+            assert_string_equal(jstr(vol.source, rows[i].path), rows[i].value);
+        else if (!str_ends(e.msg, rows[i].value))
+            fail_msg("%s", e.msg);
+        csi_volume_release(&vol);
+    }
+}
+
+/* The directory is on every node and goes from each; one that is not this provisioner's is left alone. */
+static void test_minikube(void **state)
+{
+    static const char path[] = "/tmp/hostpath-provisioner/default/c";
+    struct machine *m = *state;
+    const struct csi_driver *d = csi_driver_by_name("k8s.io/minikube-hostpath");
+    _auto_json_ json_t *modes = parse("[\"ReadWriteMany\"]");
+    struct csi_create req = request(modes, NULL);
+    struct csi_volume vol = {0};
+    struct err e = ERR_INIT;
+    struct stat st;
+    assert_int_equal(d->create(d, m, &req, &vol, &e), 0);
+    assert_string_equal(jstr(vol.source, "hostPath.path"), path);
+    assert_int_equal(m->ops->stat(m, "n2", path, &st, &e), 0);
+    _auto_json_ json_t *pv = json_pack("{s:{}, s:O}", "metadata", "spec", vol.source);
+    assert_int_equal(d->remove(d, m, pv, &e), 0);
+    assert_int_equal(m->ops->stat(m, "n1", path, &st, &e), 0);
+    jset(pv, "metadata.annotations", json_incref(vol.annotations));
+    assert_int_equal(d->remove(d, m, pv, &e), 0);
+    assert_int_equal(m->ops->stat(m, "n1", path, &st, &e), -1);
+    assert_int_equal(m->ops->stat(m, "n2", path, &st, &e), -1);
+    csi_volume_release(&vol);
+}
+
 static void test_provisioner_table(void **state)
 {
     (void)state;
@@ -173,7 +243,7 @@ static void test_provisioner_table(void **state)
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
-    const struct CMUnitTest tests[] = {T(test_ebs_life), T(test_ebs_refusals), T(test_local_path),
-                                       T(test_provisioner_table)};
+    const struct CMUnitTest tests[] = {T(test_ebs_life),         T(test_ebs_refusals), T(test_local_path),
+                                       T(test_local_path_forms), T(test_minikube),     T(test_provisioner_table)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
