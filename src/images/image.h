@@ -48,6 +48,9 @@ int images_resolve(struct images *im, const char *ref, struct image **out, struc
 /* Was it unpacked before? (imagePullPolicy: Never, and what events say.) False for names that do not parse. */
 bool images_present(struct images *im, const char *ref);
 void image_free(struct image *i);
+/* Would it be here without an import? Of the catalogue, or of a registry on this machine. Else -1: BAD_REQUEST (no
+ * name of an image), NOT_FOUND, with the nearest name there is. */
+int image_at_hand(const char *ref, struct err *e);
 /* "nginx" -> "docker.io/library/nginx:latest"; BAD_REQUEST when it does not parse. Returns new text. */
 int image_normalize(const char *ref, char **out, struct err *e);
 

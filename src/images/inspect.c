@@ -167,6 +167,43 @@ json_t *images_catalogue(void)
     return list;
 }
 
+/* Of the catalogue's names, as docker writes them, the one that this is a slip from; NULL. Borrowed. */
+static const char *nearest_name(const char *name)
+{
+    const struct image_def *row;
+    const char *best = NULL;
+    size_t least = strlen(name) / 3 + 2;
+    for (size_t i = 0; (row = catalogue_row(i)); i++) {
+        const char *known = image_name_familiar(row->repository);
+        const size_t slips = str_slips(name, known);
+        if (slips < least) {
+            least = slips;
+            best = known;
+        }
+    }
+    return best;
+}
+
+int image_at_hand(const char *ref, struct err *e)
+{
+    _auto_name_ struct image_name n = {0};
+    const struct image_def *def;
+    _auto_free_ char *version = NULL;
+    if (image_name_parse(ref, &n, e) < 0)
+        return -1;
+    _auto_free_ char *repository = xasprintf("%s/%s", n.domain, n.path);
+    const char *name = image_name_familiar(repository);
+    if (builtin_find(&n, &def, &version))
+        return 0;
+    if (catalogue_find(repository, NULL))
+        return err_set(e, ERR_NOT_FOUND, "there is no \"%s\" of the image %s here", n.tag ? n.tag : n.digest, name);
+    if (unknown_judge(&n) == UNKNOWN_LOCAL)
+        return 0;
+    const char *near = nearest_name(name);
+    return err_set(e, ERR_NOT_FOUND, "there is no image \"%s\" here%s%s%s", ref, near ? "; did you mean \"" : "",
+                   near ? near : "", near ? "\"?" : "");
+}
+
 /* ---- inspect ---- */
 
 /* Where the layers are on a node, as docker names them: the uppermost is "upper", the others "lower". */

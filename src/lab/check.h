@@ -32,4 +32,9 @@ json_t *check_report(const struct lab *lab, json_t *steps);
 /* Did every check pass, those that count nothing too? */
 bool check_all_passed(const json_t *report);
 
+/* Is that the answer? Case, spaces and a full stop do not matter. */
+bool quiz_same(const json_t *answer, const char *given);
+/* Is it a number, however it is written ("3", "3.0")? */
+bool quiz_number(const char *text, double *out);
+
 #endif

@@ -6,6 +6,7 @@
 #include "lab/script.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SCRIPT_MS 30000
@@ -63,17 +64,36 @@ static char *plain(const char *s)
     return buf_steal(&out, NULL);
 }
 
-static bool accepts(const json_t *answer, const char *given)
+bool quiz_number(const char *text, double *out)
+{
+    char *end;
+    const double n = strtod(text, &end);
+    end += strspn(end, " ");
+    if (end == text || *end)
+        return false;
+    *out = n;
+    return true;
+}
+
+bool quiz_same(const json_t *answer, const char *given)
 {
     _auto_free_ char *text = json_is_string(answer) ? xstrdup(json_string_value(answer)) : json_text(answer);
     _auto_free_ char *a = plain(text), *b = plain(given);
     return strcmp(a, b) == 0;
 }
 
+static bool accepts(const json_t *quiz, const json_t *answer, const char *given)
+{
+    _auto_free_ char *text = json_is_string(answer) ? xstrdup(json_string_value(answer)) : json_text(answer);
+    double a, b;
+    return quiz_same(answer, given) ||
+           (str_eq(jstr(quiz, "kind"), "number") && quiz_number(text, &a) && quiz_number(given, &b) && a == b);
+}
+
 /* The right answer is never shown. */
 int check_quiz(struct lab_env *env, const json_t *check, struct check_result *out, struct err *e)
 {
-    const json_t *answer = jat(check, "quiz.answer"), *x;
+    const json_t *quiz = json_object_get(check, "quiz"), *answer = json_object_get(quiz, "answer"), *x;
     const char *given = json_string_value(json_object_get(env->answers, jstr(check, "name")));
     size_t i;
     (void)e;
@@ -81,7 +101,7 @@ int check_quiz(struct lab_env *env, const json_t *check, struct check_result *ou
     show_text(&out->observed, given ? given : "no answer yet");
     if (!given)
         return 0;
-    out->passed = !json_is_array(answer) && accepts(answer, given);
-    json_array_foreach(answer, i, x) out->passed = out->passed || accepts(x, given);
+    out->passed = !json_is_array(answer) && accepts(quiz, answer, given);
+    json_array_foreach(answer, i, x) out->passed = out->passed || accepts(quiz, x, given);
     return 0;
 }

@@ -301,6 +301,37 @@ void fields_check(const struct shape *shape, const json_t *tree, const char *fil
         fault(&c, "", "expected %s (an object)", shape->name);
 }
 
+/* ---- walking ---- */
+
+static void walk(const struct shape *shape, const json_t *tree, const char *path, fields_visit_fn *visit, void *arg)
+{
+    const char *key;
+    size_t i;
+    const json_t *v, *x;
+    json_object_foreach((json_t *)(uintptr_t)tree, key, v)
+    {
+        const struct field *f = field_of(shape, key);
+        _auto_free_ char *inner = *path ? xasprintf("%s.%s", path, key) : xstrdup(key);
+        if (!f)
+            continue;
+        visit(arg, shape, f, tree, v, inner);
+        if (f->type == FIELD_OBJECT)
+            walk(f->of, v, inner, visit, arg);
+        if (f->type != FIELD_LIST)
+            continue;
+        json_array_foreach(v, i, x)
+        {
+            _auto_free_ char *at = xasprintf("%s[%zu]", inner, i);
+            walk(f->of, x, at, visit, arg);
+        }
+    }
+}
+
+void fields_walk(const struct shape *shape, const json_t *tree, fields_visit_fn *visit, void *arg)
+{
+    walk(shape, tree, "", visit, arg);
+}
+
 /* ---- the schema ---- */
 
 static json_t *schema_object(const struct shape *shape, json_t *defs);

@@ -54,6 +54,10 @@ void marks_find(const struct marks *m, const char *path, int *out_line, int *out
 /* Checks `tree` against the shape: one text a fault in `faults`, "lab.yaml:12:5: steps[0].chekcs: …". */
 void fields_check(const struct shape *shape, const json_t *tree, const char *file, const struct marks *marks,
                   struct strlist *faults);
+/* Visits each field of a tree that has passed fields_check(), those of shapes within it too. */
+typedef void fields_visit_fn(void *arg, const struct shape *shape, const struct field *field, const json_t *owner,
+                             const json_t *value, const char *path);
+void fields_walk(const struct shape *shape, const json_t *tree, fields_visit_fn *visit, void *arg);
 /* The published schema (draft 2020-12). Returns new. */
 json_t *fields_schema(const struct shape *shape, const char *title);
 

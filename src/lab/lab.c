@@ -1,8 +1,7 @@
 /* lab.c - see lab.h.
  *
  * DESIGN: variables are filled in when the tree is there, text by text, so that no value can change the file's
- * structure. Beyond shapes a lab must keep a few promises, told by rules(): names of steps and quizzes are unique,
- * files are there, and an answer is to a question. */
+ * structure. What a lab must keep beyond its shapes is in rules.c. */
 #include "lab/lab.h"
 
 #include "api/decode.h"
@@ -12,6 +11,7 @@
 #include "base/sha256.h"
 #include "lab/format.h"
 #include "lab/import.h"
+#include "lab/rules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,98 +131,6 @@ int lab_file(const struct lab *l, const char *path, struct buf *out, struct err 
     return 0;
 }
 
-/* ---- rules beyond shapes ---- */
-
-struct ruling {
-    const struct lab *lab;
-    const struct marks *marks;
-    struct strlist *faults;
-};
-
-static void fault(const struct ruling *r, const char *path, const char *text)
-{
-    int line, column;
-    marks_find(r->marks, path, &line, &column);
-    strlist_addf(r->faults, "lab.yaml:%d:%d: %s: %s", line, column, path, text);
-}
-
-static void rule_file(const struct ruling *r, const char *path, const char *file)
-{
-    _auto_buf_ struct buf text = BUF_INIT;
-    struct err e = ERR_INIT;
-    if (file && lab_file(r->lab, file, &text, &e) < 0)
-        fault(r, path, e.msg);
-}
-
-static void rule_actions(const struct ruling *r, const json_t *owner, const char *list, const char *at)
-{
-    size_t i, f;
-    const json_t *action, *file;
-    json_array_foreach(json_object_get(owner, list), i, action)
-    {
-        const json_t *apply = json_object_get(action, "apply");
-        _auto_free_ char *path = xasprintf("%s%s[%zu].apply", at, list, i);
-        rule_file(r, path, json_string_value(apply));
-        json_array_foreach(apply, f, file) rule_file(r, path, json_string_value(file));
-    }
-}
-
-static bool has_quiz(const json_t *step, const char *name)
-{
-    size_t i;
-    const json_t *check;
-    json_array_foreach(json_object_get(step, "checks"), i,
-                       check) if (str_eq(jstr(check, "name"), name) && json_object_get(check, "quiz")) return true;
-    return false;
-}
-
-static void rule_answers(const struct ruling *r, const json_t *step, const char *at)
-{
-    size_t i;
-    const json_t *action;
-    json_array_foreach(json_object_get(step, "solution"), i, action)
-    {
-        const char *check = jstr(action, "answer.check");
-        _auto_free_ char *path = xasprintf("%ssolution[%zu].answer.check", at, i);
-        if (check && !has_quiz(step, check))
-            fault(r, path, "no question of this step has that name");
-    }
-}
-
-static void rule_unique(const struct ruling *r, const json_t *list, const char *at, struct strlist *seen)
-{
-    size_t i;
-    const json_t *x;
-    json_array_foreach(list, i, x)
-    {
-        const char *name = jstr_or(x, "name", "");
-        _auto_free_ char *path = xasprintf("%s[%zu].name", at, i);
-        if (strlist_has(seen, name))
-            fault(r, path, "this name is used before");
-        strlist_add(seen, name);
-    }
-}
-
-static void rules(const struct ruling *r)
-{
-    _auto_strlist_ struct strlist steps = {0}, checks = {0};
-    const json_t *list = json_object_get(r->lab->tree, "steps"), *step;
-    size_t i;
-    rule_actions(r, r->lab->tree, "setup", "");
-    rule_unique(r, list, "steps", &steps);
-    json_array_foreach(list, i, step)
-    {
-        _auto_free_ char *at = xasprintf("steps[%zu].", i);
-        _auto_free_ char *file = xasprintf("%sfile", at), *check = xasprintf("%schecks", at);
-        static const char *const lists[] = {"setup", "faults", "solution"};
-        for (size_t l = 0; l < ARRAY_LEN(lists); l++)
-            rule_actions(r, step, lists[l], at);
-        rule_file(r, file, jstr(step, "file"));
-        rule_answers(r, step, at);
-        rule_unique(r, json_object_get(step, "checks"), check, &checks);
-    }
-}
-
 /* ---- loading ---- */
 
 static int parse(struct lab *l, const struct buf *text, const char *seed, struct strlist *faults, struct err *e)
@@ -237,7 +145,7 @@ static int parse(struct lab *l, const struct buf *text, const char *seed, struct
     if (!faults->len) {
         l->vars = choose(json_object_get(tree, "variants"), seed);
         l->tree = filled(l->vars, tree);
-        rules(&(struct ruling){l, marks, faults});
+        lab_rules(l, marks, faults);
     }
     marks_free(marks);
     return faults->len ? err_set(e, ERR_BAD_REQUEST, "%s", faults->items[0]) : 0;

@@ -50,6 +50,30 @@ static const struct {
      "lab.yaml:4:3: steps[0].file: expected a path below the lab's folder, found \"../../etc/passwd\""},
     {HEAD "  solution:\n  - answer: {check: none, with: x}\n",
      "lab.yaml:5:14: steps[0].solution[0].answer.check: no question of this step has that name"},
+    {HEAD "  checks:\n  - {name: q, quiz: {ask: Why?, answer: b}}\n  solution:\n  - answer: {check: qq, with: x}\n",
+     "lab.yaml:7:14: steps[0].solution[0].answer.check: no question of this step has that name; did you mean \"q\"?"},
+    {HEAD "  checks:\n  - {name: q, quiz: {ask: Why?, kind: choice, choices: [a, b], answer: [c, d]}}\n",
+     "lab.yaml:5:64: steps[0].checks[0].quiz.answer: expected one of the choices"},
+    {HEAD "  checks:\n  - {name: q, quiz: {ask: Why?, kind: number, answer: many}}\n",
+     "lab.yaml:5:47: steps[0].checks[0].quiz.answer: expected a number"},
+    {HEAD "  checks:\n  - {name: c, jsonpath: {of: pod/a, path: '{.spec', is: x}}\n",
+     "lab.yaml:5:37: steps[0].checks[0].jsonpath.path: expected a kubectl JSONPath, found \"{.spec\": "},
+    {HEAD "  checks:\n  - {name: c, jsonpath: {of: pod, path: '{.spec}', is: x}}\n",
+     "lab.yaml:5:26: steps[0].checks[0].jsonpath.of: expected KIND/NAME such as pod/web, found \"pod\""},
+    {HEAD "  checks:\n  - {name: c, exec: {pod: a, command: b, output: {matches: 'a('}}}\n",
+     "lab.yaml:5:51: steps[0].checks[0].exec.output.matches: expected an extended regular expression, found \"a(\": "},
+    {HEAD "  checks:\n  - {name: c, assert: {kind: Pod}}\n",
+     "lab.yaml:5:15: steps[0].checks[0].assert: a part of an object needs a member \"apiVersion\""},
+    {HEAD "  checks:\n  - {name: c, node: {node: node02, run: x}}\n",
+     "lab.yaml:5:22: steps[0].checks[0].node.node: the lab's cluster of 2 has no node \"node02\"; did you mean "
+     "\"node01\"?"},
+    {"title: T\nsteps: []\ncluster: {nodes: 17}\n", "lab.yaml:3:11: cluster.nodes: expected 1 to 16 nodes, found 17"},
+    {"title: T\nsteps: []\ncluster: {images: [busybox, ngnix]}\n",
+     "lab.yaml:3:29: cluster.images[1]: there is no image \"ngnix\" here; did you mean \"nginx\"?"},
+    {"title: T\nsteps: []\ncluster: {images: 'nginx:0.1-none'}\n",
+     "lab.yaml:3:11: cluster.images: there is no \"0.1-none\" of the image nginx here"},
+    {"title: T\nvariants: {size: [1Gi, 2Gi]}\nsteps:\n- name: a\n  text: \"Make one of ${sise}.\"\n",
+     "lab.yaml:5:3: steps[0].text: \"${sise}\" is none of the lab's variants; did you mean \"${size}\"?"},
     {"title: [\n", "lab.yaml: "},
     {"- a\n", "lab.yaml:1:1: expected a lab (an object)"},
 };
@@ -80,6 +104,25 @@ static void test_a_file_that_is_not_there(void **state)
     assert_int_equal(lab_load(dir, NULL, &lab, &faults, &e), -1);
     assert_non_null(strstr(faults.items[0], "lab.yaml:5:5: steps[0].solution[0].apply: "));
     assert_non_null(strstr(faults.items[0], "No such file"));
+}
+
+static void test_a_manifest_that_is_none(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    _auto_lab_ struct lab lab = {0};
+    _auto_strlist_ struct strlist faults = {0};
+    _auto_free_ char *path = xasprintf("%s/pod.yaml", dir);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    fputs("kind: Pod\nmetadata: {name: web\n", f);
+    fclose(f);
+    put(HEAD "  solution:\n  - apply: pod.yaml\n");
+    const int rc = lab_load(dir, NULL, &lab, &faults, &e);
+    unlink(path);
+    assert_int_equal(rc, -1);
+    assert_non_null(strstr(faults.items[0], "lab.yaml:5:5: steps[0].solution[0].apply: pod.yaml: "));
+    assert_non_null(strstr(faults.items[0], "line "));
 }
 
 #define VARIED                                                                                                         \
@@ -167,8 +210,11 @@ static int drop_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wrong_files),      cmocka_unit_test(test_a_file_that_is_not_there),
-        cmocka_unit_test(test_variants_by_seed), cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_wrong_files),
+        cmocka_unit_test(test_a_file_that_is_not_there),
+        cmocka_unit_test(test_a_manifest_that_is_none),
+        cmocka_unit_test(test_variants_by_seed),
+        cmocka_unit_test(test_durations),
         cmocka_unit_test(test_schema),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
