@@ -182,7 +182,10 @@ static int open_cloud(struct cluster *c, struct err *e)
     for (int i = 0; i < c->conf.nodes; i++) {
         struct cloud_instance instance = {.type = CLOUD_INSTANCE_TYPE, .attach_limit = ATTACH_LIMIT};
         kubelet_node_name(i, instance.node);
-        kubelet_node_place(REGION, i, instance.zone, instance.ip);
+        kubelet_node_place(REGION, c->conf.zones, i, instance.zone, instance.ip);
+        if (!cloud_zone_known(c->cloud, instance.zone))
+            return err_set(e, ERR_BAD_REQUEST, "--zones %s: \"%s\" is no zone; there are " REGION "a to " REGION "f",
+                           c->conf.zones, instance.zone);
         cloud_instance_id(instance.node, instance.id);
         cloud_instance_add(c->cloud, &instance);
     }
@@ -285,6 +288,7 @@ static int open_nodes(struct cluster *c, struct err *e)
         .images = c->images,
         .clock = &c->clock.clock,
         .nodes = c->conf.nodes,
+        .zones = c->conf.zones,
         .nodefs_bytes = c->conf.nodefs_bytes,
         .region = REGION,
         .cluster_dns = CLUSTER_DNS,

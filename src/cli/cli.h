@@ -19,6 +19,7 @@ struct up_conf {
     int port;                 /* 6443; 0 = any free one */
     const char *profile;      /* "eks", "killercoda", "kind", "minikube", "none" */
     int nodes;                /* 1..16 */
+    const char *zones;        /* of the nodes, in turn: "us-east-1a,us-east-1b"; NULL: chosen */
     int simulated_nodes;      /* beside them, for scale */
     int64_t nodefs_bytes;     /* size of each node's filesystem */
     bool fail_unknown_images; /* no stub in the place of an image that nobody knows */

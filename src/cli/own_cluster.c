@@ -151,16 +151,40 @@ static int port_before(const struct own_cluster *c)
     return colon ? (int)strtol(colon + 1, NULL, 10) : 0;
 }
 
+/* As `up` wants them. Returns new; NULL: it shall choose. */
+static char *zones_of(const json_t *wants)
+{
+    const json_t *zones = json_object_get(wants, "zones"), *zone;
+    _auto_buf_ struct buf list = BUF_INIT;
+    size_t i;
+    if (json_is_string(zones))
+        return xstrdup(json_string_value(zones));
+    json_array_foreach(zones, i, zone) buf_addf(&list, "%s%s", i ? "," : "", json_string_value(zone));
+    return list.len ? buf_steal(&list, NULL) : NULL;
+}
+
 static int start_at(struct own_cluster *c, const json_t *wants, int port, struct err *e)
 {
     char nodes[8], listen[32];
+    _auto_free_ char *zones = zones_of(wants);
     snprintf(nodes, sizeof nodes, "%d", (int)jint(wants, "nodes", 2));
     snprintf(listen, sizeof listen, "127.0.0.1:%d", port);
-    const char *const argv[] = {c->self_exe, "up",        "--detach",
-                                "--data",    c->data,     "--listen",
-                                listen,      "--profile", jstr_or(wants, "profile", "eks"),
-                                "--nodes",   nodes,       "--history",
-                                "24h",       NULL};
+    const char *const argv[] = {c->self_exe,
+                                "up",
+                                "--detach",
+                                "--data",
+                                c->data,
+                                "--listen",
+                                listen,
+                                "--profile",
+                                jstr_or(wants, "profile", "eks"),
+                                "--nodes",
+                                nodes,
+                                "--history",
+                                "24h",
+                                zones ? "--zones" : NULL,
+                                zones,
+                                NULL};
     _auto_buf_ struct buf told = BUF_INIT;
     int code;
     if (spawn_wait(argv, &told, &code, e) < 0)

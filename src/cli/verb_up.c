@@ -27,6 +27,7 @@ enum {
     OPT_PROFILE,
     OPT_FEATURE_GATES,
     OPT_NODES,
+    OPT_ZONES,
     OPT_SIMULATED_NODES,
     OPT_NODEFS,
     OPT_IMAGEFS,
@@ -48,6 +49,7 @@ static const struct option options[] = {
     {"profile", required_argument, NULL, OPT_PROFILE},
     {"feature-gates", required_argument, NULL, OPT_FEATURE_GATES},
     {"nodes", required_argument, NULL, OPT_NODES},
+    {"zones", required_argument, NULL, OPT_ZONES},
     {"simulated-nodes", required_argument, NULL, OPT_SIMULATED_NODES},
     {"nodefs-size", required_argument, NULL, OPT_NODEFS},
     {"nodefs", required_argument, NULL, OPT_NODEFS}, /* its older name */
@@ -129,6 +131,9 @@ static int parse_flag(int opt, struct up_conf *conf, char **host, const char **d
         if (!str_to_u64(optarg, &number) || number < 1 || number > MAX_NODES)
             return cli_usage(e, "up", "--nodes %s: 1 to %d", optarg, MAX_NODES);
         conf->nodes = (int)number;
+        return 0;
+    case OPT_ZONES:
+        conf->zones = optarg;
         return 0;
     case OPT_SIMULATED_NODES:
         if (!str_to_u64(optarg, &number) || number > MAX_SIMULATED)
@@ -215,6 +220,7 @@ const struct cli_verb verb_up = {
         "                        kind (standard), minikube (standard, Immediate), none\n"
         "  --feature-gates LIST  what a 1.32 server serves only when told to: VolumeAttributesClass=true\n"
         "  --nodes N             default 2: controlplane and node01\n"
+        "  --zones LIST          the zones of the nodes, in turn: us-east-1a,us-east-1b (by default a, a, b, c, a…)\n"
         "  --simulated-nodes N   so many more whose pods are Running without a process; for pods with\n"
         "                        runtimeClassName: simulated\n"
         "  --nodefs-size SIZE    size of each node's filesystem, sparse (default 20Gi)\n"

@@ -356,7 +356,7 @@ static void name_node(struct kubelet *k, int i)
     kubelet_node_name(i, n->name);
     n->index = i;
     n->in_use = json_array();
-    kubelet_node_place(k->conf.region, i, n->zone, n->ip);
+    kubelet_node_place(k->conf.region, k->conf.zones, i, n->zone, n->ip);
 }
 
 static struct kubelet *kubelet_new(const struct kubelet_conf *conf)

@@ -33,6 +33,7 @@ struct kubelet_conf {
     int nodes; /* controlplane, node01, node02, … */
     int64_t nodefs_bytes;
     const char *region;          /* "us-east-1"; zones are region + a, b, c */
+    const char *zones;           /* "us-east-1a,us-east-1b": the nodes' own, in turn; NULL: as a node group has them */
     const char *cluster_dns;     /* "10.96.0.10" */
     const char *kubelet_version; /* "v1.32.13" */
     struct kubelet_boot *boot;   /* NULL: kubelet_open() begins it */
@@ -68,6 +69,6 @@ void kubelet_close(struct kubelet *k);
 /* "controlplane", "node01", … */
 void kubelet_node_name(int index, char out[64]);
 /* "us-east-1a" and "172.30.0.10" of a node. */
-void kubelet_node_place(const char *region, int index, char zone[64], char ip[32]);
+void kubelet_node_place(const char *region, const char *zones, int index, char zone[64], char ip[32]);
 
 #endif

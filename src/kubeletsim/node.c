@@ -51,11 +51,25 @@ static json_t *labels_of(const struct kubelet *k, const struct node_run *n)
     return labels;
 }
 
-void kubelet_node_place(const char *region, int index, char zone[64], char ip[32])
+/* Of "a,b,c" the one whose turn it is. */
+static void zone_in_turn(const char *zones, int index, char zone[64])
+{
+    int n = 1;
+    for (const char *p = zones; *p; p++)
+        n += *p == ',';
+    for (int i = index % n; i > 0; i--)
+        zones = strchr(zones, ',') + 1;
+    snprintf(zone, 64, "%.*s", (int)strcspn(zones, ","), zones);
+}
+
+void kubelet_node_place(const char *region, const char *zones, int index, char zone[64], char ip[32])
 {
     snprintf(ip, 32, "172.30.0.%d", 10 + index);
     /* The control plane and the first worker share zone a, as a one-node-group cluster has it; further nodes spread. */
-    snprintf(zone, 64, "%s%c", region, 'a' + (index < 2 ? 0 : (index - 1) % 3));
+    if (zones)
+        zone_in_turn(zones, index, zone);
+    else
+        snprintf(zone, 64, "%s%c", region, 'a' + (index < 2 ? 0 : (index - 1) % 3));
 }
 
 static json_t *node_object(const struct kubelet *k, const struct node_run *n)

@@ -242,8 +242,10 @@ static const char *const profiles[] = {"eks", "killercoda", "kind", "minikube", 
 static const struct field cluster_fields[] = {
     {"profile", FIELD_TEXT, "The classes it starts with; eks", .values = profiles},
     {"nodes", FIELD_INT, "Its nodes; 2"},
+    {"zones", FIELD_TEXTS, "Zones of its nodes, in turn; us-east-1a, a, b, c, a…"},
     {"disks", FIELD_LIST, "Disks that are there before", &disk_shape},
     {"objects", FIELD_TREES, "Objects that are there before: classes, namespaces"},
+    {"classes", FIELD_TEXTS, "Storage classes that must be there, of the profile or of its objects"},
     {"images", FIELD_TEXTS, "Images that must be there"},
     END,
 };

@@ -233,13 +233,58 @@ static int make_namespace(struct lab_env *env, const char *ns, struct err *e)
     return play_object(env, object, NULL, e);
 }
 
+/* ---- what a lab wants to find ---- */
+
+/* Names of the classes that are in a list of objects. */
+static void add_classes(const json_t *objects, bool all, struct strlist *out)
+{
+    size_t i;
+    const json_t *x;
+    json_array_foreach(objects, i, x) if (all || str_eq(jstr(x, "kind"), "StorageClass"))
+        strlist_add(out, jstr_or(x, "metadata.name", ""));
+}
+
+static int need_class(const char *name, struct strlist *have, struct err *e)
+{
+    if (strlist_has(have, name))
+        return 0;
+    strlist_take(have, NULL); /* ends the list */
+    have->len--;
+    const char *near = nearest_name(name, (const char *const *)have->items);
+    _auto_buf_ struct buf list = BUF_INIT;
+    for (size_t i = 0; i < have->len; i++)
+        buf_addf(&list, "%s%s", i ? ", " : "", have->items[i]);
+    return err_set(e, ERR_NOT_FOUND, "the lab wants a storage class \"%s\", and there is %s%s%s%s%s", name,
+                   have->len ? "only " : "none", buf_str(&list), near ? "; did you mean \"" : "", near ? near : "",
+                   near ? "\"?" : "");
+}
+
+/* The classes that the lab counts on are there, or its own objects make them. */
+static int need_classes(struct lab_env *env, const json_t *cluster, struct err *e)
+{
+    const json_t *wanted = json_object_get(cluster, "classes"), *x;
+    _auto_strlist_ struct strlist have = {0};
+    _auto_json_ json_t *list = NULL;
+    size_t i;
+    if (!wanted)
+        return 0;
+    if (client_json(env->client, "GET", "/apis/storage.k8s.io/v1/storageclasses", NULL, NULL, &list, e) < 0)
+        return -1;
+    add_classes(json_object_get(list, "items"), true, &have);
+    add_classes(json_object_get(cluster, "objects"), false, &have);
+    if (json_is_string(wanted) && need_class(json_string_value(wanted), &have, e) < 0)
+        return -1;
+    json_array_foreach(wanted, i, x) if (need_class(json_string_value(x), &have, e) < 0) return -1;
+    return 0;
+}
+
 int play_cluster(struct lab_env *env, struct err *e)
 {
     size_t i;
     const json_t *disk;
     const json_t *cluster = json_object_get(env->lab->tree, "cluster");
     const char *ns = jstr(env->lab->tree, "namespace");
-    if (ns && make_namespace(env, ns, e) < 0)
+    if (need_classes(env, cluster, e) < 0 || (ns && make_namespace(env, ns, e) < 0))
         return -1;
     json_array_foreach(json_object_get(cluster, "disks"), i,
                        disk) if (make_disk(env, disk, e) < 0) return err_wrap(e, "disk %s", jstr(disk, "name"));

@@ -205,7 +205,7 @@ static void start(struct kit *kit)
     for (int i = 0; i < 2; i++) {
         struct cloud_instance at = {.type = CLOUD_INSTANCE_TYPE, .attach_limit = 26};
         kubelet_node_name(i, at.node);
-        kubelet_node_place("us-east-1", i, at.zone, at.ip);
+        kubelet_node_place("us-east-1", NULL, i, at.zone, at.ip);
         cloud_instance_id(at.node, at.id);
         cloud_instance_add(cloud, &at);
     }
