@@ -1,7 +1,8 @@
 /* verb_run.c - `stowage run LAB`: a lab or a script, in a cluster of its own, with an exit code.
  *
  * DESIGN: a folder with a lab.yaml is played with its reference solution and judged; any other file is a script for
- * bash with kubectl pointed at the cluster. With --cluster nothing is started: the same checks, elsewhere. */
+ * bash with kubectl pointed at the cluster, and its exit code the one check that is reported. With --cluster nothing is
+ * started: the same checks, elsewhere. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -22,7 +23,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCRIPT_MS (30 * 60 * 1000)
+#define SCRIPT_MS   (30 * 60 * 1000)
+#define SHOWN_BYTES 4000 /* of what a script that failed had to say, its end */
 
 struct run_args {
     const char *what, *cluster, *seed;
@@ -155,21 +157,52 @@ static int read_script(const char *path, struct buf *out, struct err *e)
     return n < 0 ? err_sys(e, errno, "%s", path) : 0;
 }
 
+/* One check: did it end well? Returns new. */
+static json_t *script_report(const struct run_args *a, int code, const struct buf *errors, int64_t ms)
+{
+    const char *slash = strrchr(a->what, '/'), *name = slash ? slash + 1 : a->what;
+    const size_t from = errors->len > SHOWN_BYTES ? errors->len - SHOWN_BYTES : 0;
+    const int points = code == 0;
+    _auto_buf_ struct buf seen = BUF_INIT, told = BUF_INIT;
+    buf_add_visible(&told, buf_str(errors) + from, errors->len - from);
+    buf_addf(&seen, "exit code %d%s%s", code, told.len ? "\n" : "", buf_str(&told));
+    json_t *row = json_pack("{s:s, s:b, s:i, s:i, s:I}", "name", "the script succeeds", "passed", points, "points",
+                            points, "of", 1, "ms", (json_int_t)ms);
+    if (code != 0) {
+        jset_str(row, "expected", "exit code 0");
+        jset_str(row, "observed", buf_str(&seen));
+        jset_str(row, "look", "what it printed");
+    }
+    return json_pack("{s:s, s:s, s:f, s:i, s:i, s:[{s:s, s:s, s:i, s:i, s:[o]}]}", "lab", name, "title", name, "score",
+                     100.0 * points, "points", points, "of", 1, "steps", "name", "script", "title", name, "points",
+                     points, "of", 1, "checks", row);
+}
+
+static int play_script(const struct run_args *a, struct lab_env *env, const char *text, struct err *e)
+{
+    _auto_buf_ struct buf out = BUF_INIT, errors = BUF_INIT;
+    const struct script s = {.text = text, .timeout_ms = SCRIPT_MS};
+    const int64_t begin = env_now_ms();
+    int code;
+    if (script_run(env, &s, &code, &out, &errors, e) < 0)
+        return -1;
+    if (!a->quiet)
+        fputs(buf_str(&out), stdout);
+    fputs(buf_str(&errors), stderr);
+    _auto_json_ json_t *report = script_report(a, code, &errors, env_now_ms() - begin);
+    return write_reports(a, report, e) < 0 ? -1 : code;
+}
+
 static int run_script(const struct cli *cli, struct run_args *a, struct own_cluster *own, struct err *e)
 {
-    _auto_buf_ struct buf text = BUF_INIT, out = BUF_INIT, errors = BUF_INIT;
+    _auto_buf_ struct buf text = BUF_INIT;
     _auto_json_ json_t *wants = json_pack("{s:s, s:i}", "profile", a->profile, "nodes", a->nodes);
     struct lab_env env = {0};
     int code = -1;
     if (read_script(a->what, &text, e) < 0)
         return -1;
-    if (open_env(cli, a, wants, NULL, own, &env, e) == 0) {
-        const struct script s = {.text = buf_str(&text), .timeout_ms = SCRIPT_MS};
-        if (script_run(&env, &s, &code, &out, &errors, e) < 0)
-            code = -1;
-        fputs(buf_str(&out), stdout);
-        fputs(buf_str(&errors), stderr);
-    }
+    if (open_env(cli, a, wants, NULL, own, &env, e) == 0)
+        code = play_script(a, &env, buf_str(&text), e);
     lab_env_close(&env);
     return code;
 }

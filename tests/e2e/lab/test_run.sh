@@ -62,6 +62,41 @@ code=0
 run --profile none --nodes 1 "$WORK/script" >"$WORK/out" || code=$?
 eq "exit code" "7 node/controlplane" "$code $(cat "$WORK/out")"
 
+say "and reported as a lab's is, for it was asked for"
+fails run --profile none --nodes 1 --junit "$WORK/j.xml" --tap "$WORK/t" --json - "$WORK/script"
+eq "json" "0 1 exit code 7" "$(printf '%s\n' "$out" | sed -n '/^{/,$p' | jq -r '"\(.points) \(.of) \(.steps[0].checks[0].observed)"')"
+has "junit" 'tests="1" failures="1"' "$(cat "$WORK/j.xml")"
+has "tap" "not ok 1 - script: the script succeeds" "$(cat "$WORK/t")"
+
+say "an image or a class that is not there: said before anything is begun"
+sed 's/nodes: 1}/nodes: 1, images: [busibox]}/' "$WORK/small/lab.yaml" >"$WORK/lab.yaml"
+fails run "$WORK/lab.yaml"
+has "image" 'lab.yaml:2:45: cluster.images[0]: there is no image "busibox" here; did you mean "busybox"?' "$out"
+sed 's/profile: none, nodes: 1}/profile: eks, nodes: 1, classes: [gp3]}\nsetup: [{run: "touch begun"}]/' "$WORK/small/lab.yaml" >"$WORK/lab.yaml"
+fails run --keep "$WORK/lab.yaml"
+has "class" 'the lab wants a storage class "gp3", and there is only gp2; did you mean "gp2"?' "$out"
+kept=$(printf '%s\n' "$out" | sed -n 's/^ *export KUBECONFIG=//p')
+[ ! -e "$(dirname "$(dirname "$kept")")/work/begun" ] || die "its set-up was begun"
+"$STOWAGE" down --data "$(dirname "$kept")" >/dev/null
+rm -r "$(dirname "$(dirname "$kept")")"
+
+say "its nodes are in the zones that it wants"
+cat >"$WORK/lab.yaml" <<'Y'
+title: Zones
+cluster: {profile: none, nodes: 3, zones: [us-east-1c, us-east-1a]}
+steps:
+- name: one
+  checks:
+  - name: in turn
+    shell:
+      run: kubectl get nodes -o 'jsonpath={.items[*].metadata.labels.topology\.kubernetes\.io/zone}'
+      output: {is: us-east-1c us-east-1a us-east-1c}
+Y
+run "$WORK/lab.yaml" >"$WORK/out" || die "$(cat "$WORK/out")"
+sed -i 's/us-east-1a/us-west-9a/' "$WORK/lab.yaml"
+fails run "$WORK/lab.yaml"
+has "no zone" 'is no zone; there are us-east-1a to us-east-1f' "$out"
+
 say "a check that does not look lets a near-miss survive; one that is met by itself is found"
 cat >"$WORK/small/lab.yaml" <<'Y'
 title: Careless
