@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/lab_place.h"
+#include "cli/lab_solution.h"
 #include "cli/lab_submit.h"
 #include "cli/lab_view.h"
 #include "cli/local.h"
@@ -457,44 +458,10 @@ static int word_answer(struct session *s, int argc, char **argv, struct err *e)
     return 0;
 }
 
-static int print_files(const struct session *s, const json_t *files, struct err *e)
-{
-    size_t i;
-    const json_t *file;
-    _auto_json_ json_t *list =
-        json_is_string(files) ? json_pack("[O]", files) : json_incref((json_t *)(uintptr_t)files);
-    json_array_foreach(list, i, file)
-    {
-        _auto_buf_ struct buf text = BUF_INIT;
-        if (lab_file(&s->lab, json_string_value(file), &text, e) < 0)
-            return -1;
-        fprintf(s->out.text, "kubectl apply -f - <<'EOF'\n%sEOF\n", buf_str(&text));
-    }
-    return 0;
-}
-
 static int word_solution(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
 {
-    size_t i, k;
-    const json_t *action, *object;
-    json_array_foreach(json_object_get(lab_session_step(s), "solution"), i, action)
-    {
-        if (print_files(s, json_object_get(action, "apply"), e) < 0)
-            return -1;
-        json_array_foreach(json_object_get(action, "objects"), k, object)
-        {
-            _auto_free_ char *text = yaml_text(object);
-            fprintf(s->out.text, "kubectl apply -f - <<'EOF'\n%sEOF\n", text);
-        }
-        if (jstr(action, "run"))
-            fprintf(s->out.text, "%s\n", jstr(action, "run"));
-        if (json_object_get(action, "delete"))
-            fprintf(s->out.text, "kubectl delete %s\n", jstr(action, "delete.of"));
-        if (json_object_get(action, "answer")) {
-            _auto_free_ char *with = json_text(jat(action, "answer.with"));
-            fprintf(s->out.text, "stowage lab answer --to \"%s\" %s\n", jstr_or(action, "answer.check", ""), with);
-        }
-    }
+    if (lab_solution_print(&s->lab, s->env.vars, lab_session_step(s), s->out.text, e) < 0)
+        return -1;
     fflush(s->out.text);
     if (s->out.seen)
         lab_output_add(&s->out, "solution", json_string(s->out.seen));

@@ -25,6 +25,13 @@ steps:
   - {name: it is there, points: 3, within: 2s, jsonpath: {of: cm/m, path: '{.data.size}', is: '${size}'}}
   solution:
   - objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: m}, data: {size: '${size}'}}]
+  - wait: {of: cm/m, path: '{.data.size}', is: '${size}'}
+  - objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: old}}]
+    namespace: kube-public
+  - run: mkdir -p /data
+    node: controlplane
+  - disk: {name: mine, zone: us-east-1b, size: 1Gi}
+  - delete: {of: cm/old, namespace: kube-public, wait: false}
 - name: ask
   title: A question
   checks:
@@ -57,6 +64,14 @@ has "first hint" "It is a ConfigMap." "$(lab hint)"
 has "second hint" "it cost 1 point" "$(lab hint)"
 fails lab hint
 has "solution" "size: 1Gi" "$(lab solution)"
+out=$(lab solution)
+has "in which namespace" "kubectl apply -n kube-public -f - <<'EOF'" "$out"
+has "on which node" "stowage shell controlplane <<'EOF'
+mkdir -p /data
+EOF" "$out"
+has "a disk" "DISK_MINE=\$(stowage disk create --zone us-east-1b --size 1Gi --tag Name=mine)" "$out"
+has "what is waited for" "kubectl wait cm/m '--for=jsonpath={.data.size}=1Gi' --timeout=60s" "$out"
+has "a deletion that is not waited for" "kubectl delete cm/old -n kube-public --wait=false" "$out"
 
 say "the cluster is killed: the next word starts it again, progress and objects are there"
 k create cm m --from-literal=size=1Gi >/dev/null
