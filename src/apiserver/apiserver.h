@@ -61,6 +61,8 @@ void apiserver_stop(struct apiserver *s);
 void apiserver_seal(struct apiserver *s, int64_t at);
 int64_t apiserver_seal_at(const struct apiserver *s);
 bool apiserver_sealed(const struct apiserver *s); /* has it come? */
+/* Called when it has, from a thread of the server's; before apiserver_seal(). */
+void apiserver_on_seal(struct apiserver *s, void (*sealed)(void *arg), void *arg);
 /* The judge's bearer token: who has it is an administrator, also then. Of this process; borrowed. */
 const char *apiserver_seal_pass(const struct apiserver *s);
 #define SEALED_TEXT "the exam is over: nothing of its clusters changes any more"

@@ -28,8 +28,11 @@ static int64_t closes(struct wake *wk, unsigned why)
     (void)why;
     struct seal *seal = (struct seal *)((char *)wk - offsetof(struct seal, wake));
     struct apiserver *s = (struct apiserver *)((char *)seal - offsetof(struct apiserver, seal));
-    if (apiserver_sealed(s))
+    if (apiserver_sealed(s)) {
         upgrades_end(s->upgrades);
+        if (seal->sealed)
+            seal->sealed(seal->arg);
+    }
     return WAKE_NEVER;
 }
 
@@ -72,6 +75,12 @@ void apiserver_seal(struct apiserver *s, int64_t at)
     atomic_store(&s->seal.at, at);
     if (at)
         waker_arm(s->waker, &s->seal.wake, -1, 0, waker_now_ms() + (left > 0 ? left * 1000 : 0));
+}
+
+void apiserver_on_seal(struct apiserver *s, void (*sealed)(void *arg), void *arg)
+{
+    s->seal.sealed = sealed;
+    s->seal.arg = arg;
 }
 
 int64_t apiserver_seal_at(const struct apiserver *s)

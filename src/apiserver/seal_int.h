@@ -10,9 +10,11 @@
 struct request;
 
 struct seal {
-    char pass[65];    /* constant */
-    atomic_llong at;  /* seconds since 1970; 0: never */
-    struct wake wake; /* when it has come */
+    char pass[65];             /* constant */
+    atomic_llong at;           /* seconds since 1970; 0: never */
+    struct wake wake;          /* when it has come */
+    void (*sealed)(void *arg); /* told then; NULL: nobody */
+    void *arg;
 };
 void seal_init(struct seal *s);
 /* true: the 403 has been sent, since this request might change something and the cluster is sealed. */

@@ -28,6 +28,7 @@
 #include "app/pulse.h"
 #include "app/requests.h"
 #include "app/seal.h"
+#include "app/shells.h"
 #include "app/simulated.h"
 #include "app/viewer.h"
 #include "base/json.h"
@@ -91,6 +92,7 @@ struct cluster {
     struct checkpoints *checkpoints;
     struct launcher launcher;
     struct labs *labs;
+    struct shells *shells;
     struct binder_env binder_env;
     struct controllers_env controllers_env;
     char *kubeconfig;
@@ -324,6 +326,11 @@ static bool nodes_alive(void *arg)
     return pulse_ask(c->pulse, 5000);
 }
 
+static void end_shells(void *arg)
+{
+    shells_end(arg);
+}
+
 static int open_api(struct cluster *c, struct err *e)
 {
     _auto_free_ char *console_state = xasprintf("%s/console.json", c->data.path);
@@ -342,6 +349,8 @@ static int open_api(struct cluster *c, struct err *e)
     c->labs = labs_new(&c->launcher, c->data.path);
     if (apiserver_start(&conf, &c->api, e) < 0)
         return advise(e, "choose another address with --listen");
+    c->shells = shells_new();
+    apiserver_on_seal(c->api, end_shells, c->shells);
     seal_resume(c->data.path, c->api);
     /* With --listen :0 the port is known only now. */
     return c->conf.port ? 0 : registry_bootstrap(c->registry, c->conf.host, apiserver_port(c->api), e);
@@ -493,6 +502,7 @@ void cluster_close(struct cluster *c)
         store_close(c->store);
     pki_release(&c->pki);
     labs_free(c->labs);
+    shells_free(c->shells);
     launcher_close(&c->launcher);
     free(c->kubeconfig);
     datadir_close(&c->data);
@@ -505,6 +515,11 @@ void cluster_close(struct cluster *c)
 struct apiserver *cluster_api(struct cluster *c)
 {
     return c->api;
+}
+
+struct shells *cluster_shells(struct cluster *c)
+{
+    return c->shells;
 }
 
 struct labs *cluster_labs(struct cluster *c)

@@ -16,6 +16,7 @@ struct cluster;
 struct control;
 struct kubelet;
 struct labs;
+struct shells;
 struct store;
 
 /* MUST be called while the process has one thread (the node helper is forked). On success SIGINT, SIGTERM, SIGHUP and
@@ -54,6 +55,7 @@ struct console_link;
 int cluster_console_link(struct cluster *c, const struct console_link *link, char **out_url, struct err *e);
 struct labs *cluster_labs(struct cluster *c);
 struct apiserver *cluster_api(struct cluster *c);
+struct shells *cluster_shells(struct cluster *c);
 /* The folder of the class that it shows; NULL: none. */
 const char *cluster_class(const struct cluster *c);
 /* What `stowage status` shows. Returns new. */

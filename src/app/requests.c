@@ -5,6 +5,7 @@
 #include "apiserver/apiserver.h"
 #include "app/requests_int.h"
 #include "app/seal.h"
+#include "app/shells.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -56,10 +57,25 @@ static void take_argv(const json_t *request, struct strlist *argv)
     argv->len--;
 }
 
+/* One that would outlast an exam ends with it. */
+static int open_shell(struct cluster *c, const json_t *request, const struct exec_spec *spec, struct stream_fds *out,
+                      struct err *e)
+{
+    struct machine *m = cluster_machine(c);
+    if (m->ops->exec(m, spec, out, e) < 0)
+        return -1;
+    if (!seal_binds(c, request) || shells_guard(cluster_shells(c), &out->exit_fd, e) == 0)
+        return 0;
+    const int lost[] = {out->in, out->out, out->err, out->exit_fd};
+    for (size_t i = 0; i < ARRAY_LEN(lost); i++)
+        if (lost[i] >= 0)
+            close(lost[i]);
+    return -1;
+}
+
 static int op_shell(struct cluster *c, const json_t *request, json_t **out, int fds[4], struct err *e)
 {
     const char *node = jstr_or(request, "node", "");
-    struct machine *m = cluster_machine(c);
     struct stream_fds got = {-1, -1, -1, -1};
     _auto_strlist_ struct strlist argv = {0};
     _auto_free_ char *term = xasprintf("TERM=%s", jstr_or(request, "term", "dumb"));
@@ -85,7 +101,7 @@ static int op_shell(struct cluster *c, const json_t *request, json_t **out, int 
         .tty = jbool(request, "tty", false),
         .want_stdin = true,
     };
-    if (m->ops->exec(m, &spec, &got, e) < 0)
+    if (open_shell(c, request, &spec, &got, e) < 0)
         return -1;
     const int all[] = {got.in, got.out, got.err, got.exit_fd};
     for (size_t i = 0, n = 0; i < ARRAY_LEN(all); i++)

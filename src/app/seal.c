@@ -39,11 +39,22 @@ static const char *const looks[] = {
     "status",    "quiet",          "down",          "console",         "seal",     "why",           "disk-list",
     "disk-show", "disk-snapshots", "checkpoint-ls", "checkpoint-diff", "image-ls", "image-inspect", "image-history"};
 
+static bool is_judge(struct apiserver *api, const json_t *request)
+{
+    return str_eq(jstr(request, "pass"), apiserver_seal_pass(api));
+}
+
+bool seal_binds(struct cluster *c, const json_t *request)
+{
+    struct apiserver *api = cluster_api(c);
+    return api && apiserver_seal_at(api) && !is_judge(api, request);
+}
+
 int seal_allows(struct cluster *c, const json_t *request, struct err *e)
 {
     const char *op = jstr_or(request, "op", "");
     struct apiserver *api = cluster_api(c);
-    if (!api || !apiserver_sealed(api) || str_eq(jstr(request, "pass"), apiserver_seal_pass(api)))
+    if (!api || !apiserver_sealed(api) || is_judge(api, request))
         return 0;
     for (size_t i = 0; i < ARRAY_LEN(looks); i++)
         if (str_eq(op, looks[i]))

@@ -11,5 +11,7 @@ int seal_set(struct cluster *c, int64_t at, struct err *e);
 void seal_resume(const char *data_dir, struct apiserver *api);
 /* May this be asked of the control socket or the console now? "pass" in a request: it is the judge's. */
 int seal_allows(struct cluster *c, const json_t *request, struct err *e);
+/* Does a seal, that has come or will come, concern who asks this? */
+bool seal_binds(struct cluster *c, const json_t *request);
 
 #endif

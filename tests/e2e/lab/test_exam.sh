@@ -140,10 +140,21 @@ if [ -z "$("$STOWAGE" status --json --data "$WORK/mine/labs/task-5/data" | jq -r
     inside=$!
     exec 4>"$WORK/typed"
     within 20 "a shell in a pod" grep -q begun "$WORK/said"
+    code=0
+    "$STOWAGE" shell --data "$WORK/mine/labs/task-5/data" -- sh -c 'exit 3' || code=$?
+    eq "a shell on a node tells its exit code" 3 "$code"
+    mkfifo "$WORK/on-node"
+    "$STOWAGE" shell --data "$WORK/mine/labs/task-5/data" -- sh -c 'echo begun; cat' <"$WORK/on-node" >"$WORK/node-said" 2>&1 &
+    on_node=$!
+    exec 5>"$WORK/on-node"
+    within 20 "one that stays open" grep -q begun "$WORK/node-said"
 fi
 now=$(date +%s)
 for task in 5 6; do seal $task "$now"; done
 if [ -n "$inside" ]; then
+    within 20 "and the one on the node" not kill -0 "$on_node"
+    exec 5>&-
+    has "which says why" "the exam is over" "$(cat "$WORK/node-said")"
     within 20 "it has ended with the exam" not kill -0 "$inside"
     exec 4>&-
 fi
