@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/local_far.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -85,6 +86,7 @@ static int op_shell(struct cluster *c, const json_t *request, json_t **out, int 
                                "LOGNAME=root",
                                "SHELL=/bin/bash",
                                "KUBECONFIG=/etc/kubernetes/admin.conf",
+                               LOCAL_FAR "=1",
                                term,
                                NULL};
     if (!*node)

@@ -23,6 +23,7 @@
 #include "cli/lab_submit.h"
 #include "cli/lab_view.h"
 #include "cli/local.h"
+#include "cli/local_far.h"
 #include "lab/check.h"
 #include "lab/history.h"
 #include "lab/report.h"
@@ -621,6 +622,11 @@ int lab_session(const struct cli *cli, int argc, char **argv, struct err *e)
 {
     const size_t i = find(argv[0]);
     struct session s = {0};
+    if (local_is_far())
+        return err_set(e, ERR_UNSUPPORTED,
+                       "a node knows nothing of labs: use the fields of the lab's page, or `stowage lab %s` "
+                       "where the lab was started",
+                       argv[0]);
     int rc = lab_output_open(&s.out, &argc, argv, e);
     if (rc == 0)
         rc = lab_session_open_book(&s, cli, NULL, e);

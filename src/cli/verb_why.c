@@ -53,14 +53,7 @@ static int parse(int argc, char **argv, struct why_args *a, struct err *e)
 static json_t *ask(const char *dir, const json_t *request, struct err *e)
 {
     int fds[LOCAL_MAX_FDS];
-    _auto_json_ json_t *answer = NULL;
-    if (local_call(dir, request, &answer, fds, e) < 0)
-        return NULL;
-    _auto_close_ int fd = fds[0];
-    json_t *told = fd < 0 ? NULL : json_loadfd(fd, 0, NULL);
-    if (!told)
-        err_set(e, ERR_INTERNAL, "the cluster's answer cannot be read");
-    return told;
+    return local_call_long(dir, request, fds, e);
 }
 
 static int why_run(const struct cli *cli _unused_, int argc, char **argv, struct err *e)

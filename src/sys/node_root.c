@@ -2,7 +2,7 @@
  *
  * /            the node's own ext4 (nodefs.img on a loop device, shown as /dev/xvda1), kept over restarts
  * /usr         overlay: the machine's /usr below (so a node shell has its tools), the node's own changes above
- * /opt/bin     k, and kubectl where the machine has none: this program
+ * /opt/bin     stowage, which is this program; k, and kubectl where the machine has none: links to it
  * /bin …       links as on the machine, or read-only binds where the machine has directories
  * /dev         own tmpfs; disks are attached here; /proc, /sys of the node's namespaces; /run tmpfs
  * /etc         generated, minimal: nothing of the user's
@@ -116,12 +116,12 @@ static int bind_read_only(const char *source, const char *target)
     return mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | userns_kept_flags(target), NULL);
 }
 
-/* `k` always, and `kubectl`, which this program is when called so, where the machine has none. Not having them is no
- * reason to have no node: a program that was replaced meanwhile can't be shown. */
-static void add_kubectl(void)
+/* This program as `stowage`; `k` always, and `kubectl`, which it is when called so, where the machine has none. Not
+ * having them is no reason to have no node: a program that was replaced meanwhile can't be shown. */
+static void add_own_programs(void)
 {
     static const char *const real[] = {"/usr/local/bin/kubectl", "/usr/bin/kubectl"};
-    static const char own[] = "opt/bin/kubectl";
+    static const char own[] = "opt/bin/stowage", *const links[] = {"opt/bin/k", "opt/bin/kubectl"};
     char self[PATH_MAX];
     const char *found = NULL;
     const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -131,11 +131,15 @@ static void add_kubectl(void)
     self[n] = '\0';
     for (size_t i = 0; i < ARRAY_LEN(real) && !found; i++)
         found = access(real[i], X_OK) == 0 ? real[i] : NULL;
-    unlink("opt/bin/k");
     unlink(own);
-    _auto_close_ int fd = found ? -1 : open(own, O_CREAT | O_EXCL | O_CLOEXEC, 0755);
-    if ((found || (fd >= 0 && bind_read_only(self, own) == 0)) && symlink(found ? found : "kubectl", "opt/bin/k") < 0)
-        unlink("opt/bin/k");
+    _auto_close_ int fd = open(own, O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+    const bool have = fd >= 0 && bind_read_only(self, own) == 0;
+    for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+        const char *target = found ? found : "stowage";
+        unlink(links[i]);
+        if ((found ? i == 0 : have) && symlink(target, links[i]) < 0)
+            unlink(links[i]);
+    }
 }
 
 /* The machine's programs: /usr as an overlay (or read-only where an overlay is refused), /bin and friends as there. */
@@ -148,7 +152,7 @@ static int add_programs(const char *root, struct err *e)
     /* In a user namespace nothing could be changed: the machine's root, whose files these are, has no name there. */
     if ((userns_inside() || mount("overlay", "usr", "overlay", 0, options) < 0) && bind_read_only("/usr", "usr") < 0)
         return err_sys(e, errno, "mount /usr");
-    add_kubectl();
+    add_own_programs();
     for (size_t i = 0; i < ARRAY_LEN(top_links); i++) {
         struct stat st;
         snprintf(host, sizeof host, "/%s", top_links[i]);

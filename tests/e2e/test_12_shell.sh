@@ -19,6 +19,17 @@ printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: from-node}\ndata: {a: 
 printf 'kubectl apply -f - <<Y\n%s\nY\n' "$(cat "$WORK/cm.yaml")" | on_node
 eq "made from the node" b "$(k get cm from-node -o 'jsonpath={.data.a}')"
 
+say "and stowage, of this cluster"
+has "its disks" vol- "$(on_node -- stowage disk create --zone us-east-1a --size 1Gi)"
+eq "as outside" "$("$STOWAGE" disk ls --data "$WORK/data")" "$(on_node -- stowage disk ls)"
+has "why" 'persistentvolumeclaims "none" not found' "$(on_node -- stowage why pvc/none 2>&1 || true)"
+eq "an image's layers" "$("$STOWAGE" image history --data "$WORK/data" nginx)" "$(on_node -- stowage image history nginx)"
+fails on_node -- stowage lab answer Pending
+has "labs are elsewhere" "use the fields of the lab's page" "$out"
+fails on_node -- stowage down
+has "it is not ended from inside" "not by this way" "$out"
+[ "$(k get --raw /readyz)" = ok ] || die "a node ended its cluster"
+
 say "its own files"
 echo secret >"$WORK/mine"
 fails on_node -- cat "$WORK/mine"
