@@ -111,14 +111,19 @@ void client_escape(struct buf *out, const char *text)
 
 /* ---- one call ---- */
 
-void client_head(const struct client *c, const char *method, const char *path, struct buf *out)
+void client_head_bare(const struct client *c, const char *method, const char *path, struct buf *out)
 {
-    buf_addf(out, "%s %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\n", method, c->remote.prefix, path,
-             c->remote.authority, c->agent);
+    buf_addf(out, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\n", method, path, c->remote.authority, c->agent);
     if (c->token)
         buf_addf(out, "Authorization: Bearer %s\r\n", c->token);
     if (c->identity)
         buf_adds(out, c->identity);
+}
+
+void client_head(const struct client *c, const char *method, const char *path, struct buf *out)
+{
+    _auto_free_ char *whole = xasprintf("%s%s", c->remote.prefix, path);
+    client_head_bare(c, method, whole, out);
 }
 
 static void write_request(const struct client *c, const struct client_request *rq, struct buf *out)

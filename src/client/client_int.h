@@ -14,7 +14,9 @@ struct client {
     json_t *refusal; /* see client_take_refusal() */
 };
 
-/* The first lines of a request, without the empty one at their end. */
+/* The first lines of a request, without the empty one at their end; the second asks for `path` below the server's own.
+ */
+void client_head_bare(const struct client *c, const char *method, const char *path, struct buf *out);
 void client_head(const struct client *c, const char *method, const char *path, struct buf *out);
 
 #endif

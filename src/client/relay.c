@@ -75,7 +75,7 @@ int client_relay(struct client *c, const struct relay_request *rq, struct err *e
     const int64_t deadline = conn_now_ms() + CLIENT_TIMEOUT_MS;
     _auto_buf_ struct buf head = BUF_INIT;
     struct conn *conn = NULL;
-    client_head(c, rq->method, rq->path, &head);
+    (rq->below ? client_head : client_head_bare)(c, rq->method, rq->path, &head);
     buf_addf(&head, "%s%s\r\n", rq->headers, rq->upgrade ? "" : "Connection: close\r\n");
     if (!rq->upgrade)
         buf_add(&head, rq->body, rq->len);

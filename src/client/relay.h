@@ -8,6 +8,7 @@
 struct relay_request {
     const char *method, *path;
     const char *headers; /* "Name: value\r\n" each; none of Host, User-Agent, Authorization, Connection */
+    bool below;          /* `path` is below the server's own; else it is the whole */
     bool upgrade;        /* it wants another protocol: Connection and Upgrade are in `headers` */
     const void *body;    /* what of it is here already; of no use with `upgrade` */
     size_t len;

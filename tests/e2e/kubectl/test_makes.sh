@@ -163,6 +163,7 @@ P
     curl -s -o /dev/null -w '%{http_code}\n' -H 'Host: example.com' "$url/st/plain"
     curl -s -o /dev/null -w '%{http_code}\n' -H 'Host: example.com' "$url/version"
 }
+server=$(k config view --minify -o 'jsonpath={.clusters[0].cluster.server}')
 for who in real ours; do
     [ $who = real ] && set -- "$KUBECTL" || set -- "$STOWAGE" kubectl
     proxied "$@" proxy --port=0 --www="$www" --www-prefix=/st
@@ -174,7 +175,16 @@ for who in real ours; do
     { sed 's/^W[^]]*\] //' "$WORK/proxy.err"; curl -s "$url/static/"; curl -s -o /dev/null -w '%{http_code}\n' -H 'Host: example.com' "$url/version"; } >>"$WORK/files.$who"
     kill $proxy
     wait $proxy || true
+    for below in "" --append-server-path; do
+        # shellcheck disable=SC2086 # a flag or none
+        proxied "$@" --server="$server/elsewhere" proxy --port=0 $below
+        echo "== server with a path $below: $(curl -s -o /dev/null -w '%{http_code}' "$url/api/v1/namespaces/default")" >>"$WORK/files.$who"
+        kill $proxy
+        wait $proxy || true
+    done
 done
+has "the whole path" "== server with a path : 200" "$(cat "$WORK/files.ours")"
+has "below the server's" "== server with a path --append-server-path: 404" "$(cat "$WORK/files.ours")"
 lacks "nothing from outside" secret "$(cat "$WORK/files.ours")"
 [ "$(grep -c '200 OK' "$WORK/files.ours")" -gt 30 ] || die "$(cat "$WORK/files.ours")"
 diff "$WORK/files.real" "$WORK/files.ours" || die "files are not served as kubectl does"
