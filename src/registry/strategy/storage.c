@@ -36,6 +36,8 @@ void claim_prepare_create(struct op *op, json_t *obj)
         return;
     if (!feature_on(FEATURE_VOLUME_ATTRIBUTES_CLASS))
         json_object_del(spec, "volumeAttributesClassName");
+    if (*jstr_or(spec, "dataSourceRef.namespace", "")) /* CrossNamespaceVolumeDataSource is off: all of it goes */
+        json_object_del(spec, "dataSourceRef");
     json_t *source = json_object_get(spec, "dataSource");
     if (json_is_object(source) && !json_is_object(json_object_get(spec, "dataSourceRef")) && !source_is_known(source))
         json_object_del(spec, "dataSource");

@@ -28,6 +28,11 @@ holder large large
 runs large
 [ "$(kib large)" -gt 2900000 ] || die "the filesystem has $(kib large) KiB"
 
+say "of another namespace: a 1.32 server has that switched off, and drops it"
+claim abroad disks 1Gi '"dataSourceRef":{"kind":"PersistentVolumeClaim","name":"data","namespace":"kube-system"}'
+eq "dropped" "" "$(of pvc abroad .spec.dataSourceRef)$(of pvc abroad .spec.dataSource)"
+k delete pvc abroad >/dev/null
+
 say "what is refused"
 claim small disks 500Mi "$(clone_of data)"
 within 30 "size" told PersistentVolumeClaim small 'failed to provision volume with StorageClass "disks": error getting handle for DataSource Type PersistentVolumeClaim by Name data: error, new PVC request must be greater than or equal in size to the specified PVC data source, requested 524288000 but source is 1073741824'
