@@ -4,6 +4,7 @@
 #include "cli/disk_int.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void disk_size_text(int64_t bytes, char out[32])
 {
@@ -25,11 +26,26 @@ static const char *or_dash(const char *s)
     return str_empty(s) ? "-" : s;
 }
 
+/* How wide a column is: its longest text, `least` at least. */
+static int width_of(const json_t *rows, const char *member, int least)
+{
+    size_t i;
+    const json_t *row;
+    json_array_foreach(rows, i, row)
+    {
+        const int n = (int)strlen(jstr_or(row, member, ""));
+        least = n > least ? n : least;
+    }
+    return least;
+}
+
 void disk_print_list(const json_t *disks, bool wide)
 {
     size_t i;
     const json_t *d;
-    printf("%-22s %-11s %-7s %-8s %-10s %-14s %-11s %s", "ID", "ZONE", "SIZE", "TYPE", "STATE", "NODE", "DEVICE",
+    const int ids = width_of(disks, "VolumeId", 22), types = width_of(disks, "VolumeType", 8);
+    printf("%-*s %-11s %-7s %-*s %-10s %-14s %-11s %s", ids, "ID", "ZONE", "SIZE", types, "TYPE", "STATE", "NODE",
+           "DEVICE",
            wide ? "IOPS    MIB/S   USED     SNAPSHOT                CREATED               NAME             USED BY\n"
                 : "USED BY\n");
     json_array_foreach(disks, i, d)
@@ -46,8 +62,8 @@ void disk_print_list(const json_t *disks, bool wide)
             if (str_eq(jstr(tag, "Key"), "Name"))
                 snprintf(name, sizeof name, "%s", jstr_or(tag, "Value", ""));
         }
-        printf("%-22s %-11s %-7s %-8s %-10s %-14s %-11s ", jstr_or(d, "VolumeId", ""),
-               jstr_or(d, "AvailabilityZone", ""), size, jstr_or(d, "VolumeType", ""), jstr_or(d, "State", ""),
+        printf("%-*s %-11s %-7s %-*s %-10s %-14s %-11s ", ids, jstr_or(d, "VolumeId", ""),
+               or_dash(jstr(d, "AvailabilityZone")), size, types, jstr_or(d, "VolumeType", ""), jstr_or(d, "State", ""),
                or_dash(jstr(at, "Node")), or_dash(jstr(at, "Device")));
         if (wide)
             printf("%-7lld %-7lld %-8s %-23s %-21s %-16s ", (long long)jint(d, "Iops", 0),
@@ -61,14 +77,15 @@ void disk_print_snapshots(const json_t *snapshots)
 {
     size_t i;
     const json_t *s;
-    printf("%-23s %-22s %-7s %-10s %-9s %-21s %s\n", "ID", "DISK", "SIZE", "STATE", "PROGRESS", "STARTED",
+    const int disks = width_of(snapshots, "VolumeId", 22);
+    printf("%-23s %-*s %-7s %-10s %-9s %-21s %s\n", "ID", disks, "DISK", "SIZE", "STATE", "PROGRESS", "STARTED",
            "DESCRIPTION");
     json_array_foreach(snapshots, i, s)
     {
         char size[32];
         disk_size_text(jint(s, "VolumeSize", 0) << 30, size);
-        printf("%-23s %-22s %-7s %-10s %-9s %-21s %s\n", jstr_or(s, "SnapshotId", ""), jstr_or(s, "VolumeId", ""), size,
-               jstr_or(s, "State", ""), jstr_or(s, "Progress", ""), jstr_or(s, "StartTime", ""),
+        printf("%-23s %-*s %-7s %-10s %-9s %-21s %s\n", jstr_or(s, "SnapshotId", ""), disks, jstr_or(s, "VolumeId", ""),
+               size, jstr_or(s, "State", ""), jstr_or(s, "Progress", ""), jstr_or(s, "StartTime", ""),
                jstr_or(s, "Description", ""));
     }
 }

@@ -220,7 +220,8 @@ static int take_words(const struct action *a, json_t *request, int n, char **wor
 {
     int max = a->words[1] ? 2 : a->words[0] ? 1 : 0;
     if (n < a->needed || n > max)
-        return cli_usage(e, "disk", "disk %s: %s", a->name, n > max ? "too many words" : "which disk?");
+        return cli_usage(e, "disk", "disk %s: %s", a->name,
+                         n > max ? "too many words" : (n == 0 ? "which disk?" : "to which node?"));
     for (int i = 0; i < n; i++)
         jset_str(request, a->words[i], words[i]);
     return 0;
