@@ -104,7 +104,9 @@ static json_t *explain_told_claim(const struct scene *s, const json_t *claim)
 {
     json_t *out = explain_claim(claim, &s->world);
     _auto_json_ json_t *events = events_of(s->registry, claim);
-    why_claim(out, claim, events);
+    _auto_sobj_ struct sobj *pv =
+        reg_read(s->registry, RES.persistentvolumes, "", jstr_or(claim, "spec.volumeName", ""));
+    why_claim(out, claim, pv ? pv->tree : NULL, events);
     return out;
 }
 
@@ -332,6 +334,26 @@ static const char *last_warning(const json_t *events)
     return NULL;
 }
 
+/* What helps when the kubelet says so of a container's place in a volume. */
+static const struct {
+    const char *part, *text;
+} place_advice[] = {
+    {"must not contain '..'", "Let subPath stay in the volume: no .. in it, nor in what subPathExpr becomes."},
+    {"must not be an absolute path", "Let subPath, or what subPathExpr becomes, begin without a slash."},
+    {"missing value for", "Give the container the variable that subPathExpr names."},
+    {"failed to prepare subPath",
+     "What subPath names must be a directory or a file of the volume, not a link that leads out of it or nowhere."},
+};
+
+static void advise_place(struct pod_story *s, const char *warning)
+{
+    for (size_t i = 0; i < ARRAY_LEN(place_advice); i++)
+        if (strstr(warning, place_advice[i].part)) {
+            json_array_append_new(s->changes, json_pack("{s:s, s:s}", "text", place_advice[i].text, "command", ""));
+            return;
+        }
+}
+
 static void tell_starting(struct pod_story *s)
 {
     const char *warning = last_warning(s->events);
@@ -341,8 +363,10 @@ static void tell_starting(struct pod_story *s)
         buf_addf(&s->because, " (%s: %s)", jstr_or(c, "name", ""), jstr_or(c, "reason", ""));
     buf_addf(&s->because, "%s%s", warning ? ". The last warning: " : ".", warning ? warning : "");
     buf_adds(&s->waits, "the kubelet");
-    if (warning)
-        s->actor = "user";
+    if (!warning)
+        return;
+    s->actor = "user";
+    advise_place(s, warning);
 }
 
 static bool is_running(const struct pod_story *s _unused_)

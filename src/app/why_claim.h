@@ -5,7 +5,8 @@
 #include "base/json.h"
 
 /* Completes what volume/explain.h says of the claim ("verdict", "because", "waitsFor", "actor", "changes") by its
- * status and by what was told of it: events, as why.c lists them, the oldest first. Borrows claim and events. */
-void why_claim(json_t *explanation, const json_t *claim, const json_t *events);
+ * status and by what was told of it: events, as why.c lists them, the oldest first. pv: its volume, or NULL. Borrows
+ * claim, pv and events. */
+void why_claim(json_t *explanation, const json_t *claim, const json_t *pv, const json_t *events);
 
 #endif

@@ -169,6 +169,56 @@ static void tell_elsewhere(const struct view *w, struct row *v, const char *node
     }
 }
 
+/* What helps against what EC2 or a driver said. {disk}, {zone} (the node's) and {size} are filled in. */
+static const struct {
+    const char *part, *text, *command;
+} attach_advice[] = {
+    {"InvalidVolume.ZoneMismatch",
+     "The disk is in another zone than the node: let the pod run in the disk's zone, or take a disk of zone {zone}.",
+     "stowage disk show {disk}"},
+    {"is already attached to", "It is attached elsewhere, and not by Kubernetes: detach it there.",
+     "stowage disk detach {disk}"},
+    {"AttachmentLimitExceeded", "The node has as many disks as it can have: let the pod run on another one.", ""},
+    {"No such file or directory", "The disk's file is gone from this machine: bring it back to where it was.",
+     "stowage disk show {disk}"},
+    {"not found", "Make a disk of that id where the node is, or let the volume name one that is there.",
+     "stowage disk create --zone {zone} --size {size} --id {disk}"},
+};
+
+/* The text with its words filled in. Returns new. */
+static char *attach_words(const struct row *v, const char *text, const char *zone)
+{
+    const char *size = v->pv ? jmap(v->pv->tree, "spec.capacity", "storage") : NULL;
+    const char *const words[][2] = {{"{disk}", v->handle}, {"{zone}", zone}, {"{size}", size ? size : "1Gi"}};
+    _auto_buf_ struct buf out = BUF_INIT;
+    while (*text) {
+        size_t i = 0;
+        while (i < ARRAY_LEN(words) && !str_starts(text, words[i][0]))
+            i++;
+        if (i == ARRAY_LEN(words)) {
+            buf_addc(&out, *text++);
+            continue;
+        }
+        buf_adds(&out, words[i][1]);
+        text += strlen(words[i][0]);
+    }
+    return buf_steal(&out, NULL);
+}
+
+static void advise_attachment(const struct view *w, struct row *v, const char *error)
+{
+    _auto_sobj_ struct sobj *node = reg_read(w->registry, RES.nodes, "", w->node);
+    const char *zone = node ? jmap(node->tree, "metadata.labels", LABEL_ZONE) : NULL;
+    for (size_t i = 0; i < ARRAY_LEN(attach_advice); i++) {
+        if (!strstr(error, attach_advice[i].part))
+            continue;
+        _auto_free_ char *text = attach_words(v, attach_advice[i].text, zone ? zone : "ZONE");
+        _auto_free_ char *command = attach_words(v, attach_advice[i].command, zone ? zone : "ZONE");
+        propose(v, text, command);
+        return;
+    }
+}
+
 static bool wants_attachment(const struct view *w, struct row *v)
 {
     const json_t *here = attachment(w, v, false), *other = attachment(w, v, true);
@@ -187,6 +237,8 @@ static bool wants_attachment(const struct view *w, struct row *v)
     else
         buf_addf(&v->because, "It is on node %s, and volume %s is not attached there yet.", w->node, v->name);
     buf_adds(&v->waits, error ? "the attacher's next try" : (here ? "the attacher" : "the attach-detach controller"));
+    if (error)
+        advise_attachment(w, v, error);
     return true;
 }
 
@@ -202,8 +254,21 @@ static const struct {
     {"non-existent config key", "Put the key into the ConfigMap, or take it out of the pod's items.", NULL},
     {"non-existent secret key", "Put the key into the Secret, or take it out of the pod's items.", NULL},
     {"hostPath type check failed",
-     "The path is not on the node as the pod says: make it there, or let type be DirectoryOrCreate or FileOrCreate.",
+     "The path is not on the node as the pod says: let type be what is there; or, if nothing is, DirectoryOrCreate or "
+     "FileOrCreate.",
      NULL},
+    {": no such file or directory", "Make the directories above it on the node: FileOrCreate makes only the file.",
+     NULL},
+    {"is not absolute", "Let the path begin with a slash.", NULL},
+    {"could not correct them",
+     "The filesystem is broken beyond what is repaired by itself: repair the disk's file with e2fsck while nothing has "
+     "it "
+     "mounted, or restore a snapshot. `stowage disk show` tells the file.",
+     NULL},
+    {"format of disk", "The disk cannot hold such a filesystem: see what mkfs said, and what the class asks for.",
+     NULL},
+    {"helper program",
+     "The node has no mount helper for volumes of this kind: take one of a CSI driver, as nfs.csi.k8s.io.", NULL},
     {"ReadWriteOncePod", "One pod at a time may use the claim: delete the one that has it.", NULL},
     {"list of registered CSI drivers", "No driver of that name runs on the node.", "kubectl get csinode"},
     {"\" does not exist", "Make the directory on the node that the volume names.", NULL},

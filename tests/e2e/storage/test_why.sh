@@ -83,6 +83,15 @@ within 5 "verdict" value_is provisioning-failed verdict pvc/small
 has "its words" 'and the provisioner makes none: error getting handle for DataSource Type PersistentVolumeClaim by Name nosuch' "$(why pvc/small)"
 has "who" "who acts   user" "$(why pvc/small)"
 has "what to do" "Let the source that the claim names be there" "$(why pvc/small)"
+printf '{"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"slow"},"provisioner":"ebs.csi.aws.com","parameters":{"type":"st1"}}' | k apply -f - >/dev/null
+printf '{"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"path"},"provisioner":"rancher.io/local-path"}' | k apply -f - >/dev/null
+claim slow slow 1Gi
+claim path path 1Gi
+within 30 "the driver has spoken" told PersistentVolumeClaim slow "is too small for volume type st1"
+within 30 "the driver has spoken" told PersistentVolumeClaim path "no node was specified"
+has "how large" "Make the claim anew with 125GiB or more." "$(why pvc/slow)"
+has "the class" "Make the class anew with volumeBindingMode: WaitForFirstConsumer" "$(why pvc/path)"
+has "whose" "who acts   admin" "$(why pvc/path)"
 within 30 "bound" phase_is pvc source Bound
 k patch pvc source -p '{"spec":{"resources":{"requests":{"storage":"60000Gi"}}}}' >/dev/null
 within 60 "the resizer has spoken" told PersistentVolumeClaim source "VolumeResizeFailed"
@@ -99,6 +108,15 @@ runs grown
 grows() { why pvc/source | grep -qF "is to grow"; }
 within 60 "as before" not grows
 k delete pod grown --now >/dev/null
+
+say "a volume that nobody makes larger"
+printf '{"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"byhand"},"provisioner":"kubernetes.io/no-provisioner","allowVolumeExpansion":true}' | k apply -f - >/dev/null
+printf '{"apiVersion":"v1","kind":"PersistentVolume","metadata":{"name":"byhand"},"spec":{"capacity":{"storage":"1Gi"},"accessModes":["ReadWriteOnce"],"storageClassName":"byhand","hostPath":{"path":"/data/byhand"}}}' | k apply -f - >/dev/null
+claim byhand byhand 1Gi
+within 30 "bound" phase_is pvc byhand Bound
+k patch pvc byhand -p '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}' >/dev/null
+has "never" "nobody makes a volume of its kind larger" "$(why pvc/byhand)"
+has "what to do" "make another claim, and copy the files" "$(why pvc/byhand)"
 
 say "a pod no node takes, and mistakes"
 k run q --image=busybox --overrides='{"spec":{"nodeSelector":{"disk":"ssd"}}}' >/dev/null
@@ -123,6 +141,12 @@ eq "what to do" "kubectl create configmap settings --from-literal=KEY=VALUE" "$c
 sh -c "${command/kubectl/$KUBECTL}" >/dev/null
 within 30 "running" phase_is pod conf Running
 eq "in order" "running ready" "$(verdict pod/conf) $(why pod/conf -o json | jq -r '.volumes[] | select(.name == "etc") | .state')"
+
+say "a place in a volume that cannot be"
+printf '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"sub"},"spec":{"terminationGracePeriodSeconds":1,"containers":[{"name":"c","image":"busybox","command":["sleep","100000"],"env":[{"name":"WHERE","value":"../.."}],"volumeMounts":[{"name":"v","mountPath":"/in","subPathExpr":"$(WHERE)"}]}],"volumes":[{"name":"v","emptyDir":{}}]}}' | k apply -f - >/dev/null
+within 10 "told" event_says sub "must not contain '..'"
+has "what to do" "Let subPath stay in the volume" "$(why pod/sub)"
+k delete pod sub --now >/dev/null
 
 say "what the kubelet waits for: a disk that is on another node, a disk that is not there"
 class fast
@@ -149,6 +173,10 @@ holder haunted ghost
 within 30 "told" event_says haunted "AttachVolume.Attach failed"
 eq "verdict" waits-for-attach "$(verdict pod/haunted)"
 has "in words" "Volume ghost cannot be attached to node" "$(why pod/haunted)"
+command=$(proposals pod/haunted)
+has "what to do" "stowage disk create --zone us-east-1" "$command"
+sh -c "${command/stowage/$STOWAGE} --data $WORK/data" >/dev/null
+runs haunted
 
 say "what the kubelet waits for: a claim, of a pod that asked no scheduler"
 holder early late '"nodeName":"node01"'
