@@ -143,9 +143,8 @@ void cgroups_limit_node(const struct cgroups *c, bool starting)
 
 /* ---- settings of the kernel ---- */
 
-#define NAME_AT             (-64)  /* on the program's stack */
-#define VALUE_AT            (-192) /* … 128 bytes */
-#define KEEPER_MAX          512    /* instructions; far more than the table needs */
+#define NAME_AT             (-64) /* on the program's stack */
+#define KEEPER_MAX          512   /* instructions; far more than the table needs */
 #define MOV(d, s)           INSN(BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
 #define SET(d, v)           INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, v)
 #define ADD(d, v)           INSN(BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, v)
@@ -157,21 +156,34 @@ void cgroups_limit_node(const struct cgroups *c, bool starting)
 static const char *const own_settings[] = {"net/",       "kernel/shm",      "kernel/msg",       "kernel/sem",
                                            "fs/mqueue/", "kernel/hostname", "kernel/domainname"};
 
-/* "If the name begins so, allow." */
-static struct bpf_insn *allow_setting(struct bpf_insn *at, const char *prefix)
+/* Those whose writer does not look where in the file it is asked to write. */
+static const char *const locked_settings[] = {"kernel/seccomp/"};
+
+/* "If the name begins so, that is the answer": 1 allows, 0 refuses. */
+static struct bpf_insn *answer_setting(struct bpf_insn *at, const char *prefix, int answer)
 {
     for (int i = 0, n = (int)strlen(prefix); i < n; i++) {
         *at++ = INSN(BPF_LDX | BPF_MEM | BPF_B, BPF_REG_1, BPF_REG_10, (short)(NAME_AT + i), 0);
         *at++ = JUMP(BPF_JNE, BPF_REG_1, prefix[i], (short)(2 * (n - i)));
     }
-    *at++ = SET(BPF_REG_0, 1);
+    *at++ = SET(BPF_REG_0, answer);
     *at++ = EXIT;
     return at;
 }
 
+/* Does the kernel ignore what is written behind the beginning of a setting? So it does unless told otherwise. */
+static bool writes_are_strict(void)
+{
+    char text[8] = "";
+    _auto_close_ int fd = open("/proc/sys/kernel/sysctl_writes_strict", O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, text, sizeof text - 1) > 0 && text[0] == '1';
+}
+
 /* What a privileged container, or a node's root, writes into /proc/sys: settings with a namespace are its own. All
  * others belong to the one kernel, that is to the user: the write succeeds, as labs expect that do it ("sysctl -w
- * vm.max_map_count=…"), and the value stays what it is. */
+ * vm.max_map_count=…"), and the value stays what it is, because the write is moved to a place far behind it, where the
+ * kernel takes it and does nothing. (To write the present value in its stead would not do: the call returned its
+ * length, and a shell that wrote less went on with what is not there.) */
 static int load_keeper(void)
 {
     const struct bpf_insn begin[] = {
@@ -187,29 +199,18 @@ static int load_keeper(void)
         CALL(BPF_FUNC_sysctl_get_name),
     };
     const struct bpf_insn end[] = {
-        MOV(BPF_REG_1, BPF_REG_6),
-        MOV(BPF_REG_2, BPF_REG_10),
-        ADD(BPF_REG_2, VALUE_AT),
-        SET(BPF_REG_3, 128),
-        CALL(BPF_FUNC_sysctl_get_current_value),
-        JUMP(BPF_JEQ, BPF_REG_0, 0, 9),
-        JUMP(BPF_JGT, BPF_REG_0, 128, 8), /* too long, or an error */
-        MOV(BPF_REG_1, BPF_REG_6),
-        MOV(BPF_REG_2, BPF_REG_10),
-        ADD(BPF_REG_2, VALUE_AT),
-        MOV(BPF_REG_3, BPF_REG_0),
-        CALL(BPF_FUNC_sysctl_set_new_value),
-        JUMP(BPF_JSLT, BPF_REG_0, 0, 2),
-        SET(BPF_REG_0, 1),
-        EXIT,
-        SET(BPF_REG_0, 0),
+        SET(BPF_REG_1, INT32_MAX),
+        INSN(BPF_STX | BPF_MEM | BPF_W, BPF_REG_6, BPF_REG_1, offsetof(struct bpf_sysctl, file_pos), 0),
+        SET(BPF_REG_0, writes_are_strict()),
         EXIT,
     };
     struct bpf_insn code[KEEPER_MAX], *at = code;
     memcpy(at, begin, sizeof begin);
     at += ARRAY_LEN(begin);
     for (size_t i = 0; i < ARRAY_LEN(own_settings); i++)
-        at = allow_setting(at, own_settings[i]);
+        at = answer_setting(at, own_settings[i], 1);
+    for (size_t i = 0; i < ARRAY_LEN(locked_settings); i++)
+        at = answer_setting(at, locked_settings[i], 0);
     memcpy(at, end, sizeof end);
     at += ARRAY_LEN(end);
     return load(BPF_PROG_TYPE_CGROUP_SYSCTL, code, (size_t)(at - code));
