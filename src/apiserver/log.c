@@ -200,7 +200,10 @@ void log_serve(struct request *rq)
         reply_static(rq, &(struct reply){.http = 204}, "", 0);
         return;
     }
-    if (!stream_node(rq, pod->tree))
+    const char *asking =
+        arena_printf(&rq->arena, "Get \"https://%s:10250/containerLogs/%s/%s/%s\"",
+                     jstr_or(pod->tree, "status.hostIP", node), rq->target.ns, rq->target.name, r.container);
+    if (!stream_node(rq, pod->tree, asking))
         return;
     void *self = NULL;
     const struct node_ops *ops = registry_node_ops(rq->srv->registry, &self);

@@ -89,7 +89,17 @@ const char *stream_container(struct request *rq, const json_t *pod)
     return NULL;
 }
 
-bool stream_node(struct request *rq, const json_t *pod)
+/* As what the real one's proxy answers: a failure without a reason. */
+static void refuse_unreachable(struct request *rq, const char *asking, const struct err *why)
+{
+    _auto_free_ char *text = xasprintf("%s: %s", asking, why->msg);
+    json_t *status = status_failure(ERR_INTERNAL, text, NULL);
+    json_object_del(status, "reason");
+    json_object_del(status, "details");
+    reply_status(rq, status);
+}
+
+bool stream_node(struct request *rq, const json_t *pod, const char *asking)
 {
     const char *node = jstr_or(pod, "spec.nodeName", "");
     if (!*node) {
@@ -97,9 +107,17 @@ bool stream_node(struct request *rq, const json_t *pod)
         return false;
     }
     _auto_sobj_ struct sobj *o = reg_read(rq->srv->registry, RES.nodes, "", node);
-    if (!o)
+    if (!o) {
         reply_status(rq, status_not_found(RES.pods, node)); /* so the real one: it looks for the pod's location */
-    return o != NULL;
+        return false;
+    }
+    void *self = NULL;
+    struct err why = ERR_INIT;
+    const struct node_ops *ops = registry_node_ops(rq->srv->registry, &self);
+    if (!ops || !ops->reach || ops->reach(self, node, &why) == 0)
+        return true;
+    refuse_unreachable(rq, asking, &why);
+    return false;
 }
 
 /* -- headers -- */

@@ -32,8 +32,10 @@ struct sobj *stream_pod(struct request *rq);
 /* The container to use: the one named by ?container=, or the only one. NULL after the refusal was sent. In the arena.
  */
 const char *stream_container(struct request *rq, const json_t *pod);
-/* Has the pod a node, and is there such a node? false after the refusal was sent. */
-bool stream_node(struct request *rq, const json_t *pod);
+/* Has the pod a node, is there such a node, and does it answer? false after the refusal was sent, which begins with
+ * `asking` where the node does not. */
+#define STREAM_DIALING "error dialing backend"
+bool stream_node(struct request *rq, const json_t *pod, const char *asking);
 /* All values of a header that may come in several lines and as comma lists, in order. In the arena; NULL-terminated. */
 const char *const *stream_header_list(struct request *rq, const char *name);
 /* Does the header hold this word (any case) in its comma list? */

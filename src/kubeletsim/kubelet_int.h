@@ -156,6 +156,7 @@ extern const struct loop_def static_pods_loop_def;
 
 /* -- streams.c, logs.c -- */
 extern const struct node_ops kubelet_ops;
+int node_reach(void *self, const char *node, struct err *e); /* self: the kubelet; as node_ops has it */
 /* The entry of a container of any kind in the pod's status, or NULL. */
 const json_t *container_status_find(const json_t *pod, const char *name);
 int logs_open(void *self, const struct log_req *req, int *out_fd, struct err *e);

@@ -108,7 +108,20 @@ static int op_dial(void *self, const char *ns, const char *pod, uint16_t port, i
     return rc;
 }
 
+int node_reach(void *self, const char *node, struct err *e)
+{
+    const struct kubelet *k = self;
+    const int index = kubelet_node_index(k, node);
+    if (index < 0)
+        return err_set(e, ERR_UNAVAILABLE, "no kubelet answers for %s: it is simulated, its pods have no processes",
+                       node);
+    if (node_is_off(&k->nodes[index]))
+        return err_set(e, ERR_UNAVAILABLE, "dial tcp %s:10250: connect: no route to host", k->nodes[index].ip);
+    return 0;
+}
+
 const struct node_ops kubelet_ops = {
+    .reach = node_reach,
     .exec = op_exec,
     .attach = op_attach,
     .log = logs_open,

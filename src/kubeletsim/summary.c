@@ -284,8 +284,8 @@ int summary_page(void *self, const char *node, const char *path, char **out_text
     if (index < 0 || at == ARRAY_LEN(pages))
         return err_set(e, ERR_NOT_FOUND, "404 page not found");
     const struct node_run *n = &k->nodes[index];
-    if (node_is_off(n))
-        return err_set(e, ERR_UNAVAILABLE, "dial tcp %s:10250: connect: no route to host", n->ip);
+    if (node_reach(k, node, e) < 0)
+        return -1;
     struct buf out = BUF_INIT;
     pthread_mutex_lock(&k->mu);
     const struct node_stats *s = node_stats_locked(n);

@@ -41,6 +41,8 @@ struct node_ops {
     int (*log)(void *self, const struct log_req *req, int *out_fd, struct err *e);
     /* A connected stream socket to the pod's port inside its network namespace. */
     int (*dial)(void *self, const char *ns, const char *pod, uint16_t port, int *out_fd, struct err *e);
+    /* Can the node's own server be reached? UNAVAILABLE: "dial tcp …", as Go says it. Never blocks. May be NULL. */
+    int (*reach)(void *self, const char *node, struct err *e);
     /* A page of the node's own server ("/stats/summary", "/metrics"): new text; *out_type is static. NOT_FOUND, or
      * UNAVAILABLE while the node is down. Never blocks. May be NULL. */
     int (*page)(void *self, const char *node, const char *path, char **out_text, const char **out_type, struct err *e);

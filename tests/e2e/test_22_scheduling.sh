@@ -62,6 +62,8 @@ k rollout status deploy/many --timeout=600s >/dev/null
 has "where" "sim-0" "$(k get pods -l app=many -o 'jsonpath={.items[0].spec.nodeName}')"
 nodes=$(k get pods -l app=many -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort -u | wc -l)
 [ "$nodes" -gt 150 ] || die "500 pods stand on $nodes of 300 nodes only"
+fails k exec deploy/many -- true
+has "no processes" "it is simulated" "$out"
 k scale deploy/many --replicas=10 >/dev/null
 within 60 "fewer" value_is 10 k get deploy many -o 'jsonpath={.status.replicas}'
 k create job quick --image=busybox:1.36 --dry-run=client -o json -- true | jq '.spec.template.spec.runtimeClassName = "simulated"' | k apply -f - >/dev/null

@@ -88,7 +88,7 @@ static void open_session(struct request *rq, bool attach)
 {
     _auto_sobj_ struct sobj *pod = stream_pod(rq);
     const char *container = pod ? stream_container(rq, pod->tree) : NULL;
-    if (!container || !stream_node(rq, pod->tree))
+    if (!container || !stream_node(rq, pod->tree, STREAM_DIALING))
         return;
     struct exec_run *x = run_new(rq, container, attach);
     if (!x->ops) {

@@ -313,7 +313,7 @@ static struct forward *forward_new(struct request *rq, const json_t *pod)
 void forward_open(struct request *rq)
 {
     _auto_sobj_ struct sobj *pod = stream_pod(rq);
-    if (!pod || !stream_node(rq, pod->tree))
+    if (!pod || !stream_node(rq, pod->tree, STREAM_DIALING))
         return;
     struct forward *f = forward_new(rq, pod->tree);
     if (!f->ops) {

@@ -85,6 +85,11 @@ say "a lost node: NotReady, evicted after five minutes, Multi-Attach, detached a
 "$STOWAGE" node stop node04
 lost=$(pod_of)
 eq "still believed" "$unique" "$(of node node04 '.status.volumesInUse[0]')"
+there=$(of node node04 '.status.addresses[0].address'):10250
+fails k exec "$lost" -- true
+has "exec" "error dialing backend: dial tcp $there: connect: no route to host" "$out"
+fails k logs "$lost"
+has "logs" "Get \"https://$there/containerLogs/default/$lost/" "$out"
 "$STOWAGE" clock forward 1m >/dev/null
 within 30 "NotReady" node_is node04 NotReady
 within 5 "event" told Node node04 "Node node04 status is now: NodeNotReady"
