@@ -66,13 +66,15 @@ static int64_t amount_to_free(const struct fs_stat *fs)
     return amount > 0 ? amount : 0;
 }
 
-void image_gc_run(struct kubelet *k, const char *node, struct node_stats *s, struct strlist *used, bool all,
-                  struct image_gc_result *r)
+static void collect(struct kubelet *k, const char *node, struct node_stats *s, struct strlist *used, bool all,
+                    struct image_gc_result *r)
 {
-    const struct fs_stat before = s->imagefs;
     struct err e = ERR_INIT;
-    r->wanted = r->due && s->ok ? amount_to_free(&before) : 0;
-    while (s->ok && (all || r->freed < r->wanted)) {
+    if (k->m->ops->fs_stat(k->m, node, NODE_IMAGEFS, &s->imagefs, &e) < 0)
+        return;
+    const struct fs_stat before = s->imagefs;
+    r->wanted = r->due ? amount_to_free(&before) : 0;
+    while (all || r->freed < r->wanted) {
         _auto_free_ char *name = NULL;
         if (!images_remove_oldest(k->conf.images, MIN_AGE_S, is_used, used, &name))
             break;
@@ -80,6 +82,18 @@ void image_gc_run(struct kubelet *k, const char *node, struct node_stats *s, str
             break;
         r->freed = s->imagefs.bytes_free - before.bytes_free;
     }
+}
+
+/* One after the other, each with what the one before left: two nodes that find the same shortage would else both mend
+ * it. */
+void image_gc_run(struct kubelet *k, const char *node, struct node_stats *s, struct strlist *used, bool all,
+                  struct image_gc_result *r)
+{
+    if (!s->ok || (!all && !r->due))
+        return;
+    pthread_mutex_lock(&k->images_mu);
+    collect(k, node, s, used, all, r);
+    pthread_mutex_unlock(&k->images_mu);
 }
 
 void image_gc_tell(struct kubelet *k, const struct node_run *n, struct image_gc *state, const struct image_gc_result *r)

@@ -367,6 +367,7 @@ static struct kubelet *kubelet_new(const struct kubelet_conf *conf)
     k->notes_tail = &k->notes;
     pthread_mutex_init(&k->mu, NULL);
     pthread_mutex_init(&k->stage_mu, NULL);
+    pthread_mutex_init(&k->images_mu, NULL);
     pthread_cond_init(&k->stage_free, NULL);
     pthread_cond_init(&k->readers_gone, NULL);
     k->closing = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -429,5 +430,6 @@ void kubelet_close(struct kubelet *k)
     pthread_cond_destroy(&k->stage_free);
     pthread_mutex_destroy(&k->mu);
     pthread_mutex_destroy(&k->stage_mu);
+    pthread_mutex_destroy(&k->images_mu);
     free(k);
 }

@@ -2,7 +2,8 @@
  *
  * THREADS. The loop thread owns the pods (pod_int.h). Other threads never touch a pod: they leave a note, and the loop
  * hands it over when no job of that pod runs. LOCKS: k->mu guards what is grouped under it; loop_enqueue() may be
- * called with it held. k->stage_mu stands alone. */
+ * called with it held. k->stage_mu stands alone; k->images_mu
+ * comes before the images' own. */
 #ifndef STOWAGE_KUBELETSIM_KUBELET_INT_H
 #define STOWAGE_KUBELETSIM_KUBELET_INT_H
 
@@ -104,6 +105,8 @@ struct kubelet {
     pthread_mutex_t stage_mu;
     pthread_cond_t stage_free;
     struct staged *staged; /* under stage_mu */
+
+    pthread_mutex_t images_mu; /* held while images are collected: all nodes have the same */
 
     pthread_mutex_t mu;
     /* under mu */
