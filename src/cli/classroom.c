@@ -137,10 +137,10 @@ static json_t *read_task(const struct classroom_plan *plan, const char *word, st
 {
     const char *colon = plan->exam ? strrchr(word, ':') : NULL;
     _auto_free_ char *name = colon ? xstrndup(word, (size_t)(colon - word)) : xstrdup(word);
-    _auto_free_ char *dir = lab_dir(plan->cli, name);
+    _auto_free_ char *dir = lab_dir(plan->cli, name, e);
     _auto_lab_ struct lab lab = {0};
     _auto_strlist_ struct strlist faults = {0};
-    const int rc = lab_load(dir, NULL, &lab, &faults, e);
+    const int rc = dir ? lab_load(dir, NULL, &lab, &faults, e) : -1;
     for (size_t i = 0; i < faults.len; i++)
         fprintf(stderr, "%s\n", faults.items[i]);
     json_t *task = rc == 0 ? progress_task(&lab, colon ? colon + 1 : NULL, e) : NULL;

@@ -402,8 +402,8 @@ static json_t *plan_task(struct session *s, const char *word, const char *seed, 
     const char *colon = strrchr(word, ':');
     _auto_free_ char *lab = colon ? xstrndup(word, (size_t)(colon - word)) : xstrdup(word);
     const char *only = colon ? colon + 1 : NULL;
-    _auto_free_ char *dir = lab_dir(s->cli, lab);
-    if (lab_session_load(s, dir, seed, e) < 0)
+    _auto_free_ char *dir = lab_dir(s->cli, lab, e);
+    if (!dir || lab_session_load(s, dir, seed, e) < 0)
         return NULL;
     const size_t steps = json_array_size(json_object_get(s->lab.tree, "steps"));
     json_t *task = NULL;

@@ -3,7 +3,9 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "lab/fields.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +28,35 @@ char *labs_dir(const struct cli *cli)
     return stat("scenarios", &st) == 0 ? xstrdup("scenarios") : NULL;
 }
 
-char *lab_dir(const struct cli *cli, const char *word)
+static int no_lab(const char *labs, const char *word, struct err *e)
+{
+    _auto_strlist_ struct strlist names = {0};
+    DIR *d = labs ? opendir(labs) : NULL;
+    for (const struct dirent *entry; d && (entry = readdir(d));)
+        if (entry->d_name[0] != '.')
+            strlist_add(&names, entry->d_name);
+    if (d)
+        closedir(d);
+    strlist_sort(&names);
+    strlist_take(&names, NULL);
+    const char *near = nearest_name(word, (const char *const *)names.items);
+    err_set(e, ERR_NOT_FOUND, "there is no lab \"%s\" (`stowage lab list`)%s%s%s", word,
+            near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    names.len--;
+    return -1;
+}
+
+char *lab_dir(const struct cli *cli, const char *word, struct err *e)
 {
     _auto_free_ char *labs = labs_dir(cli);
     _auto_free_ char *path = labs ? xasprintf("%s/%s", labs, word) : NULL;
     struct stat st;
     if (!strchr(word, '/') && path && stat(path, &st) == 0)
         return TAKE(path);
-    return xstrdup(word);
+    if (strchr(word, '/') || stat(word, &st) == 0)
+        return xstrdup(word);
+    no_lab(labs, word, e);
+    return NULL;
 }
 
 /* A student who pointed STOWAGE_DATA at the lab's own cluster means the same book. */

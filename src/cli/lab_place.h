@@ -9,8 +9,8 @@
 /* The folder of the labs that are there: $STOWAGE_LABS, else beside the installed program, else beside the one that was
  * built, else here. Returns new, or NULL. */
 char *labs_dir(const struct cli *cli);
-/* A lab's folder, by path or by name. Returns new. */
-char *lab_dir(const struct cli *cli, const char *word);
+/* A lab's folder, by path or by name. Returns new, or NULL: NOT_FOUND, with the nearest name there is. */
+char *lab_dir(const struct cli *cli, const char *word, struct err *e);
 /* The data directory whose book a cluster's labs are written in: its own, or the one that it is the lab's cluster of.
  * Returns new. */
 char *lab_owner(const char *data);

@@ -288,8 +288,8 @@ static int word_start(struct session *s, int argc, char **argv, struct err *e)
         return err_set(e, ERR_CONFLICT, "%s is under way: `stowage lab status`, or end it with `stowage lab stop`",
                        s->attempt.lab);
     err_clear(e);
-    _auto_free_ char *dir = lab_dir(s->cli, argv[optind]);
-    if (lab_session_load(s, dir, seed, e) < 0)
+    _auto_free_ char *dir = lab_dir(s->cli, argv[optind], e);
+    if (!dir || lab_session_load(s, dir, seed, e) < 0)
         return -1;
     lab_output_progress(&s->out, "starting the lab's cluster");
     take_away_leftover(s);

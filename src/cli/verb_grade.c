@@ -95,9 +95,9 @@ static int any_error(const json_t *students)
 static int grade(const struct cli *cli, struct grade_args *a, struct err *e)
 {
     _auto_lab_ struct lab lab = {0};
-    _auto_free_ char *dir = lab_dir(cli, a->class.lab);
+    _auto_free_ char *dir = lab_dir(cli, a->class.lab, e);
     const int64_t began = clock_mono_ms(clock_real());
-    if (check_lab(dir, &lab, e) < 0)
+    if (!dir || check_lab(dir, &lab, e) < 0)
         return -1;
     a->class.lab = lab.dir;
     a->class.told = show_progress;

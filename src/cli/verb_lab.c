@@ -92,8 +92,8 @@ static int lab_lint_run(const struct cli *cli, int argc, char **argv, struct err
     if (optind == argc)
         return cli_usage(e, "lab", "lint which lab?");
     for (int i = optind; i < argc; i++) {
-        _auto_free_ char *dir = lab_dir(cli, argv[i]);
-        const int rc = lab_lint(cli, dir, &opts, e);
+        _auto_free_ char *dir = lab_dir(cli, argv[i], e);
+        const int rc = !dir ? -1 : lab_lint(cli, dir, &opts, e);
         if (rc < 0)
             return -1;
         worst = rc > worst ? rc : worst;
@@ -121,7 +121,9 @@ static int lab_import(const struct cli *cli, int argc, char **argv, struct err *
     int code;
     if (argc != 3)
         return cli_usage(e, "lab", "import which folder, and to where?");
-    _auto_free_ char *dir = lab_dir(cli, argv[1]);
+    _auto_free_ char *dir = lab_dir(cli, argv[1], e);
+    if (!dir)
+        return -1;
     const int rc = lab_load(dir, NULL, &lab, &faults, e);
     for (size_t i = 0; i < faults.len; i++)
         fprintf(stderr, "%s\n", faults.items[i]);

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "lab/fields.h"
 #include "lab/tools.h"
 
 #include <stdlib.h>
@@ -68,6 +69,22 @@ void env_took(struct lab_env *env, int64_t begin)
     env->slowest_ms = ms > env->slowest_ms ? ms : env->slowest_ms;
 }
 
+/* What the cluster calls so; or what somebody may have meant. */
+static int no_kind(const struct lab_env *env, const char *word, struct err *e)
+{
+    const struct kinds *k = &env->kinds;
+    const char **names = xcalloc(2 * k->len + 1, sizeof *names);
+    size_t n = 0;
+    for (size_t i = 0; i < k->len; i++) {
+        names[n++] = k->items[i].singular;
+        names[n++] = k->items[i].plural;
+    }
+    const char *near = nearest_name(word, names);
+    free(names);
+    return err_set(e, ERR_NOT_FOUND, "the server doesn't have a resource type \"%s\"%s%s%s", word,
+                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
 /* Kinds come with definitions that were applied meanwhile. */
 static int ask_again(struct lab_env *env, struct err *e)
 {
@@ -89,7 +106,7 @@ int env_path(struct lab_env *env, const char *of, const char *ns, const char *su
     if (!k && ask_again(env, e) < 0)
         return -1;
     if (!k && !(k = kinds_find(&env->kinds, word)))
-        return err_set(e, ERR_NOT_FOUND, "the server doesn't have a resource type \"%s\"", word);
+        return no_kind(env, word, e);
     kind_path(k, ns ? ns : client_namespace(env->client), slash + 1, sub, out);
     return 0;
 }

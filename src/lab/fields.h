@@ -51,6 +51,9 @@ void marks_free(struct marks *m);                       /* NULL is fine */
 /* Of "steps[0].checks", or of the nearest thing around it. Lines and columns begin at 1. */
 void marks_find(const struct marks *m, const char *path, int *out_line, int *out_column);
 
+/* Why it is no YAML: "lab.yaml:2:8: mapping values are not allowed in this context". false: it is. */
+bool marks_refuse(const char *text, size_t len, const char *file, struct strlist *faults);
+
 /* Checks `tree` against the shape: one text a fault in `faults`, "lab.yaml:12:5: steps[0].chekcs: …". */
 void fields_check(const struct shape *shape, const json_t *tree, const char *file, const struct marks *marks,
                   struct strlist *faults);

@@ -133,13 +133,32 @@ int lab_file(const struct lab *l, const char *path, struct buf *out, struct err 
 
 /* ---- loading ---- */
 
+/* Of `line 5: key "name" already set in map`. */
+static void tell_twice(const char *text, const char *note, struct strlist *faults)
+{
+    const long line = strtol(note + strlen("line "), NULL, 10);
+    const char *open = strchr(note, '"'), *begin = text;
+    for (long i = 1; i < line && begin; i++)
+        begin = strchr(begin, '\n') ? strchr(begin, '\n') + 1 : NULL;
+    _auto_free_ char *key = open ? xstrndup(open + 1, strcspn(open + 1, "\"")) : xstrdup("");
+    _auto_free_ char *row = begin ? xstrndup(begin, strcspn(begin, "\n")) : xstrdup("");
+    const char *at = NULL;
+    for (const char *next = strstr(row, key); *key && next; next = strstr(next + 1, key))
+        at = next; /* the last, if both are in one line */
+    strlist_addf(faults, "lab.yaml:%ld:%d: the field \"%s\" is given twice", line, at ? (int)(at - row) + 1 : 1, key);
+}
+
 static int parse(struct lab *l, const struct buf *text, const char *seed, struct strlist *faults, struct err *e)
 {
     _auto_json_ json_t *tree = NULL;
-    if (yaml_parse(buf_str(text), text->len, &tree, NULL, e) < 0) {
-        strlist_addf(faults, "lab.yaml: %s", e->msg);
-        return -1;
+    _auto_strlist_ struct strlist twice = {0};
+    if (yaml_parse(buf_str(text), text->len, &tree, &twice, e) < 0) {
+        if (!marks_refuse(buf_str(text), text->len, "lab.yaml", faults))
+            strlist_addf(faults, "lab.yaml:1:1: %s", e->msg);
+        return err_set(e, ERR_BAD_REQUEST, "%s", faults->items[0]);
     }
+    for (size_t i = 0; i < twice.len; i++)
+        tell_twice(buf_str(text), twice.items[i], faults);
     struct marks *marks = marks_read(buf_str(text), text->len);
     fields_check(&lab_shape, tree, "lab.yaml", marks, faults);
     if (!faults->len) {

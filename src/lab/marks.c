@@ -88,6 +88,23 @@ struct marks *marks_read(const char *text, size_t len)
     return m;
 }
 
+bool marks_refuse(const char *text, size_t len, const char *file, struct strlist *faults)
+{
+    yaml_parser_t parser;
+    yaml_document_t doc;
+    if (!yaml_parser_initialize(&parser))
+        return false;
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+    const bool whole = yaml_parser_load(&parser, &doc);
+    if (whole)
+        yaml_document_delete(&doc);
+    else
+        strlist_addf(faults, "%s:%zu:%zu: %s", file, parser.problem_mark.line + 1, parser.problem_mark.column + 1,
+                     parser.problem ? parser.problem : "this is no YAML");
+    yaml_parser_delete(&parser);
+    return !whole;
+}
+
 void marks_free(struct marks *m)
 {
     if (!m)

@@ -213,6 +213,36 @@ static void rule_images(const struct ruling *r, const char *path, const json_t *
     }
 }
 
+/* As the cloud of a cluster has them. */
+static void rule_zone(const struct ruling *r, const char *path, const char *zone)
+{
+    static const char region[] = "us-east-1";
+    const char *letter = str_starts(zone, region) ? zone + strlen(region) : "";
+    if (!*letter || letter[1] || *letter < 'a' || *letter > 'f')
+        fault(r, path, "expected a zone from us-east-1a to us-east-1f, found \"%s\"", zone);
+}
+
+static void rule_zones(const struct ruling *r, const char *path, const json_t *owner _unused_, const json_t *v)
+{
+    size_t i;
+    const json_t *zone;
+    if (json_is_string(v))
+        rule_zone(r, path, json_string_value(v));
+    json_array_foreach(v, i, zone)
+    {
+        _auto_free_ char *at = xasprintf("%s[%zu]", path, i);
+        rule_zone(r, at, json_string_value(zone));
+    }
+}
+
+/* It is a word of command lines: `lab exam LAB:STEP`, files of submissions. */
+static void rule_name(const struct ruling *r, const char *path, const json_t *owner _unused_, const json_t *v)
+{
+    const char *name = json_string_value(v);
+    if (!*name || strpbrk(name, " \t\n/:"))
+        fault(r, path, "expected a name without blanks, slashes and colons, found \"%s\"", name);
+}
+
 /* ---- questions ---- */
 
 /* Could the answer be given? */
@@ -292,6 +322,7 @@ static const struct {
     const char *shape, *field;
     void (*rule)(const struct ruling *r, const char *path, const json_t *owner, const json_t *v);
 } rules[] = {
+    {"a step", "name", rule_name},
     {"a step", "file", rule_file},
     {"an action", "apply", rule_manifests},
     {"an action", "node", rule_node},
@@ -312,6 +343,8 @@ static const struct {
     {"a quiz", "answer", rule_quiz},
     {"a cluster", "nodes", rule_nodes},
     {"a cluster", "images", rule_images},
+    {"a cluster", "zones", rule_zones},
+    {"a disk", "zone", rule_zones},
 };
 
 static void visit(void *arg, const struct shape *shape, const struct field *field, const json_t *owner,
@@ -337,6 +370,8 @@ void lab_rules(const struct lab *lab, const struct marks *marks, struct strlist 
     size_t i;
     fields_walk(&lab_shape, lab->tree, visit, &r);
     rule_unique(&r, list, "steps", &steps);
+    if (!json_array_size(list))
+        fault(&r, "steps", "a lab needs at least one step");
     json_array_foreach(list, i, step)
     {
         _auto_free_ char *at = xasprintf("steps[%zu]", i), *check = xasprintf("%s.checks", at);

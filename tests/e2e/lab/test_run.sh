@@ -7,6 +7,8 @@ run() { "$STOWAGE" run "$@"; }
 
 say "labs are listed"
 has "they are listed" "claims-practice-test" "$(STOWAGE_LABS=$SOURCE_DIR/scenarios "$STOWAGE" lab list)"
+fails env STOWAGE_LABS="$SOURCE_DIR/scenarios" "$STOWAGE" lab lint frist-volume
+has "and the nearest name is told" 'did you mean "first-volume"?' "$out"
 
 say "what fails is shown beside what was expected; exit code, reports"
 mkdir -p "$WORK/small"

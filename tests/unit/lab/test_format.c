@@ -74,7 +74,14 @@ static const struct {
      "lab.yaml:3:11: cluster.images: there is no \"0.1-none\" of the image nginx here"},
     {"title: T\nvariants: {size: [1Gi, 2Gi]}\nsteps:\n- name: a\n  text: \"Make one of ${sise}.\"\n",
      "lab.yaml:5:3: steps[0].text: \"${sise}\" is none of the lab's variants; did you mean \"${size}\"?"},
-    {"title: [\n", "lab.yaml: "},
+    {"title: T\nsteps: []\n", "lab.yaml:2:1: steps: a lab needs at least one step"},
+    {"title: T\nsteps:\n- name: a b\n", "lab.yaml:3:3: steps[0].name: expected a name without blanks, slashes and "
+                                        "colons, found \"a b\""},
+    {"title: T\nsteps: []\ncluster: {zones: [us-east-1a, us-west-1a]}\n",
+     "lab.yaml:3:31: cluster.zones[1]: expected a zone from us-east-1a to us-east-1f, found \"us-west-1a\""},
+    {"title: T\nsteps: []\n  minutes: 5\ntitle: U\n", "lab.yaml:3:3: did not find expected key"},
+    {"title: T\nsteps: []\ntitle: U\n", "lab.yaml:3:1: the field \"title\" is given twice"},
+    {"title: [\n", "lab.yaml:2:1: "},
     {"- a\n", "lab.yaml:1:1: expected a lab (an object)"},
 };
 
