@@ -39,10 +39,17 @@ static void add_flag(struct buf *line, const char *flag, const char *value)
     add_word(line, value);
 }
 
+/* The one that is named, else the lab's. */
+static void add_namespace(const struct telling *t, const json_t *named, struct buf *line)
+{
+    const char *ns = jstr(named, "namespace");
+    add_flag(line, "-n", ns ? ns : jstr(t->lab->tree, "namespace"));
+}
+
 static void tell_document(const struct telling *t, const char *text)
 {
     _auto_buf_ struct buf line = BUF_INIT, filled = BUF_INIT;
-    add_flag(&line, "-n", jstr(t->action, "namespace"));
+    add_namespace(t, t->action, &line);
     lab_fill(t->vars, text, &filled);
     const char *end = strstr(buf_str(&filled), "${DISK_") ? "EOF" : "'EOF'"; /* the shell fills it in */
     fprintf(t->out, "kubectl apply%s -f - <<%s\n%s%sEOF\n", buf_str(&line), end, buf_str(&filled),
@@ -113,7 +120,7 @@ static int tell_wait(const struct telling *t, const json_t *wait, struct err *e 
     _auto_free_ char *value = json_is_string(is) ? xstrdup(json_string_value(is)) : json_text(is);
     _auto_free_ char *condition = xasprintf("--for=jsonpath=%s=%s", jstr_or(wait, "path", ""), value);
     add_word(&line, jstr_or(wait, "of", ""));
-    add_flag(&line, "-n", jstr(wait, "namespace"));
+    add_namespace(t, wait, &line);
     add_word(&line, condition);
     fprintf(t->out, "kubectl wait%s --timeout=%s\n", buf_str(&line), jstr_or(wait, "within", "60s"));
     return 0;
@@ -123,7 +130,7 @@ static int tell_deletion(const struct telling *t, const json_t *what, struct err
 {
     _auto_buf_ struct buf line = BUF_INIT;
     add_word(&line, jstr_or(what, "of", ""));
-    add_flag(&line, "-n", jstr(what, "namespace"));
+    add_namespace(t, what, &line);
     fprintf(t->out, "kubectl delete%s%s\n", buf_str(&line), jbool(what, "wait", true) ? "" : " --wait=false");
     return 0;
 }
