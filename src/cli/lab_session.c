@@ -24,6 +24,7 @@
 #include "cli/lab_view.h"
 #include "cli/local.h"
 #include "cli/local_far.h"
+#include "cli/settle.h"
 #include "lab/check.h"
 #include "lab/history.h"
 #include "lab/report.h"
@@ -378,6 +379,16 @@ static void print_row(void *arg, const json_t *row)
     lab_output_row(&s->out, row);
 }
 
+/* Somebody waits for it: not for what will not come. Returns new, or NULL. */
+static json_t *check_while_it_moves(struct session *s, const json_t *step, struct err *e)
+{
+    struct settle settle;
+    settle_watch(&settle, &s->env);
+    json_t *report = check_step(&s->env, step, print_row, s, e);
+    s->env.settled = NULL;
+    return report;
+}
+
 static int word_check(struct session *s, int argc _unused_, char **argv _unused_, struct err *e)
 {
     const json_t *step = lab_session_step(s);
@@ -387,7 +398,7 @@ static int word_check(struct session *s, int argc _unused_, char **argv _unused_
     if (!step)
         return print_score(s, e);
     const int64_t now = time(NULL); /* what is asked for in time counts */
-    _auto_json_ json_t *report = check_step(&s->env, step, print_row, s, e);
+    _auto_json_ json_t *report = check_while_it_moves(s, step, e);
     if (!report || book_result_at(s->book, &s->attempt, report, now, e) < 0)
         return -1;
     lab_output_add(&s->out, "report", json_incref(report));
