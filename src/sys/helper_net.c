@@ -28,10 +28,9 @@ int helper_network_make(struct helper *h, struct err *e)
         return 0;
     net_relax();
     _auto_close_ int nl = nl_open(e);
-    if (nl < 0 || nl_link_up(nl, "lo", NULL, e) < 0 || nl_bridge_add(nl, NET_BRIDGE, htonl(NET_GATEWAY), e) < 0 ||
+    if (nl < 0 || nl_forward(nl, e) < 0 || nl_bridge_add(nl, NET_BRIDGE, htonl(NET_GATEWAY), e) < 0 ||
         nl_link_up(nl, NET_BRIDGE, NULL, e) < 0)
         return -1;
-    proc_write("/proc/sys/net/ipv4/ip_forward", "1");
     h->network = true;
     return 0;
 }

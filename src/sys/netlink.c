@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -239,4 +240,14 @@ int nl_route_via(int nl, const char *iif, uint32_t gateway, uint32_t mark, struc
     if (code < 0)
         return err_sys(e, -code, "network: add route");
     return rule_add(nl, RT_TABLE_MAIN, TABLE - 1, NULL, mark, e) < 0 ? -1 : rule_add(nl, TABLE, TABLE, iif, 0, e);
+}
+
+/* The kernel does not wait for its lock of networks here: it tries again and again, on a processor, for as long as
+ * somebody on the machine makes or ends one. Whoever has just had the lock finds it free. */
+int nl_forward(int nl, struct err *e)
+{
+    _auto_close_ int fd = open("/proc/sys/net/ipv4/ip_forward", O_WRONLY | O_CLOEXEC);
+    if (nl_link_up(nl, "lo", NULL, e) < 0)
+        return -1;
+    return fd >= 0 && write(fd, "1", 1) < 0 ? err_sys(e, errno, "network: forwarding") : 0;
 }

@@ -18,6 +18,8 @@ void net_relax(void);
 int nl_bridge_add(int nl, const char *name, uint32_t addr, struct err *e);
 /* A veth pair: `name` here, `peer` in the namespace of process `pid` (or of descriptor `ns_fd` when pid is 0). */
 int nl_veth_add(int nl, const char *name, const char *peer, pid_t pid, int ns_fd, struct err *e);
+/* This network passes packets on. */
+int nl_forward(int nl, struct err *e);
 int nl_link_up(int nl, const char *name, const char *master /* NULL = none */, struct err *e);
 int nl_link_del(int nl, const char *name, struct err *e);
 int nl_addr_add(int nl, const char *name, uint32_t addr, unsigned prefix, struct err *e);

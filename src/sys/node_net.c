@@ -24,11 +24,10 @@ int node_net_setup(const struct node_boot *boot, struct err *e)
     if (read(boot->net_ready, &byte, 1) != 1)
         return err_set(e, ERR_UNAVAILABLE, "the node helper could not connect the node");
     close(boot->net_ready);
-    proc_write("/proc/sys/net/ipv4/ip_forward", "1");
     proc_write("/proc/sys/net/ipv4/conf/all/route_localnet", "1"); /* node ports at 127.0.0.1 */
     net_relax();
     _auto_close_ int nl = nl_open(e);
-    if (nl < 0 || nl_link_up(nl, "lo", NULL, e) < 0 ||
+    if (nl < 0 || nl_forward(nl, e) < 0 ||
         nl_addr_add(nl, "eth0", htonl(NET_NODE(boot->index)), NET_NODE_PREFIX, e) < 0 ||
         nl_link_up(nl, "eth0", NULL, e) < 0 || nl_route_add(nl, 0, 0, htonl(NET_GATEWAY), e) < 0 ||
         nl_bridge_add(nl, NET_NODE_BRIDGE, htonl(NET_PODS(boot->index) + 1), e) < 0 ||
