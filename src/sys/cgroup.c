@@ -119,12 +119,17 @@ static void remove_in(const char *tree, const char *group)
     nftw(path, remove_group, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* From the first tree last: it is there that the dead are looked for, so what was begun and not ended is ended then. */
+static void remove_everywhere(const struct mounted *trees, size_t count, const char *group)
+{
+    while (count-- > 0)
+        remove_in(trees[count].point, group);
+}
+
 void cgroup_remove_tree(const char *group)
 {
     struct mounted trees[CGROUP_TREES_MAX];
-    const size_t count = list_trees(trees, ARRAY_LEN(trees));
-    for (size_t i = 0; i < count; i++)
-        remove_in(trees[i].point, group);
+    remove_everywhere(trees, list_trees(trees, ARRAY_LEN(trees)), group);
 }
 
 /* A helper is in its group or was never there; ask the kernel to remove it, for cgroup.procs of v1 lists no process of
@@ -136,12 +141,13 @@ static bool helper_lives(const char *tree, const char *cluster)
     return rmdir(path) < 0 && errno != ENOENT;
 }
 
-static void remove_stale_in(const char *tree)
+/* A helper is in its group in every tree: the first tells of all. */
+static void remove_stale(const struct mounted *trees, size_t count)
 {
-    DIR *d = opendir(tree);
+    DIR *d = count ? opendir(trees[0].point) : NULL;
     for (const struct dirent *entry; d && (entry = readdir(d));)
-        if (str_starts(entry->d_name, "stowage-") && !helper_lives(tree, entry->d_name))
-            remove_in(tree, entry->d_name);
+        if (str_starts(entry->d_name, "stowage-") && !helper_lives(trees[0].point, entry->d_name))
+            remove_everywhere(trees, count, entry->d_name);
     if (d)
         closedir(d);
 }
@@ -284,8 +290,8 @@ void cgroup_enter_helper(const char *cluster)
     struct mounted trees[CGROUP_TREES_MAX];
     const size_t count = list_trees(trees, ARRAY_LEN(trees));
     _auto_close_ int lock = count ? lock_tree(trees[0].point) : -1;
-    for (size_t i = 0; lock >= 0 && i < count; i++)
-        remove_stale_in(trees[i].point);
+    if (lock >= 0)
+        remove_stale(trees, count);
     cgroups_open(&c, cluster);
     cgroups_make(&c, "helper", &(struct cgroup_limits){0});
     cgroups_enter(&c, "helper");
