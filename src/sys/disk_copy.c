@@ -353,9 +353,21 @@ static void thaw_device(int number)
     rmdir("/dev/thaw");
 }
 
+static bool has_files(const char *dir)
+{
+    bool any = false;
+    DIR *d = opendir(dir);
+    for (const struct dirent *entry; d && !any && (entry = readdir(d));)
+        any = entry->d_type != DT_DIR;
+    if (d)
+        closedir(d);
+    return any;
+}
+
+/* Every loop device of the machine is looked at: not for a cluster that is new. */
 void disk_copy_heal(const char *dir)
 {
-    DIR *d = opendir("/sys/block");
+    DIR *d = has_files(dir) ? opendir("/sys/block") : NULL;
     for (const struct dirent *entry; d && (entry = readdir(d));) {
         int number;
         if (sscanf(entry->d_name, "loop%d", &number) == 1 && backed_by(number, dir))
