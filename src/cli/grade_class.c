@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/grade_order.h"
 #include "lab/grade.h"
 #include "sys/jail.h"
 
@@ -45,6 +46,7 @@ struct class
     struct strlist names; /* of entries */
     json_t *rows;         /* by student; null: not done */
     struct worker *workers;
+    size_t *order; /* of students, as they begin */
     size_t next, done;
 };
 
@@ -216,7 +218,7 @@ static int fill_places(struct class *c, struct err *e)
     for (int i = 0; i < c->conf->jobs && c->next < c->names.len; i++) {
         if (c->workers[i].pid)
             continue;
-        if (start(c, &c->workers[i], c->next, e) < 0)
+        if (start(c, &c->workers[i], c->order[c->next], e) < 0)
             return -1;
         c->next++;
     }
@@ -277,10 +279,12 @@ json_t *grade_class(const struct cli *cli, const struct class_conf *conf, struct
     }
     c.rows = json_array();
     c.workers = xcalloc((size_t)conf->jobs, sizeof *c.workers);
+    c.order = grade_order(&c.names);
     for (size_t i = 0; i < c.names.len; i++)
         json_array_append_new(c.rows, json_null());
     const int rc = judge_all(&c, e);
     free(c.workers);
+    free(c.order);
     strlist_release(&c.names);
     tell_shared_keys(c.rows);
     if (rc == 0)
