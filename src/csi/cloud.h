@@ -99,7 +99,8 @@ int cloud_open(const struct cloud_conf *conf, struct cloud **out, struct err *e)
 void cloud_close(struct cloud *c); /* NULL is fine */
 /* The cloud of a machine; NULL with `e` set if it has none. Borrowed. */
 struct cloud *cloud_of(struct machine *m, struct err *e);
-/* Nodes run (again): plugs in what is attached to them by record. Attachments to nodes that are no more are dropped. */
+/* Nodes run (again): plugs in what is attached to them by record. Attachments to nodes that are no more are dropped.
+ * -1: some are not plugged in, with why for the last. */
 int cloud_resume(struct cloud *c, struct err *e);
 
 /* -- instances and zones -- */

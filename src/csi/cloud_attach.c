@@ -215,7 +215,7 @@ int cloud_disk_detach(struct cloud *c, const char *id, const char *instance, con
     return rc;
 }
 
-/* -- after a start -- */
+/* -- after a start, of the cluster or of a node -- */
 
 static bool has_bytes(struct cloud *c, const struct cloud_disk *d)
 {
@@ -251,12 +251,16 @@ int cloud_resume(struct cloud *c, struct err *e)
     struct cloud_disk *list;
     size_t n = cloud_disks(c, NULL, NULL, &list);
     int rc = 0;
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        struct cloud_entry *entry = list[i].attachment_count ? cloud_hold(c, list[i].id, e) : NULL;
-        if (entry) {
-            rc = resume_held(c, entry, e);
-            cloud_let_go(c, entry);
+    for (size_t i = 0; i < n; i++) { /* one node may be dead: the others have theirs */
+        struct err why = ERR_INIT;
+        struct cloud_entry *entry = list[i].attachment_count ? cloud_hold(c, list[i].id, &why) : NULL;
+        if (!entry)
+            continue;
+        if (resume_held(c, entry, &why) < 0) {
+            *e = why;
+            rc = -1;
         }
+        cloud_let_go(c, entry);
     }
     cloud_disks_free(list, n);
     return rc;

@@ -479,6 +479,35 @@ static void test_dying_machine_forgets_nothing(void **state)
     assert_string_equal(disk.attachments[0].device, "/dev/xvdba");
 }
 
+/* One node does not run: the disks of the other are plugged in; its own once it runs. */
+static void test_dead_node_lacks_its_disks_only(void **state)
+{
+    struct world *w = *state;
+    struct err e = ERR_INIT;
+    struct disk_info first, second;
+    const struct node_spec n1 = {.name = "n1", .nodefs_bytes = GIB};
+    struct cloud_create req = wish("gp3", 1);
+    req.zone = "us-east-1b";
+    req.id = VOL2;
+    make(w, VOL, 1);
+    assert_int_equal(cloud_disk_create(w->cloud, &req, NULL, &e), 0);
+    assert_int_equal(cloud_disk_attach(w->cloud, VOL, "n1", NULL, false, NULL, &e), 0);
+    assert_int_equal(cloud_disk_attach(w->cloud, VOL2, "n2", NULL, false, NULL, &e), 0);
+    assert_int_equal(w->ops.disk_detach(w->machine, VOL, "n1", &e), 0);
+    assert_int_equal(w->ops.disk_detach(w->machine, VOL2, "n2", &e), 0);
+    assert_int_equal(w->ops.node_stop(w->machine, "n1", &e), 0);
+    assert_int_equal(cloud_resume(w->cloud, &e), -1);
+    assert_int_equal(w->ops.disk_info(w->machine, VOL, &first, &e), 0);
+    assert_int_equal(w->ops.disk_info(w->machine, VOL2, &second, &e), 0);
+    assert_string_equal(first.node, "");
+    assert_string_equal(second.node, "n2");
+    assert_int_equal(w->ops.node_start(w->machine, &n1, &e), 0);
+    err_clear(&e);
+    assert_int_equal(cloud_resume(w->cloud, &e), 0);
+    assert_int_equal(w->ops.disk_info(w->machine, VOL, &first, &e), 0);
+    assert_string_equal(first.node, "n1");
+}
+
 /* One call fails and the process lives: what was asked is refused as a whole, or done. */
 static void test_each_call_fails(void **state)
 {
@@ -590,6 +619,7 @@ int main(void)
                                        T(test_survives),
                                        T(test_killed_at_each_call),
                                        T(test_dying_machine_forgets_nothing),
+                                       T(test_dead_node_lacks_its_disks_only),
                                        T(test_each_call_fails),
                                        T(test_half_done_records),
                                        T(test_empty_record)};
