@@ -67,7 +67,7 @@ static int op_node_start(struct machine *m, const struct node_spec *spec, struct
     return call_do(m, "", OP_NODE_READY, &ready, e);
 }
 
-static int op_node_stop(struct machine *m, const char *node, struct err *e)
+static int node_end(struct machine *m, const char *node, bool abandon, struct err *e)
 {
     struct real *r = real_of(m);
     _auto_call_ struct call c = CALL_INIT;
@@ -77,7 +77,18 @@ static int op_node_stop(struct machine *m, const char *node, struct err *e)
             l->expected_end = true;
     pthread_mutex_unlock(&r->mu);
     wire_str(&c.body, node);
+    wire_u32(&c.body, abandon);
     return call_do(m, "", OP_NODE_STOP, &c, e);
+}
+
+static int op_node_stop(struct machine *m, const char *node, struct err *e)
+{
+    return node_end(m, node, false, e);
+}
+
+static int op_node_abandon(struct machine *m, const char *node, struct err *e)
+{
+    return node_end(m, node, true, e);
 }
 
 static int op_images_mount(struct machine *m, int64_t bytes, int *out_fd, struct err *e)
@@ -160,14 +171,14 @@ static int op_disk_info(struct machine *m, const char *id, struct disk_info *out
  * still have it): ask again for a while before it counts as busy. */
 static int retry_busy(struct machine *m, enum op op, const struct buf *body, struct err *e)
 {
-    for (int waited = 0;; waited += 10) {
+    for (int waited = 0, pause = 1;; waited += pause, pause = waited < 20 ? 1 : 10) {
         _auto_call_ struct call c = CALL_INIT;
         buf_add(&c.body, body->data, body->len);
         if (call_do(m, "", op, &c, e) == 0)
             return 0;
         if (e->code != ERR_BUSY || waited >= BUSY_WAIT_MS)
             return -1;
-        nanosleep(&(struct timespec){0, 10 * 1000 * 1000}, NULL);
+        nanosleep(&(struct timespec){0, pause * 1000L * 1000L}, NULL);
         err_clear(e);
     }
 }
@@ -578,6 +589,7 @@ const struct machine_ops client_ops = {
     .info = op_info,
     .node_start = op_node_start,
     .node_stop = op_node_stop,
+    .node_abandon = op_node_abandon,
     .images_mount = op_images_mount,
     .disk_create = op_disk_create,
     .disk_create_ext4 = op_disk_create_ext4,

@@ -6,8 +6,9 @@
  * INVARIANTS: an attached disk has one node and one device name there, a shared one has a row and a device name for
  * each of its nodes, and one loop device for all; no two disks have the same device name on a node; a disk leaves a
  * node only when nothing there has it mounted (else its next node would see a filesystem that is still being written)
- * and its names there are gone: a detach that cannot remove them fails, and is asked for again. The helper holds the
- * loop device open, so it lives exactly as long as the attachment or the helper.
+ * and its names there are gone: a detach that cannot remove them fails, and is asked for again. A dead node's disk
+ * whose file nobody will use again leaves it at once (disks_abandon). The helper holds the loop device open, so it
+ * lives exactly as long as the attachment or the helper, but for what the kernel has to end.
  *
  * A copy is made beside the loop, by a child: disk_copy.c. THREADS: none; the helper's loop only. */
 #include "sys/disks_int.h"
@@ -671,6 +672,15 @@ int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_p
         return err_wrap(e, "detach disk %s", id);
     drop(d, k);
     return 0;
+}
+
+void disks_abandon(struct disks *d, const char *node)
+{
+    for (struct disk *k = d->attached, *next; k; k = next) {
+        next = k->next;
+        if (str_eq(k->node, node))
+            drop(d, k);
+    }
 }
 
 void disks_node_ready(struct disks *d, const char *node, pid_t node_pid)

@@ -43,6 +43,8 @@ int disks_attach(struct disks *d, const char *id, const char *node, pid_t node_p
 /* ERR_BUSY while a filesystem on it is mounted. node_pid 0: the node is gone. When its names on the node cannot be
  * removed it fails, and the disk is still attached. */
 int disks_detach(struct disks *d, const char *id, const char *node, pid_t node_pid, struct err *e);
+/* Detaches all disks of a node whose processes are dead, mounted or not: the files will not be used again. */
+void disks_abandon(struct disks *d, const char *node);
 /* May a filesystem be made on this device? Only if the disk holds nothing but zeros, or the last format of a blank disk
  * never came to its end. It counts as begun until disks_format_end(). A device that is no disk: no. One that is a
  * partition of a disk ("/dev/xvdba1") is looked for in its table now, and its device node made. */

@@ -124,7 +124,7 @@ static int fake_node_start(struct machine *m, const struct node_spec *spec, stru
     return fake_leave(f, 0);
 }
 
-static int fake_node_stop(struct machine *m, const char *node, struct err *e)
+static int node_end(struct machine *m, const char *node, bool abandon, struct err *e)
 {
     struct fake *f = fake_of(m);
     if (fake_enter(f, e) < 0)
@@ -134,10 +134,24 @@ static int fake_node_stop(struct machine *m, const char *node, struct err *e)
         fake_drop(f, row);
     for (struct fake_row *r = f->rows, *next; r; r = next) {
         next = r->next;
-        if (r->kind != FAKE_DISK && r->kind != FAKE_FILE && r->kind != FAKE_DIR && str_eq(r->node, node))
+        if (!str_eq(r->node, node))
+            continue;
+        if (r->kind == FAKE_DISK && abandon)
+            fake_place(r, "", NULL);
+        else if (r->kind != FAKE_DISK && r->kind != FAKE_FILE && r->kind != FAKE_DIR)
             fake_drop(f, r);
     }
     return fake_leave(f, 0);
+}
+
+static int fake_node_stop(struct machine *m, const char *node, struct err *e)
+{
+    return node_end(m, node, false, e);
+}
+
+static int fake_node_abandon(struct machine *m, const char *node, struct err *e)
+{
+    return node_end(m, node, true, e);
 }
 
 /* ---- pods ---- */
@@ -469,6 +483,7 @@ static const struct machine_ops ops = {
     .info = fake_info,
     .node_start = fake_node_start,
     .node_stop = fake_node_stop,
+    .node_abandon = fake_node_abandon,
     .images_mount = fake_images_mount,
     .disk_create = fake_disk_create,
     .disk_create_ext4 = fake_disk_create,

@@ -13,6 +13,9 @@
  * namespace's first process kills all in it. (2) Mounts are in private mount namespaces and loop devices are autoclear,
  * so nothing needs cleaning up. (3) Only cgroup directories outlive a crash; they are removed at the next start.
  *
+ * A node that is abandoned (its disks get other files) leaves its mount namespace to a process that does nothing but
+ * end: what is mounted there is written out and taken down then, and nobody waits for it.
+ *
  * Here: nodes, images, start and the loop, with the table of what is asked. What is asked about disks: helper_disks.c;
  * about addresses and services: helper_net.c. When you add an op also change ops_int.h. While the machine's disk is
  * nearly full the loop shares out what is left, several times a second: grants.c.
@@ -40,6 +43,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -84,6 +88,27 @@ struct helper_node *helper_node_need(struct helper *h, const char *name, struct 
     return n && !n->dead ? n : NULL;
 }
 
+/* The last to have a mount namespace takes its mounts down: a child, once we have closed ours. */
+static void let_go_aside(int take_namespace)
+{
+    int ours_closed[2];
+    _auto_close_ int namespace = take_namespace;
+    if (namespace < 0 || pipe2(ours_closed, O_CLOEXEC) < 0)
+        return;
+    const pid_t pid = fork();
+    if (pid == 0) {
+        const int keep[] = {namespace, ours_closed[0]};
+        char nothing;
+        proc_keep_fds(keep, ARRAY_LEN(keep));
+        while (read(ours_closed[0], &nothing, 1) < 0 && errno == EINTR)
+            ;
+        _exit(0);
+    }
+    close(TAKE_FD(namespace));
+    close(ours_closed[0]);
+    close(ours_closed[1]);
+}
+
 static void node_forget(struct helper *h, struct helper_node *n)
 {
     for (struct helper_node **at = &h->nodes; *at; at = &(*at)->next)
@@ -91,6 +116,7 @@ static void node_forget(struct helper *h, struct helper_node *n)
             *at = n->next;
             break;
         }
+    let_go_aside(n->mounts);
     free(n->name);
     free(n->nodefs);
     free(n);
@@ -180,6 +206,7 @@ static void on_node_start(struct helper *h, const struct msg *m, struct wire_in 
         n->name = xstrdup(name);
         n->nodefs = xasprintf("%s/nodes/%s/nodefs.img", h->data_dir, name);
         n->index = index;
+        n->mounts = -1;
         n->next = h->nodes;
         h->nodes = n;
         if (node_spawn(h, n, bytes, &channel, &e) < 0) {
@@ -201,15 +228,27 @@ static void on_node_ready(struct helper *h, const struct msg *m, struct wire_in 
     helper_reply(h, m->id, &e, NULL, -1);
 }
 
+/* Its mount namespace; -1 if it cannot be had: then its processes' end takes longer. */
+static int mounts_of(const struct helper_node *n)
+{
+    char path[48];
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)n->pid);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 static void on_node_stop(struct helper *h, const struct msg *m, struct wire_in *in)
 {
     struct err e = ERR_INIT;
     struct helper_node *n = node_find(h, wire_need_str(in));
+    const bool abandon = wire_get_u32(in) && h->kind == DISK_KIND_LOOP; /* else a server may have to write out */
     if (n && !n->dead) {
         n->stop_id = m->id; /* answered when it is reaped */
+        n->mounts = abandon ? mounts_of(n) : -1;
         kill(n->pid, SIGKILL);
         return;
     }
+    if (n && abandon)
+        disks_abandon(h->disks, n->name);
     if (n)
         node_forget(h, n);
     helper_reply(h, m->id, &e, NULL, -1);
@@ -232,6 +271,8 @@ static void on_child_end(struct helper *h, pid_t pid, int status)
         struct err ok = ERR_INIT;
         n->dead = true;
         serve_node_end(&h->servers, n->name);
+        if (n->mounts >= 0)
+            disks_abandon(h->disks, n->name);
         if (n->stop_id) {
             helper_reply(h, n->stop_id, &ok, NULL, -1);
             node_forget(h, n);

@@ -28,6 +28,7 @@ struct helper_node {
     int index;
     pid_t pid;
     uint32_t stop_id; /* request waiting for its end, 0 = none */
+    int mounts;       /* owned; its mount namespace, when it is abandoned; -1: it is not */
     bool dead;        /* reaped; remembered until it is started again or stopped */
 };
 struct helper_copy { /* a child that copies a disk and answers for itself */

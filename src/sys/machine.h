@@ -196,6 +196,10 @@ struct machine_ops {
 
     int (*node_start)(struct machine *m, const struct node_spec *spec, struct err *e);
     int (*node_stop)(struct machine *m, const char *node, struct err *e);
+    /* As node_stop(), of a node whose filesystem and disks are about to be replaced by other files: its processes are
+     * dead when it returns, its disks are attached nowhere, but the kernel may still be taking down what was mounted.
+     * Who wants one of the old files again has to wait for that (ERR_BUSY). */
+    int (*node_abandon)(struct machine *m, const char *node, struct err *e);
 
     /* The filesystem that holds image layers, of that size (sparse; it never shrinks): every node sees it read-only at
      * NODE_IMAGEFS. *out_fd is its top directory, for whoever unpacks layers; what is below "images" there is what

@@ -62,6 +62,7 @@ __attribute__((format(printf, 6, 7))) static void note(struct machine *m, const 
 // clang-format off
 WRAP(node_start, (M, const struct node_spec *s, E), (inner, s, e), "%s", s->name)
 WRAP(node_stop, (M, N, E), (inner, node, e), "%s", node)
+WRAP(node_abandon, (M, N, E), (inner, node, e), "%s", node)
 WRAP(images_mount, (M, int64_t bytes, int *out_fd, E), (inner, bytes, out_fd, e), "%lld", (long long)bytes)
 WRAP(layer_unpack, (M, const struct layer_spec *s, struct layer_result *out, E), (inner, s, out, e), "%s, %s", s->blob, s->dir)
 WRAP(layer_remove, (M, const char *dir, E), (inner, dir, e), "%s", dir)
@@ -153,6 +154,7 @@ static const struct machine_ops ops = {
     .info = trace_info,
     .node_start = trace_node_start,
     .node_stop = trace_node_stop,
+    .node_abandon = trace_node_abandon,
     .images_mount = trace_images_mount,
     .disk_create = trace_disk_create,
     .layer_unpack = trace_layer_unpack,

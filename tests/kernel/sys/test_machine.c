@@ -625,6 +625,43 @@ static void node_stops_and_starts(void **state)
     await(loops_of(data_dir) == 2); /* the node that started later holds nothing of it */
 }
 
+/* What a node had mounted keeps its files; who puts others in their place has them at once. */
+static void abandoned_node_takes_other_files(void **state)
+{
+    (void)state;
+    char out[256];
+    struct disk_info info;
+    const struct node_spec spec = {"worker-2", 1, 4 * GIB};
+    const struct fs_mount mount = {"worker-2", "/dev/xvdbe", "/mnt/left", "ext4", "", false, true};
+    _auto_free_ char *file = xasprintf("%s/disks/left.img", data_dir), *old = xasprintf("%s/disks/old.img", data_dir);
+    _auto_free_ char *other = xasprintf("%s/disks/other.img", data_dir);
+    ok(m->ops->disk_create(m, "left", GIB, &e));
+    ok(m->ops->disk_create(m, "other", GIB, &e));
+    ok(m->ops->disk_attach(m, "left", "worker-2", "/dev/xvdbe", 0, &e));
+    ok(m->ops->fs_mount(m, &mount, &e));
+    assert_int_equal(node_run("worker-2", "echo then > /mnt/left/file; echo kept > /opt/left", out, sizeof out), 0);
+    ok(m->ops->node_abandon(m, "worker-2", &e));
+    assert_int_equal(m->ops->mkdir_p(m, "worker-2", "/x", 0755, &e), -1);
+    ok(m->ops->disk_info(m, "left", &info, &e));
+    assert_string_equal(info.node, "");
+    assert_int_equal(rename(file, old), 0);
+    assert_int_equal(rename(other, file), 0);
+    ok(m->ops->node_start(m, &spec, &e)); /* its own filesystem is the old file: it waits for that */
+    ok(m->ops->disk_attach(m, "left", "worker-2", "/dev/xvdbe", 0, &e));
+    ok(m->ops->fs_mount(m, &mount, &e));
+    assert_int_equal(node_run("worker-2", "ls /mnt/left; cat /opt/left", out, sizeof out), 0);
+    assert_string_equal(out, "lost+found\nkept\n");
+    ok(m->ops->unmount(m, "worker-2", "/mnt/left", &e));
+    ok(m->ops->disk_detach(m, "left", "worker-2", &e));
+    ok(m->ops->disk_attach(m, "old", "worker-2", "/dev/xvdbe", 0, &e)); /* what was written there is there */
+    ok(m->ops->fs_mount(m, &mount, &e));
+    assert_int_equal(node_run("worker-2", "cat /mnt/left/file", out, sizeof out), 0);
+    assert_string_equal(out, "then\n");
+    ok(m->ops->unmount(m, "worker-2", "/mnt/left", &e));
+    ok(m->ops->disk_detach(m, "old", "worker-2", &e));
+    await(loops_of(data_dir) == 2);
+}
+
 /* The links of the machine's tools: what was changed on the node is as on the machine once it starts anew. */
 static void a_node_that_starts_has_its_tools_again(void **state)
 {
@@ -682,6 +719,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(cluster_addresses_are_reached_from_everywhere),
         cmocka_unit_test(services_and_names_work),
         cmocka_unit_test(node_stops_and_starts),
+        cmocka_unit_test(abandoned_node_takes_other_files),
         cmocka_unit_test(a_node_that_starts_has_its_tools_again),
     };
     return cmocka_run_group_tests(tests, start, stop);
