@@ -13,7 +13,8 @@
  * all is in it, so a kill leaves a checkpoint or none. One that replaces another takes its name by exchanging the two
  * folders: until then the old one is whole, and what is left of it goes when it has none any more.
  *
- * THREADS: see checkpoint.h; `mu` is held through a save, a restore, a removal. */
+ * THREADS: see checkpoint.h; it is taken through a save, a removal, and a restore, which gives it back on another
+ * thread than the one that took it: so `mu` guards a flag. */
 #include "app/checkpoint_int.h"
 
 #include <ctype.h>
@@ -33,6 +34,32 @@ void phase_end(struct phases *p, const char *name)
     const int64_t now = clock_mono_ns(clock_real());
     json_object_set_new(p->ms, name, json_real((double)((now - p->since) / 10000) / 100.0));
     p->since = now;
+}
+
+int checkpoints_take(struct checkpoints *cs, struct err *e)
+{
+    pthread_mutex_lock(&cs->mu);
+    while (cs->taken)
+        pthread_cond_wait(&cs->given, &cs->mu);
+    const bool ended = cs->ended;
+    cs->taken = !ended;
+    pthread_mutex_unlock(&cs->mu);
+    return ended ? err_set(e, ERR_UNAVAILABLE, "the cluster is going down") : 0;
+}
+
+void checkpoints_give(struct checkpoints *cs)
+{
+    pthread_mutex_lock(&cs->mu);
+    cs->taken = false;
+    pthread_cond_broadcast(&cs->given);
+    pthread_mutex_unlock(&cs->mu);
+}
+
+void checkpoints_join(struct checkpoints *cs)
+{
+    if (cs->has_behind)
+        pthread_join(cs->behind, NULL);
+    cs->has_behind = false;
 }
 
 struct checkpoint *checkpoint_find(struct checkpoints *cs, const char *name, struct err *e)
@@ -258,7 +285,7 @@ static void drop(struct checkpoints *cs, struct checkpoint **at)
     checkpoint_free(cp);
 }
 
-static int save_locked(struct checkpoints *cs, const char *name, bool replace, json_t **out, struct err *e)
+static int save_taken(struct checkpoints *cs, const char *name, bool replace, json_t **out, struct err *e)
 {
     struct phases p = {json_object(), clock_mono_ns(clock_real())};
     struct checkpoint **old = place_of(cs, name);
@@ -290,32 +317,35 @@ int checkpoint_save(struct checkpoints *cs, const char *name, bool replace, json
     if (!name_ok(name))
         return err_set(e, ERR_USAGE,
                        "\"%s\" is no name for a checkpoint: letters, digits, '-', '_' and '.', at most 63", name);
-    pthread_mutex_lock(&cs->mu);
-    const int rc = save_locked(cs, name, replace, out, e);
-    pthread_mutex_unlock(&cs->mu);
+    if (checkpoints_take(cs, e) < 0)
+        return -1;
+    const int rc = save_taken(cs, name, replace, out, e);
+    checkpoints_give(cs);
     return rc;
 }
 
 int checkpoint_remove(struct checkpoints *cs, const char *name, struct err *e)
 {
-    pthread_mutex_lock(&cs->mu);
+    if (checkpoints_take(cs, e) < 0)
+        return -1;
     const bool found = checkpoint_find(cs, name, e);
     if (found) {
         _auto_free_ char *folder = xasprintf("%s/%s", cs->dir, name);
         remove_folder(folder);
         drop(cs, place_of(cs, name));
     }
-    pthread_mutex_unlock(&cs->mu);
+    checkpoints_give(cs);
     return found ? 0 : -1;
 }
 
 json_t *checkpoint_list(struct checkpoints *cs)
 {
     json_t *list = json_array();
-    pthread_mutex_lock(&cs->mu);
+    if (checkpoints_take(cs, &(struct err){0}) < 0)
+        return list;
     for (const struct checkpoint *cp = cs->all; cp; cp = cp->next)
         json_array_append_new(list, told_of(cp));
-    pthread_mutex_unlock(&cs->mu);
+    checkpoints_give(cs);
     return list;
 }
 
@@ -383,6 +413,7 @@ int checkpoints_open(struct cluster *c, struct checkpoints **out, struct err *e)
     cs->m = cluster_machine(c);
     cs->dir = xasprintf("%s/checkpoints", cluster_data_dir(c));
     pthread_mutex_init(&cs->mu, NULL);
+    pthread_cond_init(&cs->given, NULL);
     int rc = mkdir(cs->dir, 0700) < 0 && errno != EEXIST ? err_sys(e, errno, "make %s", cs->dir) : load_all(cs, e);
     if (rc < 0) {
         checkpoints_close(cs);
@@ -393,15 +424,28 @@ int checkpoints_open(struct cluster *c, struct checkpoints **out, struct err *e)
     return 0;
 }
 
+void checkpoints_end(struct checkpoints *cs)
+{
+    if (!cs || checkpoints_take(cs, &(struct err){0}) < 0)
+        return;
+    checkpoints_join(cs);
+    pthread_mutex_lock(&cs->mu);
+    cs->ended = true;
+    pthread_mutex_unlock(&cs->mu);
+    checkpoints_give(cs);
+}
+
 void checkpoints_close(struct checkpoints *cs)
 {
     if (!cs)
         return;
+    checkpoints_end(cs);
     while (cs->all) {
         struct checkpoint *next = cs->all->next;
         checkpoint_free(cs->all);
         cs->all = next;
     }
+    pthread_cond_destroy(&cs->given);
     pthread_mutex_destroy(&cs->mu);
     free(cs->dir);
     free(cs);

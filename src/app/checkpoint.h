@@ -4,7 +4,8 @@
  * filesystem shares blocks (reflink). Not in it: images, keys, the clock, processes (pods start again), an ordinary
  * user's labs (lab/book.h has their progress).
  *
- * THREADS: one save, restore or removal at a time, others wait; all block: call them on workers. */
+ * THREADS: one save, restore or removal at a time, others wait; all block: call them on workers. A restore returns when
+ * objects and bytes are back; a thread of its own then switches nodes on, and what comes next waits for it. */
 #ifndef STOWAGE_APP_CHECKPOINT_H
 #define STOWAGE_APP_CHECKPOINT_H
 
@@ -22,12 +23,16 @@ int checkpoint_recover(const char *data_dir, bool ephemeral, struct err *e);
 
 /* Those that are kept in the data directory; what belongs to none of them goes. The cluster runs by now. */
 int checkpoints_open(struct cluster *c, struct checkpoints **out, struct err *e);
+/* Waits for what is under way; what is asked from then on is refused. Before the cluster is taken apart. NULL is fine.
+ */
+void checkpoints_end(struct checkpoints *cs);
 void checkpoints_close(struct checkpoints *cs); /* NULL is fine */
 
 /* *out: what `ls` tells of it and "ms", how long each phase took; new. ALREADY_EXISTS unless `replace`. */
 int checkpoint_save(struct checkpoints *cs, const char *name, bool replace, json_t **out, struct err *e);
-/* *out: {"added", "changed", "removed" (objects), "disks", "nodes": [restarted], "ms": {phase: ms}}; new. When it fails
- * the cluster is as it was, but pods of the nodes concerned have been started again. */
+/* *out: {"added", "changed", "removed" (objects), "disks", "nodes": [restarted], "ms": {phase: ms}}; new. Objects and
+ * bytes are those of the checkpoint by then; its nodes come on behind (kubelet_node_await), and only then loops go on.
+ * When it fails the cluster is as it was, but pods of the nodes concerned have been started again. */
 int checkpoint_restore(struct checkpoints *cs, const char *name, json_t **out, struct err *e);
 int checkpoint_remove(struct checkpoints *cs, const char *name, struct err *e);
 /* Oldest first: [{"name", "created", "objects", "disks", "bytes"}]. Returns new. */

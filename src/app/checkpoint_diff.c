@@ -4,7 +4,7 @@
  * managers, heartbeats) tell nothing and are left out, and so is an object in which nothing else differs. Of disks the
  * files are compared in blocks, extent by extent: what is a hole in both costs nothing; where they differ, what the
  * filesystems in them hold is compared name by name (checkpoint_files.c). A disk that is mounted is looked at as it is:
- * what the kernel has not written out yet does not count. THREADS: any; `mu` keeps the checkpoint meanwhile. */
+ * what the kernel has not written out yet does not count. THREADS: any; nobody else has the checkpoints meanwhile. */
 #include "app/checkpoint_int.h"
 
 #include "base/buf.h"
@@ -313,7 +313,8 @@ static json_t *diff_disks(struct checkpoints *cs, const struct checkpoint *cp)
 
 int checkpoint_diff(struct checkpoints *cs, const char *name, json_t **out, struct err *e)
 {
-    pthread_mutex_lock(&cs->mu);
+    if (checkpoints_take(cs, e) < 0)
+        return -1;
     struct checkpoint *cp = checkpoint_find(cs, name, e);
     struct snapshot *then = cp ? checkpoint_objects(cs, cp, e) : NULL;
     if (then) {
@@ -321,6 +322,6 @@ int checkpoint_diff(struct checkpoints *cs, const char *name, json_t **out, stru
         *out = json_pack("{s:o, s:o}", "objects", diff_snapshots(then, now), "disks", diff_disks(cs, cp));
         snapshot_unref(now);
     }
-    pthread_mutex_unlock(&cs->mu);
+    checkpoints_give(cs);
     return then ? 0 : -1;
 }

@@ -34,12 +34,21 @@ struct checkpoint {
 struct checkpoints {
     struct cluster *cluster;
     struct machine *m;
-    char *dir; /* owned; "<data>/checkpoints" */
+    char *dir;              /* owned; "<data>/checkpoints" */
+    struct checkpoint *all; /* of who has taken it */
     pthread_mutex_t mu;
-    struct checkpoint *all; /* under mu */
+    pthread_cond_t given; /* under mu, as below */
+    bool taken, ended;
+    bool has_behind;  /* of who has taken it */
+    pthread_t behind; /* the thread of the last restore */
 };
 
 /* -- checkpoint.c -- */
+/* One at a time: waits until nobody has it. -1: the cluster goes down. Any thread may give it back. */
+int checkpoints_take(struct checkpoints *cs, struct err *e);
+void checkpoints_give(struct checkpoints *cs);
+/* Who has taken it: the last restore's thread is over, but it may not have ended yet. */
+void checkpoints_join(struct checkpoints *cs);
 struct checkpoint *checkpoint_find(struct checkpoints *cs, const char *name, struct err *e); /* NOT_FOUND */
 /* Borrows; reads the file when it has to. */
 struct snapshot *checkpoint_objects(struct checkpoints *cs, struct checkpoint *cp, struct err *e);

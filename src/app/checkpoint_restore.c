@@ -2,33 +2,50 @@
  *
  *     rest     loops do nothing more, the cloud stands still; pods run
  *     plan     which disks have other bytes now, which nodes must be restarted
- *     stage    copies of the checkpoint's bytes beside them
- *     stop     those nodes are switched off, which kills their pods; disks are detached
+ *     stage    copies of the checkpoint's bytes beside them; meanwhile:
+ *     stop     those nodes are abandoned, which kills their pods; disks are detached
  *     commit   objects, in one transaction                                       (checkpoint_swap.c: a kill before it
  *     swap     files are renamed, the cloud's records replaced                     undoes, after it completes)
+ *     answer   objects and bytes are those of the checkpoint, whatever happens from here on
  *     start    nodes are switched on, disks attached as recorded, loops go on
  *
  * A node is restarted when a pod is on it, now or then, when it has a disk attached, or when its own filesystem was
  * written since: what has files open cannot have them changed underneath. A cluster in which only objects changed keeps
  * its nodes, and its way back is some milliseconds.
  *
+ * Who asked is answered before the nodes are on: pods start behind in any case, and what is asked of a node meanwhile
+ * waits (kubelet_node_await), as does the next save or restore, and the cluster's end. A node that does not come on
+ * stays off: its Node becomes NotReady; the log, and who asks something of it, hear why.
+ *
  * Until the commit every failure leads back to what was: nodes on, disks attached. After it nothing is left that can
- * run out of room; a failure (of the machine, then) leaves the rest for the next start (checkpoint_recover). THREADS:
- * the caller's, which freezes the cloud. */
+ * run out of room; a failure (of the machine, then) leaves the rest for the next start (checkpoint_recover).
+ *
+ * THREADS: one of its own for the whole way, as who freezes the cloud thaws it; the caller waits for the answer. */
 #include "app/checkpoint_int.h"
 
 #include "app/simulated.h"
+#include "base/log.h"
 #include "control/control.h"
 #include "control/objects.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define LEASES       "leases.coordination.k8s.io"
 #define NODE_LEASES  "kube-node-lease"
 #define REST_MS      5000
-#define DETACH_TRIES 2500 /* × 2 ms: the kernel takes a dead node's mounts down in its own time */
+#define DETACH_TRIES 12 /* each waits by itself: the kernel takes a dead node's mounts down in its own time */
+
+struct asked { /* its caller's again when it is answered */
+    struct checkpoints *cs;
+    const char *name;
+    json_t *told; /* owned */
+    struct err err;
+    int rc;
+    pthread_mutex_t mu;
+    pthread_cond_t cond;
+    bool answered; /* under mu */
+};
 
 struct going {
     struct checkpoints *cs;
@@ -107,8 +124,11 @@ static void plan_nodes(struct going *g)
         const json_t *row = checkpoint_row(g->cp, "nodes", name);
         g->was_on[i] = kubelet_node_is_on(cluster_kubelet(g->cs->cluster), i);
         g->on[i] = jbool(row, "on", true);
-        node_seen(g->cs->m, name, seen);
-        g->restart[i] |= g->on[i] != g->was_on[i] || (row && !same_bytes(row, seen) && !is_simulated(g->cs->m));
+        g->restart[i] |= g->on[i] != g->was_on[i];
+        if (g->restart[i] || !row || is_simulated(g->cs->m))
+            continue;
+        node_seen(g->cs->m, name, seen); /* which writes it out: not for nothing */
+        g->restart[i] = !same_bytes(row, seen);
     }
 }
 
@@ -174,14 +194,17 @@ static void empty_trash(struct checkpoints *cs)
     disks_remove_all(cs->m, &gone);
 }
 
-static int stage_all(struct going *g, struct err *e)
+struct staging {
+    const struct going *g;
+    struct err err;
+    int rc;
+};
+
+static void *stage_main(void *arg)
 {
-    unstage(g); /* of an attempt that failed, as is what may be in the trash */
-    empty_trash(g->cs);
-    if (!is_simulated(g->cs->m) && disk_jobs_run(g->cs->m, g->jobs, g->job_count, e) < 0)
-        return -1;
-    phase_end(&g->phases, "stage");
-    return swap_begin(g->cs->dir, g->pending, e);
+    struct staging *s = arg;
+    s->rc = disk_jobs_run(s->g->cs->m, s->g->jobs, s->g->job_count, &s->err);
+    return NULL;
 }
 
 /* ---- stop ---- */
@@ -197,7 +220,6 @@ static int detach(struct machine *m, const char *id, struct err *e)
             *e = why;
             return -1;
         }
-        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     }
     return 0;
 }
@@ -212,12 +234,36 @@ static int detach_all(struct going *g, struct err *e)
 
 static int stop(struct going *g, struct err *e)
 {
-    const int rc = kubelet_nodes_power(cluster_kubelet(g->cs->cluster), g->restart, false, NULL, NULL, e);
+    const int rc = kubelet_restart_begin(cluster_kubelet(g->cs->cluster), g->restart, e);
     phase_end(&g->phases, "nodes-off");
     if (rc < 0 || detach_all(g, e) < 0)
         return -1;
     phase_end(&g->phases, "detach");
     return 0;
+}
+
+/* What is copied is the checkpoint's, nobody else has it open: nodes need not be off for that. */
+static int stage_and_stop(struct going *g, struct err *e)
+{
+    struct staging s = {.g = g, .err = ERR_INIT};
+    pthread_t thread;
+    unstage(g); /* of an attempt that failed, as is what may be in the trash */
+    empty_trash(g->cs);
+    const bool copies = g->job_count > 0 && !is_simulated(g->cs->m);
+    const bool beside = copies && pthread_create(&thread, NULL, stage_main, &s) == 0;
+    const int stopped = stop(g, e);
+    if (beside)
+        pthread_join(thread, NULL);
+    else if (copies && stopped == 0)
+        stage_main(&s);
+    phase_end(&g->phases, "stage");
+    if (stopped < 0)
+        return -1;
+    if (s.rc < 0) {
+        *e = s.err;
+        return -1;
+    }
+    return swap_begin(g->cs->dir, g->pending, e);
 }
 
 /* ---- commit, swap ---- */
@@ -315,11 +361,8 @@ static int start(struct going *g, struct err *e)
     bool which[NODES_MOST] = {false};
     for (int i = 0; i < g->nodes; i++)
         which[i] = g->restart[i] && g->on[i];
-    int rc = kubelet_nodes_power(cluster_kubelet(c), which, true, attach_all, g, e);
+    const int rc = kubelet_restart_end(cluster_kubelet(c), which, attach_all, g, e);
     cloud_thaw(cluster_cloud(c));
-    phase_end(&g->phases, "nodes-on");
-    if (cluster_restored(c, e) < 0)
-        rc = -1;
     control_go_on(cluster_control(c));
     return rc;
 }
@@ -330,7 +373,8 @@ static void give_up(struct going *g)
     struct err lost = ERR_INIT;
     memcpy(g->on, g->was_on, sizeof g->on);
     swap_end(g->cs->dir);
-    start(g, &lost);
+    if (start(g, &lost) < 0)
+        log_error("checkpoint", "after a restore that failed: %s", lost.msg);
     unstage(g);
 }
 
@@ -348,51 +392,112 @@ static json_t *told(const struct going *g)
     }
     for (size_t i = 0; i < g->job_count; i++)
         disks += !str_starts(g->jobs[i].to, STAGED_DISK NODE_DISK);
-    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:O}", "added", (json_int_t)g->told.added, "changed",
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o}", "added", (json_int_t)g->told.added, "changed",
                      (json_int_t)g->told.changed, "removed", (json_int_t)g->told.removed, "disks", (json_int_t)disks,
-                     "nodes", nodes, "ms", g->phases.ms);
+                     "nodes", nodes, "ms", json_deep_copy(g->phases.ms));
 }
 
-static int go(struct going *g, struct err *e)
+static void answer(struct asked *a, int rc, json_t *take_told)
 {
+    pthread_mutex_lock(&a->mu);
+    a->rc = rc;
+    a->told = take_told;
+    a->answered = true;
+    pthread_cond_signal(&a->cond);
+    pthread_mutex_unlock(&a->mu);
+}
+
+static void go_behind(struct going *g)
+{
+    struct err e = ERR_INIT;
+    const int rc = start(g, &e);
+    phase_end(&g->phases, "nodes-on");
+    if (rc < 0)
+        log_error("checkpoint", "\"%s\" is restored, but: %s", g->cp->name, e.msg);
+    else
+        look_at_nodes(g);
+    log_debug("checkpoint", "nodes were on %.1f ms after the answer",
+              json_number_value(json_object_get(g->phases.ms, "nodes-on")));
+}
+
+static void go(struct going *g, struct asked *a)
+{
+    struct err late = ERR_INIT;
     rest(g);
     plan(g);
-    if (stage_all(g, e) < 0 || stop(g, e) < 0 || commit(g, e) < 0) {
+    if (stage_and_stop(g, &a->err) < 0 || commit(g, &a->err) < 0) {
         give_up(g);
-        return -1;
+        answer(a, -1, NULL);
+        return;
     }
-    struct err late = ERR_INIT;
-    const int swapped = swap(g, e);
-    if (swapped == 0)
+    int rc = swap(g, &a->err);
+    if (rc < 0)
+        err_wrap(&a->err, "the objects are back, the disks are not; restart the cluster");
+    else
         look_again(g);
-    const int started = start(g, swapped < 0 ? &late : e);
-    if (swapped == 0 && started == 0)
-        look_at_nodes(g);
-    return swapped < 0 ? err_wrap(e, "the objects are back, the disks are not; restart the cluster") : started;
+    if (rc == 0)
+        rc = cluster_restored(g->cs->cluster, &a->err);
+    if (rc < 0)
+        start(g, &late);
+    answer(a, rc, rc < 0 ? NULL : told(g));
+    if (rc == 0)
+        go_behind(g);
 }
 
-static int restore_locked(struct checkpoints *cs, const char *name, json_t **out, struct err *e)
+static void restore_taken(struct asked *a)
 {
-    struct checkpoint *cp = checkpoint_find(cs, name, e);
-    struct snapshot *to = cp ? checkpoint_objects(cs, cp, e) : NULL;
-    if (!to)
-        return -1;
+    struct checkpoints *cs = a->cs;
+    struct checkpoint *cp = checkpoint_find(cs, a->name, &a->err);
+    struct snapshot *to = cp ? checkpoint_objects(cs, cp, &a->err) : NULL;
+    if (!to) {
+        answer(a, -1, NULL);
+        return;
+    }
     struct going g = {.cs = cs, .cp = cp, .to = to, .phases = {json_object(), clock_mono_ns(clock_real())}};
-    const int rc = go(&g, e);
-    if (rc == 0)
-        *out = told(&g);
+    go(&g, a);
     empty_trash(cs);
     json_decref(g.phases.ms);
     json_decref(g.pending);
     strlist_release(&g.disks);
     free(g.jobs);
-    return rc;
+}
+
+static void *restore_main(void *arg)
+{
+    struct checkpoints *cs = ((struct asked *)arg)->cs; /* `arg` is gone after the answer */
+    restore_taken(arg);
+    checkpoints_give(cs);
+    return NULL;
+}
+
+static void begin(struct asked *a)
+{
+    struct checkpoints *cs = a->cs;
+    checkpoints_join(cs);
+    cs->has_behind = true; /* before the thread gives the rest to somebody else */
+    if (pthread_create(&cs->behind, NULL, restore_main, a) == 0)
+        return;
+    cs->has_behind = false;
+    restore_main(a);
 }
 
 int checkpoint_restore(struct checkpoints *cs, const char *name, json_t **out, struct err *e)
 {
-    pthread_mutex_lock(&cs->mu);
-    const int rc = restore_locked(cs, name, out, e);
-    pthread_mutex_unlock(&cs->mu);
-    return rc;
+    struct asked a = {.cs = cs, .name = name, .err = ERR_INIT};
+    if (checkpoints_take(cs, e) < 0)
+        return -1;
+    pthread_mutex_init(&a.mu, NULL);
+    pthread_cond_init(&a.cond, NULL);
+    begin(&a);
+    pthread_mutex_lock(&a.mu);
+    while (!a.answered)
+        pthread_cond_wait(&a.cond, &a.mu);
+    pthread_mutex_unlock(&a.mu);
+    pthread_cond_destroy(&a.cond);
+    pthread_mutex_destroy(&a.mu);
+    if (a.rc < 0)
+        *e = a.err;
+    else
+        *out = a.told;
+    return a.rc;
 }

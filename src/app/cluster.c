@@ -323,6 +323,7 @@ static int advise(struct err *e, const char *what)
 static bool nodes_alive(void *arg)
 {
     const struct cluster *c = arg;
+    kubelet_node_await(c->kubelet, NULL, &(struct err){0});
     return pulse_ask(c->pulse, 5000);
 }
 
@@ -473,6 +474,7 @@ void cluster_close(struct cluster *c)
     if (!c)
         return;
     local_stop(c->local);
+    checkpoints_end(c->checkpoints);
     clockwork_close(c->clockwork);
     apiserver_stop(c->api);
     if (c->started)
@@ -629,9 +631,19 @@ const struct clock *cluster_clock(const struct cluster *c, int64_t *out_ahead)
     return &c->clock.clock;
 }
 
+/* A restore has left its disks out if the node did not come on then. Those of other nodes that are off still fail. */
+static int plug_in(void *arg, struct err *e _unused_)
+{
+    struct cloud *cloud = arg;
+    cloud_freeze(cloud);
+    cloud_resume(cloud, &(struct err){0});
+    cloud_thaw(cloud);
+    return 0;
+}
+
 int cluster_node_power(struct cluster *c, const char *node, bool on, struct err *e)
 {
-    return kubelet_node_power(c->kubelet, node, on, e);
+    return kubelet_node_power(c->kubelet, node, on, plug_in, c->cloud, e);
 }
 
 int cluster_clock_forward(struct cluster *c, int64_t ns, struct err *e)

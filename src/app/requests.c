@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/local_far.h"
+#include "kubeletsim/kubelet.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -103,7 +104,7 @@ static int op_shell(struct cluster *c, const json_t *request, json_t **out, int 
         .tty = jbool(request, "tty", false),
         .want_stdin = true,
     };
-    if (open_shell(c, request, &spec, &got, e) < 0)
+    if (kubelet_node_await(cluster_kubelet(c), node, e) < 0 || open_shell(c, request, &spec, &got, e) < 0)
         return -1;
     const int all[] = {got.in, got.out, got.err, got.exit_fd};
     for (size_t i = 0, n = 0; i < ARRAY_LEN(all); i++)

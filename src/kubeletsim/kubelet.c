@@ -370,6 +370,7 @@ static struct kubelet *kubelet_new(const struct kubelet_conf *conf)
     pthread_mutex_init(&k->images_mu, NULL);
     pthread_cond_init(&k->stage_free, NULL);
     pthread_cond_init(&k->readers_gone, NULL);
+    pthread_cond_init(&k->restarted, NULL);
     k->closing = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (k->closing < 0)
         BUG("eventfd: %s", strerror(errno));
@@ -427,6 +428,7 @@ void kubelet_close(struct kubelet *k)
     }
     close(k->closing);
     pthread_cond_destroy(&k->readers_gone);
+    pthread_cond_destroy(&k->restarted);
     pthread_cond_destroy(&k->stage_free);
     pthread_mutex_destroy(&k->mu);
     pthread_mutex_destroy(&k->stage_mu);

@@ -55,14 +55,21 @@ struct kubelet_net {
 void kubelet_network(struct kubelet *k, struct kubelet_net *out); /* any thread */
 /* What the API server asks of a node; give it to registry_set_node_ops() with `k` as self. */
 const struct node_ops *kubelet_node_ops(void);
-/* Switches a node's machine off (every process and mount of it ends at once, its kubelet falls silent) and on again.
- * Any thread but the loops'; blocks. Disks stay attached, the node's own filesystem stays. */
-int kubelet_node_power(struct kubelet *k, const char *node, bool on, struct err *e);
-/* The same for several at once: those for which which[index] is set. `on`: ready() is called when the machines run and
- * before anything else happens on them; NULL: nothing is to be done then. What fails is said, and left off. */
-int kubelet_nodes_power(struct kubelet *k, const bool which[], bool on, int (*ready)(void *arg, struct err *e),
-                        void *arg, struct err *e);
+/* Switches a node's machine off (every process and mount of it ends at once, its kubelet falls silent) and on again:
+ * then ready() is called (or NULL), when the machine runs and before anything else happens on it. Any thread but the
+ * loops'; blocks. Disks stay attached, the node's own filesystem stays. */
+int kubelet_node_power(struct kubelet *k, const char *node, bool on, int (*ready)(void *arg, struct err *e), void *arg,
+                       struct err *e);
 bool kubelet_node_is_on(const struct kubelet *k, int index);
+/* Off and on again with other bytes on their disks: of the nodes for which which[index] is set. From begin to end
+ * kubelet_node_await() and kubelet_node_power() wait. After begin no process of them is left and their disks are
+ * attached nowhere (machine_ops.node_abandon). What fails is said, and stays off; end follows begin in any case. */
+int kubelet_restart_begin(struct kubelet *k, const bool which[], struct err *e);
+int kubelet_restart_end(struct kubelet *k, const bool which[], int (*ready)(void *arg, struct err *e), void *arg,
+                        struct err *e);
+/* Before something is asked of the node's machine for somebody: returns when no restart is under way. -1: it is off
+ * since it could not be switched on, with why. `node` NULL: only waits. */
+int kubelet_node_await(struct kubelet *k, const char *node, struct err *e);
 /* After control_stop(), and when nobody calls node_ops any more. Waits for its own threads (log readers, hooks,
  * probes), which it tells to end. Leaves the machine to its owner. NULL is fine. */
 void kubelet_close(struct kubelet *k);

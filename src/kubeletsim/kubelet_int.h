@@ -117,6 +117,9 @@ struct kubelet {
     struct expected *expected;
     struct log_reader *readers;
     pthread_cond_t readers_gone;
+    bool restarting; /* kubelet_restart_begin() */
+    pthread_cond_t restarted;
+    struct err troubles[NODES_MAX]; /* why a node did not come on */
 };
 
 /* -- kubelet.c -- */

@@ -5,6 +5,9 @@
  * A pod_run of an earlier life of its node is dropped when its key comes up next, and met again from its object
  * (adopt.c) once the node is on, as after a reboot.
  *
+ * In a restart (off, and on again at once with other bytes: a checkpoint is restored) who asks something of a node's
+ * machine for a user waits for its end. Pods' jobs do not: what belongs to the node's earlier life must fail.
+ *
  * THREADS: kubelet_node_power() runs on the caller's; the flags are atomic. Jobs that were under way on the node fail
  * by themselves, because the machine says that it does not run. */
 #include "kubeletsim/pod_int.h"
@@ -40,11 +43,12 @@ static void wake_node(struct kubelet *k, const struct node_run *n)
     pthread_mutex_unlock(&k->mu);
 }
 
-static int switch_off(struct kubelet *k, struct node_run *n, struct err *e)
+static int switch_off(struct kubelet *k, struct node_run *n, bool abandon, struct err *e)
 {
+    const struct machine_ops *ops = k->m->ops;
     __atomic_add_fetch(&n->lives, 1, __ATOMIC_ACQ_REL);
     __atomic_store_n(&n->off, true, __ATOMIC_RELEASE);
-    int rc = k->m->ops->node_stop(k->m, n->name, e);
+    const int rc = abandon ? ops->node_abandon(k->m, n->name, e) : ops->node_stop(k->m, n->name, e);
     if (rc < 0)
         __atomic_store_n(&n->off, false, __ATOMIC_RELEASE);
     return rc;
@@ -54,7 +58,11 @@ static int switch_off(struct kubelet *k, struct node_run *n, struct err *e)
 static int machine_on(struct kubelet *k, struct node_run *n, struct err *e)
 {
     const struct node_spec spec = {n->name, n->index, k->conf.nodefs_bytes};
-    if (k->m->ops->node_start(k->m, &spec, e) < 0)
+    const int rc = k->m->ops->node_start(k->m, &spec, e);
+    pthread_mutex_lock(&k->mu);
+    k->troubles[n->index] = rc < 0 ? *e : ERR_INIT;
+    pthread_mutex_unlock(&k->mu);
+    if (rc < 0)
         return -1;
     n->started = kubelet_now(k);
     random_uuid(n->boot_id);
@@ -71,10 +79,13 @@ static void switched_on(struct kubelet *k, struct node_run *n)
 
 /* ---- several at once: each takes its time ---- */
 
+enum way { OFF, ABANDONED, ON };
+
 struct switching {
     struct kubelet *k;
     struct node_run *n;
-    bool on, begun;
+    enum way way;
+    bool begun;
     pthread_t thread;
     int rc;
     struct err err;
@@ -83,19 +94,19 @@ struct switching {
 static void *switch_main(void *arg)
 {
     struct switching *s = arg;
-    s->rc = s->on ? machine_on(s->k, s->n, &s->err) : switch_off(s->k, s->n, &s->err);
-    if (s->rc == 0 && !s->on)
+    s->rc = s->way == ON ? machine_on(s->k, s->n, &s->err) : switch_off(s->k, s->n, s->way == ABANDONED, &s->err);
+    if (s->rc == 0 && s->way != ON)
         wake_node(s->k, s->n);
     return NULL;
 }
 
-static int switch_machines(struct kubelet *k, const bool which[], bool on, bool done[], struct err *e)
+static int switch_machines(struct kubelet *k, const bool which[], enum way way, bool done[], struct err *e)
 {
     struct switching all[NODES_MAX] = {0};
     int rc = 0;
     for (int i = 0; i < k->conf.nodes; i++) {
-        all[i] = (struct switching){.k = k, .n = &k->nodes[i], .on = on};
-        all[i].begun = which[i] && node_is_off(&k->nodes[i]) == on &&
+        all[i] = (struct switching){.k = k, .n = &k->nodes[i], .way = way};
+        all[i].begun = which[i] && node_is_off(&k->nodes[i]) == (way == ON) &&
                        pthread_create(&all[i].thread, NULL, switch_main, &all[i]) == 0;
     }
     for (int i = 0; i < k->conf.nodes; i++) {
@@ -111,30 +122,73 @@ static int switch_machines(struct kubelet *k, const bool which[], bool on, bool 
     return rc;
 }
 
-int kubelet_nodes_power(struct kubelet *k, const bool which[], bool on, int (*ready)(void *arg, struct err *e),
-                        void *arg, struct err *e)
+static int nodes_on(struct kubelet *k, const bool which[], int (*ready)(void *arg, struct err *e), void *arg,
+                    struct err *e)
 {
     bool done[NODES_MAX] = {false};
-    int rc = switch_machines(k, which, on, done, e);
-    if (on && ready && ready(arg, e) < 0)
+    int rc = switch_machines(k, which, ON, done, e);
+    if (ready && ready(arg, e) < 0)
         rc = -1;
-    for (int i = 0; on && i < k->conf.nodes; i++)
+    for (int i = 0; i < k->conf.nodes; i++)
         if (done[i])
             switched_on(k, &k->nodes[i]);
     return rc;
 }
 
-int kubelet_node_power(struct kubelet *k, const char *node, bool on, struct err *e)
+int kubelet_node_power(struct kubelet *k, const char *node, bool on, int (*ready)(void *arg, struct err *e), void *arg,
+                       struct err *e)
 {
     const int index = kubelet_node_index(k, node);
-    bool which[NODES_MAX] = {false};
+    bool which[NODES_MAX] = {false}, done[NODES_MAX] = {false};
     if (index < 0)
         return err_set(e, ERR_NOT_FOUND, "no node \"%s\" (`kubectl get nodes` lists them)", node);
     which[index] = true;
-    return kubelet_nodes_power(k, which, on, NULL, NULL, e);
+    kubelet_node_await(k, NULL, e);
+    return on ? nodes_on(k, which, ready, arg, e) : switch_machines(k, which, OFF, done, e);
 }
 
 bool kubelet_node_is_on(const struct kubelet *k, int index)
 {
     return !node_is_off(&k->nodes[index]);
+}
+
+/* ---- restarts ---- */
+
+static void set_restarting(struct kubelet *k, bool restarting)
+{
+    pthread_mutex_lock(&k->mu);
+    k->restarting = restarting;
+    pthread_cond_broadcast(&k->restarted);
+    pthread_mutex_unlock(&k->mu);
+}
+
+int kubelet_restart_begin(struct kubelet *k, const bool which[], struct err *e)
+{
+    bool done[NODES_MAX] = {false};
+    set_restarting(k, true);
+    return switch_machines(k, which, ABANDONED, done, e);
+}
+
+int kubelet_restart_end(struct kubelet *k, const bool which[], int (*ready)(void *arg, struct err *e), void *arg,
+                        struct err *e)
+{
+    const int rc = nodes_on(k, which, ready, arg, e);
+    set_restarting(k, false);
+    return rc;
+}
+
+int kubelet_node_await(struct kubelet *k, const char *node, struct err *e)
+{
+    const int index = node ? kubelet_node_index(k, node) : -1;
+    struct err why = ERR_INIT;
+    pthread_mutex_lock(&k->mu);
+    while (k->restarting)
+        pthread_cond_wait(&k->restarted, &k->mu);
+    if (index >= 0 && node_is_off(&k->nodes[index]))
+        why = k->troubles[index];
+    pthread_mutex_unlock(&k->mu);
+    if (why.code == ERR_OK)
+        return 0;
+    *e = why;
+    return err_wrap(e, "node %s is off", node);
 }

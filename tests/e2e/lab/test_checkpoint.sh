@@ -154,6 +154,34 @@ lacks "a disk made since" "$disk" "$("$STOWAGE" disk ls)"
 eq "replicas" 2 "$(k get deployment shop -o 'jsonpath={.spec.replicas}')"
 within 30 "they run" value_is 2 k get deployment shop -o 'jsonpath={.status.readyReplicas}'
 
+say "who comes right behind the answer waits for the nodes"
+for _ in 1 2 3; do
+    checkpoint restore before >/dev/null
+    eq "a file on its node" host "$("$STOWAGE" shell node01 -- cat /srv/kept/file)"
+done
+checkpoint restore before >/dev/null
+checkpoint restore before >/dev/null
+is_back
+checkpoint restore before >/dev/null
+"$STOWAGE" down >/dev/null
+cluster --profile none --nodes 2
+settled() { # a pod that never restarts has failed when its node was rebooted
+    case $(k get pod web -o 'jsonpath={.status.phase}/{.status.containerStatuses[0].ready}') in Failed/* | Running/true) ;; *) false ;; esac
+}
+within 30 "the pod is what it is" settled
+
+say "a node that does not come on is told, and can be switched on"
+root="$WORK/data/nodes/node01/root"
+rmdir "$root"
+touch "$root" # in the way
+checkpoint restore before >/dev/null
+fails "$STOWAGE" shell node01 -- true
+has "why" "node node01 is off: start node" "$out"
+has "in the log" 'E checkpoint: "before" is restored, but: ' "$(cat "$WORK/data/stowage.log")"
+rm "$root"
+"$STOWAGE" node start node01 >/dev/null
+is_back
+
 say "controllers go on"
 k scale deployment/shop --replicas=3 >/dev/null
 within 30 "they scale" value_is 3 k get deployment shop -o 'jsonpath={.status.readyReplicas}'
@@ -169,9 +197,6 @@ checkpoint restore before >/dev/null
 is_back
 
 say "killed while it goes back: what was, or what was to become"
-settled() { # a pod that never restarts has failed when its node was rebooted
-    case $(k get pod web -o 'jsonpath={.status.phase}/{.status.containerStatuses[0].ready}') in Failed/* | Running/true) ;; *) false ;; esac
-}
 for pause in 0.05 0.3 0.8; do
     change
     in_web sync
