@@ -18,6 +18,7 @@
 #include "volume/volume.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -187,6 +188,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_bind: N is a number up to a million\n");
         return 2;
     }
+    mallopt(M_TOP_PAD, 64 * 1024 * 1024); /* as the program does (app/up.c) */
     resource_init();
     for (size_t i = 0; i < ARRAY_LEN(orders); i++)
         if (argc < 4 || str_eq(argv[3], orders[i].what))

@@ -27,9 +27,10 @@ void enqueue_claims_of_pod(struct loop *l, const json_t *pod);
 void enqueue_volumes_of_pod(struct loop *l, const json_t *pod);
 
 /* -- writes; NOT_FOUND counts as done -- */
-typedef int (*edit_fn)(json_t *obj, void *arg, struct err *e);
 int modify(struct loop *l, const char *who, const struct resource *res, const json_t *obj, const char *sub,
            edit_fn edit, void *arg, struct err *e);
+/* As reg_modify_all(). */
+int modify_all(struct loop *l, const char *who, struct reg_edit *edits, size_t n);
 int remove_object(struct loop *l, const char *who, const struct resource *res, const json_t *obj, struct err *e);
 /* An edit_fn: arg is the finalizer's name. */
 int edit_finalizer_add(json_t *obj, void *arg, struct err *e);
@@ -68,7 +69,14 @@ void flights_release(struct flights *f);
 void flights_stop(struct loop *l);
 
 /* -- pv_bind.c: the four writes of a binding, and phases -- */
+struct pair {
+    json_t *pv, *claim;
+};
 int bind_volume(struct loop *l, const json_t *pv, const json_t *claim, struct err *e);
+/* The same for many, which share transactions. -1: some failed, with one's error. Any thread. */
+int bind_volumes(struct loop *l, const struct pair *pairs, size_t n, struct err *e);
+/* Volumes that are nobody's are said to be so, in this order. */
+int make_available(struct loop *l, json_t *const pvs[], size_t n, struct err *e);
 /* The first two of them: the volume's side. */
 int promise_volume(struct loop *l, const json_t *pv, const json_t *claim, struct err *e);
 /* Clears the claimRef (or only its uid, if the user wrote it) and makes the volume Available. */
@@ -79,13 +87,13 @@ int put_pv_phase(struct loop *l, const json_t *pv, enum pv_phase phase, const ch
 /* pv: whose modes and capacity the status shows; NULL: none. */
 int put_claim_status(struct loop *l, const json_t *claim, enum claim_phase phase, const json_t *pv, struct err *e);
 
-/* -- pv_group.c: bindings that were decided for several claims, to be written side by side -- */
-#define GROUP_MAX 16
+/* -- pv_group.c: what was decided for several claims and volumes, to be written together -- */
+#define GROUP_MAX 64
 struct group {
-    struct pair {
-        json_t *pv, *claim; /* references */
-    } items[GROUP_MAX];
-    size_t len;
+    struct pair pairs[GROUP_MAX]; /* references */
+    size_t pair_count;
+    json_t *free[GROUP_MAX]; /* references: volumes to be made Available */
+    size_t free_count;
     int64_t alone_until_ms; /* mono: a write failed, so each is made on its own for a while */
 };
 
@@ -101,6 +109,10 @@ int group_bind(struct loop *l, const json_t *pv, const json_t *claim, struct err
 /* Writes what is to be written, if anything: false if there was nothing. What is read afterwards may be decided upon.
  */
 bool group_write(struct loop *l);
+/* The volume becomes Available: now, or with the next group_write(). */
+int group_free(struct loop *l, const json_t *pv, struct err *e);
+/* Of what is to be written only the volumes that become free: now a claim may choose. */
+void group_write_free(struct loop *l);
 bool group_has_claim(const struct group *g, const char *ns, const char *name);
 /* Reads a volume again into the index: after a write of our own, whose event is still on its way. */
 void binding_refresh(struct loop *l, const char *pv_name);

@@ -1,5 +1,5 @@
 /* pv_bind.c - the writes of a binding, each on its own and repeatable: PV.claimRef, PV phase, claim.volumeName, claim
- * status.
+ * status. Of many pairs each of the four is made for all of them before the next.
  *
  * INVARIANTS: 1. a volume is promised (claimRef with uid) before its claim names it; 2. the annotation
  * bound-by-controller stands on the side the controller filled in, never on a side the user wrote; 3. phases move along
@@ -10,14 +10,19 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+typedef bool (*done_fn)(const json_t *now, const void *arg);
+
 /* Most looks at an object find everything done: that is asked of the stored version, without the copy an edit needs. */
-static int write_unless(struct loop *l, const struct resource *res, const json_t *obj, const char *sub,
-                        bool (*done)(const json_t *now, const void *arg), edit_fn edit, void *arg, struct err *e)
+static bool is_done(struct loop *l, const struct resource *res, const json_t *obj, done_fn done, const void *arg)
 {
     _auto_sobj_ struct sobj *now = reg_read(loop_registry(l), res, obj_ns(obj), obj_name(obj));
-    if (!now || done(now->tree, arg))
-        return 0;
-    return modify(l, WHO, res, obj, sub, edit, arg, e);
+    return !now || done(now->tree, arg);
+}
+
+static int write_unless(struct loop *l, const struct resource *res, const json_t *obj, const char *sub, done_fn done,
+                        edit_fn edit, void *arg, struct err *e)
+{
+    return is_done(l, res, obj, done, arg) ? 0 : modify(l, WHO, res, obj, sub, edit, arg, e);
 }
 
 /* -- the volume's side -- */
@@ -183,17 +188,125 @@ int put_claim_status(struct loop *l, const json_t *claim, enum claim_phase phase
     return write_unless(l, RES.persistentvolumeclaims, claim, "status", shows_volume, edit_claim_status, &s, e);
 }
 
+/* -- the four, for one pair or many -- */
+
+/* What is written for a pair. */
+struct binding_edit {
+    const struct pair *pair;
+    struct phase_edit phase;
+    struct status_edit status;
+    bool failed;
+};
+
+static void *arg_claim(struct binding_edit *b)
+{
+    return b->pair->claim;
+}
+
+static void *arg_phase(struct binding_edit *b)
+{
+    return &b->phase;
+}
+
+static void *arg_name(struct binding_edit *b)
+{
+    return (void *)obj_name(b->pair->pv);
+}
+
+static void *arg_status(struct binding_edit *b)
+{
+    return &b->status;
+}
+
+static const struct step {
+    bool of_claim; /* else of the volume */
+    const char *sub;
+    done_fn done;
+    edit_fn edit;
+    void *(*arg)(struct binding_edit *b);
+} steps[] = {
+    {false, "", promised, edit_claim_ref, arg_claim},
+    {false, "status", in_phase, edit_pv_phase, arg_phase},
+    {true, "", names_volume, edit_volume_name, arg_name},
+    {true, "status", shows_volume, edit_claim_status, arg_status},
+};
+enum { STEPS_PROMISE = 2, STEPS_BIND = ARRAY_LEN(steps) };
+
+/* For all of them that have not failed. */
+static int make_step(struct loop *l, const struct step *step, struct binding_edit *all, size_t n, struct err *e)
+{
+    const struct resource *res = step->of_claim ? RES.persistentvolumeclaims : RES.persistentvolumes;
+    _auto_free_ struct reg_edit *edits = xcalloc(n, sizeof *edits);
+    _auto_free_ bool **failed = xcalloc(n, sizeof *failed);
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *obj = step->of_claim ? all[i].pair->claim : all[i].pair->pv;
+        void *arg = step->arg(&all[i]);
+        if (all[i].failed || is_done(l, res, obj, step->done, arg))
+            continue;
+        failed[len] = &all[i].failed;
+        edits[len++] = (struct reg_edit){
+            .res = res, .ns = obj_ns(obj), .name = obj_name(obj), .sub = step->sub, .edit = step->edit, .arg = arg};
+    }
+    if (modify_all(l, WHO, edits, len) == 0)
+        return 0;
+    for (size_t i = 0; i < len; i++) {
+        if (edits[i].rc < 0)
+            *e = edits[i].err;
+        *failed[i] = edits[i].rc < 0;
+    }
+    return -1;
+}
+
+static int make_steps(struct loop *l, const struct pair *pairs, size_t n, size_t count, struct err *e)
+{
+    int rc = 0;
+    _auto_free_ struct binding_edit *all = xcalloc(n, sizeof *all);
+    for (size_t i = 0; i < n; i++) {
+        all[i].pair = &pairs[i];
+        all[i].phase = (struct phase_edit){.phase = PV_BOUND, .message = ""};
+        all[i].status = (struct status_edit){CLAIM_BOUND, pairs[i].pv};
+        now_text(loop_clock(l), all[i].phase.now);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (make_step(l, &steps[i], all, n, e) < 0)
+            rc = -1;
+    return rc;
+}
+
+int bind_volumes(struct loop *l, const struct pair *pairs, size_t n, struct err *e)
+{
+    return make_steps(l, pairs, n, STEPS_BIND, e);
+}
+
 int promise_volume(struct loop *l, const json_t *pv, const json_t *claim, struct err *e)
 {
-    if (write_unless(l, RES.persistentvolumes, pv, "", promised, edit_claim_ref, (void *)claim, e) < 0)
-        return -1;
-    return put_pv_phase(l, pv, PV_BOUND, "", NULL, e);
+    const struct pair pair = {(json_t *)pv, (json_t *)claim};
+    return make_steps(l, &pair, 1, STEPS_PROMISE, e);
 }
 
 int bind_volume(struct loop *l, const json_t *pv, const json_t *claim, struct err *e)
 {
-    if (promise_volume(l, pv, claim, e) < 0 || write_unless(l, RES.persistentvolumeclaims, claim, "", names_volume,
-                                                            edit_volume_name, (void *)obj_name(pv), e) < 0)
-        return -1;
-    return put_claim_status(l, claim, CLAIM_BOUND, pv, e);
+    const struct pair pair = {(json_t *)pv, (json_t *)claim};
+    return make_steps(l, &pair, 1, STEPS_BIND, e);
+}
+
+int make_available(struct loop *l, json_t *const pvs[], size_t n, struct err *e)
+{
+    _auto_free_ struct reg_edit *edits = xcalloc(n, sizeof *edits);
+    struct phase_edit phase = {.phase = PV_AVAILABLE, .message = ""};
+    now_text(loop_clock(l), phase.now);
+    for (size_t i = 0; i < n; i++)
+        edits[i] = (struct reg_edit){.res = RES.persistentvolumes,
+                                     .ns = "",
+                                     .name = obj_name(pvs[i]),
+                                     .sub = "status",
+                                     .edit = edit_pv_phase,
+                                     .arg = &phase};
+    if (modify_all(l, WHO, edits, n) == 0)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        if (edits[i].rc < 0)
+            *e = edits[i].err;
+    return -1;
 }

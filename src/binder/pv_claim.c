@@ -159,6 +159,7 @@ static int sync_free_choice(struct loop *l, const json_t *claim, struct err *e)
     struct binding *b = loop_state(l);
     _auto_sobj_ struct sobj *sc = read_class(l, claim_class(claim));
     bool waits = sc && class_waits(sc->tree);
+    group_write_free(l);
     _auto_sobj_ struct sobj *pv = choose_volume(l, claim, waits);
     if (pv)
         return group_bind(l, pv->tree, claim, e);

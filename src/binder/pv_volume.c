@@ -56,16 +56,6 @@ static int sync_left_behind(struct loop *l, const json_t *pv, struct err *e)
     return made_for_it ? release(l, pv, e) : unbind_volume(l, pv, e);
 }
 
-/* A claim that is looked at next may have it at once. */
-static int make_available(struct loop *l, const json_t *pv, struct err *e)
-{
-    if (put_pv_phase(l, pv, PV_AVAILABLE, "", NULL, e) < 0)
-        return -1;
-    if (pv_phase(pv) != PV_AVAILABLE)
-        binding_refresh(l, obj_name(pv));
-    return 0;
-}
-
 /* Nobody's, and said to be so. */
 static bool is_available(const json_t *pv)
 {
@@ -78,14 +68,12 @@ int sync_volume(struct loop *l, const json_t *pv, struct err *e)
     if (rc != 0)
         return rc < 0 ? -1 : 0;
     bool promised = !str_empty(jstr(pv, "spec.claimRef.uid"));
-    if (!promised && is_available(pv))
-        return 0;
+    if (!promised) /* one that is in no phase yet is in no pair either */
+        return is_available(pv) ? 0 : group_free(l, pv, e);
     if (group_write(l)) { /* perhaps this volume was bound: then it is another one now */
         loop_enqueue(l, "", obj_name(pv));
         return 0;
     }
-    if (!promised)
-        return make_available(l, pv, e);
     _auto_sobj_ struct sobj *claim = read_claim_of(l, pv);
     if (!claim)
         return release(l, pv, e);

@@ -88,6 +88,19 @@ int modify(struct loop *l, const char *who, const struct resource *res, const js
     return gone_is_done(reg_modify(loop_registry(l), who, res, obj_ns(obj), obj_name(obj), sub, edit, arg, e), e);
 }
 
+int modify_all(struct loop *l, const char *who, struct reg_edit *edits, size_t n)
+{
+    int rc = 0;
+    if (reg_modify_all(loop_registry(l), who, edits, n) == 0)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        edits[i].rc = gone_is_done(edits[i].rc, &edits[i].err);
+        if (edits[i].rc < 0)
+            rc = -1;
+    }
+    return rc;
+}
+
 int remove_object(struct loop *l, const char *who, const struct resource *res, const json_t *obj, struct err *e)
 {
     struct reg_delete_opts opts = REG_DELETE_DEFAULT;

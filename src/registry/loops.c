@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-static struct reg_ctx loop_ctx(const char *who)
+struct reg_ctx loop_ctx(const char *who)
 {
     return (struct reg_ctx){.user = who, .manager = who, .loop = true, .fields = FIELDS_IGNORE};
 }
@@ -53,64 +53,6 @@ int reg_write(struct registry *r, const char *who, const struct resource *res, c
         return -1;
     give(&ans, out);
     return 0;
-}
-
-/* -- read, modify, write -- */
-
-struct edit {
-    int (*fn)(json_t *obj, void *arg, struct err *e);
-    void *arg;
-    bool stopped; /* fn wants no write, or gives up with *op->e filled */
-    int rc;
-};
-
-/* A copy to edit. Who owns which field, often the larger half of an object, no loop edits: that is shared. */
-static json_t *draft_of(const json_t *live)
-{
-    json_t *draft = json_object(), *meta = json_object(), *v;
-    const char *key;
-    json_object_foreach((json_t *)json_object_get(live, "metadata"), key, v)
-    {
-        json_object_set_new_nocheck(meta, key, str_eq(key, "managedFields") ? json_incref(v) : json_clone(v));
-    }
-    json_object_foreach((json_t *)live, key, v)
-    {
-        json_object_set_new_nocheck(draft, key, str_eq(key, "metadata") ? meta : json_clone(v));
-    }
-    return draft;
-}
-
-static int make_edited(struct op *op, const json_t *live, void *arg, json_t **out_obj)
-{
-    struct edit *edit = arg;
-    _auto_json_ json_t *draft = draft_of(live);
-    edit->rc = edit->fn(draft, edit->arg, op->e);
-    edit->stopped = edit->rc <= 0;
-    if (edit->stopped)
-        return -1;
-    json_t *obj = NULL;
-    struct decode_opts opts = {.want = op->res, .media = MEDIA_JSON, .fields = FIELDS_IGNORE};
-    if (decode_edited(&opts, live, TAKE(draft), &obj, op->e) < 0)
-        return op_fail_err(op);
-    if (op->st->convert)
-        op->st->convert(obj);
-    op_manage(op, live, obj, op->t->sub);
-    *out_obj = obj;
-    return 0;
-}
-
-int reg_modify(struct registry *r, const char *who, const struct resource *res, const char *ns, const char *name,
-               const char *sub, int (*edit)(json_t *obj, void *arg, struct err *e), void *arg, struct err *e)
-{
-    struct reg_ctx ctx = loop_ctx(who);
-    struct reg_target t = {.res = res, .ns = res->namespaced ? ns : "", .name = name, .sub = sub};
-    struct edit ed = {.fn = edit, .arg = arg};
-    struct change c = {.make = make_edited, .arg = &ed};
-    _auto_answer_ struct reg_answer ans = {0};
-    _auto_op_ struct op op;
-    op_begin(&op, r, &ctx, &t, &ans, e);
-    int rc = op_update(&op, &c);
-    return ed.stopped ? ed.rc : rc;
 }
 
 int reg_remove(struct registry *r, const char *who, const struct resource *res, const char *ns, const char *name,

@@ -53,13 +53,13 @@ struct reg_ctx {
     struct reg_later *later;  /* reg_create() may leave the journal to reg_create_end(); NULL: it waits */
 };
 
-/* A create whose object waits for the journal (store_put_begin()). The caller sets the upper half. */
+/* A write whose object waits for the journal (store_put_begin()). The caller sets the upper half. */
 struct reg_later {
     void (*told)(void *arg); /* as store_put_begin() wants it */
     void *arg;
 
-    struct store_write *write; /* owned; set when reg_create() left something to do */
-    char *name;                /* owned with it */
+    struct store_write *write; /* owned; set when something was left to do */
+    char *name;                /* owned with it; of a create */
 };
 
 struct reg_body {
@@ -132,10 +132,23 @@ struct sobj *reg_read(struct registry *r, const struct resource *res, const char
 /* Takes the tree. out may be NULL. Manager and user are `who`. */
 int reg_make(struct registry *r, const char *who, const struct resource *res, const char *ns, json_t *take_tree,
              struct sobj **out, struct err *e);
-/* Read-modify-write with retry on conflict (up to 8 times): `edit` changes a private deep copy in place and returns 1
- * to write it, 0 for no change, -1 to give up (fill e). sub: "" or "status". */
+/* Changes an object in place; returns 1 to write it, 0 for no change, -1 to give up (fill e). */
+typedef int (*edit_fn)(json_t *obj, void *arg, struct err *e);
+/* Read-modify-write with retry on conflict: `edit` is given a private copy. sub: "" or "status". */
 int reg_modify(struct registry *r, const char *who, const struct resource *res, const char *ns, const char *name,
-               const char *sub, int (*edit)(json_t *obj, void *arg, struct err *e), void *arg, struct err *e);
+               const char *sub, edit_fn edit, void *arg, struct err *e);
+/* One of several changes that share a transaction of the journal. */
+struct reg_edit {
+    const struct resource *res;
+    const char *ns, *name, *sub; /* borrowed */
+    edit_fn edit;
+    void *arg;
+    /* set by reg_modify_all() */
+    int rc; /* as of reg_modify() */
+    struct err err;
+};
+/* reg_modify() for each, all of different objects; returns when all are written. -1: some failed. */
+int reg_modify_all(struct registry *r, const char *who, struct reg_edit *edits, size_t n);
 /* Writes `tree` (taken) if its metadata.resourceVersion is still the stored one. */
 int reg_write(struct registry *r, const char *who, const struct resource *res, const char *sub, json_t *take_tree,
               struct sobj **out, struct err *e);

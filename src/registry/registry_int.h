@@ -103,6 +103,9 @@ struct change {
 };
 int op_update(struct op *op, const struct change *c);
 
+/* One of our own loops, as who asks. */
+struct reg_ctx loop_ctx(const char *who);
+
 /* The forms of shared buckets. */
 json_t *view_to_store(const struct resource *res, json_t *take_tree);
 

@@ -157,6 +157,11 @@ static enum outcome commit(struct op *op, json_t *take_obj, struct sobj *cur, co
     struct sobj *now = NULL;
     json_t *stored = view_to_store(op->res, take_obj);
     siblings_share(op->r, op->res, stored);
+    if (op->later && !op->holds_services && !op->holds_quotas) {
+        op->later->write = store_put_begin(op->r->store, cur->bucket, cur->ns, cur->name, cur->rv, stored,
+                                           op->later->told, op->later->arg);
+        return DONE;
+    }
     if (store_put(op->r->store, cur->bucket, cur->ns, cur->name, cur->rv, stored, &now, op->e) == 0) {
         siblings_note(op->r, now);
         return (enum outcome)op_answer_obj(op, 200, now);

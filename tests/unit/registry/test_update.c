@@ -231,6 +231,49 @@ static void test_loops(void **state)
     sobj_unref(made);
 }
 
+static int edit_mine(json_t *obj, void *arg, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    jset_str(obj, "data.mine", "1");
+    return 1;
+}
+
+/* Written together, each with an end of its own. */
+static void test_loops_together(void **state)
+{
+    struct door *d = *state;
+    struct err e = ERR_INIT;
+    struct tries t = {.d = d};
+    const struct resource *cm = RES.configmaps;
+    const char *const names[] = {"a", "b", "c"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        assert_int_equal(
+            reg_make(d->r, "loop", cm, "default", json_pack("{s{ss}}", "metadata", "name", names[i]), NULL, &e), 0);
+    struct reg_edit edits[] = {
+        {.res = cm, .ns = "default", .name = "b", .sub = "", .edit = edit_mine},
+        {.res = cm, .ns = "default", .name = "a", .sub = "", .edit = edit_with_rival, .arg = &t},
+        {.res = cm, .ns = "default", .name = "none", .sub = "", .edit = edit_mine},
+        {.res = cm, .ns = "default", .name = "c", .sub = "", .edit = edit_nothing},
+    };
+    assert_int_equal(reg_modify_all(d->r, "loop", edits, 2), 0);
+    assert_int_equal(t.calls, 2);
+    door_expect(d, door_get(d, "configmaps", "default/a"), 200);
+    door_expect_str(d, "data.k", "rival");
+    door_expect_str(d, "data.mine", "1");
+    door_expect(d, door_get(d, "configmaps", "default/b"), 200);
+    door_expect_str(d, "data.mine", "1");
+    assert_int_equal(reg_modify_all(d->r, "loop", edits, ARRAY_LEN(edits)), -1);
+    assert_int_equal(edits[0].rc, 0);
+    assert_int_equal(edits[2].rc, -1);
+    assert_int_equal(edits[2].err.code, ERR_NOT_FOUND);
+    assert_int_equal(edits[3].rc, 0);
+    edits[3].edit = edit_gives_up;
+    assert_int_equal(reg_modify_all(d->r, "loop", edits + 3, 1), -1);
+    assert_int_equal(edits[3].err.code, ERR_BUSY);
+    assert_int_equal(reg_modify_all(d->r, "loop", NULL, 0), 0);
+}
+
 static struct sobj *make_deployment(struct door *d, const char *name)
 {
     struct err e = ERR_INIT;
@@ -284,6 +327,7 @@ int main(void)
         T(test_scale),
         T(test_patch_refusals),
         T(test_loops),
+        T(test_loops_together),
         T(test_siblings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
