@@ -95,9 +95,9 @@ static void set_path(const struct pod_run *p, struct volume_run *v)
     if (str_eq(v->plugin->key, "hostPath"))
         snprintf(v->path, sizeof v->path, "%s", jstr_or(v->source, "path", "/"));
     else if (v->block)
-        snprintf(v->path, sizeof v->path, "%.600s/volumeDevices/%s/%.200s", dir, v->plugin->dir, v->spec_name);
+        snprintf(v->path, sizeof v->path, "%.600s/volumeDevices/%s/%.255s", dir, v->plugin->dir, v->spec_name);
     else
-        snprintf(v->path, sizeof v->path, "%.600s/volumes/%s/%.200s%s", dir, v->plugin->dir, v->spec_name,
+        snprintf(v->path, sizeof v->path, "%.600s/volumes/%s/%.255s%s", dir, v->plugin->dir, v->spec_name,
                  str_eq(v->plugin->key, "csi") ? "/mount" : "");
 }
 

@@ -369,6 +369,36 @@ static void test_checked_first(void **state)
                  "for this volume type");
 }
 
+/* Two volumes of one pod whose long names differ at the end are mounted at two places. */
+static void test_long_names(void **state)
+{
+    struct kit *kit = *state;
+    struct machine *m = kit->machine;
+    struct err e = ERR_INIT;
+    struct fake_counts before, after;
+    for (char last = '1'; last <= '2'; last++) {
+        char name[256], claim[] = {'c', last, '\0'}, path[] = {'/', 'm', 'n', 't', '/', last, '\0'};
+        memset(name, 'v', 252);
+        name[252] = last;
+        name[253] = '\0';
+        _auto_free_ char *spec =
+            xasprintf("'local':{'path':'%s'},'nodeAffinity':{'required':{'nodeSelectorTerms':[{"
+                      "'matchExpressions':[{'key':'kubernetes.io/hostname','operator':'In','values':["
+                      "'" FIRST_NODE "']}]}]}}",
+                      path);
+        make_bound(kit, name, claim, spec);
+        assert_int_equal(m->ops->mkdir_p(m, FIRST_NODE, path, 0755, &e), 0);
+    }
+    machine_fake_count(m, &before);
+    make(&kit->w, POD_ON_NODE("p", ",'volumeMounts':[{'name':'v','mountPath':'/v'},{'name':'w','mountPath':'/w'}]",
+                              ",'automountServiceAccountToken':false,'volumes':[{'name':'v','persistentVolumeClaim':{"
+                              "'claimName':'c1'}},{'name':'w','persistentVolumeClaim':{'claimName':'c2'}}]"));
+    settle(&kit->w);
+    assert_string_equal(phase(kit, "p"), "Running");
+    machine_fake_count(m, &after);
+    assert_int_equal(after.mounts - before.mounts, 2);
+}
+
 /* A volume that is mounted stays as it is while another one of the pod is retried. */
 static void test_retry_keeps_mounts(void **state)
 {
@@ -444,6 +474,7 @@ int main(void)
         TEST(test_disk),
         TEST(test_one_pod_only),
         TEST(test_checked_first),
+        TEST(test_long_names),
         TEST(test_retry_keeps_mounts),
         TEST(test_every_failure_heals),
     };
