@@ -209,7 +209,10 @@ static int taint_one(struct call *c, const struct target *target, json_t *node, 
         jset(node, "spec.taints", json_incref(taints));
     else if (change_send(c, &t->change, "PATCH", buf_str(&path), patch, STRATEGIC, &after, &e) < 0)
         return call_error(c, &e), 0;
+    const enum dry_run dry = t->change.dry;
+    t->change.dry = DRY_NONE; /* which is not told, other than by every other verb */
     change_tell(c, &t->change, target->kind, after != NULL ? after : node, done);
+    t->change.dry = dry;
     return 0;
 }
 

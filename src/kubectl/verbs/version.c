@@ -11,6 +11,7 @@
 /* The kubectl whose words these are. */
 #define CLIENT_MINOR   "32"
 #define CLIENT_VERSION "v1." CLIENT_MINOR ".13"
+#define KUSTOMIZE      "v5.5.0" /* that is in it */
 
 static int ask_server(struct call *c, json_t **out)
 {
@@ -32,6 +33,11 @@ static void print_tree(struct call *c, const json_t *tree, const char *form)
     fprintf(c->k->out, "%s\n", text);
 }
 
+static void print_client(const struct call *c)
+{
+    fprintf(c->k->out, "Client Version: %s\nKustomize Version: %s\n", CLIENT_VERSION, KUSTOMIZE);
+}
+
 static int version_run(struct call *c)
 {
     const char *form = call_text(c, "output");
@@ -39,18 +45,18 @@ static int version_run(struct call *c)
     if (*form && !str_eq(form, "yaml") && !str_eq(form, "json"))
         return call_fail(c, "--output must be 'yaml' or 'json'");
     if (!call_bool(c, "client") && ask_server(c, &server) < 0 && !*form)
-        fprintf(c->k->out, "Client Version: %s\n", CLIENT_VERSION);
+        print_client(c);
     if (c->code)
         return c->code;
     if (*form) {
-        _auto_json_ json_t *tree = json_pack("{s:{s:s,s:s,s:s}}", "clientVersion", "major", "1", "minor", CLIENT_MINOR,
-                                             "gitVersion", CLIENT_VERSION);
+        _auto_json_ json_t *tree = json_pack("{s:{s:s,s:s,s:s},s:s}", "clientVersion", "major", "1", "minor",
+                                             CLIENT_MINOR, "gitVersion", CLIENT_VERSION, "kustomizeVersion", KUSTOMIZE);
         if (server)
             json_object_set(tree, "serverVersion", server);
         print_tree(c, tree, form);
         return 0;
     }
-    fprintf(c->k->out, "Client Version: %s\n", CLIENT_VERSION);
+    print_client(c);
     if (server)
         fprintf(c->k->out, "Server Version: %s\n", jstr_or(server, "gitVersion", ""));
     return 0;

@@ -47,7 +47,7 @@ same_change 'k annotate pod/web configmap/conf a-' annotate pod/web configmap/co
 
 say "taints"
 back='k taint nodes node01 k-'
-for words in k=v:PreferNoSchedule k- k=v:Bad k=v ''; do
+for words in k=v:PreferNoSchedule k- k=v:Bad k=v '' 'k=v:NoSchedule --dry-run=client' 'k=v:NoSchedule --dry-run=server'; do
     same_change "$back" taint nodes node01 $words
 done
 same_change "$back" taint pods web k=v:NoSchedule

@@ -16,6 +16,8 @@ same api-resources -o json
 same api-resources foo
 same api-versions
 same cluster-info
+versions() { "$@" version | sed 's/: v.*/: V/'; }
+eq "version" "$(versions "$KUBECTL")" "$(versions "$STOWAGE" kubectl)"
 
 for kind in pod pvc pv sc deploy sts svc node cronjob ingress; do
     same explain "$kind"
