@@ -169,18 +169,25 @@ static void look_for_downloads(struct import *im, const char *file, int number, 
     }
 }
 
-static void look_into_script(struct import *im, const char *file, const char *text)
+/* whole: the file's text, of which the script is a part; NULL: the script is the file. */
+static void look_into(struct import *im, const char *file, const char *text, const char *whole)
 {
     int number = 1;
     _auto_strlist_ struct strlist lines = {0};
     strlist_split(&lines, text, '\n');
     for (size_t i = 0; i < lines.len; i++, number++) {
         const char *line = lines.items[i] + strspn(lines.items[i], " \t");
-        if (*line == '#')
+        if (*line == '#' || !*line)
             continue;
-        look_for_programs(im, file, number, line);
-        look_for_downloads(im, file, number, line);
+        const int at = whole ? import_line(whole, line) : number;
+        look_for_programs(im, file, at, line);
+        look_for_downloads(im, file, at, line);
     }
+}
+
+static void look_into_script(struct import *im, const char *file, const char *text)
+{
+    look_into(im, file, text, NULL);
 }
 
 /* ---- a part of the scenario: intro, a step, finish ---- */
@@ -259,7 +266,7 @@ static void add_text(struct import *im, const struct part *p)
     offered(buf_str(&text), &commands);
     if (!commands.len)
         return;
-    look_into_script(im, file, buf_str(&commands));
+    look_into(im, file, buf_str(&commands), buf_str(&text));
     _auto_free_ char *name = xasprintf("%s-commands", p->name);
     put_script(&run, name, buf_str(&commands), path);
     buf_addf(&run, "/bin/bash %s </dev/null\n", path);

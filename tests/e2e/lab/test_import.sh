@@ -53,7 +53,7 @@ lacks "no script failed" "FAIL" "$(cat "$WORK/out")"
 
 say "what can not be run"
 refused killercoda/beyond 'index.json:8: backend.imageid "docker"' 'index.json:4: beyond/missing.md' \
-    'one.md:1: docker is not' 'verify.sh:3: systemctl is not' 'verify.sh:4: example.com is out of reach'
+    'one.md:3: docker is not' 'one.md:7: helm is not' 'verify.sh:3: systemctl is not' 'verify.sh:4: example.com is out of reach'
 lacks "a comment is none" "verify.sh:2" "$out"
 lacks "a service is in the cluster" "web.default.svc" "$out"
 refused kuttl/beyond '00-step.yaml:3: a TestStep'"'"'s "unitTest" is not known' '00-step.yaml:6: a command'"'"'s "interactive"' \
