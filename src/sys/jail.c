@@ -41,7 +41,9 @@
 #define FIRST_UID  0x40000000u
 #define LOOK_MS    250
 #define IDLE_SHARE 50      /* a cluster that uses less than a 50th of a processor has nothing to do */
-#define FLOOD_NS   1000000 /* a pause for each piece of output that is not kept */
+#define FLOOD_NS   1000000 /* a pause for each piece of output that is not kept, */
+#define FLOOD_STEP 16      /* longer by one after so many of them, */
+#define FLOOD_MOST 20      /* so many times as long in the end */
 
 struct jail {
     pid_t keeper, relay; /* 0: none */
@@ -229,24 +231,35 @@ int jail_put(struct jail *j, const char *path, const void *data, size_t len, str
     return take(j, &done, e);
 }
 
-static void read_some(int *fd, struct buf *to)
+struct stream {
+    int fd;        /* -1: closed */
+    unsigned lost; /* pieces that were not kept */
+};
+struct streams {
+    struct stream out, err;
+};
+
+/* Who writes without end waits for us, and longer and longer: it shall cost others nothing. */
+static void rest_from_flood(struct stream *s)
+{
+    const unsigned times = 1 + s->lost++ / FLOOD_STEP;
+    nanosleep(&(struct timespec){0, FLOOD_NS * (times < FLOOD_MOST ? times : FLOOD_MOST)}, NULL);
+}
+
+static void read_some(struct stream *s, struct buf *to)
 {
     char piece[16384];
-    const ssize_t n = read(*fd, piece, sizeof piece);
+    const ssize_t n = read(s->fd, piece, sizeof piece);
     if (n > 0) {
         const size_t room = to->len < JAIL_OUTPUT_MAX ? JAIL_OUTPUT_MAX - to->len : 0;
         buf_add(to, piece, (size_t)n < room ? (size_t)n : room);
         if (room == 0)
-            nanosleep(&(struct timespec){0, FLOOD_NS}, NULL); /* who writes without end waits for us */
+            rest_from_flood(s);
     } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
-        close(*fd);
-        *fd = -1;
+        close(s->fd);
+        s->fd = -1;
     }
 }
-
-struct streams {
-    int out, err; /* -1: closed */
-};
 
 /* ---- a script's time ---- */
 
@@ -292,7 +305,7 @@ static enum jail_cut look_at_time(const struct jail *j, struct allowance *a)
 static enum jail_cut attend(struct jail *j, struct streams *s, struct jail_end *end, struct allowance *a)
 {
     for (;;) {
-        struct pollfd p[] = {{s->out, POLLIN, 0}, {s->err, POLLIN, 0}, {j->sock, POLLIN, 0}};
+        struct pollfd p[] = {{s->out.fd, POLLIN, 0}, {s->err.fd, POLLIN, 0}, {j->sock, POLLIN, 0}};
         const int n = poll(p, ARRAY_LEN(p), LOOK_MS);
         const enum jail_cut cut = look_at_time(j, a);
         if (n < 0 && errno != EINTR)
@@ -313,9 +326,9 @@ static enum jail_cut attend(struct jail *j, struct streams *s, struct jail_end *
 /* Everybody who could write is dead: what is in the pipes is all. */
 static void drain(struct streams *s, struct jail_end *end)
 {
-    while (s->out >= 0)
+    while (s->out.fd >= 0)
         read_some(&s->out, &end->out);
-    while (s->err >= 0)
+    while (s->err.fd >= 0)
         read_some(&s->err, &end->err);
 }
 
@@ -361,14 +374,14 @@ int jail_run(struct jail *j, const char *script, const char *const *env, int64_t
         return err_sys(e, errno, "pipe");
     }
     const int theirs[] = {pipes[0][1], pipes[1][1]};
-    struct streams s = {pipes[0][0], pipes[1][0]};
+    struct streams s = {{pipes[0][0], 0}, {pipes[1][0], 0}};
     int rc = chan_send(j->sock, 0, JAIL_RUN, &body, theirs, 2, e);
     close(theirs[0]);
     close(theirs[1]);
     rc = rc < 0 ? -1 : await(j, &s, timeout_ms, &end, e);
     if (rc == 0)
         drain(&s, &end);
-    const int left[] = {s.out, s.err};
+    const int left[] = {s.out.fd, s.err.fd};
     for (size_t i = 0; i < ARRAY_LEN(left); i++)
         if (left[i] >= 0)
             close(left[i]);

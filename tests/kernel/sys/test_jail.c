@@ -139,6 +139,9 @@ static void ends_what_stays(void **state _unused_)
     _auto_free_ char *loop = said("yes spam", LATE_MS, &code);
     assert_int_equal(code, 124);
     assert_int_equal(strlen(loop), JAIL_OUTPUT_MAX);
+    _auto_free_ char *much = said("head -c 2000000 /dev/zero | tr '\\0' x; exit 3", PATIENCE_MS, &code);
+    assert_int_equal(code, 3); /* what is not kept is read all the same */
+    assert_int_equal(strlen(much), JAIL_OUTPUT_MAX);
     expect("echo again", "again\n");
 }
 
