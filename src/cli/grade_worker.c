@@ -262,7 +262,7 @@ static void bound_cluster(const struct worker *w)
 
 static json_t *judge_ours(struct worker *w, struct err *e)
 {
-    if (own_cluster_start(&w->own, w->cli, json_object_get(w->lab.tree, "cluster"), NULL, e) < 0 ||
+    if (own_cluster_start_ephemeral(&w->own, w->cli, json_object_get(w->lab.tree, "cluster"), e) < 0 ||
         lab_env_open(&w->env, &w->lab, w->own.kubeconfig, w->own.work, &w->own.host, e) < 0)
         return NULL;
     bound_cluster(w);

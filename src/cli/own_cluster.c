@@ -1,8 +1,8 @@
 /* own_cluster.c - see own_cluster.h.
  *
  * DESIGN: the cluster is a process of its own, started from this binary, as a user would: so one that crashes takes
- * nobody along, and a lab that is kept can be looked into with every verb. It is ephemeral: nothing of it shall be
- * found again. */
+ * nobody along, and a lab that is kept can be looked into with every verb. What nobody will look into again is
+ * ephemeral: no object of it is written to a disk. */
 #include "cli/own_cluster.h"
 
 #include "api/quantity.h"
@@ -151,22 +151,36 @@ static int port_before(const struct own_cluster *c)
     return colon ? (int)strtol(colon + 1, NULL, 10) : 0;
 }
 
-/* As `up` wants them. Returns new; NULL: it shall choose. */
-static char *zones_of(const json_t *wants)
+/* An ephemeral cluster has a directory of its own below the one that it was given. */
+static int find_place(struct own_cluster *c, struct err *e)
+{
+    _auto_json_ json_t *request = json_pack("{s:s}", "op", "status"), *status = NULL;
+    if (local_call(c->data, request, &status, NULL, e) < 0)
+        return -1;
+    free(c->data);
+    free(c->kubeconfig);
+    c->host.data = c->data = xstrdup(jstr_or(status, "data", ""));
+    c->kubeconfig = xstrdup(jstr_or(status, "kubeconfig", ""));
+    return 0;
+}
+
+/* The flag that names them. Returns new; NULL: `up` shall choose. */
+static char *zones_flag(const json_t *wants)
 {
     const json_t *zones = json_object_get(wants, "zones"), *zone;
-    _auto_buf_ struct buf list = BUF_INIT;
+    _auto_buf_ struct buf flag = BUF_INIT;
     size_t i;
-    if (json_is_string(zones))
-        return xstrdup(json_string_value(zones));
-    json_array_foreach(zones, i, zone) buf_addf(&list, "%s%s", i ? "," : "", json_string_value(zone));
-    return list.len ? buf_steal(&list, NULL) : NULL;
+    if (!json_is_string(zones) && json_array_size(zones) == 0)
+        return NULL;
+    buf_addf(&flag, "--zones=%s", json_is_string(zones) ? json_string_value(zones) : "");
+    json_array_foreach(zones, i, zone) buf_addf(&flag, "%s%s", i ? "," : "", json_string_value(zone));
+    return buf_steal(&flag, NULL);
 }
 
 static int start_at(struct own_cluster *c, const json_t *wants, int port, struct err *e)
 {
     char nodes[8], listen[32];
-    _auto_free_ char *zones = zones_of(wants);
+    _auto_free_ char *zones = zones_flag(wants);
     snprintf(nodes, sizeof nodes, "%d", (int)jint(wants, "nodes", 2));
     snprintf(listen, sizeof listen, "127.0.0.1:%d", port);
     const char *const argv[] = {c->self_exe,
@@ -182,8 +196,8 @@ static int start_at(struct own_cluster *c, const json_t *wants, int port, struct
                                 nodes,
                                 "--history",
                                 "24h",
-                                zones ? "--zones" : NULL,
-                                zones,
+                                c->ephemeral ? "--ephemeral" : zones,
+                                c->ephemeral ? zones : NULL,
                                 NULL};
     _auto_buf_ struct buf told = BUF_INIT;
     int code;
@@ -202,16 +216,27 @@ static int start(struct own_cluster *c, const json_t *wants, struct err *e)
     return start_at(c, wants, 0, e);
 }
 
-int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t *wants, const char *dir, struct err *e)
+static int start_watched(struct own_cluster *c, const json_t *wants, struct err *e)
 {
-    if ((dir ? named_folder(c, cli, dir, e) : own_cluster_folder(c, cli, e)) < 0)
-        return -1;
-    if (c->up)
-        return 0;
     janitor_tell(&c->janitor, JANITOR_STARTING);
     const int rc = start(c, wants, e);
     janitor_tell(&c->janitor, c->up ? JANITOR_UP : JANITOR_NOTHING);
     return rc;
+}
+
+int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t *wants, const char *dir, struct err *e)
+{
+    if ((dir ? named_folder(c, cli, dir, e) : own_cluster_folder(c, cli, e)) < 0)
+        return -1;
+    return c->up ? 0 : start_watched(c, wants, e);
+}
+
+int own_cluster_start_ephemeral(struct own_cluster *c, const struct cli *cli, const json_t *wants, struct err *e)
+{
+    if (own_cluster_folder(c, cli, e) < 0)
+        return -1;
+    c->ephemeral = true;
+    return start_watched(c, wants, e) < 0 ? -1 : find_place(c, e);
 }
 
 int own_cluster_find(struct own_cluster *c, const struct cli *cli, const char *dir, struct err *e)

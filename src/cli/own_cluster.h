@@ -16,7 +16,7 @@ struct own_cluster {
     char *work;       /* where scripts run */
     const char *self_exe;
     struct lab_host host;
-    bool up;
+    bool up, ephemeral;
     struct janitor janitor; /* so that nothing stays when this process is killed */
 };
 
@@ -24,6 +24,8 @@ struct own_cluster {
  * removed with own_cluster_stop(). Zeroed is fine for stop. The struct must not move while env uses its host. */
 int own_cluster_start(struct own_cluster *c, const struct cli *cli, const json_t *wants, const char *dir,
                       struct err *e);
+/* In a temporary folder, with its objects in memory only: for one that is never stopped and started again. */
+int own_cluster_start_ephemeral(struct own_cluster *c, const struct cli *cli, const json_t *wants, struct err *e);
 /* The one in that folder, whether it runs or not, to be stopped; NOT_FOUND if there is no such folder. */
 int own_cluster_find(struct own_cluster *c, const struct cli *cli, const char *dir, struct err *e);
 void own_cluster_stop(struct own_cluster *c, bool keep);
