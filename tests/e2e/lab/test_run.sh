@@ -97,7 +97,7 @@ Y
 run "$WORK/lab.yaml" >"$WORK/out" || die "$(cat "$WORK/out")"
 sed -i 's/us-east-1a/us-west-9a/' "$WORK/lab.yaml"
 fails run "$WORK/lab.yaml"
-has "no zone" 'is no zone; there are us-east-1a to us-east-1f' "$out"
+has "no zone" 'expected a zone from us-east-1a to us-east-1f, found "us-west-9a"' "$out"
 
 say "a check that does not look lets a near-miss survive; one that is met by itself is found"
 cat >"$WORK/small/lab.yaml" <<'Y'
