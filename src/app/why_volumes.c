@@ -271,7 +271,6 @@ static const struct {
      "The node has no mount helper for volumes of this kind: take one of a CSI driver, as nfs.csi.k8s.io.", NULL},
     {"ReadWriteOncePod", "One pod at a time may use the claim: delete the one that has it.", NULL},
     {"list of registered CSI drivers", "No driver of that name runs on the node.", "kubectl get csinode"},
-    {"\" does not exist", "Make the directory on the node that the volume names.", NULL},
     {"wrong fs type, bad option",
      "What is on the disk is not what fsType or mountOptions say: look at the volume and at its class.",
      "kubectl get pv,sc -o yaml"},
@@ -283,8 +282,25 @@ static const struct {
      "kubectl get pv,sc -o yaml"},
 };
 
-static void advise(struct row *v, const char *cause)
+/* path "/opt/vol1" does not exist: a directory that somebody has to make on the node. */
+static bool advise_directory(const struct view *w, struct row *v, const char *cause)
 {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+    const char *at = strstr(cause, "path \""), *path = at ? at + strlen("path \"") : NULL;
+    const char *end = path ? strchr(path, '"') : NULL;
+    if (!end || !str_starts(end, "\" does not exist"))
+        return false;
+    const bool typed = strspn(path, plain) == (size_t)(end - path);
+    _auto_free_ char *command =
+        typed ? xasprintf("stowage shell %s -- mkdir -p %.*s", w->node, (int)(end - path), path) : xstrdup("");
+    propose(v, "Make the directory that the volume names, on the node.", command);
+    return true;
+}
+
+static void advise(const struct view *w, struct row *v, const char *cause)
+{
+    if (advise_directory(w, v, cause))
+        return;
     for (size_t i = 0; i < ARRAY_LEN(advice); i++) {
         const char *at = strstr(cause, advice[i].part), *quote = at ? strchr(at, '"') : NULL;
         const char *end = quote ? strchr(quote + 1, '"') : NULL;
@@ -329,7 +345,7 @@ static bool fails_to_mount(const struct view *w, struct row *v)
     v->actor = "user";
     buf_addf(&v->because, "The kubelet of %s cannot mount volume %s: %s", w->node, v->name, cause);
     buf_adds(&v->waits, "the kubelet's next try; the time between them doubles, up to two minutes");
-    advise(v, cause);
+    advise(w, v, cause);
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include "scheduler/explain.h"
 #include "scheduler/scheduler_int.h"
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -111,31 +112,106 @@ static const struct {
     {"didn't have free ports", "The host port is taken there: choose another, or do without.", NULL},
 };
 
-static bool among(const json_t *nodes, const char *part)
+/* How far a node is from taking the pod: the number of its reasons. `part`: one of them, whose text is *text. */
+static size_t distance(const json_t *node, const char *part, const char **text)
 {
     static const char *const lists[] = {"reasons", "also"};
-    size_t i, k;
-    const json_t *node, *reason;
-    json_array_foreach(nodes, i, node)
-    {
-        for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-            json_array_foreach(jat(node, lists[l]), k, reason)
-            {
-                if (strstr(json_string_value(reason), part))
-                    return true;
-            }
+    size_t k, n = 0;
+    const json_t *reason;
+    *text = NULL;
+    for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+        json_array_foreach(jat(node, lists[l]), k, reason)
+        {
+            n++;
+            if (strstr(json_string_value(reason), part))
+                *text = json_string_value(reason);
         }
     }
-    return false;
+    return n;
 }
 
-static json_t *advise(const json_t *nodes)
+/* What is to be told, and of which node: the one that lacks least beside it. */
+struct hint {
+    size_t row, distance;
+    const char *node, *reason; /* borrowed */
+};
+
+static struct hint hint_of(const json_t *nodes, size_t row)
 {
+    struct hint best = {.row = row};
+    size_t i;
+    const json_t *node;
+    json_array_foreach(nodes, i, node)
+    {
+        const char *reason;
+        const size_t d = distance(node, advice[row].reason, &reason);
+        if (reason && (!best.node || d < best.distance))
+            best = (struct hint){row, d, jstr_or(node, "name", ""), reason};
+    }
+    return best;
+}
+
+/* "disk=ssd zone=a": what the pod's nodeSelector asks for and the node has not; "KEY=VALUE" if that is not it. */
+static void missing_labels(const struct attempt *a, const char *name, struct buf *out)
+{
+    const char *key;
+    json_t *value;
+    const size_t before = out->len;
+    for (size_t i = 0; i < a->cache->len; i++) {
+        const struct node_info *n = a->cache->nodes[i];
+        if (!n->o || !str_eq(n->name, name))
+            continue;
+        json_object_foreach(jat(a->pod, "spec.nodeSelector"), key, value)
+        {
+            if (!str_eq(jmap(n->o->tree, "metadata.labels", key), json_string_value(value)))
+                buf_addf(out, "%s%s=%s", out->len > before ? " " : "", key,
+                         json_string_value(value) ? json_string_value(value) : "");
+        }
+    }
+    if (out->len == before)
+        buf_adds(out, "KEY=VALUE");
+}
+
+/* The command with its words in capitals filled in. Returns new. */
+static char *command_for(const struct attempt *a, const struct hint *h)
+{
+    _auto_buf_ struct buf out = BUF_INIT;
+    for (const char *c = advice[h->row].command ? advice[h->row].command : ""; *c;) {
+        const char *brace = strchr(h->reason, '{');
+        if (str_starts(c, "NODE")) {
+            buf_adds(&out, h->node);
+            c += strlen("NODE");
+        } else if (str_starts(c, "KEY=VALUE")) {
+            missing_labels(a, h->node, &out);
+            c += strlen("KEY=VALUE");
+        } else if (str_starts(c, "KEY-") && brace) { /* of "… taint {key: value}" */
+            buf_add(&out, brace + 1, strcspn(brace + 1, ":}"));
+            c += strlen("KEY");
+        } else {
+            buf_addc(&out, *c++);
+        }
+    }
+    return buf_steal(&out, NULL);
+}
+
+/* What brings a node to take the pod by itself stands first. */
+static json_t *advise(const struct attempt *a, const json_t *nodes)
+{
+    struct hint hints[ARRAY_LEN(advice)];
     json_t *out = json_array();
-    for (size_t i = 0; i < ARRAY_LEN(advice); i++)
-        if (among(nodes, advice[i].reason))
-            json_array_append_new(out, json_pack("{s:s, s:s}", "text", advice[i].text, "command",
-                                                 advice[i].command ? advice[i].command : ""));
+    size_t most = 0;
+    for (size_t i = 0; i < ARRAY_LEN(advice); i++) {
+        hints[i] = hint_of(nodes, i);
+        most = hints[i].distance > most ? hints[i].distance : most;
+    }
+    for (size_t far = 1; far <= most; far++) {
+        for (size_t i = 0; i < ARRAY_LEN(advice); i++) {
+            if (!hints[i].node || hints[i].distance != far)
+                continue;
+            _auto_free_ char *command = command_for(a, &hints[i]);
+            json_array_append_new(out, json_pack("{s:s, s:s}", "text", advice[i].text, "command", command));
+        }
+    }
     return out;
 }
 
@@ -156,7 +232,7 @@ static json_t *explain(struct attempt *a)
     bool stopped = attempt_prepare(a, refused, sizeof refused) != 0;
     _auto_free_ char *message = stopped ? message_for_all(a, refused) : ask_nodes(a, nodes);
     return json_pack("{s:s?, s:o, s:s?, s:o}", "refused", stopped ? refused : NULL, "nodes", nodes, "message", message,
-                     "changes", message ? advise(nodes) : json_array());
+                     "changes", message ? advise(a, nodes) : json_array());
 }
 
 json_t *scheduler_explain(struct registry *r, const json_t *pod)

@@ -272,8 +272,33 @@ static bool is_waiting_for_pod(const struct view *v)
     return waits_for_consumer(v) && !v->unscheduled.len;
 }
 
+/* A pod that names its node itself: no scheduler ever says where the volume is to be. */
+static void tell_waiting_in_vain(const struct view *v, struct story *s)
+{
+    const char *pod = v->users.items[0];
+    const json_t *tree = tree_in(&v->w->pods, v->ns, pod);
+    const char *node = jstr_or(tree, "spec.nodeName", "");
+    buf_addf(&s->because,
+             "Its class %s binds when the scheduler places a pod that uses the claim, but %s names its node itself "
+             "(spec.nodeName): the scheduler never looks at it.",
+             claim_class(v->claim), pod);
+    buf_adds(&s->waits, "a pod that the scheduler places");
+    _auto_free_ char *command =
+        provisioner_is_unknown_intree(jstr_or(v->sc, "provisioner", ""))
+            ? NULL
+            : xasprintf("kubectl annotate pvc -n %s %s %s=%s", v->ns, v->name, ANN_SELECTED_NODE, node);
+    if (command)
+        advise(s->changes, command, "Say in the scheduler's place that the volume is to be made for %s.", node);
+    advise(s->changes, NULL, "%sake the pod anew without nodeName; a nodeSelector leads it to %s as well.",
+           command ? "Or m" : "M", node);
+}
+
 static void tell_waiting_for_pod(const struct view *v, struct story *s)
 {
+    if (v->users.len) {
+        tell_waiting_in_vain(v, s);
+        return;
+    }
     buf_addf(&s->because,
              "Its class %s binds only when a pod uses the claim, so that the volume is where the pod will run "
              "(WaitForFirstConsumer).",

@@ -18,6 +18,8 @@ say "a directory, and what is none"
 volume dir /mnt/dir '"ReadWriteOnce"'
 holder one dir
 within 60 "its words" told Pod one 'MountVolume.NewMounter initialization failed for volume "dir" : path "/mnt/dir" does not exist'
+command=$("$STOWAGE" why --data "$WORK/data" pod/one -o json | jq -r '.changes[0].command')
+eq "what would help" "stowage shell node01 -- mkdir -p /mnt/dir" "$command"
 node 'echo text > /mnt/dir'
 within 150 "its words" told Pod one 'MountVolume.NewMounter initialization failed for volume "dir" : only directory and block device are supported'
 k delete pod one --now >/dev/null

@@ -123,8 +123,21 @@ k run q --image=busybox --overrides='{"spec":{"nodeSelector":{"disk":"ssd"}}}' >
 within 5 "the scheduler has spoken" event_says q "node affinity/selector"
 out=$(why pod/q)
 has "node" "no   node01        node(s) didn't match Pod's node affinity/selector" "$out"
-has "help" "kubectl label node" "$out"
+proposals pod/q >"$WORK/commands"
+sh -c "$(sed "1s/kubectl/$(echo "$KUBECTL" | sed 's,/,\\/,g')/;q" "$WORK/commands")" >/dev/null
+within 30 "typed as it stands, it helps" not eval '[ -z "$(of pod q .spec.nodeName)" ]'
 k delete pod q --wait --timeout=300s >/dev/null
+
+say "a pod that names its node, and a claim that waits for the scheduler's choice"
+printf '{"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"later"},"provisioner":"rancher.io/local-path","volumeBindingMode":"WaitForFirstConsumer"}' | k apply -f - >/dev/null
+claim invain later 1Gi
+holder invain invain '"nodeName":"node01"'
+within 30 "told" event_says invain "PVC is not bound"
+has "why" "names its node itself" "$(why pvc/invain)"
+proposals pvc/invain >"$WORK/commands"
+while read -r command; do sh -c "${command/kubectl/$KUBECTL}" >/dev/null; done <"$WORK/commands"
+runs invain
+k delete pod invain --now >/dev/null
 
 say "what the kubelet waits for: a mount that fails"
 k apply -f - >/dev/null <<'Y'
