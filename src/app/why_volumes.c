@@ -176,6 +176,8 @@ static const struct {
     {"InvalidVolume.ZoneMismatch",
      "The disk is in another zone than the node: let the pod run in the disk's zone, or take a disk of zone {zone}.",
      "stowage disk show {disk}"},
+    {"is already being used by", "It is attached to another node already, where somebody writes to it.",
+     "stowage disk show {disk}"},
     {"is already attached to", "It is attached elsewhere, and not by Kubernetes: detach it there.",
      "stowage disk detach {disk}"},
     {"AttachmentLimitExceeded", "The node has as many disks as it can have: let the pod run on another one.", ""},
@@ -260,6 +262,12 @@ static const struct {
     {": no such file or directory", "Make the directories above it on the node: FileOrCreate makes only the file.",
      NULL},
     {"is not absolute", "Let the path begin with a slash.", NULL},
+    {"is specified in volumeDevices",
+     "The claim's volume is a filesystem: give the container volumeMounts with a mountPath instead of volumeDevices.",
+     NULL},
+    {"is specified in volumeMounts",
+     "The claim's volume is a device: give the container volumeDevices with a devicePath instead of volumeMounts.",
+     NULL},
     {"could not correct them",
      "The filesystem is broken beyond what is repaired by itself: repair the disk's file with e2fsck while nothing has "
      "it "

@@ -101,13 +101,21 @@ static void tell_failure(struct loop *l, const struct job *j, const char *field)
     modify(l, "external-attacher", RES.volumeattachments, j->va->tree, "status", edit_error, &f, &e);
 }
 
+static bool reads_only(const json_t *pv)
+{
+    const json_t *modes = jat(pv, "spec.accessModes");
+    return jbool(pv, "spec.csi.readOnly", false) ||
+           (json_array_size(modes) == 1 && jarr_has(pv, "spec.accessModes", "ReadOnlyMany"));
+}
+
 static void publish_work(void *arg)
 {
     struct job *j = arg;
+    const bool read_only = j->pv && reads_only(j->pv->tree);
     char buf[VOLUME_HANDLE_LEN];
     const char *handle = handle_of(j, buf);
     snprintf(j->device, sizeof j->device, "%s", device_of(j->va->tree) ? device_of(j->va->tree) : "");
-    j->rc = j->driver->publish(j->driver, j->machine, handle ? handle : "", node_of(j->va->tree), false, j->device,
+    j->rc = j->driver->publish(j->driver, j->machine, handle ? handle : "", node_of(j->va->tree), read_only, j->device,
                                sizeof j->device, &j->err);
 }
 

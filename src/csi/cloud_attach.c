@@ -55,13 +55,20 @@ static bool device_ok(const char *device)
     return n >= 1 && n <= 2 && letters[n] == '\0' && !str_eq(letters, "a");
 }
 
+/* May the disk be at another instance as well? Multi-attach, or where a provider lets several read. */
+static bool may_share(const struct cloud_disk *d, const struct cloud_attachment *there,
+                      const struct cloud_attachment *wanted)
+{
+    return d->multi_attach || (d->provider == CLOUD_GCE && there->read_only && wanted->read_only);
+}
+
 static int place(const struct cloud *c, const struct cloud_disk *d, const struct cloud_instance *i, const char *device,
                  struct cloud_attachment *out, struct err *e)
 {
     if (d->state != CLOUD_AVAILABLE && d->state != CLOUD_IN_USE)
         return FAULT(e, d, NOT_AVAILABLE, .volume = d->id);
     for (size_t a = 0; a < d->attachment_count; a++)
-        if (!d->multi_attach || str_eq(d->attachments[a].instance, i->id))
+        if (!may_share(d, &d->attachments[a], out) || str_eq(d->attachments[a].instance, i->id))
             return FAULT(e, d, ALREADY_ATTACHED, .volume = d->id, .instance = d->attachments[a].instance);
     if (!str_eq(d->zone, i->zone))
         return FAULT(e, d, ZONE_MISMATCH, .volume = d->id, .instance = i->id);
@@ -110,7 +117,8 @@ static void remove_at(struct cloud_disk *d, size_t at)
 static int plug(struct cloud *c, const struct cloud_disk *d, const struct cloud_attachment *a, struct err *e)
 {
     char backing[CLOUD_ID_LEN + 16];
-    const unsigned how = (a->read_only ? DISK_READ_ONLY : 0) | (d->multi_attach ? DISK_SHARED : 0);
+    const bool shared = may_share(d, a, a);
+    const unsigned how = (a->read_only ? DISK_READ_ONLY : 0) | (shared ? DISK_SHARED : 0);
     cloud_disk_backing(d, backing);
     return c->machine->ops->disk_attach(c->machine, backing, a->node, a->device, how, e);
 }

@@ -62,6 +62,7 @@ struct csi_driver {
     int (*remove)(const struct csi_driver *d, struct machine *m, const json_t *pv, struct err *e);
     int (*expand)(const struct csi_driver *d, struct machine *m, const json_t *pv, int64_t bytes, struct csi_grown *out,
                   struct err *e); /* NULL: volumes do not grow */
+    /* read_only: the volume is, or its only mode is ReadOnlyMany. */
     /* attach: out_device (size with NUL) carries the wished-for name on entry ("/dev/xvdba") and the real one on
      * return: a disk that is already attached there keeps its own. */
     int (*publish)(const struct csi_driver *d, struct machine *m, const char *handle, const char *node, bool read_only,

@@ -29,7 +29,7 @@ struct zonal {
     const char *type_refused;   /* %s: the type */
     const char *key_refused;    /* %s: the key of a parameter */
     const char *modes_refused; /* %s: an access mode as CSI calls it, of a file system that several nodes would mount */
-    bool reads_many;           /* ReadOnlyMany is none of those */
+    bool reads_many;           /* ReadOnlyMany is none: such a disk goes to several */
     void (*handle)(const char *zone, const char *name, char *out, size_t size);
     const char *snapshots; /* what stands before a snapshot's name in its handle */
     bool echo;             /* parameters are shown in the volume's attributes */
@@ -126,6 +126,12 @@ static int reword(struct err *e, const char *what, const char *name)
     const struct err why = *e;
     const char *text = cloud_error(&why, code);
     return err_set(e, why.code, "rpc error: code = Internal desc = failed to %s disk %s: %s", what, name, text);
+}
+
+/* ReadOnlyMany, and nothing else. */
+static bool is_read_by_many(const json_t *modes)
+{
+    return json_array_size(modes) == 1 && str_eq(json_string_value(json_array_get(modes, 0)), "ReadOnlyMany");
 }
 
 /* -- snapshots: the cloud's, under the names that their tokens are -- */
@@ -274,7 +280,7 @@ static int create(const struct csi_driver *d, struct machine *m, const struct cs
         .snapshot = req->snapshot ? from.id : NULL,
         .source_disk = req->source ? name_of(req->source) : NULL,
         .gib = csi_gib(req->bytes),
-        .ext4 = csi_wants_ext4(req),
+        .ext4 = csi_wants_ext4(req) && !is_read_by_many(req->access_modes), /* nobody could make one on that */
         .tags = tags,
     };
     if (cloud_disk_create(cloud, &want, &made, e) < 0) {
@@ -320,8 +326,8 @@ static int expand(const struct csi_driver *d _unused_, struct machine *m, const 
     return 0;
 }
 
-static int publish(const struct csi_driver *d _unused_, struct machine *m, const char *handle, const char *node,
-                   bool read_only _unused_, char *out_device, size_t size, struct err *e)
+static int publish(const struct csi_driver *d, struct machine *m, const char *handle, const char *node, bool read_only,
+                   char *out_device, size_t size, struct err *e)
 {
     const char *name = name_of(handle);
     struct cloud_attachment made;
@@ -336,7 +342,7 @@ static int publish(const struct csi_driver *d _unused_, struct machine *m, const
             snprintf(out_device, size, "%s", disk.attachments[i].device);
             return 0;
         }
-    if (cloud_disk_attach(cloud, name, node, NULL, false, &made, e) < 0)
+    if (cloud_disk_attach(cloud, name, node, NULL, read_only && row_of(d)->reads_many, &made, e) < 0)
         return reword(e, "attach", name);
     snprintf(out_device, size, "%s", made.device);
     return 0;
@@ -392,6 +398,7 @@ static int stage(const struct csi_driver *d, struct machine *m, const char *node
 {
     _auto_free_ char *options = csi_mount_options(pv);
     const char *fstype = jstr_or(pv, "spec.csi.fsType", "");
+    const bool reads_only = row_of(d)->reads_many && is_read_by_many(jat(pv, "spec.accessModes"));
     if (str_eq(fstype, "xfs")) { /* a restored one is a twin of its source, which this node may have too */
         _auto_free_ char *given = options;
         options = xasprintf("%s%snouuid", given, *given ? "," : "");
@@ -401,7 +408,7 @@ static int stage(const struct csi_driver *d, struct machine *m, const char *node
                                   .target = target,
                                   .fstype = str_empty(fstype) ? "ext4" : fstype,
                                   .options = options,
-                                  .read_only = jbool(pv, "spec.csi.readOnly", false),
+                                  .read_only = reads_only || jbool(pv, "spec.csi.readOnly", false),
                                   .format = true};
     return m->ops->fs_mount(m, &spec, e) < 0 ? stage_failed(d, &spec, e) : 0;
 }

@@ -155,6 +155,23 @@ for c in gce:standard-rwo gce-old:gce-old azure:managed-csi; do
 done
 has "GCE snapshot" projects/stowage/global/snapshots/snapshot- "$(k get vsc -o 'jsonpath={.items[*].status.snapshotHandle}')"
 away again-gce again-gce-old again-azure
+
+say "a disk of Google's that many read: at two nodes at once, and nobody writes"
+sc gce-now pd.csi.storage.gke.io
+attached() { k get volumeattachments -o 'jsonpath={.items[*].spec.source.persistentVolumeName}' | grep -qF "$(volume_of "$1")"; }
+within 60 "let go, and clean: who only reads replays no journal" not attached again-gce
+printf '{"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"readers"},"spec":{"accessModes":["ReadOnlyMany"],"storageClassName":"gce-now","resources":{"requests":{"storage":"10Gi"}},"dataSource":{"kind":"PersistentVolumeClaim","name":"again-gce"}}}' |
+    k apply -f - >/dev/null
+holder reader-a readers "$(on_node node01)"
+holder reader-b readers "$(on_node controlplane)"
+for p in reader-a reader-b; do
+    runs $p
+    eq "$p" standard-rwo "$(on $p cat /data/name)"
+    fails on $p 'echo x > /data/x'
+    has "$p" "Read-only file system" "$out"
+done
+away reader-a reader-b
+k delete pvc readers >/dev/null
 k delete vs --all >/dev/null
 k delete pvc again-gce again-gce-old again-azure >/dev/null
 has "in-tree GCE" pvc- "$(of pv "$(volume_of gce-old)" .spec.gcePersistentDisk.pdName)"

@@ -416,6 +416,41 @@ static void test_zonal_snapshots(void **state)
     }
 }
 
+/* Google's disks are at several nodes where all of them only read; a writer is alone, Azure's always. */
+static void test_readers(void **state)
+{
+    static const struct {
+        const char *driver, *mode;
+        bool first, second; /* read-only? */
+        int rc;
+    } rows[] = {
+        {"pd.csi.storage.gke.io", "['ReadOnlyMany']", true, true, 0},
+        {"pd.csi.storage.gke.io", "['ReadWriteOnce']", false, true, -1},
+        {"pd.csi.storage.gke.io", "['ReadWriteOnce']", true, false, -1},
+        {"disk.csi.azure.com", "['ReadWriteOnce']", true, true, -1},
+    };
+    struct machine *m = *state;
+    _auto_json_ json_t *node = parse(node_text);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct csi_driver *d = csi_driver_by_name(rows[i].driver);
+        struct err e = ERR_INIT;
+        struct csi_volume v = {0};
+        char device[64] = "";
+        _auto_json_ json_t *modes = parse(rows[i].mode);
+        _auto_free_ char *name = xasprintf("pvc-%zu", i);
+        struct csi_create req = request(modes, NULL, node, 10 * GIB);
+        req.name = name;
+        assert_int_equal(d->create(d, m, &req, &v, &e), 0);
+        assert_int_equal(d->publish(d, m, v.handle, "n1", rows[i].first, device, sizeof device, &e), 0);
+        device[0] = '\0';
+        assert_int_equal(d->publish(d, m, v.handle, "n2", rows[i].second, device, sizeof device, &e), rows[i].rc);
+        err_clear(&e);
+        assert_int_equal(d->unpublish(d, m, v.handle, "n1", &e), 0);
+        assert_int_equal(d->unpublish(d, m, v.handle, "n2", &e), 0);
+        csi_volume_release(&v);
+    }
+}
+
 /* Classes of in-tree provisioners, in their driver's words. */
 static void test_intree_classes(void **state _unused_)
 {
@@ -525,6 +560,6 @@ int main(void)
     const struct CMUnitTest tests[] = {T(test_life),           T(test_refusals),   T(test_static_handles),
                                        T(test_endless),        T(test_no_handles), T(test_hostpath_snapshots),
                                        T(test_hostpath_block), T(test_growing),    T(test_zonal_snapshots),
-                                       T(test_intree_classes)};
+                                       T(test_intree_classes), T(test_readers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
