@@ -29,6 +29,7 @@
 #include "app/requests.h"
 #include "app/seal.h"
 #include "app/shells.h"
+#include "app/zones.h"
 #include "app/simulated.h"
 #include "app/viewer.h"
 #include "base/json.h"
@@ -93,6 +94,7 @@ struct cluster {
     struct launcher launcher;
     struct labs *labs;
     struct shells *shells;
+    char *zones; /* of the nodes, in turn; NULL: as they are by default */
     struct binder_env binder_env;
     struct controllers_env controllers_env;
     char *kubeconfig;
@@ -184,14 +186,14 @@ static int open_cloud(struct cluster *c, struct err *e)
     for (int i = 0; i < c->conf.nodes; i++) {
         struct cloud_instance instance = {.type = CLOUD_INSTANCE_TYPE, .attach_limit = ATTACH_LIMIT};
         kubelet_node_name(i, instance.node);
-        kubelet_node_place(REGION, c->conf.zones, i, instance.zone, instance.ip);
+        kubelet_node_place(REGION, c->zones, i, instance.zone, instance.ip);
         if (!cloud_zone_known(c->cloud, instance.zone))
             return err_set(e, ERR_BAD_REQUEST, "--zones %s: \"%s\" is no zone; there are " REGION "a to " REGION "f",
-                           c->conf.zones, instance.zone);
+                           c->zones, instance.zone);
         cloud_instance_id(instance.node, instance.id);
         cloud_instance_add(c->cloud, &instance);
     }
-    return 0;
+    return zones_keep(c->data.path, c->zones, e);
 }
 
 /* Layers lie on a filesystem of their own, which only the helper and the nodes have mounted: here it is a descriptor.
@@ -290,7 +292,7 @@ static int open_nodes(struct cluster *c, struct err *e)
         .images = c->images,
         .clock = &c->clock.clock,
         .nodes = c->conf.nodes,
-        .zones = c->conf.zones,
+        .zones = c->zones,
         .nodefs_bytes = c->conf.nodefs_bytes,
         .region = REGION,
         .cluster_dns = CLUSTER_DNS,
@@ -403,7 +405,8 @@ static int start(struct cluster *c, struct err *e)
         return -1;
     choose_machine(c);
     if (datadir_open(c->conf.data_dir, c->conf.ephemeral, &c->data, e) < 0 ||
-        checkpoint_recover(c->data.path, c->conf.ephemeral, e) < 0 || begin_machine(c, e) < 0)
+        checkpoint_recover(c->data.path, c->conf.ephemeral, e) < 0 ||
+        zones_find(c->data.path, c->conf.zones, &c->zones, e) < 0 || begin_machine(c, e) < 0)
         return -1;
     schema_init();
     resource_init();
@@ -506,6 +509,7 @@ void cluster_close(struct cluster *c)
     labs_free(c->labs);
     shells_free(c->shells);
     launcher_close(&c->launcher);
+    free(c->zones);
     free(c->kubeconfig);
     datadir_close(&c->data);
     pthread_mutex_destroy(&c->mu);

@@ -98,6 +98,17 @@ run "$WORK/lab.yaml" >"$WORK/out" || die "$(cat "$WORK/out")"
 sed -i 's/us-east-1a/us-west-9a/' "$WORK/lab.yaml"
 fails run "$WORK/lab.yaml"
 has "no zone" 'expected a zone from us-east-1a to us-east-1f, found "us-west-9a"' "$out"
+fails "$STOWAGE" up --detach --data "$WORK/data" --listen 127.0.0.1:0 --nodes 2 --zones us-east-1d,us-east
+has "nor for up" '"us-east" is no zone' "$out"
+cluster --profile none --nodes 1 --zones us-east-1d
+"$STOWAGE" down --data "$WORK/data" >/dev/null
+fails "$STOWAGE" up --detach --data "$WORK/data" --listen 127.0.0.1:0 --nodes 1 --zones us-east-1e
+has "they stay there" "are in us-east-1d, and stay there" "$out"
+cluster --profile none --nodes 1
+has "also when it is not said again" "us-east-1d" "$(k get node controlplane -o 'jsonpath={.metadata.labels.topology\.kubernetes\.io/zone}')"
+"$STOWAGE" disk create --data "$WORK/data" --zone us-east-1d --size 1Gi >"$WORK/id"
+"$STOWAGE" disk attach --data "$WORK/data" "$(cat "$WORK/id")" controlplane >/dev/null || die "its disks are elsewhere"
+"$STOWAGE" down --data "$WORK/data" >/dev/null
 
 say "a check that does not look lets a near-miss survive; one that is met by itself is found"
 cat >"$WORK/small/lab.yaml" <<'Y'
