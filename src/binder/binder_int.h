@@ -113,6 +113,7 @@ bool group_write(struct loop *l);
 int group_free(struct loop *l, const json_t *pv, struct err *e);
 /* Of what is to be written only the volumes that become free: now a claim may choose. */
 void group_write_free(struct loop *l);
+bool group_has_volume(const struct group *g, const char *name);
 bool group_has_claim(const struct group *g, const char *ns, const char *name);
 /* Reads a volume again into the index: after a write of our own, whose event is still on its way. */
 void binding_refresh(struct loop *l, const char *pv_name);

@@ -291,6 +291,12 @@ int bind_volume(struct loop *l, const json_t *pv, const json_t *claim, struct er
     return make_steps(l, &pair, 1, STEPS_BIND, e);
 }
 
+/* Unless somebody has promised it meanwhile. */
+static int edit_available(json_t *pv, void *arg, struct err *e)
+{
+    return str_empty(jstr(pv, "spec.claimRef.uid")) ? edit_pv_phase(pv, arg, e) : 0;
+}
+
 int make_available(struct loop *l, json_t *const pvs[], size_t n, struct err *e)
 {
     _auto_free_ struct reg_edit *edits = xcalloc(n, sizeof *edits);
@@ -301,7 +307,7 @@ int make_available(struct loop *l, json_t *const pvs[], size_t n, struct err *e)
                                      .ns = "",
                                      .name = obj_name(pvs[i]),
                                      .sub = "status",
-                                     .edit = edit_pv_phase,
+                                     .edit = edit_available,
                                      .arg = &phase};
     if (modify_all(l, WHO, edits, n) == 0)
         return 0;

@@ -228,7 +228,9 @@ int sync_claim(struct loop *l, const json_t *claim, struct err *e)
     bool bound = jmap(claim, "metadata.annotations", ANN_BIND_COMPLETED) != NULL;
     if (!bound && str_empty(jstr(claim, "spec.volumeName")))
         return sync_free_choice(l, claim, e);
-    group_write(l);
+    const struct binding *b = loop_state(l);
+    if (group_has_volume(&b->group, jstr_or(claim, "spec.volumeName", "")))
+        group_write(l);
     if (bound)
         return sync_bound(l, claim, e);
     return sync_named_volume(l, claim, e);

@@ -4,20 +4,21 @@
  * of objects that concern nobody else. DESIGN: of the claims and volumes that the loop looks at in a row, those that
  * may have each other, and those volumes that are free, are only put into a group; at the end of the row the group is
  * written: volumes become free by one thread, in order, so that the claims which they call come in that order, too;
- * pairs by this thread and whichever workers have time (loop_each), a CHUNK each, whose writes share transactions of
+ * pairs by this thread and whichever workers have time (loop_each), a part each, whose writes share transactions of
  * the journal.
  *
  * A group that could not be written whole sends its claims and volumes back, and for a while each is written at once,
  * so that an error is again its own, with that one's back-off.
  *
  * INVARIANTS: 1. a volume of a pair in the group is not in the index, so nobody else is given it; 2. nothing that reads
- * what the group writes is decided before it is written. THREADS: the loop thread; write_chunk() any. */
+ * what the group writes is decided before it is written. THREADS: the loop thread; write_part() any. */
 #include "binder/binder_int.h"
 
 #include "base/str.h"
 
 #define ALONE_MS 15000
-#define CHUNK    32
+#define PARTS    4
+#define PART_MIN 8 /* fewer pairs are not worth a transaction of their own */
 
 static struct group *group_of(struct loop *l)
 {
@@ -25,12 +26,18 @@ static struct group *group_of(struct loop *l)
     return &b->group;
 }
 
-static int write_chunk(void *arg, size_t i, struct err *e)
+static size_t part_len(const struct group *g)
+{
+    const size_t len = (g->pair_count + PARTS - 1) / PARTS;
+    return len < PART_MIN ? PART_MIN : len;
+}
+
+static int write_part(void *arg, size_t i, struct err *e)
 {
     struct loop *l = arg;
     const struct group *g = group_of(l);
-    const size_t from = i * CHUNK, left = g->pair_count - from;
-    return bind_volumes(l, g->pairs + from, left < CHUNK ? left : CHUNK, e);
+    const size_t len = part_len(g), from = i * len, left = g->pair_count - from;
+    return bind_volumes(l, g->pairs + from, left < len ? left : len, e);
 }
 
 /* It was written, or not: what is so is in the store. */
@@ -50,7 +57,8 @@ static void write_alone(struct loop *l, struct group *g)
 static void write_pairs(struct loop *l, struct group *g)
 {
     struct err e = ERR_INIT;
-    const bool failed = g->pair_count && loop_each(l, (g->pair_count + CHUNK - 1) / CHUNK, write_chunk, l, &e) < 0;
+    const size_t len = part_len(g), parts = (g->pair_count + len - 1) / len;
+    const bool failed = parts && loop_each(l, parts, write_part, l, &e) < 0;
     for (size_t i = 0; i < g->pair_count; i++) {
         const struct pair *p = &g->pairs[i];
         if (failed)
@@ -118,6 +126,17 @@ int group_free(struct loop *l, const json_t *pv, struct err *e)
         group_write(l);
     g->free[g->free_count++] = json_incref((json_t *)pv);
     return 0;
+}
+
+bool group_has_volume(const struct group *g, const char *name)
+{
+    for (size_t i = 0; i < g->pair_count; i++)
+        if (str_eq(obj_name(g->pairs[i].pv), name))
+            return true;
+    for (size_t i = 0; i < g->free_count; i++)
+        if (str_eq(obj_name(g->free[i]), name))
+            return true;
+    return false;
 }
 
 bool group_has_claim(const struct group *g, const char *ns, const char *name)

@@ -62,6 +62,14 @@ static bool is_available(const json_t *pv)
     return jstr(pv, "status.phase") && pv_phase(pv) == PV_AVAILABLE && str_empty(jstr(pv, "status.message"));
 }
 
+/* Is something about it, or about its claim, only to be written? */
+static bool is_decided(const struct binding *b, const json_t *pv)
+{
+    return group_has_volume(&b->group, obj_name(pv)) ||
+           group_has_claim(&b->group, jstr_or(pv, "spec.claimRef.namespace", ""),
+                           jstr_or(pv, "spec.claimRef.name", ""));
+}
+
 int sync_volume(struct loop *l, const json_t *pv, struct err *e)
 {
     int rc = mark_migrated(l, pv, e);
@@ -70,7 +78,8 @@ int sync_volume(struct loop *l, const json_t *pv, struct err *e)
     bool promised = !str_empty(jstr(pv, "spec.claimRef.uid"));
     if (!promised) /* one that is in no phase yet is in no pair either */
         return is_available(pv) ? 0 : group_free(l, pv, e);
-    if (group_write(l)) { /* perhaps this volume was bound: then it is another one now */
+    if (is_decided(loop_state(l), pv)) { /* and will be another one then */
+        group_write(l);
         loop_enqueue(l, "", obj_name(pv));
         return 0;
     }
