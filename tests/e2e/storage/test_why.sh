@@ -124,7 +124,8 @@ within 5 "the scheduler has spoken" event_says q "node affinity/selector"
 out=$(why pod/q)
 has "node" "no   node01        node(s) didn't match Pod's node affinity/selector" "$out"
 proposals pod/q >"$WORK/commands"
-sh -c "$(sed "1s/kubectl/$(echo "$KUBECTL" | sed 's,/,\\/,g')/;q" "$WORK/commands")" >/dev/null
+first=$(head -n 1 "$WORK/commands")
+sh -c "${first/kubectl/"$KUBECTL"}" >/dev/null
 within 30 "typed as it stands, it helps" not eval '[ -z "$(of pod q .spec.nodeName)" ]'
 k delete pod q --wait --timeout=300s >/dev/null
 
