@@ -82,6 +82,21 @@ static void rule_texts(const struct ruling *r, const char *path, const json_t *v
     json_object_foreach((json_t *)(uintptr_t)v, key, x) rule_texts(r, path, x);
 }
 
+/* A rule for a text, for one that stands there or for each of a list. */
+static void rule_each(const struct ruling *r, const char *path, const json_t *v,
+                      void (*rule)(const struct ruling *r, const char *path, const char *text))
+{
+    size_t i;
+    const json_t *x;
+    if (json_is_string(v))
+        rule(r, path, json_string_value(v));
+    json_array_foreach(v, i, x)
+    {
+        _auto_free_ char *at = xasprintf("%s[%zu]", path, i);
+        rule(r, at, json_string_value(x));
+    }
+}
+
 /* ---- files ---- */
 
 static bool read_file(const struct ruling *r, const char *path, const char *file, struct buf *out)
@@ -114,15 +129,7 @@ static void rule_manifest(const struct ruling *r, const char *path, const char *
 
 static void rule_manifests(const struct ruling *r, const char *path, const json_t *owner _unused_, const json_t *v)
 {
-    size_t i;
-    const json_t *file;
-    if (json_is_string(v))
-        rule_manifest(r, path, json_string_value(v));
-    json_array_foreach(v, i, file)
-    {
-        _auto_free_ char *at = xasprintf("%s[%zu]", path, i);
-        rule_manifest(r, at, json_string_value(file));
-    }
+    rule_each(r, path, v, rule_manifest);
 }
 
 /* ---- expressions, objects ---- */
@@ -224,15 +231,7 @@ static void rule_zone(const struct ruling *r, const char *path, const char *zone
 
 static void rule_zones(const struct ruling *r, const char *path, const json_t *owner _unused_, const json_t *v)
 {
-    size_t i;
-    const json_t *zone;
-    if (json_is_string(v))
-        rule_zone(r, path, json_string_value(v));
-    json_array_foreach(v, i, zone)
-    {
-        _auto_free_ char *at = xasprintf("%s[%zu]", path, i);
-        rule_zone(r, at, json_string_value(zone));
-    }
+    rule_each(r, path, v, rule_zone);
 }
 
 /* It is a word of command lines: `lab exam LAB:STEP`, files of submissions. */
